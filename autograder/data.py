@@ -8,8 +8,6 @@ grading: they stay with the instructor's clone and are not part of an installed 
 import hashlib
 import io
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -217,7 +215,7 @@ def _arrays(raw: bytes) -> dict[str, Bytes] | None:
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except (ValueError, EOFError, OSError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error):
+    except Exception:  # damaged bytes lead NumPy to any error: of zip, zlib, its header's syntax, memory
         return None
 
 
