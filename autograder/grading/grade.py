@@ -1,0 +1,125 @@
+"""The path of one submission, stations 1 to 4: repair, run, observe, check. Recording is another's job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from autograder import data
+from autograder.checking import ChecksBroken, run_checks
+from autograder.exercise import Exercise, task_of
+from autograder.grading import outputs
+from autograder.grading.kernel import KernelDidNotStart
+from autograder.grading.repair import Repaired, Unreadable, repair
+from autograder.grading.run import NotebookRun
+from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
+from autograder.sandbox.client import WarmProcess, WarmProcessFailed
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+from autograder.submission import Submission
+
+LIMITS_ONLY_NOTE = (
+    "Graded WITHOUT a sandbox: only time and memory were limited. Whoever's code ran here could read and change"
+    " files of this computer's user. Install bubblewrap and grade again; `autograder doctor` says how."
+)
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A result, and the notebook that shows it (None if no notebook could be made of what was handed in)."""
+
+    result: SubmissionResult
+    notebook: nbformat.NotebookNode | None = field(repr=False, default=None)
+
+
+def grade(
+    raw: bytes,
+    exercise: Exercise,
+    warm: WarmProcess,
+    limits: Limits,
+    student: str = "",
+    held_out: data.HeldOut | None = None,
+) -> Graded:
+    """Grade one notebook file's bytes. Whatever a student's bytes do, this returns.
+
+    Raises:
+        WarmProcessFailed, ChecksBroken: ours; nothing can be said about the submission.
+    """
+    began = time.perf_counter()
+    template = _read_template(exercise.notebook)
+    try:
+        repaired = repair(raw, template)
+    except Unreadable as reason:
+        return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), warm.sandbox))
+    seconds = {"repair": time.perf_counter() - began}
+    try:
+        graded = _run_and_check(repaired, exercise, warm, limits, held_out, student, seconds)
+    except KernelDidNotStart as error:
+        raise WarmProcessFailed(str(error)) from error
+    graded.result.seconds["total"] = time.perf_counter() - began
+    return graded
+
+
+def missing(student: str, exercise: Exercise, sandbox: Sandbox) -> SubmissionResult:
+    """The result of a student who handed in no notebook of this exercise."""
+    message = f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
+    return _nothing(student, exercise, Status.MISSING, message, sandbox)
+
+
+def _run_and_check(
+    repaired: Repaired,
+    exercise: Exercise,
+    warm: WarmProcess,
+    limits: Limits,
+    held_out: data.HeldOut | None,
+    student: str,
+    seconds: dict[str, float],
+) -> Graded:
+    notebook = repaired.notebook
+    with NotebookRun(notebook, warm, limits, held_out) as run:
+        began = time.perf_counter()
+        checks = run_checks(exercise, Submission(run), before=lambda task: run.run_until(task.grade_id))
+        run.run_rest()
+        seconds |= run.seconds
+        others = run.seconds["cells"] + run.seconds["models"]
+        seconds["checks"] = time.perf_counter() - began - others
+        status, message = run.status, run.message
+    began = time.perf_counter()
+    outputs.make_safe(notebook)
+    _show_results(notebook, {check.name: check for check in checks})
+    seconds["notebook"] = time.perf_counter() - began
+    notes = repaired.repairs
+    if warm.sandbox is Sandbox.LIMITS_ONLY:
+        notes += (LIMITS_ONLY_NOTE,)
+    result = SubmissionResult(student, exercise.name, status, checks, message, notes, str(warm.sandbox), seconds)
+    return Graded(result, notebook)
+
+
+def _show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult]) -> None:
+    number = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        number += 1
+        task = task_of(cell)
+        if task is not None and task.grade_id in checks:
+            outputs.show_result(cell, checks[task.grade_id], number)
+        else:
+            cell.execution_count = number
+
+
+def _nothing(student: str, exercise: Exercise, status: Status, message: str, sandbox: Sandbox) -> SubmissionResult:
+    outcome = Outcome.NOT_ATTEMPTED if status is Status.MISSING else Outcome.FAILED
+    checks = tuple(without_tests(task.grade_id, task.points, message, outcome) for task in exercise.tasks)
+    return SubmissionResult(student, exercise.name, status, checks, message, sandbox=str(sandbox))
+
+
+def _read_template(path: Path) -> Any:
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError) as error:
+        raise ChecksBroken(f"The exercise's own notebook {path.name} cannot be read: {error}") from error

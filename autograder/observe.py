@@ -1,0 +1,233 @@
+"""Looking at a Keras model: take it apart into plain data, put it together again, describe it.
+
+`take_apart` runs beside the student's code and what it returns is only a claim. `put_together` runs in a
+clean process: it builds the model anew from built-in layers, so that an overridden ``predict``, a custom
+``__call__`` or a layer that runs code has no way in. `describe` then states what the model really is.
+
+The only module of the package that works with Keras; it is imported by the learner's kernel and by the
+observer, never by the checks.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+MAX_PARAMETERS = 30_000_000  # 120 MB of float32; the exercises need about 10^5
+MAX_LAYERS = 200
+MAX_CONFIG_BYTES = 1_000_000
+
+# Layers that compute something fixed from their config and weights. What is missing here is missing on
+# purpose: Lambda and its kin run code, the lookup layers read files, wrappers hide what is inside.
+LAYERS = frozenset(
+    """InputLayer Dense EinsumDense Activation Flatten Reshape Permute RepeatVector Identity Masking
+    Dropout SpatialDropout1D SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout ActivityRegularization
+    BatchNormalization LayerNormalization GroupNormalization UnitNormalization RMSNormalization
+    Rescaling Normalization Resizing CenterCrop RandomFlip RandomRotation RandomTranslation RandomZoom
+    RandomBrightness RandomContrast
+    Conv1D Conv2D DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D Conv1DTranspose Conv2DTranspose
+    MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
+    GlobalAveragePooling1D GlobalAveragePooling2D ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D
+    UpSampling1D UpSampling2D Add Subtract Multiply Average Maximum Minimum Concatenate Dot
+    ReLU LeakyReLU PReLU ELU Softmax""".split()
+)
+_MODELS = {
+    "Sequential": {"keras", "keras.models", "keras.src.models.sequential"},
+    "Functional": {"keras", "keras.models", "keras.src.models.functional"},
+    "Model": {"keras", "keras.models"},
+}
+# Modules whose members are harmless functions or small objects named by a config.
+_PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.activations"})
+_DTYPES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
+
+
+class NotRebuildable(Exception):
+    """The model cannot be rebuilt from built-in layers. The message is a sentence for the student."""
+
+
+def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """A model's config, compile settings (both as JSON text) and weights.
+
+    Raises:
+        NotRebuildable: `model` is not a Keras model, or has no config.
+    """
+    import keras
+
+    if not isinstance(model, keras.Model):
+        raise NotRebuildable(f"it is a {type(model).__name__}, not a Keras model")
+    try:
+        config = json.dumps(model.get_config())
+    except Exception as error:
+        raise NotRebuildable(
+            "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
+        ) from error
+    facts = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
+    facts["iterations"] = 0
+    if getattr(model, "optimizer", None) is not None or getattr(model, "compiled", False):
+        try:
+            facts["compile"] = json.dumps(model.get_compile_config() or {})
+            facts["iterations"] = int(np.asarray(model.optimizer.iterations))
+        except Exception:  # a custom loss or optimizer that has no config: compiled, but we cannot say how
+            facts["compile"] = "{}"
+    return facts, [np.asarray(w) for w in model.get_weights()]
+
+
+def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
+    """Return the parsed config, or say why no model may be built from it.
+
+    Raises:
+        NotRebuildable: not JSON, too large, or something in it is not a built-in layer.
+    """
+    if class_name not in _MODELS or module not in _MODELS[class_name]:
+        raise NotRebuildable(
+            f"`{str(class_name)[:60]}` is a class of your own, and only Sequential and Functional models can be"
+            " rebuilt for checking"
+        )
+    if not isinstance(config_text, str) or len(config_text) > MAX_CONFIG_BYTES:
+        raise NotRebuildable("its configuration is too large")
+    try:
+        config = json.loads(config_text)
+    except (ValueError, RecursionError) as error:
+        raise NotRebuildable("its configuration cannot be read") from error
+    if not isinstance(config, dict) or len(config.get("layers") or []) > MAX_LAYERS:
+        raise NotRebuildable(f"it has no layers, or more than {MAX_LAYERS}")
+    _refuse_parts(config, 0)
+    return config
+
+
+def _refuse_parts(node: Any, depth: int) -> None:
+    """Walk the whole config and allow only what is known to be harmless."""
+    if depth > 40:
+        raise NotRebuildable("its configuration is nested too deeply")
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            _refuse_parts(item, depth + 1)
+    if not isinstance(node, dict):
+        return
+    if "class_name" in node:
+        _refuse_object(node)
+    for item in node.values():
+        _refuse_parts(item, depth + 1)
+
+
+def _refuse_object(node: dict[str, Any]) -> None:
+    name, module = node.get("class_name"), node.get("module")
+    if not isinstance(name, str):
+        raise NotRebuildable("its configuration names something that is no layer")
+    if name in ("__keras_tensor__", "__tuple__", "__numpy__") and module in (None, "builtins"):
+        return
+    if name == "__numpy__" or name.startswith("__"):
+        raise NotRebuildable(f"it holds a `{name[:60]}`, which runs code of its own; use built-in layers")
+    registered = node.get("registered_name")
+    if registered not in (None, name, "function"):
+        raise NotRebuildable(f"it holds `{str(registered)[:60]}`, a class of your own; use built-in layers")
+    if module == "keras.layers" and name in LAYERS:
+        return
+    if name in _MODELS and module in _MODELS[name]:
+        return
+    if module == "keras" and name in _DTYPES or module in _PARTS:
+        return
+    if module == "builtins" and name == "function" and isinstance(node.get("config"), str):
+        if node["config"] in _ACTIVATIONS:
+            return
+        raise NotRebuildable(f"it uses the function `{node['config'][:60]}`; use one of Keras's activations")
+    if module is None and name in LAYERS | _DTYPES:
+        return
+    raise NotRebuildable(f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked")
+
+
+_ACTIVATIONS = frozenset(
+    """elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu
+    relu6 selu sigmoid silu softmax softplus softsign swish tanh""".split()
+)
+
+
+def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
+    """Build the model anew and give it the weights.
+
+    Args:
+        facts: as returned by `take_apart`, but from an untrusted sender.
+        weights: float arrays in the order of ``model.get_weights()``.
+
+    Raises:
+        NotRebuildable: see `refuse`; or the weights do not fit the layers, or there are too many.
+    """
+    import keras
+
+    config = refuse(facts.get("class_name"), facts.get("module"), facts.get("config"))
+    if any(w.dtype.kind not in "fiub" for w in weights):
+        raise NotRebuildable("its weights are not numbers")
+    if math.fsum(w.size for w in weights) > MAX_PARAMETERS:
+        raise NotRebuildable(f"it has more than {MAX_PARAMETERS:,} parameters")
+    cls = keras.Sequential if facts["class_name"] == "Sequential" else keras.Model
+    try:
+        model = cls.from_config(config)
+    except Exception as error:
+        raise NotRebuildable("its configuration does not make a model") from error
+    if not model.built and not weights:
+        return model
+    if model.count_params() > MAX_PARAMETERS:
+        raise NotRebuildable(f"it has more than {MAX_PARAMETERS:,} parameters")
+    try:
+        model.set_weights(weights)
+    except Exception as error:
+        raise NotRebuildable("its weights do not fit its layers") from error
+    return model
+
+
+def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """Everything a `ModelReport` holds except the predictions, as plain data.
+
+    `model` was rebuilt from `facts`, or is the model that `facts` was taken from (in a notebook).
+    """
+    weights = model.get_weights()
+    try:
+        compiled = json.loads(facts["compile"]) if isinstance(facts.get("compile"), str) else None
+    except (ValueError, RecursionError):
+        compiled = None
+    built = bool(model.built)
+    return {
+        "class_name": facts["class_name"],
+        "input_shape": _plain_shape(model.input_shape) if built else None,
+        "output_shape": _plain_shape(model.output_shape) if built else None,
+        "layers": [_describe_layer(layer) for layer in model.layers],
+        "parameters": int(model.count_params()) if built else 0,
+        "trainable_parameters": int(sum(math.prod(w.shape) for w in model.trainable_weights)),
+        "finite": all(bool(np.isfinite(w).all()) for w in weights),
+        "compiled": compiled,
+        "iterations": int(facts.get("iterations") or 0),
+    }
+
+
+def _describe_layer(layer: Any) -> dict[str, Any]:
+    try:
+        shape = _plain_shape(layer.output.shape)
+    except (AttributeError, ValueError):
+        shape = None
+    return {
+        "name": layer.name,
+        "class_name": type(layer).__name__,
+        "config": json.loads(json.dumps(layer.get_config(), default=str)),
+        "output_shape": shape,
+        "parameters": int(layer.count_params()) if layer.built else 0,
+    }
+
+
+def _plain_shape(shape: Any) -> list[int | None] | None:
+    # A model with several inputs has a list of shapes; no exercise asks for one, so say "no single shape".
+    if not isinstance(shape, (list, tuple)) or any(isinstance(n, (list, tuple)) for n in shape):
+        return None
+    return [None if n is None else int(n) for n in shape]
+
+
+def predict(model: Any, inputs: np.ndarray, batch_size: int = 1_000) -> np.ndarray:
+    """The model's output for `inputs` (N, ...) in inference mode, as a float32 array (N, ...)."""
+    # Calling the model is 50 times faster than `predict` on a small input, whose cost is tracing.
+    batches = [
+        np.asarray(model(inputs[i : i + batch_size], training=False), dtype=np.float32)
+        for i in range(0, len(inputs), batch_size)
+    ]
+    return np.concatenate(batches) if batches else np.zeros((0,), np.float32)

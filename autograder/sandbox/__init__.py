@@ -1,0 +1,1 @@
+"""Where student code runs: behind a wall, in forks of a warm process."""

@@ -1,0 +1,94 @@
+"""A framed, size-capped channel of plain data over a socket. Both ends of the wall use it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from typing import Any
+
+from autograder.plain import MAX_ARRAY_BYTES, MAX_ARRAYS, MAX_JSON_BYTES, Message, NotPlain
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class ChannelTimeout(Exception):
+    """The other side did not answer in time."""
+
+
+class Channel:
+    """Sends and receives `Message` frames. Not thread-safe; one owner per end."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, message: Message, seconds: float | None = None) -> None:
+        """Send one frame.
+
+        Raises:
+            ChannelClosed, ChannelTimeout.
+        """
+        self._socket.settimeout(seconds)
+        try:
+            self._socket.sendall(message.to_bytes())
+        except TimeoutError:
+            raise ChannelTimeout from None
+        except OSError as error:
+            raise ChannelClosed from error
+
+    def receive(self, seconds: float | None = None) -> Message:
+        """Receive one frame, never more than the caps of `autograder.plain`, all within `seconds`.
+
+        Raises:
+            ChannelClosed, ChannelTimeout; NotPlain: the frame is malformed or larger than it may be.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        (length,) = struct.unpack(">I", self._exactly(4, deadline))
+        if length > MAX_JSON_BYTES:
+            raise NotPlain("The value is too large to look at.")
+        try:
+            head = json.loads(self._exactly(length, deadline))
+            sizes = head["arrays"]
+            tree = head["tree"]
+        except (ValueError, RecursionError, TypeError, KeyError) as error:
+            raise NotPlain("The value did not arrive in a form that can be read.") from error
+        if not isinstance(sizes, list) or len(sizes) > MAX_ARRAYS:
+            raise NotPlain("The value has too many arrays.")
+        if not all(type(n) is int and 0 <= n for n in sizes) or sum(sizes) > MAX_ARRAY_BYTES + 10_000:
+            raise NotPlain(f"The value is larger than {MAX_ARRAY_BYTES // 10**6} MB.")
+        return Message(tree, [self._exactly(n, deadline) for n in sizes])
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _exactly(self, count: int, deadline: float | None) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise ChannelTimeout
+                self._socket.settimeout(left)
+            else:
+                self._socket.settimeout(None)
+            try:
+                piece = self._socket.recv(min(count - len(data), 1 << 20))
+            except TimeoutError:
+                raise ChannelTimeout from None
+            except OSError as error:
+                raise ChannelClosed from error
+            if not piece:
+                raise ChannelClosed
+            data += piece
+        return bytes(data)
+
+
+def reply(tree: Any) -> Message:
+    """A message that is only JSON."""
+    return Message(tree)

@@ -1,0 +1,211 @@
+"""The trusted side's handle on a warm process: start it, have it fork, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.sandbox import inside, wall
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+
+START_SECONDS = 120.0  # importing Keras takes 4 s, on a cold and busy disk much longer
+
+
+class WarmProcessFailed(RuntimeError):
+    """The warm process could not be started, or is gone. Ours, not the student's."""
+
+
+@dataclass
+class Fork:
+    """One fork of the warm process."""
+
+    id: int
+    folder: Path | None  # where its sockets are, on the host
+    status: int | None = None  # exit status once it has ended: 128 + n for signal n
+
+
+@dataclass
+class WarmProcess:
+    """A warm process and its forks. Owned by one worker; not thread-safe."""
+
+    sandbox: Sandbox
+    _process: subprocess.Popen[bytes] = field(init=False, repr=False)
+    _control: socket.socket = field(init=False, repr=False)
+    _folder: Path = field(init=False, repr=False)
+    _log: Any = field(init=False, repr=False)
+    _forks: dict[int, Fork] = field(init=False, default_factory=dict, repr=False)
+    _ready: bool = field(init=False, default=False)
+    _next: int = field(init=False, default=1)
+
+    def __post_init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ag-"))
+        try:
+            os.chmod(self._folder, 0o711)
+            self._start()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control = ours
+        self._log = tempfile.TemporaryFile()
+        command, environment = wall.command(self.sandbox, self._folder, theirs.fileno())
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._log,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
+        """Wait for the imports. Raises `WarmProcessFailed` with the last line it wrote."""
+        deadline = time.monotonic() + seconds
+        while not self._ready:
+            if not self._listen(max(0.0, deadline - time.monotonic())):
+                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self._last_words()}")
+
+    def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
+        """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
+
+        Returns:
+            The fork, and our end of the socket over which it answers questions.
+        """
+        fork = self._new_fork(with_folder=True)
+        assert fork.folder is not None
+        walled = self.sandbox is Sandbox.BUBBLEWRAP
+        connection = connection | {"ip": f"{inside.OWN_SOCKETS}/k" if walled else f"{fork.folder}/k"}
+        request = {"do": "kernel", "connection": connection, "folder": fork.folder.name}
+        return fork, self._request(fork, request, limits)
+
+    def fork_observer(self, limits: Limits) -> tuple[Fork, socket.socket]:
+        """Fork an observer; returns it and our end of its channel."""
+        fork = self._new_fork(with_folder=False)
+        return fork, self._request(fork, {"do": "observer"}, limits)
+
+    def interrupt(self, fork: Fork) -> None:
+        """Send the fork's worker a SIGINT."""
+        self._tell({"do": "interrupt", "id": fork.id})
+
+    def end(self, fork: Fork, seconds: float = 10.0) -> None:
+        """End the fork and everything in it, now, and remove its sockets."""
+        if self.poll(fork) is None:
+            self._tell({"do": "kill", "id": fork.id})
+            deadline = time.monotonic() + seconds
+            while fork.status is None and self._listen(max(0.0, deadline - time.monotonic())):
+                pass
+        if fork.folder is not None:
+            shutil.rmtree(fork.folder, ignore_errors=True)
+        self._forks.pop(fork.id, None)
+        if fork.status is None:
+            raise WarmProcessFailed("A fork of the warm process could not be ended.")
+
+    def poll(self, fork: Fork) -> int | None:
+        """The fork's exit status if it has ended, else None."""
+        while fork.status is None and self._listen(0.0):
+            pass
+        return fork.status
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def close(self) -> None:
+        """End the warm process, all forks, and remove what they left."""
+        self._control.close()
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            self._process.kill()
+        self._process.wait()
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> WarmProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _new_fork(self, with_folder: bool) -> Fork:
+        number = self._next
+        self._next += 1
+        folder = None
+        if with_folder:
+            folder = self._folder / str(number)
+            folder.mkdir(mode=0o700)
+            if os.getuid() == 0 and self.sandbox is Sandbox.BUBBLEWRAP:
+                os.chown(folder, 65534, 65534)  # whom the warm process has become
+        fork = Fork(number, folder)
+        self._forks[number] = fork
+        return fork
+
+    def _request(self, fork: Fork, request: dict[str, Any], limits: Limits) -> socket.socket:
+        self.wait_until_ready()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                data = json.dumps(request | {"id": fork.id, "limits": limits.to_json()}).encode()
+                socket.send_fds(self._control, [data], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise WarmProcessFailed(f"The warm process is gone.{self._last_words()}") from error
+        return ours
+
+    def _tell(self, request: dict[str, Any]) -> None:
+        try:
+            self._control.send(json.dumps(request).encode())
+        except OSError as error:
+            raise WarmProcessFailed(f"The warm process is gone.{self._last_words()}") from error
+
+    def _listen(self, seconds: float) -> bool:
+        """Take in one event, if one comes within `seconds`."""
+        if not select.select([self._control], [], [], seconds)[0]:
+            return False
+        try:
+            data = self._control.recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            raise WarmProcessFailed(f"The warm process ended.{self._last_words()}")
+        event = json.loads(data)
+        if event["event"] == "ready":
+            self._ready = True
+        elif event["id"] in self._forks:
+            self._forks[event["id"]].status = int(event["status"])
+        return True
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        return f" Its last words: {lines[-1]}" if lines else ""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Poll `condition` until it holds or the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,0 +1,47 @@
+"""Every limit on a submission, in one place, with its unit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+MB = 1_000_000
+
+
+class BadLimit(ValueError):
+    """A limit in a course's settings cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use. An exercise's own training takes a few seconds and about 500 MB."""
+
+    cell_seconds: float = 60.0  # wall time of one cell
+    notebook_seconds: float = 240.0  # wall time of all cells together
+    cpu_seconds: int = 600  # processor time of one process, all threads together
+    answer_seconds: float = 15.0  # wall time to answer one question of a check
+    memory_mb: int = 2_000  # beyond what the warm process already holds, all processes together
+    processes: int = 512  # processes and threads
+    open_files: int = 256
+    file_mb: int = 200  # size of one file
+    disk_mb: int = 400  # everything written to the scratch folder
+    cell_output_kb: int = 1_000  # what one cell may print or show
+    notebook_output_kb: int = 8_000
+    model_seconds: float = 30.0  # rebuilding a model and predicting with it
+
+    def with_settings(self, settings: dict[str, Any], source: str) -> Limits:
+        """These limits with some of them changed.
+
+        Raises:
+            BadLimit: an unknown name, or something other than a positive number.
+        """
+        known = {f.name for f in fields(self)}
+        for name, value in settings.items():
+            if name not in known:
+                raise BadLimit(f"{source}: there is no limit called '{name}'. Limits: {', '.join(sorted(known))}.")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise BadLimit(f"{source}: the limit '{name}' should be a positive number, not {value!r}.")
+        return replace(self, **{n: type(getattr(self, n))(v) for n, v in settings.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

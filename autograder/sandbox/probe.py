@@ -1,0 +1,83 @@
+"""The student's side of the wall: starts the kernel, and answers what a check asks about its variables.
+
+Everything here runs in the student's own process, so nothing it says is trusted; it is only convenient.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from autograder import observe, plain
+from autograder.plain import Message
+from autograder.sandbox.channel import Channel, ChannelClosed
+
+SERVE = "__import__('autograder.sandbox.probe').sandbox.probe.serve()"
+_channel: Channel | None = None
+
+
+def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[], None]) -> None:
+    """Become an IPython kernel. `seal` is called when its sockets are bound. Returns when it shuts down."""
+    global _channel
+    import json
+
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    _channel = Channel(sock)
+    file = "/tmp/.connection.json" if connection["ip"].startswith("/run/own") else connection["ip"] + ".json"
+    with open(file, "w") as out:
+        json.dump(connection, out)
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"  # tracebacks are read as text, in feedback
+    app = IPKernelApp.instance(config=config, connection_file=file)
+    app.initialize(["--quiet"])
+    seal()
+    app.start()
+
+
+def serve() -> None:
+    """Answer questions until told that there are no more. Called between two cells."""
+    if _channel is None:
+        return
+    from IPython.core.getipython import get_ipython
+
+    namespace = get_ipython().user_ns
+    while True:
+        try:
+            question = _channel.receive()
+            asked = plain.decode(question)
+            if asked.get("ask") == "done":
+                return
+            _channel.send(_answer(asked, namespace))
+        except ChannelClosed:
+            return
+        except KeyboardInterrupt:  # the check lost patience
+            _channel.send(Message({"error": "KeyboardInterrupt", "says": "it took too long"}))
+        except plain.NotPlain as error:
+            _channel.send(Message({"error": "NotPlain", "says": str(error)}))
+
+
+def _answer(asked: dict[str, Any], namespace: dict[str, Any]) -> Message:
+    name = asked.get("name")
+    if name not in namespace:
+        return Message({"missing": True})
+    value = namespace[name]
+    if asked["ask"] == "model":
+        try:
+            facts, weights = observe.take_apart(value)
+        except observe.NotRebuildable as reason:
+            return Message({"no_model": str(reason)})
+        message = plain.encode(weights)
+        message.tree = {"facts": facts, "weights": message.tree}
+        return message
+    if asked["ask"] == "call":
+        try:
+            value = value(*asked["args"], **asked["kwargs"])
+        except Exception as error:  # whatever the student's function raises is an answer
+            return Message({"error": type(error).__name__, "says": str(error)[:500]})
+    message = plain.encode(value)
+    message.tree = {"value": message.tree}
+    return message

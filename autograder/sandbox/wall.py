@@ -1,0 +1,163 @@
+"""The wall: bubblewrap's command line, and whether it stands on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+from autograder import data
+from autograder.sandbox import inside
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+KIT = "/kit"  # where the package and the data are inside
+
+
+class Sandbox(StrEnum):
+    """What keeps student code in."""
+
+    BUBBLEWRAP = "bubblewrap"
+    LIMITS_ONLY = "limits only"
+
+
+class NoSandbox(RuntimeError):
+    """`--sandbox require` was asked for and bubblewrap does not work here. The message says why."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether bubblewrap works here, tried, and if not what it said."""
+
+    works: bool
+    reason: str = ""
+
+
+@cache
+def try_bubblewrap() -> Verdict:
+    """Run a trivial command behind the wall, with the namespaces a fork will need."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return Verdict(False, "bubblewrap is not installed (Debian, Ubuntu: apt-get install bubblewrap)")
+    test = (
+        "import ctypes,os\n"
+        "os.getuid() or (os.setgroups([]), os.setresgid(65534,65534,65534), os.setresuid(65534,65534,65534))\n"
+        "ctypes.CDLL(None).prctl(4,1,0,0,0)\n"
+        "raise SystemExit(7 if ctypes.CDLL(None, use_errno=True).unshare(0x38020000) else 0)"
+    )
+    command = [program, *_namespaces(), *_root(), "--", sys.executable, "-I", "-S", "-c", test]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Verdict(False, f"bubblewrap cannot be run: {error}")
+    if done.returncode == 7:
+        return Verdict(False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)")
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        return Verdict(False, f"bubblewrap does not work here: {said}")
+    return Verdict(True)
+
+
+def choose(wanted: str) -> Sandbox:
+    """The sandbox for ``--sandbox auto|require|off``.
+
+    Raises:
+        NoSandbox: `wanted` is "require" and there is none.
+    """
+    if wanted == "off":
+        return Sandbox.LIMITS_ONLY
+    verdict = try_bubblewrap()
+    if verdict.works:
+        return Sandbox.BUBBLEWRAP
+    if wanted == "require":
+        raise NoSandbox(f"A sandbox was required, but {verdict.reason}. `autograder doctor` shows more.")
+    return Sandbox.LIMITS_ONLY
+
+
+def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], dict[str, str]]:
+    """Command line and environment that start the warm process.
+
+    Args:
+        folder: host folder for the kernels' sockets; inside it is `inside.SOCKETS`.
+        control: file descriptor of the control socket, inherited.
+    """
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": inside.HOME,
+        "IPYTHONDIR": f"{inside.HOME}/.ipython",
+        "MPLCONFIGDIR": f"{inside.HOME}/.matplotlib",
+        "AUTOGRADER_SANDBOX": str(sandbox),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
+        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+    }
+    python = [sys.executable, "-m", "autograder.sandbox.warm", str(control)]
+    if sandbox is Sandbox.LIMITS_ONLY:
+        scratch = folder / "scratch"
+        scratch.mkdir()
+        environment |= {"HOME": str(scratch), "IPYTHONDIR": str(scratch / ".ipython"), "TMPDIR": str(scratch)}
+        environment |= {"MPLCONFIGDIR": str(scratch / ".matplotlib"), "PYTHONPATH": str(_PACKAGE.parent)}
+        return python, environment
+    environment |= {"PYTHONPATH": KIT, "AUTOGRADER_DATA": f"{KIT}/data"}
+    return ["bwrap", *_namespaces(), *_root(), *_kit(), "--bind", str(folder), inside.SOCKETS, "--", *python], environment
+
+
+def _namespaces() -> list[str]:
+    options = "--unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try".split()
+    options += "--die-with-parent --new-session --hostname exercise --cap-drop ALL".split()
+    if os.getuid() == 0:
+        # Root needs no user namespace; the warm process sheds its user id first thing, and with it everything.
+        # (In a user namespace it would stay the host's root, whom process limits do not bind.)
+        return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return ["--unshare-user", *options]
+
+
+def _root() -> list[str]:
+    """A minimal read-only root: the system's libraries, this Python, nothing of anybody's home."""
+    options = ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        path = Path("/") / name
+        if path.is_symlink():
+            options += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            options += ["--ro-bind", str(path), str(path)]
+    for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"):
+        options += ["--ro-bind-try", path, path]
+    options += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp", *_open_parents(inside.SOCKETS)]
+    options += ["--perms", "0755", "--dir", inside.OWN_SOCKETS]
+    prefixes = {sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}
+    for prefix in sorted(prefixes):
+        if not prefix.startswith("/usr/") and prefix != "/usr":
+            options += [*_open_parents(prefix), "--ro-bind", prefix, prefix]
+    return options
+
+
+def _open_parents(path: str) -> list[str]:
+    """Folders above a mount point that anybody may pass; bubblewrap's own would be closed to all but root."""
+    parents = [str(p) for p in reversed(Path(path).parents) if str(p) != "/"]
+    return [option for parent in parents for option in ("--perms", "0755", "--dir", parent)]
+
+
+def _kit() -> list[str]:
+    """The package without its checks and its trusted half, and the learners' data without held-out images."""
+    options = [*_open_parents(f"{KIT}/data/x"), "--ro-bind", str(_PACKAGE), f"{KIT}/autograder"]
+    masked = [Path(KIT) / "autograder"]
+    installed = Path(sysconfig.get_paths()["purelib"]) / "autograder"
+    if installed.is_dir():
+        masked.append(installed)
+    for package in masked:
+        for part in ("checks", "grading"):
+            options += ["--tmpfs", str(package / part), "--remount-ro", str(package / part)]
+    for name in data.SHIPPED:
+        if (path := data.find_file(name)) is not None:
+            options += ["--ro-bind", str(path), f"{KIT}/data/{name}"]
+    return options

@@ -1,0 +1,135 @@
+"""The warm process: imports Keras once, then forks a kernel or an observer whenever it is told to.
+
+Run as ``python -m autograder.sandbox.warm FD``, inside bubblewrap, FD being a socket to the trusted side.
+It never runs a line of a student's. Before its first fork no Keras operation may have run: TensorFlow's
+threads do not survive a fork, but before the first operation there are none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+from autograder.sandbox import inside
+
+MAX_REQUEST = 64_000
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    if os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap":
+        _become_nobody()
+    _import_everything()
+    inside.set_dumpable(False)
+    Warm(control).serve()
+
+
+def _become_nobody() -> None:
+    """Bubblewrap started by root runs us as root without a user namespace; leave that at once."""
+    if os.getuid() == 0:
+        nobody = 65534
+        os.setgroups([])
+        os.setresgid(nobody, nobody, nobody)
+        os.setresuid(nobody, nobody, nobody)
+
+
+def _import_everything() -> None:
+    # What almost every exercise imports. A fork shares these pages, so they cost no memory twice.
+    import ipykernel.kernelapp  # noqa: F401
+    import keras  # noqa: F401
+    import matplotlib
+
+    matplotlib.use("module://matplotlib_inline.backend_inline")
+    import matplotlib.pyplot  # noqa: F401
+
+    import autograder.data
+    import autograder.sandbox.observer
+    import autograder.sandbox.probe  # noqa: F401
+
+
+class Warm:
+    """Serves fork requests until the trusted side closes the socket."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._guards: dict[int, int] = {}  # pid of the guard -> id of the request
+        self._wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write)
+
+    def serve(self) -> None:
+        self._tell({"event": "ready", "pid": os.getpid()})
+        while True:
+            ready, _, _ = select.select([self._control, self._wake_read], [], [])
+            if self._wake_read in ready:
+                os.read(self._wake_read, 4096)
+                self._reap()
+            if self._control in ready and not self._answer():
+                return
+
+    def _answer(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, MAX_REQUEST, 4)
+        if not data:
+            return False
+        request = json.loads(data)
+        sockets = [socket.socket(fileno=fd) for fd in fds]
+        try:
+            getattr(self, "_do_" + request["do"])(request, sockets)
+        finally:
+            for sock in sockets:
+                sock.close()
+        return True
+
+    def _do_kernel(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        from autograder.sandbox.probe import run_kernel
+
+        pid = inside.guarded(
+            lambda seal: run_kernel(request["connection"], sockets[0], seal),
+            sockets,
+            request["folder"],
+            request["limits"],
+        )
+        self._guards[pid] = request["id"]
+
+    def _do_observer(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        from autograder.sandbox.observer import observe
+
+        pid = inside.guarded(lambda seal: observe(sockets[0], seal), sockets, "", request["limits"])
+        self._guards[pid] = request["id"]
+
+    def _do_interrupt(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        self._signal(request["id"], signal.SIGUSR1)
+
+    def _do_kill(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        self._signal(request["id"], signal.SIGKILL)
+
+    def _signal(self, wanted: int, number: int) -> None:
+        for pid, request_id in self._guards.items():
+            if request_id == wanted:
+                os.kill(pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._guards:
+                code = code if code >= 0 else 128 - code
+                self._tell({"event": "ended", "id": self._guards.pop(pid), "status": code})
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        self._control.send(json.dumps(event).encode())
+
+
+if __name__ == "__main__":
+    main()

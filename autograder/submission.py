@@ -1,0 +1,249 @@
+"""What a check may ask of a submission. Where the answers come from is none of its business.
+
+`Answers` is the small interface behind it: this notebook's own namespace (`autograder.notebook`), a kernel
+behind the wall (`autograder.grading`), or the record of an earlier run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from autograder import data
+from autograder.models import ModelReport
+from autograder.outcome import Mismatch, NotAttempted
+from autograder.plain import History, Opaque, type_name
+
+Kind = Literal["fashion", "mnist"]
+
+
+class Missing(LookupError):
+    """There is no such name in the submission."""
+
+
+class Raised(Exception):
+    """The student's function stopped with an error."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(f"{error_type}: {message}" if message else error_type)
+        self.error_type = error_type
+
+
+class NoModel(Exception):
+    """The value is not a model that can be looked at; the message says why, as a clause ("it is a list")."""
+
+
+class Answers(Protocol):
+    """Where a submission's answers come from. Everything returned is plain data."""
+
+    def value(self, name: str) -> Any:
+        """The value of a variable. Raises `Missing`."""
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the student's function returns. Raises `Missing` or `Raised`."""
+
+    def model(self, name: str) -> ModelReport:
+        """A model as it really is. Raises `Missing` or `NoModel`."""
+
+    def stopped_with(self) -> str:
+        """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
+
+    def held_out(self) -> data.HeldOut | None:
+        """Images that the learner has not got, if they are here."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to measure accuracy on: `pixels` (N, 28, 28) uint8, `labels` (N,) class numbers."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    where: str  # "held-out images" or "images of the test set"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of `images` that a model gets right. `unscaled` is the same for pixels left at 0 to 255."""
+
+    value: float
+    images: int
+    where: str
+    unscaled: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} on {self.images} {self.where}"
+
+
+class Submission:
+    """One learner's work, as a check sees it.
+
+    Every method raises `NotAttempted` when there is nothing there yet, and `Mismatch` with a sentence for
+    the learner when there is something else than could be used.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def value(self, name: str) -> Any:
+        """The value of variable `name`, as plain Python or NumPy; `Opaque` if it has no plain form."""
+        try:
+            value = self._answers.value(name)
+        except Missing:
+            raise self._missing(name, "variable") from None
+        if value is None or isinstance(value, Opaque) and value.type_name == "ellipsis":
+            raise NotAttempted(f"`{name}` still has no value.")
+        return value
+
+    def array(self, name: str) -> np.ndarray:
+        """Variable `name` as an array; a list of numbers counts as one."""
+        return as_array(self.value(name), f"`{name}`")
+
+    def number(self, name: str) -> float:
+        """Variable `name` as one number."""
+        value = self.value(name)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.")
+        return value
+
+    def text(self, name: str) -> str:
+        """Variable `name` as a string."""
+        value = self.value(name)
+        if not isinstance(value, str):
+            raise Mismatch(f"`{name}` should be text in quotes, but it is {a(type_name(value))}.")
+        return value
+
+    def history(self, name: str) -> History:
+        """Variable `name` as what ``fit`` returned; its ``.history`` dictionary is accepted too."""
+        value = self.value(name)
+        if isinstance(value, dict) and value and all(isinstance(v, list) for v in value.values()):
+            return History({str(k): v for k, v in value.items()})
+        if not isinstance(value, History):
+            raise Mismatch(
+                f"`{name}` should be what `fit` returns, but it is {a(type_name(value))}.",
+                (f"`fit` returns a History object. Keep it: `{name} = model.fit(...)`.",),
+            )
+        return value
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The learner's function `name`. Calling it runs it on their side and brings the result back."""
+
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = self._answers.call(name, args, kwargs)
+            except Missing:
+                raise self._missing(name, "function") from None
+            except Raised as error:
+                if error.error_type == "NotImplementedError":
+                    raise NotAttempted(f"`{name}` is not written yet.") from None
+                raise Mismatch(f"`{name}` stopped with {error}.") from None
+            if result is None:
+                raise Mismatch(
+                    f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",)
+                )
+            return result
+
+        ask.__name__ = name
+        return ask
+
+    def model(self, name: str) -> ModelReport:
+        """The model in variable `name`, looked at from outside."""
+        try:
+            return self._answers.model(name)
+        except Missing:
+            raise self._missing(name, "model") from None
+        except NoModel as reason:
+            text = str(reason)
+            if "NoneType" in text or "ellipsis" in text:
+                raise NotAttempted(f"`{name}` still has no value.") from None
+            raise Mismatch(f"`{name}` cannot be checked: {text}.") from None
+
+    def images(self, kind: Kind) -> Images:
+        """Images to measure on: held out from the learner where they are here, else the test set's."""
+        held_out = self._answers.held_out()
+        if held_out is not None and held_out.kind == kind:
+            pixels, labels, where = held_out.images, held_out.labels, "held-out images"
+        else:
+            (pixels, labels), where = _test_set(kind), "images of the test set"
+        return Images(pixels.reshape(len(pixels), 28, 28), labels, where)
+
+    def accuracy(self, name: str, kind: Kind = "fashion") -> Accuracy:
+        """Accuracy of model `name`, computed here from its predictions.
+
+        The images are given in the shape the model takes, with values 0 to 1, or 0 to 255 if the model
+        itself begins with a Rescaling or Normalization layer.
+        """
+        report, images = self.model(name), self.images(kind)
+        scales_itself = bool(report.layers_of("Rescaling", "Normalization"))
+        scaled = _share_right(report, images, 1.0 if scales_itself else 1 / 255)
+        # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
+        unscaled = scaled if scales_itself or scaled > 0.8 else _share_right(report, images, 1.0)
+        return Accuracy(scaled, len(images.labels), images.where, unscaled)
+
+    def _missing(self, name: str, what: str) -> Exception:
+        stopped = self._answers.stopped_with()
+        if stopped and not stopped.startswith("NotImplementedError"):
+            return Mismatch(
+                f"There is no {what} `{name}`: your cell stopped with {stopped}.",
+                ("Mend the error first: its last line says what went wrong, the arrow above it says where.",),
+            )
+        return NotAttempted(f"There is no {what} `{name}` yet.")
+
+
+def as_array(value: Any, name: str) -> np.ndarray:
+    """`value` as an array, where that is fair: an array, a number, or (nested) lists of equal length.
+
+    Raises:
+        Mismatch: it is something else; the message says what.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (bool, int, float)):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise Mismatch(f"{name} is a list whose rows have different lengths.") from None
+        if array.dtype.kind in "biufU":
+            return array
+    raise Mismatch(f"{name} should be an array, but it is {a(type_name(value))}.")
+
+
+def a(noun: str) -> str:
+    """The noun with its article: "a list", "an ndarray"."""
+    return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
+
+
+def _share_right(report: ModelReport, images: Images, scale: float) -> float:
+    inputs = images.pixels.astype(np.float32) * np.float32(scale)
+    shape = report.input_shape
+    if shape is None:
+        raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
+    if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
+        raise Mismatch(f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.")
+    output = report.predict(inputs.reshape(len(inputs), *shape[1:]))  # type: ignore[arg-type]
+    classes = int(images.labels.max()) + 1
+    if output.ndim != 2 or output.shape[1] < classes:
+        raise Mismatch(
+            f"`{report.name}` answers with shape {('N', *output.shape[1:])}; for {classes} classes it should be"
+            f" ('N', {classes})."
+        )
+    if not np.isfinite(output).all():
+        raise Mismatch(
+            f"`{report.name}` predicts NaN (not a number).",
+            ("The training ran away. A smaller learning rate, or scaled images, keep the numbers in range.",),
+        )
+    return float(np.mean(output.argmax(axis=1) == images.labels))
+
+
+def _test_set(kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    if kind == "mnist":
+        _, (pixels, labels) = data.load_mnist()
+        return pixels, labels
+    _, (pixels, one_hot) = data.load_fashion()
+    return pixels, one_hot.argmax(axis=1)
