@@ -1,0 +1,186 @@
+"""Wrong and right answers to the exercises, and how one of them is tried.
+
+An entry replaces some of an exercise's answer cells; all other cells keep the reference solution. It is run
+as a notebook would run it: an error in one cell does not stop the next. The entries themselves are in
+``answers/exercise_NN.py``.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from autograder.checking import run_checks
+from autograder.exercise import Exercise, Task, find_exercise, task_of
+from autograder.notebook import NamespaceAnswers
+from autograder.outcome import CheckResult
+from autograder.submission import Submission
+
+SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer as learners really give it."""
+
+    name: str  # the misunderstanding, in words
+    answers: dict[str, str]  # grade_id of an answer cell -> what stands in it ("" leaves it empty)
+    check: str  # grade_id of the check that must fail
+    hint: str  # words that must stand in the message or in the first hint
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right answer other than the reference solution; every check must give it full marks."""
+
+    name: str
+    answers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All entries of one exercise."""
+
+    exercise: str
+    wrong: tuple[Wrong, ...]
+    right: tuple[Right, ...]
+
+
+def catalogues() -> list[Catalogue]:
+    """The catalogues there are, in the order of the exercises."""
+    found = []
+    for file in sorted((Path(__file__).parent / "answers").glob("exercise_[0-9][0-9].py")):
+        number = file.stem.removeprefix("exercise_")
+        exercise = next(
+            folder.name for folder in sorted(SOLUTIONS.iterdir()) if folder.name.startswith(number)
+        )
+        module = importlib.import_module(f"answers.{file.stem}")
+        found.append(Catalogue(exercise, tuple(module.WRONG), tuple(module.RIGHT)))
+    return found
+
+
+def source_notebook(exercise: str) -> dict[str, Any]:
+    """The notebook with the reference solution, as JSON."""
+    notebook: dict[str, Any] = json.loads((SOLUTIONS / exercise / f"{exercise}.ipynb").read_text("utf-8"))
+    return notebook
+
+
+def reference(exercise: str) -> Exercise:
+    """The exercise as its source notebook has it, so that nothing need be released first."""
+    with _source_notebooks():
+        return find_exercise(exercise)
+
+
+@contextmanager
+def _source_notebooks() -> Iterator[None]:
+    """Inside, exercises are looked for among the source notebooks, and plots open no window."""
+    chosen = {"AUTOGRADER_EXERCISES": str(SOLUTIONS), "MPLBACKEND": "Agg"}
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def filled_in(exercise: str, answers: Mapping[str, str]) -> dict[str, Any]:
+    """The notebook of an exercise with these answers in it; all other answer cells keep the solution.
+
+    Raises:
+        KeyError: there is no answer cell of that grade_id.
+    """
+    notebook = copy.deepcopy(source_notebook(exercise))
+    left = dict(answers)
+    for cell in notebook["cells"]:
+        if _is_answer(cell) and grade_id(cell) in left:
+            cell["source"] = left.pop(grade_id(cell))
+    if left:
+        raise KeyError(f"{exercise} has no answer cell called {', '.join(left)}")
+    return notebook
+
+
+def try_answers(
+    exercise: str, answers: Mapping[str, str], only: str | None = None
+) -> tuple[CheckResult, ...]:
+    """Run the notebook with these answers, each check where its cell stands.
+
+    Args:
+        only: grade_id of the one check to run; no cell after it is run.
+    """
+    run = _Run(exercise, filled_in(exercise, answers)["cells"])
+    with _source_notebooks():
+        return run_checks(reference(exercise), Submission(run.answers), only=only, before=run.up_to)
+
+
+def sources_run(exercise: str, answers: Mapping[str, str], only: str | None = None) -> str:
+    """All code that `try_answers` would run, as one text."""
+    text = ""
+    for cell in filled_in(exercise, answers)["cells"]:
+        task = task_of(cell)
+        if task is not None and task.grade_id == only:
+            break
+        if task is None and cell["cell_type"] == "code" and grade_id(cell):
+            text += source(cell) + "\n"
+    return text
+
+
+def trains(exercise: str, answers: Mapping[str, str], only: str | None = None) -> bool:
+    """Whether trying these answers trains a network, which takes seconds."""
+    return re.search(r"\.fit\(", sources_run(exercise, answers, only)) is not None
+
+
+def source(cell: dict[str, Any]) -> str:
+    """A cell's text; the file keeps it as a list of lines."""
+    return "".join(cell["source"])
+
+
+def grade_id(cell: dict[str, Any]) -> str:
+    """nbgrader's name of the cell; '' for a cell that is not nbgrader's."""
+    return str((cell["metadata"].get("nbgrader") or {}).get("grade_id", ""))
+
+
+def _is_answer(cell: dict[str, Any]) -> bool:
+    return bool((cell["metadata"].get("nbgrader") or {}).get("solution"))
+
+
+class _Run:
+    """One pass through a notebook's cells, stopping at each check."""
+
+    def __init__(self, exercise: str, cells: list[dict[str, Any]]) -> None:
+        self._cells = list(cells)
+        self._namespace: dict[str, Any] = {"__name__": "__main__"}
+        self._exercise = exercise
+        self.answers = NamespaceAnswers(self._namespace, exercise)
+
+    def up_to(self, task: Task) -> None:
+        while self._cells:
+            cell = self._cells.pop(0)
+            here = task_of(cell)
+            if here is not None and here.grade_id == task.grade_id:
+                return
+            # Cells without a grade_id are the pictures at the end; the notebook tests run those.
+            if here is None and cell["cell_type"] == "code" and grade_id(cell):
+                self._execute(cell)
+
+    def _execute(self, cell: dict[str, Any]) -> None:
+        error: Exception | None = None
+        try:
+            exec(compile(source(cell), grade_id(cell), "exec"), self._namespace)  # noqa: S102
+        except Exception as raised:  # a wrong answer may stop with anything; the next cell runs all the same
+            if not _is_answer(cell):
+                raise
+            error = raised
+        self.answers.remember_error(SimpleNamespace(error_in_exec=error))

@@ -1,0 +1,91 @@
+"""Every catalogued wrong answer fails its check with its hint; every right answer gets full marks."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from catalogue import Catalogue, Right, Wrong, catalogues, reference, source_notebook, trains, try_answers
+
+from autograder.outcome import CheckResult, Outcome
+
+CATALOGUES = catalogues()
+EXERCISES = [catalogue.exercise for catalogue in CATALOGUES]
+
+
+def _case(exercise: str, entry: Wrong | Right):  # type: ignore[no-untyped-def]
+    """One entry as a parameter; slow when trying it trains a network."""
+    only = entry.check if isinstance(entry, Wrong) else None
+    words = re.sub(r"[^a-zA-Z0-9_.]+", "-", entry.name).strip("-")
+    title = f"{exercise[:2]}-{only}: {words}" if only else f"{exercise[:2]}: {words}"
+    marks = [pytest.mark.slow] if trains(exercise, entry.answers, only) else []
+    return pytest.param(exercise, entry, id=title, marks=marks)
+
+
+@pytest.mark.parametrize(("exercise", "entry"), [_case(c.exercise, e) for c in CATALOGUES for e in c.wrong])
+def test_wrong_answer_fails_with_its_hint(exercise: str, entry: Wrong) -> None:
+    (result,) = try_answers(exercise, entry.answers, only=entry.check)
+    assert result.outcome in (Outcome.FAILED, Outcome.NOT_ATTEMPTED), _told(result)
+    assert result.points < result.max_points, _told(result)
+    first_hint = result.hints[0] if result.hints else ""
+    assert first_hint, f"nothing but a bare message: {_told(result)}"
+    assert entry.hint in result.message or entry.hint in first_hint, _told(result)
+
+
+@pytest.mark.parametrize(("exercise", "entry"), [_case(c.exercise, e) for c in CATALOGUES for e in c.right])
+def test_right_answer_gets_full_marks(exercise: str, entry: Right) -> None:
+    results = try_answers(exercise, entry.answers)
+    assert all(r.points == r.max_points for r in results), "\n".join(_told(r) for r in results)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "entry"), [_case(name, Right("the reference solution", {})) for name in EXERCISES]
+)
+def test_reference_gets_full_marks(exercise: str, entry: Right) -> None:
+    results = try_answers(exercise, entry.answers)
+    assert {r.outcome for r in results} == {Outcome.PASSED}, "\n".join(_told(r) for r in results)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_untouched_notebook_is_not_attempted(exercise: str) -> None:
+    """As released: every answer cell raises NotImplementedError, or is a function that does."""
+    results = try_answers(exercise, _released(exercise))
+    assert {r.outcome for r in results} == {Outcome.NOT_ATTEMPTED}, "\n".join(_told(r) for r in results)
+    assert sum(r.points for r in results) == 0
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=EXERCISES)
+def test_catalogue_is_large_and_says_something(catalogue: Catalogue) -> None:
+    assert len(catalogue.wrong) >= 18
+    assert len(catalogue.right) >= 9
+    names = Counter(entry.name for entry in [*catalogue.wrong, *catalogue.right])
+    assert [name for name, times in names.items() if times > 1] == []
+    assert [entry.name for entry in catalogue.wrong if len(entry.hint) < 12] == []
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=EXERCISES)
+def test_every_task_has_wrong_answers(catalogue: Catalogue) -> None:
+    tried = {entry.check for entry in catalogue.wrong}
+    assert tried == {task.grade_id for task in reference(catalogue.exercise).tasks}
+
+
+def _released(exercise: str) -> dict[str, str]:
+    """The answer cells as learners get them, by nbgrader's own rule for solution regions."""
+    answers = {}
+    for cell in source_notebook(exercise)["cells"]:
+        grading = cell["metadata"].get("nbgrader") or {}
+        if grading.get("solution"):
+            answers[grading["grade_id"]] = re.sub(
+                r"(?ms)^( *)### BEGIN SOLUTION\n.*?### END SOLUTION",
+                r"\1# YOUR CODE HERE\n\1raise NotImplementedError()",
+                "".join(cell["source"]),
+            )
+    return answers
+
+
+def _told(result: CheckResult) -> str:
+    """What the learner would read, for the message of a failing test."""
+    lines = [f"{result.name}: {result.outcome}, {result.points:g} of {result.max_points:g}"]
+    lines += [f"  {t.outcome}: {t.title}: {t.message} {list(t.hints)} {t.detail}" for t in result.tests]
+    return "\n".join(lines)
