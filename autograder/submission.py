@@ -98,8 +98,11 @@ class Submission:
         return value
 
     def array(self, name: str) -> np.ndarray:
-        """Variable `name` as an array; a list of numbers counts as one."""
-        return as_array(self.value(name), f"`{name}`")
+        """Variable `name` as an array of numbers; a list of numbers counts as one."""
+        array = as_array(self.value(name), f"`{name}`")
+        if array.dtype.kind == "U":
+            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",))
+        return array
 
     def number(self, name: str) -> float:
         """Variable `name` as one number."""
@@ -107,7 +110,9 @@ class Submission:
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.")
+            raise Mismatch(
+                f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),)
+            )
         return value
 
     def text(self, name: str) -> str:
@@ -129,8 +134,12 @@ class Submission:
             )
         return value
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """The learner's function `name`. Calling it runs it on their side and brings the result back."""
+    def function(self, name: str, hint: str = "") -> Callable[..., Any]:
+        """The learner's function `name`. Calling it runs it on their side and brings the result back.
+
+        `hint` is what to say when it stops with an error.
+        """
+        hints = (hint,) if hint else ("Call it yourself with small arrays, and look at where it stops.",)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -140,7 +149,7 @@ class Submission:
             except Raised as error:
                 if error.error_type == "NotImplementedError":
                     raise NotAttempted(f"`{name}` is not written yet.") from None
-                raise Mismatch(f"`{name}` stopped with {error}.") from None
+                raise Mismatch(f"`{name}` stopped with {error}.", hints) from None
             if result is None:
                 raise Mismatch(
                     f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",)
@@ -178,11 +187,19 @@ class Submission:
         itself begins with a Rescaling or Normalization layer.
         """
         report, images = self.model(name), self.images(kind)
-        scales_itself = bool(report.layers_of("Rescaling", "Normalization"))
-        scaled = _share_right(report, images, 1.0 if scales_itself else 1 / 255)
+        scale = _scale(report)
+        scaled = _share_right(report, images, scale)
         # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
-        unscaled = scaled if scales_itself or scaled > 0.8 else _share_right(report, images, 1.0)
+        unscaled = scaled if scale == 1.0 or scaled > 0.8 else _share_right(report, images, 1.0)
         return Accuracy(scaled, len(images.labels), images.where, unscaled)
+
+    def predictions(self, name: str, pixels: np.ndarray) -> np.ndarray:
+        """What model `name` answers to images (N, 28, 28) with pixels 0 to 255: (N, classes), finite.
+
+        The images are given as `accuracy` gives them.
+        """
+        report = self.model(name)
+        return _predictions(report, pixels, _scale(report))
 
     def _missing(self, name: str, what: str) -> Exception:
         stopped = self._answers.stopped_with()
@@ -219,26 +236,54 @@ def a(noun: str) -> str:
     return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
 
 
+def _why_no_number(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "A comma makes several values of it: `7,850` is 7 and 850. Write 7850."
+    if isinstance(value, str):
+        return "A number stands without quotes."
+    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
+        return "A function has to be called: put brackets behind its name."
+    return "Print it: what does it hold, and which one number of it is asked for?"
+
+
+def _scale(report: ModelReport) -> float:
+    """What pixels 0 to 255 are multiplied by for this model."""
+    return 1.0 if report.layers_of("Rescaling", "Normalization") else 1 / 255
+
+
 def _share_right(report: ModelReport, images: Images, scale: float) -> float:
-    inputs = images.pixels.astype(np.float32) * np.float32(scale)
+    output = _predictions(report, images.pixels, scale)
+    classes = int(images.labels.max()) + 1
+    if output.shape[1] < classes:
+        raise Mismatch(
+            f"`{report.name}` answers with {output.shape[1]} numbers for each image, but there are {classes} classes.",
+            ("The last layer needs one unit for each class.",),
+        )
+    return float(np.mean(output.argmax(axis=1) == images.labels))
+
+
+def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.ndarray:
+    inputs = pixels.astype(np.float32) * np.float32(scale)
     shape = report.input_shape
     if shape is None:
         raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
     if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
-        raise Mismatch(f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.")
-    output = report.predict(inputs.reshape(len(inputs), *shape[1:]))  # type: ignore[arg-type]
-    classes = int(images.labels.max()) + 1
-    if output.ndim != 2 or output.shape[1] < classes:
         raise Mismatch(
-            f"`{report.name}` answers with shape {('N', *output.shape[1:])}; for {classes} classes it should be"
-            f" ('N', {classes})."
+            f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",
+            ("The input shape is that of one image, without the number of images.",),
+        )
+    output = report.predict(inputs.reshape(len(inputs), *shape[1:]))  # type: ignore[arg-type]
+    if output.ndim != 2 or len(output) != len(inputs):
+        raise Mismatch(
+            f"`{report.name}` answers with shape {('N', *output.shape[1:])}; it should be ('N', classes).",
+            ("A dense layer works on the last axis alone. Flatten the image first.",),
         )
     if not np.isfinite(output).all():
         raise Mismatch(
             f"`{report.name}` predicts NaN (not a number).",
             ("The training ran away. A smaller learning rate, or scaled images, keep the numbers in range.",),
         )
-    return float(np.mean(output.argmax(axis=1) == images.labels))
+    return output
 
 
 def _test_set(kind: Kind) -> tuple[np.ndarray, np.ndarray]:
