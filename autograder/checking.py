@@ -19,12 +19,45 @@ from autograder.outcome import CheckResult, Mismatch, NotAttempted, Outcome, Tes
 from autograder.submission import Submission
 
 # Nothing of the surroundings takes part: no configuration file, conftest, plugin or environment variable.
-_ISOLATED = (
-    "--noconftest --config-file=/dev/null --import-mode=importlib --assert=plain --capture=no -p no:cacheprovider"
-    " -p no:terminal -p no:terminalprogress -p no:logging -p no:warnings -p no:faulthandler -p no:threadexception"
-    " -p no:unraisableexception -p no:doctest -p no:junitxml -p no:pastebin -p no:stepwise -p no:legacypath"
-    " -p no:setuponly -p no:setupplan -p no:debugging"
-).split()
+_ISOLATED = [
+    "--noconftest",
+    "--config-file=/dev/null",
+    "--import-mode=importlib",
+    "--assert=plain",
+    "--capture=no",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:terminal",
+    "-p",
+    "no:terminalprogress",
+    "-p",
+    "no:logging",
+    "-p",
+    "no:warnings",
+    "-p",
+    "no:faulthandler",
+    "-p",
+    "no:threadexception",
+    "-p",
+    "no:unraisableexception",
+    "-p",
+    "no:doctest",
+    "-p",
+    "no:junitxml",
+    "-p",
+    "no:pastebin",
+    "-p",
+    "no:stepwise",
+    "-p",
+    "no:legacypath",
+    "-p",
+    "no:setuponly",
+    "-p",
+    "no:setupplan",
+    "-p",
+    "no:debugging",
+]
 
 
 class ChecksBroken(Exception):
@@ -55,7 +88,9 @@ def run_checks(
     if run.interrupted is not None:
         raise run.interrupted
     if run.broken or code not in (0, 1):
-        raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
+        raise ChecksBroken(
+            f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}"
+        )
     return tuple(run.finished)
 
 
@@ -145,9 +180,7 @@ def _result(title: str, error: BaseException) -> TestResult:
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return TestResult(title, Outcome.FAILED, str(error).split("\n")[0] or title)
     detail = "".join(traceback.format_exception(error))
-    message = (
-        "This check broke. That is our fault, not yours: your teacher is told, and it will not cost you anything."
-    )
+    message = "This check broke. That is our fault, not yours: your teacher is told, and it will not cost you anything."
     return TestResult(title, Outcome.ERROR, message, detail=detail)
 
 

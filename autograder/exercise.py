@@ -45,6 +45,11 @@ class Exercise:
     checks: Path  # the pytest module
     tasks: tuple[Task, ...]
 
+    @classmethod
+    def read(cls, name: str, notebook: Path, checks: Path) -> Exercise:
+        """The exercise of these two files."""
+        return cls(name, notebook, checks, _tasks(notebook, notebook.stat().st_mtime_ns))
+
     @property
     def max_score(self) -> float:
         return sum(task.points for task in self.tasks)
@@ -79,7 +84,9 @@ def _folders(variable: str, built_in: list[Path]) -> list[Path]:
 
 def exercise_names() -> list[str]:
     """Names of all exercises that have a notebook and a check module, sorted."""
-    names = {f.name for folder in exercise_folders() for f in folder.iterdir() if (f / f"{f.name}.ipynb").is_file()}
+    names = {
+        f.name for folder in exercise_folders() for f in folder.iterdir() if (f / f"{f.name}.ipynb").is_file()
+    }
     return sorted(name for name in names if _check_module(name) is not None)
 
 
@@ -97,8 +104,10 @@ def find_exercise(name: str) -> Exercise:
     if notebook is None or checks is None:
         known = ", ".join(exercise_names()) or "none"
         missing = "notebook" if notebook is None else "check module"
-        raise UnknownExercise(f"There is no {missing} for an exercise called '{name}'. Exercises here: {known}.")
-    return Exercise(name, notebook, checks, _tasks(notebook, notebook.stat().st_mtime_ns))
+        raise UnknownExercise(
+            f"There is no {missing} for an exercise called '{name}'. Exercises here: {known}."
+        )
+    return Exercise.read(name, notebook, checks)
 
 
 def _check_module(name: str) -> Path | None:

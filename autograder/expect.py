@@ -118,7 +118,9 @@ class Expectation:
             self._explain(mistakes, hint, tolerance, because)
             where = _first_difference(found, wanted, tolerance)
             at = f" at {list(where)}" if where else ""
-            says = f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
+            says = (
+                f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
+            )
             raise Mismatch(_with_reason(says, because), _hints(hint))
         return self
 
@@ -156,7 +158,9 @@ class Expectation:
             self._fail(f"it should {says}", because, mistakes, hint)
 
     def _number(self) -> float:
-        value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
+        value = (
+            self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
+        )
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Mismatch(f"{_sentence(self.name)} should be one number, but it is {a(type_name(value))}.")
         return float(value)

@@ -114,7 +114,9 @@ def report_from(name: str, facts: dict[str, Any], predict: Callable[[np.ndarray]
         parameters=int(facts["parameters"]),
         trainable_parameters=int(facts["trainable_parameters"]),
         finite=facts["finite"] is True,
-        compiled=_compiled(compiled, int(facts.get("iterations") or 0)) if isinstance(compiled, dict) else None,
+        compiled=_compiled(compiled, int(facts.get("iterations") or 0))
+        if isinstance(compiled, dict)
+        else None,
         _predict=predict,
     )
 

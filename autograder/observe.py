@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,75 @@ MAX_CONFIG_BYTES = 1_000_000
 # Layers that compute something fixed from their config and weights. What is missing here is missing on
 # purpose: Lambda and its kin run code, the lookup layers read files, wrappers hide what is inside.
 LAYERS = frozenset(
-    """InputLayer Dense EinsumDense Activation Flatten Reshape Permute RepeatVector Identity Masking
-    Dropout SpatialDropout1D SpatialDropout2D GaussianNoise GaussianDropout AlphaDropout ActivityRegularization
-    BatchNormalization LayerNormalization GroupNormalization UnitNormalization RMSNormalization
-    Rescaling Normalization Resizing CenterCrop RandomFlip RandomRotation RandomTranslation RandomZoom
-    RandomBrightness RandomContrast
-    Conv1D Conv2D DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D Conv1DTranspose Conv2DTranspose
-    MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
-    GlobalAveragePooling1D GlobalAveragePooling2D ZeroPadding1D ZeroPadding2D Cropping1D Cropping2D
-    UpSampling1D UpSampling2D Add Subtract Multiply Average Maximum Minimum Concatenate Dot
-    ReLU LeakyReLU PReLU ELU Softmax""".split()
+    [
+        "InputLayer",
+        "Dense",
+        "EinsumDense",
+        "Activation",
+        "Flatten",
+        "Reshape",
+        "Permute",
+        "RepeatVector",
+        "Identity",
+        "Masking",
+        "Dropout",
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "GaussianNoise",
+        "GaussianDropout",
+        "AlphaDropout",
+        "ActivityRegularization",
+        "BatchNormalization",
+        "LayerNormalization",
+        "GroupNormalization",
+        "UnitNormalization",
+        "RMSNormalization",
+        "Rescaling",
+        "Normalization",
+        "Resizing",
+        "CenterCrop",
+        "RandomFlip",
+        "RandomRotation",
+        "RandomTranslation",
+        "RandomZoom",
+        "RandomBrightness",
+        "RandomContrast",
+        "Conv1D",
+        "Conv2D",
+        "DepthwiseConv1D",
+        "DepthwiseConv2D",
+        "SeparableConv1D",
+        "SeparableConv2D",
+        "Conv1DTranspose",
+        "Conv2DTranspose",
+        "MaxPooling1D",
+        "MaxPooling2D",
+        "AveragePooling1D",
+        "AveragePooling2D",
+        "GlobalMaxPooling1D",
+        "GlobalMaxPooling2D",
+        "GlobalAveragePooling1D",
+        "GlobalAveragePooling2D",
+        "ZeroPadding1D",
+        "ZeroPadding2D",
+        "Cropping1D",
+        "Cropping2D",
+        "UpSampling1D",
+        "UpSampling2D",
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Average",
+        "Maximum",
+        "Minimum",
+        "Concatenate",
+        "Dot",
+        "ReLU",
+        "LeakyReLU",
+        "PReLU",
+        "ELU",
+        "Softmax",
+    ]
 )
 _MODELS = {
     "Sequential": {"keras", "keras.models", "keras.src.models.sequential"},
@@ -128,7 +188,7 @@ def _refuse_object(node: dict[str, Any]) -> None:
         return
     if name in _MODELS and module in _MODELS[name]:
         return
-    if module == "keras" and name in _DTYPES or module in _PARTS:
+    if (module == "keras" and name in _DTYPES) or module in _PARTS:
         return
     if module == "builtins" and name == "function" and isinstance(node.get("config"), str):
         if node["config"] in _ACTIVATIONS:
@@ -136,12 +196,35 @@ def _refuse_object(node: dict[str, Any]) -> None:
         raise NotRebuildable(f"it uses the function `{node['config'][:60]}`; use one of Keras's activations")
     if module is None and name in LAYERS | _DTYPES:
         return
-    raise NotRebuildable(f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked")
+    raise NotRebuildable(
+        f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked"
+    )
 
 
 _ACTIVATIONS = frozenset(
-    """elu exponential gelu hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu
-    relu6 selu sigmoid silu softmax softplus softsign swish tanh""".split()
+    [
+        "elu",
+        "exponential",
+        "gelu",
+        "hard_sigmoid",
+        "hard_silu",
+        "hard_tanh",
+        "leaky_relu",
+        "linear",
+        "log_sigmoid",
+        "log_softmax",
+        "mish",
+        "relu",
+        "relu6",
+        "selu",
+        "sigmoid",
+        "silu",
+        "softmax",
+        "softplus",
+        "softsign",
+        "swish",
+        "tanh",
+    ]
 )
 
 
@@ -193,13 +276,22 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
         "class_name": facts["class_name"],
         "input_shape": _plain_shape(model.input_shape) if built else None,
         "output_shape": _plain_shape(model.output_shape) if built else None,
-        "layers": [_describe_layer(layer) for layer in model.layers],
+        "layers": [_describe_layer(layer) for layer in _single_layers(model)],
         "parameters": int(model.count_params()) if built else 0,
         "trainable_parameters": int(sum(math.prod(w.shape) for w in model.trainable_weights)),
         "finite": all(bool(np.isfinite(w).all()) for w in weights),
         "compiled": compiled,
         "iterations": int(facts.get("iterations") or 0),
     }
+
+
+def _single_layers(model: Any) -> Iterator[Any]:
+    """The layers in order; a model that is used as a layer counts as the layers in it."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _single_layers(layer)
+        else:
+            yield layer
 
 
 def _describe_layer(layer: Any) -> dict[str, Any]:

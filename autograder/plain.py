@@ -106,7 +106,7 @@ def _encode(value: Any, message: Message, depth: int) -> Any:
 def _encode_known(value: Any, message: Message, depth: int) -> Any:
     if depth > MAX_DEPTH:
         return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
-    if value is None or isinstance(value, (bool, str)) and type(value) in (bool, str):
+    if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
         return value if not isinstance(value, str) else value[:MAX_TEXT]
     if isinstance(value, np.generic):
         return _encode_known(value.item(), message, depth)
@@ -218,7 +218,9 @@ def read_npy(data: bytes) -> np.ndarray:
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
         shape, fortran, dtype = read(stream, max_header_size=2_000)
     except Exception as error:
         raise NotPlain("An array did not arrive in NumPy's .npy format.") from error

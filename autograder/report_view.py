@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from autograder.outcome import CheckResult, Outcome
+from autograder.outcome import CheckResult, Outcome, SubmissionResult
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
 _COLOURS = {  # readable on white and on JupyterLab's dark theme; the mark says the same without colour
@@ -58,3 +58,13 @@ class CheckView:
 def _code(text: str) -> str:
     """Escape for HTML; `text in backticks` becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+def submission_lines(result: SubmissionResult) -> list[str]:
+    """A whole submission as lines of text, for the command line."""
+    lines = [f"{result.exercise}: {result.score:g} of {result.max_score:g} points ({result.status})"]
+    lines += [line for line in (result.message, *result.notes) if line]
+    for check in result.checks:
+        lines += repr(CheckView(check)).splitlines()
+    lines.append(f"Sandbox: {result.sandbox}")
+    return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]

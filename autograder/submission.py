@@ -93,7 +93,7 @@ class Submission:
             value = self._answers.value(name)
         except Missing:
             raise self._missing(name, "variable") from None
-        if value is None or isinstance(value, Opaque) and value.type_name == "ellipsis":
+        if value is None or (isinstance(value, Opaque) and value.type_name == "ellipsis"):
             raise NotAttempted(f"`{name}` still has no value.")
         return value
 
@@ -101,7 +101,9 @@ class Submission:
         """Variable `name` as an array of numbers; a list of numbers counts as one."""
         array = as_array(self.value(name), f"`{name}`")
         if array.dtype.kind == "U":
-            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",))
+            raise Mismatch(
+                f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",)
+            )
         return array
 
     def number(self, name: str) -> float:
@@ -266,7 +268,9 @@ def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.nd
     inputs = pixels.astype(np.float32) * np.float32(scale)
     shape = report.input_shape
     if shape is None:
-        raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
+        raise Mismatch(
+            f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",)
+        )
     if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
         raise Mismatch(
             f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",

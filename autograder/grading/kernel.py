@@ -40,10 +40,14 @@ class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         return self.fork is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        return await super().pre_launch(cmd=[], **kwargs)  # there is no command: nothing is executed, only forked
+        return await super().pre_launch(
+            cmd=[], **kwargs
+        )  # there is no command: nothing is executed, only forked
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        connection = {f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)}
+        connection = {
+            f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)
+        }
         connection |= {"transport": "ipc", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(32)}
         self.fork, self.questions = self._warm.fork_kernel(connection, self._limits)
         folder = self.fork.folder

@@ -19,7 +19,23 @@ from autograder.report_view import CheckView
 MAX_TEXT = 200_000  # characters of one text output
 MAX_IMAGE_BYTES = 4_000_000
 MAX_OUTPUTS = 200  # of one cell
-_TAGS = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "b", "i", "em", "strong", "code", "pre", "br"}
+_TAGS = {
+    "table",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "th",
+    "td",
+    "caption",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "code",
+    "pre",
+    "br",
+}
 _TAGS |= {"p", "ul", "ol", "li", "span", "div", "sub", "sup", "hr", "h3", "h4", "h5"}
 _IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -28,7 +44,9 @@ def make_safe(notebook: nbformat.NotebookNode) -> None:
     """Clean every output and every Markdown cell that is not locked, in place."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None]
+            cell.outputs = [
+                safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None
+            ]
         elif not (cell.metadata.get("nbgrader") or {}).get("locked"):
             cell.source = _without_markup(cell.source)
 
@@ -52,7 +70,10 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
     if kind == "error":
         trace = [_text(line) for line in output.get("traceback") or [] if isinstance(line, str)]
         return new_output(
-            "error", ename=_text(output.get("ename"))[:200], evalue=_text(output.get("evalue"))[:2000], traceback=trace[:200]
+            "error",
+            ename=_text(output.get("ename"))[:200],
+            evalue=_text(output.get("evalue"))[:2000],
+            traceback=trace[:200],
         )
     if kind not in ("display_data", "execute_result") or not isinstance(output.get("data"), dict):
         return None
@@ -61,7 +82,9 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
         if mime == "text/plain":
             data[mime] = _text(value)
         elif mime == "text/html":
-            data[mime] = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
+            data[mime] = nh3.clean(
+                _text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"}
+            )
         elif mime in _IMAGES and (image := _image(mime, value)):
             data[mime] = image
     if kind == "execute_result":

@@ -73,7 +73,9 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
             raise Unreadable("The notebook holds no code. Hand in the notebook that you worked in.")
-        repairs.append("No cell of the exercise is marked as such any more; the code is graded where it stands.")
+        repairs.append(
+            "No cell of the exercise is marked as such any more; the code is graded where it stands."
+        )
     cells = _place(_tidy(submitted.cells, wanted, repairs), template, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
@@ -96,9 +98,13 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
     version = document.get("nbformat")
     cells = document.get("cells")
     if cells is None and isinstance(document.get("worksheets"), list):  # version 3 and 2
-        cells = [c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []]
+        cells = [
+            c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []
+        ]
     if not isinstance(cells, list):
-        raise Unreadable("The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in.")
+        raise Unreadable(
+            "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."
+        )
     if version != 4:
         repairs.append(f"The notebook was saved in format {str(version)[:20]}; read as format 4.")
     if len(cells) > MAX_CELLS:
@@ -154,7 +160,9 @@ def _tidy(
             tidy.append(_fresh(original))
             continue
         if cell.cell_type != original.cell_type:
-            repairs.append(f"The answer cell '{grade_id}' was a {cell.cell_type} cell; it was made {original.cell_type}.")
+            repairs.append(
+                f"The answer cell '{grade_id}' was a {cell.cell_type} cell; it was made {original.cell_type}."
+            )
         answer = _fresh(original)
         answer.source = cell.source
         tidy.append(answer)

@@ -45,11 +45,16 @@ class NotebookRun:
     """
 
     def __init__(
-        self, notebook: nbformat.NotebookNode, warm: WarmProcess, limits: Limits, held_out: data.HeldOut | None
+        self,
+        notebook: nbformat.NotebookNode,
+        warm: WarmProcess,
+        limits: Limits,
+        held_out: data.HeldOut | None,
     ) -> None:
         self.notebook = notebook
         self.status = Status.GRADED
         self.message = ""
+        self.passed: list[str] = []  # graded cells that the run has come to
         self.seconds = {"kernel": 0.0, "cells": 0.0, "models": 0.0}
         self._warm = warm
         self._limits = limits
@@ -102,7 +107,9 @@ class NotebookRun:
             task = task_of(cell)
             if task is None:
                 self._execute(cell)
-            elif task.grade_id == grade_id:
+                continue
+            self.passed.append(task.grade_id)
+            if task.grade_id == grade_id:
                 return
 
     def run_rest(self) -> None:
@@ -115,7 +122,9 @@ class NotebookRun:
             return
         left = self._limits.notebook_seconds - self.seconds["cells"]
         if left <= 0:
-            self._stop(Status.TIMED_OUT, f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all.")
+            self._stop(
+                Status.TIMED_OUT, f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all."
+            )
             return
         index = self._next_cell - 1
         began = time.perf_counter()
@@ -150,7 +159,10 @@ class NotebookRun:
         number = sum(c.cell_type == "code" for c in self.notebook.cells[: index + 1])
         cell = f"in code cell {number}"
         if code == 128 + 9 and self._warm.alive:
-            self._stop(Status.OUT_OF_MEMORY, f"Your notebook was ended {cell}: it was killed, most likely for memory.")
+            self._stop(
+                Status.OUT_OF_MEMORY,
+                f"Your notebook was ended {cell}: it was killed, most likely for memory.",
+            )
         elif code == 128 + 24:
             self._stop(Status.TIMED_OUT, f"Your notebook was ended {cell}: it used too much processor time.")
         elif code is not None and code > 128:
@@ -231,7 +243,11 @@ class NotebookRun:
             channel.close()
             self._warm.end(fork)
             slow = isinstance(error, ChannelTimeout)
-            why = f"it took longer than {self._limits.model_seconds:g} s" if slow else "it needs too much memory"
+            why = (
+                f"it took longer than {self._limits.model_seconds:g} s"
+                if slow
+                else "it needs too much memory"
+            )
             raise NoModel(why) from error
         if isinstance(answer.tree, dict) and "refused" in answer.tree:
             raise NoModel(str(answer.tree["refused"])[:300])
@@ -251,7 +267,9 @@ class NotebookRun:
                 self._died(self._next_cell - 1)
             else:
                 seconds = self._limits.answer_seconds
-                self._stop(Status.TIMED_OUT, f"`{name}` did not answer within {seconds:g} s. Does a loop never end?")
+                self._stop(
+                    Status.TIMED_OUT, f"`{name}` did not answer within {seconds:g} s. Does a loop never end?"
+                )
             raise Stopped(self.message) from None
         except NotPlain as error:
             # What follows on the socket can no longer be told apart, so nothing more is read from it.

@@ -60,7 +60,7 @@ class Channel:
             raise NotPlain("The value did not arrive in a form that can be read.") from error
         if not isinstance(sizes, list) or len(sizes) > MAX_ARRAYS:
             raise NotPlain("The value has too many arrays.")
-        if not all(type(n) is int and 0 <= n for n in sizes) or sum(sizes) > MAX_ARRAY_BYTES + 10_000:
+        if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > MAX_ARRAY_BYTES + 10_000:
             raise NotPlain(f"The value is larger than {MAX_ARRAY_BYTES // 10**6} MB.")
         return Message(tree, [self._exactly(n, deadline) for n in sizes])
 

@@ -50,9 +50,11 @@ class WarmProcess:
     _next: int = field(init=False, default=1)
 
     def __post_init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="ag-"))
+        _remove_leftovers()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
             os.chmod(self._folder, 0o711)
+            (self._folder / "sockets").mkdir(mode=0o711)
             self._start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -62,7 +64,7 @@ class WarmProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._log = tempfile.TemporaryFile()
-        command, environment = wall.command(self.sandbox, self._folder, theirs.fileno())
+        command, environment = wall.command(self.sandbox, self._folder / "sockets", theirs.fileno())
         with theirs:
             self._process = subprocess.Popen(
                 command,
@@ -79,7 +81,9 @@ class WarmProcess:
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self._last_words()}")
+                raise WarmProcessFailed(
+                    f"The warm process did not start within {seconds:g} s.{self._last_words()}"
+                )
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
@@ -127,6 +131,11 @@ class WarmProcess:
         return self._process.poll() is None
 
     @property
+    def scratch(self) -> Path:
+        """A folder for the owner's use, out of reach of every fork; it goes when the warm process does."""
+        return self._folder / "trusted"
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 
@@ -152,7 +161,7 @@ class WarmProcess:
         self._next += 1
         folder = None
         if with_folder:
-            folder = self._folder / str(number)
+            folder = self._folder / "sockets" / str(number)
             folder.mkdir(mode=0o700)
             if os.getuid() == 0 and self.sandbox is Sandbox.BUBBLEWRAP:
                 os.chown(folder, 65534, 65534)  # whom the warm process has become
@@ -199,6 +208,17 @@ class WarmProcess:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return f" Its last words: {lines[-1]}" if lines else ""
+
+
+_PREFIX = "autograder-"
+
+
+def _remove_leftovers() -> None:
+    """Remove folders of warm processes whose owners were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

@@ -37,7 +37,11 @@ class _CapHeader(ctypes.Structure):
 
 
 class _CapData(ctypes.Structure):
-    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+    _fields_ = [
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    ]
 
 
 def set_dumpable(yes: bool) -> None:
@@ -60,7 +64,9 @@ def end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def guarded(work: Callable[[Callable[[], None]], None], keep: list[socket.socket], folder: str, limits: dict[str, Any]) -> int:
+def guarded(
+    work: Callable[[Callable[[], None]], None], keep: list[socket.socket], folder: str, limits: dict[str, Any]
+) -> int:
     """Fork `work` away into namespaces of its own; return the guard's pid to the caller.
 
     Args:
@@ -88,7 +94,7 @@ def guarded(work: Callable[[Callable[[], None]], None], keep: list[socket.socket
             sock.close()
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(init, signal.SIGUSR1))
         os._exit(_status(os.waitpid(init, 0)[1]))
-    except BaseException as error:  # noqa: BLE001 - nothing may return into the warm process's loop
+    except BaseException as error:
         os.write(2, f"sandbox: {type(error).__name__}: {error}\n".encode())
         os._exit(125)
 
@@ -108,7 +114,9 @@ def _own_namespaces() -> None:
     set_dumpable(False)
 
 
-def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: dict[str, Any], walled: bool) -> None:
+def _be_init(
+    work: Callable[[Callable[[], None]], None], folder: str, limits: dict[str, Any], walled: bool
+) -> None:
     """Pid 1 of the fork's own pid space: mounts, then the worker, then nothing but reaping."""
     try:
         if walled:
@@ -136,7 +144,7 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
             pid, status = os.wait()
             if pid == worker:
                 os._exit(_status(status))
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:
         os.write(2, f"sandbox: {type(error).__name__}: {error}\n".encode())
         os._exit(125)
 
@@ -168,7 +176,11 @@ def _wait_for_seal(bound: tuple[int, int], go: tuple[int, int]) -> None:
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
     result = _libc.mount(
-        source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), data.encode()
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        data.encode(),
     )
     if result != 0:
         code = ctypes.get_errno()

@@ -16,6 +16,7 @@ from autograder import data
 from autograder.sandbox import inside
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_INSTALLED = Path(sysconfig.get_paths()["purelib"]) / "autograder"
 KIT = "/kit"  # where the package and the data are inside
 
 
@@ -56,7 +57,9 @@ def try_bubblewrap() -> Verdict:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Verdict(False, f"bubblewrap cannot be run: {error}")
     if done.returncode == 7:
-        return Verdict(False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)")
+        return Verdict(
+            False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)"
+        )
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return Verdict(False, f"bubblewrap does not work here: {said}")
@@ -108,12 +111,22 @@ def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], di
         environment |= {"MPLCONFIGDIR": str(scratch / ".matplotlib"), "PYTHONPATH": str(_PACKAGE.parent)}
         return python, environment
     environment |= {"PYTHONPATH": KIT, "AUTOGRADER_DATA": f"{KIT}/data"}
-    return ["bwrap", *_namespaces(), *_root(), *_kit(), "--bind", str(folder), inside.SOCKETS, "--", *python], environment
+    return [
+        "bwrap",
+        *_namespaces(),
+        *_root(),
+        *_kit(),
+        "--bind",
+        str(folder),
+        inside.SOCKETS,
+        "--",
+        *python,
+    ], environment
 
 
 def _namespaces() -> list[str]:
-    options = "--unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try".split()
-    options += "--die-with-parent --new-session --hostname exercise --cap-drop ALL".split()
+    options = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    options += ["--die-with-parent", "--new-session", "--hostname", "exercise", "--cap-drop", "ALL"]
     if os.getuid() == 0:
         # Root needs no user namespace; the warm process sheds its user id first thing, and with it everything.
         # (In a user namespace it would stay the host's root, whom process limits do not bind.)
@@ -130,9 +143,29 @@ def _root() -> list[str]:
             options += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             options += ["--ro-bind", str(path), str(path)]
-    for path in ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives"):
+    for path in (
+        "/etc/ld.so.cache",
+        "/etc/ld.so.conf",
+        "/etc/ld.so.conf.d",
+        "/etc/localtime",
+        "/etc/alternatives",
+    ):
         options += ["--ro-bind-try", path, path]
-    options += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc", "--perms", "1777", "--tmpfs", "/tmp", *_open_parents(inside.SOCKETS)]
+    options += [
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/dev/shm",
+        "--proc",
+        "/proc",
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",
+        *_open_parents(inside.SOCKETS),
+    ]
     options += ["--perms", "0755", "--dir", inside.OWN_SOCKETS]
     prefixes = {sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}
     for prefix in sorted(prefixes):
@@ -150,13 +183,10 @@ def _open_parents(path: str) -> list[str]:
 def _kit() -> list[str]:
     """The package without its checks and its trusted half, and the learners' data without held-out images."""
     options = [*_open_parents(f"{KIT}/data/x"), "--ro-bind", str(_PACKAGE), f"{KIT}/autograder"]
-    masked = [Path(KIT) / "autograder"]
-    installed = Path(sysconfig.get_paths()["purelib"]) / "autograder"
-    if installed.is_dir():
-        masked.append(installed)
-    for package in masked:
+    for host, inner in ((_PACKAGE, f"{KIT}/autograder"), (_INSTALLED, str(_INSTALLED))):
         for part in ("checks", "grading"):
-            options += ["--tmpfs", str(package / part), "--remount-ro", str(package / part)]
+            if (host / part).is_dir():
+                options += ["--tmpfs", f"{inner}/{part}", "--remount-ro", f"{inner}/{part}"]
     for name in data.SHIPPED:
         if (path := data.find_file(name)) is not None:
             options += ["--ro-bind", str(path), f"{KIT}/data/{name}"]

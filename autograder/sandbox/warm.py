@@ -45,7 +45,7 @@ def _import_everything() -> None:
     import matplotlib
 
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    import matplotlib.pyplot  # noqa: F401
+    import matplotlib.pyplot
 
     import autograder.data
     import autograder.sandbox.observer

@@ -1,0 +1,199 @@
+"""The command line. Answers at once: whatever is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from autograder import __version__
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done as asked; one line says why. Exit status 2."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status: 0 done, 1 our own failure, 2 bad usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("\nStopped. What was graded is kept; run the same command again to go on.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if isinstance(error, _bad_usage()):
+            print(f"autograder: {error}", file=sys.stderr)
+            return 2
+        if isinstance(error, _our_failures()):
+            print(f"autograder: {error}", file=sys.stderr)
+            return 1
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograder", description="Grade Keras exercises behind a wall.")
+    parser.add_argument("--version", action="version", version=f"autograder {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    check = commands.add_parser("check", help="grade one notebook file, no course needed")
+    check.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    check.add_argument(
+        "--exercise", metavar="NAME", help="which exercise it is, if the notebook does not say"
+    )
+    _common(check)
+    check.set_defaults(run=_check)
+
+    grade = commands.add_parser("grade", help="grade a class")
+    grade.add_argument("exercise", metavar="EXERCISE")
+    grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    grade.add_argument(
+        "--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)"
+    )
+    grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
+    grade.add_argument("--force", action="store_true", help="grade again what has not changed, too")
+    _common(grade)
+    grade.set_defaults(run=_grade)
+
+    doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
+    doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
+    doctor.set_defaults(run=_doctor)
+
+    release = commands.add_parser(
+        "release", help="make the learners' notebooks from the sources with solutions"
+    )
+    release.add_argument("sources", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb")
+    release.add_argument("releases", type=Path, metavar="RELEASES", help="where the released notebooks go")
+    release.set_defaults(run=_release)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the results as JSON ('-' is stdout)")
+    parser.add_argument(
+        "--sandbox",
+        choices=("auto", "require", "off"),
+        default="auto",
+        help="auto: bubblewrap where it works, else limits only; require: bubblewrap or nothing (default: auto)",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return int(text)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from autograder.grading.one import check_file
+    from autograder.report_view import submission_lines
+
+    result = check_file(options.notebook, options.exercise, options.sandbox)
+    if options.json != "-":
+        print("\n".join(submission_lines(result)))
+    _write_json(options.json, {"exercise": result.exercise} | result.to_json())
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from autograder.grading import batch
+    from autograder.grading.course import Course
+    from autograder.grading.progress import ProgressView
+    from autograder.sandbox import wall
+
+    course = Course(options.course)
+    sandbox = wall.choose(options.sandbox)
+    exercise = course.make_ready(options.exercise)
+    submissions = course.submissions(options.exercise, options.student)
+    course.gradebook_is_sound()
+    setup = batch.prepare(exercise, batch.limits_for(course, exercise.name), sandbox)
+    view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
+    with view:
+        done = batch.grade_class(
+            course,
+            exercise,
+            setup,
+            submissions,
+            options.workers or batch.default_workers(),
+            options.force,
+            view.tell,
+        )
+    view.summary(done, course.root)
+    _write_json(options.json, done.to_json())
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from autograder.doctor import examine, lines
+
+    findings = examine()
+    if options.json != "-":
+        print("\n".join(lines(findings)))
+    _write_json(options.json, {"findings": [f.to_json() for f in findings]})
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from autograder.grading.release import release
+
+    names = sorted(f.name for f in options.sources.glob("*/") if (f / f"{f.name}.ipynb").is_file())
+    if not names:
+        raise UsageError(f"There is no EXERCISE/EXERCISE.ipynb in {options.sources}.")
+    for name in names:
+        print(release(options.sources, options.releases, name))
+    return 0
+
+
+def _write_json(target: str | None, content: dict[str, Any]) -> None:
+    if target is None:
+        return
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(target).write_text(text, "utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(
+            f"The results were graded, but cannot be written to {target}: {error.strerror}."
+        ) from error
+
+
+def _bad_usage() -> tuple[type[BaseException], ...]:
+    kinds: list[type[BaseException]] = [UsageError]
+    for module, name in (
+        ("autograder.exercise", "UnknownExercise"),
+        ("autograder.sandbox.wall", "NoSandbox"),
+        ("autograder.sandbox.limits", "BadLimit"),
+        ("autograder.grading.course", "CourseError"),
+        ("autograder.grading.one", "NoNotebook"),
+        ("autograder.data", "DataError"),
+    ):
+        if module in sys.modules:
+            kinds.append(getattr(sys.modules[module], name))
+    return tuple(kinds)
+
+
+def _our_failures() -> tuple[type[BaseException], ...]:
+    kinds: list[type[BaseException]] = []
+    for module, name in (
+        ("autograder.sandbox.client", "WarmProcessFailed"),
+        ("autograder.checking", "ChecksBroken"),
+        ("autograder.grading.release", "ReleaseFailed"),
+    ):
+        if module in sys.modules:
+            kinds.append(getattr(sys.modules[module], name))
+    return tuple(kinds)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What is installed, what is missing, how to get it; protections are shown by trying them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autograder import __version__, data
+from autograder.exercise import exercise_names
+from autograder.sandbox.wall import try_bubblewrap
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    good: bool
+    found: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Look at everything; nothing is changed."""
+    findings = [
+        Finding(
+            "autograder", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
+        ),
+        _packages(
+            "learner's packages", ["keras", "numpy", "ipykernel", "matplotlib", "pytest"], "autograder"
+        ),
+        _backend(),
+        _packages("grading", ["nbclient", "nbformat", "nbgrader", "nh3", "rich"], "'autograder[grade]'"),
+        _packages("cluster", ["distributed"], "'autograder[cluster]'"),
+        _data(),
+        _exercises(),
+        _held_out(),
+        _bubblewrap(),
+    ]
+    return findings + _memory()
+
+
+def lines(findings: list[Finding]) -> list[str]:
+    """The findings as text."""
+    out = []
+    for finding in findings:
+        out.append(f"{'ok     ' if finding.good else 'MISSING'} {finding.name}: {finding.found}")
+        if finding.remedy:
+            out.append(f"        -> {finding.remedy}")
+    return out
+
+
+def _packages(title: str, names: list[str], extra: str) -> Finding:
+    found, missing = [], []
+    for name in names:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    remedy = f"pip install {extra}   (missing: {', '.join(missing)})" if missing else ""
+    return Finding(title, not missing, ", ".join(found) or "nothing", remedy)
+
+
+def _backend() -> Finding:
+    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
+    packages = {"tensorflow": ["tensorflow", "tensorflow-cpu"], "torch": ["torch"], "jax": ["jax"]}.get(
+        wanted, []
+    )
+    for name in packages:
+        try:
+            return Finding("Keras backend", True, f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return Finding("Keras backend", False, f"{wanted} is not installed", "pip install 'autograder[cpu]'")
+
+
+def _data() -> Finding:
+    try:
+        data.load_fashion()
+        data.load_mnist()
+    except data.DataError as error:
+        return Finding("data", False, str(error))
+    return Finding("data", True, "fashion.npz and mnist.npz are whole")
+
+
+def _exercises() -> Finding:
+    names = exercise_names()
+    return Finding(
+        "exercises", bool(names), ", ".join(names) or "none found", "" if names else "run `make exercises`"
+    )
+
+
+def _held_out() -> Finding:
+    try:
+        there = {name: data.load_held_out(name) for name in exercise_names()}
+    except data.DataError as error:
+        return Finding("held-out images", False, str(error))
+    names = [f"{name} ({held.origin})" for name, held in there.items() if held is not None]
+    text = ", ".join(names) or "none: accuracy is measured on the published test set"
+    return Finding("held-out images", True, text)
+
+
+def _bubblewrap() -> Finding:
+    verdict = try_bubblewrap()
+    if verdict.works:
+        return Finding(
+            "sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission"
+        )
+    remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
+    return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
+
+
+def _memory() -> list[Finding]:
+    if not sys.platform.startswith("linux"):
+        return [Finding("system", False, f"{sys.platform}: grading needs Linux")]
+    with open("/proc/meminfo") as meminfo:
+        available = next(int(line.split()[1]) for line in meminfo if line.startswith("MemAvailable"))
+    cores = len(os.sched_getaffinity(0))
+    return [
+        Finding("machine", available > 1_500_000, f"{cores} cores, {available / 1e6:.1f} GB of memory free")
+    ]

@@ -1,0 +1,241 @@
+"""Grading a class: jobs go out to an executor, results come back to one writer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+import autograder
+from autograder import data
+from autograder.checking import ChecksBroken
+from autograder.exercise import Exercise
+from autograder.grading import worker
+from autograder.grading.course import Course, Submitted
+from autograder.grading.grade import missing
+from autograder.grading.record import Recorder
+from autograder.grading.worker import Done, Job, Setup
+from autograder.outcome import Outcome, Status, SubmissionResult, without_tests
+from autograder.sandbox.client import WarmProcessFailed
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+
+TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
+
+
+@dataclass
+class Progress:
+    """What there is to tell while a batch runs."""
+
+    total: int
+    done: int = 0
+    failed: int = 0  # of `done`: those that could not be graded to the end
+    skipped: int = 0  # of `total`: graded earlier, unchanged since
+    running: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A finished batch: one JSON result per submission, in order of student."""
+
+    exercise: str
+    submissions: list[dict[str, Any]]
+    skipped: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"exercise": self.exercise, "submissions": self.submissions}
+
+
+def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
+    """Gather what every worker needs, as plain data."""
+    return Setup(
+        exercise.name,
+        exercise.notebook.read_text("utf-8"),
+        exercise.checks.read_text("utf-8"),
+        limits,
+        sandbox,
+        data.load_held_out(exercise.name),
+    )
+
+
+def grade_class(
+    course: Course,
+    exercise: Exercise,
+    setup: Setup,
+    submissions: list[Submitted],
+    workers: int,
+    force: bool = False,
+    tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+) -> Batch:
+    """Grade what is new or changed, record each result when it is ready.
+
+    Args:
+        tell: called after every result with the progress and that result's JSON.
+    """
+    common = _digest(setup)
+    results: dict[str, dict[str, Any]] = {}
+    progress = Progress(total=len(submissions))
+    with Recorder(course, exercise) as recorder:
+        todo: list[tuple[Submitted, str]] = []
+        for submitted in submissions:
+            key = f"{submitted.digest}-{common}"
+            earlier = None if force else recorder.earlier(submitted, key)
+            if earlier is not None:
+                results[submitted.student] = earlier
+                progress.skipped += 1
+            elif submitted.raw is None:
+                result = missing(submitted.student, exercise, setup.sandbox).with_notes(*_notes(submitted))
+                recorder.record(submitted, result, None, None, key)
+                results[submitted.student] = result.to_json()
+                progress.done += 1
+                tell(progress, results[submitted.student])
+            else:
+                todo.append((submitted, key))
+        tell(progress, None)
+        keys = {submitted.student: (submitted, key) for submitted, key in todo}
+        jobs = [Job(s.student, s.raw or b"", _notes(s)) for s, _ in todo]
+        for job, done in _graded(jobs, exercise, setup, workers, progress):
+            submitted, key = keys[job.student]
+            notebook = nbformat.reads(done.notebook, as_version=4) if done.notebook else None
+            recorder.record(submitted, done.result, notebook, done.page, key)
+            results[job.student] = done.result.to_json()
+            progress.done += 1
+            progress.failed += done.result.status is not Status.GRADED
+            tell(progress, results[job.student])
+    return Batch(exercise.name, [results[s] for s in sorted(results)], progress.skipped)
+
+
+def _graded(
+    jobs: list[Job], exercise: Exercise, setup: Setup, workers: int, progress: Progress
+) -> Iterator[tuple[Job, Done]]:
+    """Yield each job with what came of it, in whatever order they finish.
+
+    A worker that dies takes the pool with it, and nobody can say which job was to blame. All that were
+    running are tried again, at last one at a time, so that only the guilty one is given up.
+    """
+    waiting = [(job, 1) for job in reversed(jobs)]
+    suspects: list[tuple[Job, int]] = []
+    while waiting or suspects:
+        alone = not waiting
+        pool_size = 1 if alone else min(workers, len(waiting))
+        with _pool(pool_size, setup) as pool:
+            running: dict[Future[Done], tuple[Job, int]] = {}
+            while waiting or running or (alone and suspects):
+                source = suspects if alone else waiting
+                while source and len(running) < pool_size:
+                    job, attempt = source.pop()
+                    try:
+                        running[pool.submit(worker.work, job)] = job, attempt
+                    except BrokenProcessPool:
+                        source.append((job, attempt))
+                        break
+                progress.running = sorted(job.student for job, _ in running.values())
+                if not running:
+                    break
+                broken = False
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    job, attempt = running.pop(future)
+                    try:
+                        yield job, future.result()
+                    except BrokenProcessPool:
+                        broken = True
+                        if attempt < TRIES:
+                            suspects.append((job, attempt + 1))
+                        else:
+                            yield job, _given_up(job, exercise, setup, "the grading process died three times")
+                    except (WarmProcessFailed, ChecksBroken) as error:
+                        if attempt < TRIES and isinstance(error, WarmProcessFailed):
+                            suspects.append((job, attempt + 1))
+                        else:
+                            yield job, _given_up(job, exercise, setup, str(error))
+                    except Exception as error:  # a bug of ours must not cost the others their grades
+                        yield job, _given_up(job, exercise, setup, f"{type(error).__name__}: {error}")
+                if broken:
+                    for job, attempt in running.values():
+                        suspects.append((job, attempt + 1))
+                    break
+
+
+@contextmanager
+def _pool(workers: int, setup: Setup) -> Iterator[Executor]:
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin, initargs=(setup,)
+    )
+    try:
+        yield pool
+    finally:
+        # Workers hold a warm process each, which ends with them; there is nothing to wait for.
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+
+
+def _given_up(job: Job, exercise: Exercise, setup: Setup, why: str) -> Done:
+    message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
+    checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
+    result = SubmissionResult(
+        job.student, exercise.name, Status.ERROR, checks, message, job.notes, str(setup.sandbox)
+    )
+    return Done(result, None, None)
+
+
+def _notes(submitted: Submitted) -> tuple[str, ...]:
+    return (submitted.problem,) if submitted.problem else ()
+
+
+def _digest(setup: Setup) -> str:
+    """What a result depends on besides the submission itself."""
+    held_out = setup.held_out
+    parts: list[bytes] = [
+        autograder.__version__.encode(),
+        setup.template.encode(),
+        setup.checks.encode(),
+        json.dumps(setup.limits.to_json(), sort_keys=True).encode(),
+        str(setup.sandbox).encode(),
+        held_out.images.tobytes() + held_out.labels.tobytes() if held_out is not None else b"",
+    ]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def default_workers() -> int:
+    """One per core, or as many as memory allows: a warm process and a submission take about 1.2 GB."""
+    cores = len(os.sched_getaffinity(0))
+    with open("/proc/meminfo") as meminfo:
+        available = next(int(line.split()[1]) for line in meminfo if line.startswith("MemAvailable"))
+    return max(1, min(cores, available // 1_200_000))
+
+
+def limits_for(course: Course | None, exercise: str) -> Limits:
+    """The limits of a course: ``autograder.json`` in it, {"limits": {...}, "exercises": {NAME: {...}}}.
+
+    Raises:
+        BadLimit: the file cannot be used; the message says why.
+    """
+    from autograder.sandbox.limits import BadLimit
+
+    limits = Limits()
+    path = Path() if course is None else course.root / "autograder.json"
+    if course is None or not path.is_file():
+        return limits
+    try:
+        settings = json.loads(path.read_text("utf-8"))
+        everywhere, here = settings.get("limits", {}), settings.get("exercises", {}).get(exercise, {})
+    except (ValueError, AttributeError) as error:
+        raise BadLimit(f"{path} is not what it should be: {error}") from error
+    return limits.with_settings(dict(everywhere), str(path)).with_settings(dict(here), str(path))

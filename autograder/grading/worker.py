@@ -1,0 +1,99 @@
+"""One worker of a batch: a process with a warm process of its own, grading one submission after another.
+
+Functions here are what an executor calls, so arguments and results can be pickled; both ends are ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.exercise import Exercise
+from autograder.sandbox.client import WarmProcess, WarmProcessFailed
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all submissions of a batch have in common."""
+
+    exercise: str
+    template: str  # the released notebook, as text
+    checks: str  # source of the check module
+    limits: Limits
+    sandbox: Sandbox
+    held_out: Any  # data.HeldOut | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to grade."""
+
+    student: str
+    raw: bytes
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a job. `notebook` is JSON text, `page` HTML; both None if there is nothing to show."""
+
+    result: Any  # SubmissionResult
+    notebook: str | None
+    page: str | None
+
+
+_desk: tuple[Setup, Exercise, WarmProcess] | None = None
+
+
+def begin(setup: Setup) -> None:
+    """Prepare this process: start its warm process, write the exercise's files to a folder of its own."""
+    global _desk
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
+    warm = WarmProcess(setup.sandbox)
+    _desk = setup, _unpack(setup, warm.scratch), warm
+
+
+def work(job: Job) -> Done:
+    """Grade one submission in this process.
+
+    Raises:
+        WarmProcessFailed, ChecksBroken: ours.
+    """
+    import nbformat
+
+    from autograder.grading.feedback import feedback_page
+    from autograder.grading.grade import grade
+
+    global _desk
+    assert _desk is not None, "begin() comes first"
+    setup, exercise, warm = _desk
+    if not warm.alive:
+        warm.close()
+        warm = WarmProcess(setup.sandbox)
+        _desk = setup, _unpack(setup, warm.scratch), warm
+        exercise = _desk[1]
+    try:
+        graded = grade(job.raw, exercise, warm, setup.limits, job.student, setup.held_out)
+    except WarmProcessFailed:
+        warm.close()  # the next job starts a new one
+        raise
+    result = graded.result.with_notes(*job.notes)
+    if graded.notebook is None:
+        return Done(result, None, None)
+    return Done(result, nbformat.writes(graded.notebook), feedback_page(graded.notebook, result))
+
+
+def _unpack(setup: Setup, folder: Path) -> Exercise:
+    """The exercise's two files, in a folder that only the trusted side sees."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = folder / f"{setup.exercise}.ipynb"
+    notebook.write_text(setup.template, "utf-8")
+    checks = folder / ("test_" + setup.exercise.replace("-", "_") + ".py")
+    checks.write_text(setup.checks, "utf-8")
+    return Exercise.read(setup.exercise, notebook, checks)

@@ -1,0 +1,57 @@
+"""Plain pytest on a notebook file: ``pytest autograder/checks/test_03_dense_networks.py --notebook my.ipynb``.
+
+The notebook is run as in grading, sandbox included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from autograder.grading.run import NotebookRun
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("autograder")
+    group.addoption(
+        "--notebook", type=Path, metavar="FILE", help="the notebook to run an exercise's checks on"
+    )
+
+
+@pytest.fixture(scope="module")
+def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
+    from autograder import data
+    from autograder.exercise import exercise_names, find_exercise
+    from autograder.grading.repair import repair
+    from autograder.grading.run import NotebookRun
+    from autograder.sandbox import wall
+    from autograder.sandbox.client import WarmProcess
+    from autograder.sandbox.limits import Limits
+
+    path = request.config.getoption("--notebook")
+    if path is None:
+        pytest.skip("no --notebook FILE")
+    import nbformat
+
+    by_module = {find_exercise(name).checks.name: name for name in exercise_names()}
+    exercise = find_exercise(by_module[request.path.name])
+    notebook = repair(path.read_bytes(), nbformat.read(exercise.notebook, 4)).notebook
+    with WarmProcess(wall.choose("auto")) as warm:
+        with NotebookRun(notebook, warm, Limits(), data.load_held_out(exercise.name)) as run:
+            yield exercise, run
+
+
+@pytest.fixture
+def submission(request: pytest.FixtureRequest, _run: tuple[Any, NotebookRun]) -> Any:
+    """The notebook, run up to the graded cell that this test's class checks."""
+    from autograder.submission import Submission
+
+    exercise, run = _run
+    task = next(t for t in exercise.tasks if t.test_class == request.cls.__name__)
+    if task.grade_id not in run.passed:
+        run.run_until(task.grade_id)
+    return Submission(run)
