@@ -88,9 +88,7 @@ def run_checks(
     if run.interrupted is not None:
         raise run.interrupted
     if run.broken or code not in (0, 1):
-        raise ChecksBroken(
-            f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}"
-        )
+        raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
     return tuple(run.finished)
 
 

@@ -47,18 +47,14 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="grade one notebook file, no course needed")
     check.add_argument("notebook", type=Path, metavar="NOTEBOOK")
-    check.add_argument(
-        "--exercise", metavar="NAME", help="which exercise it is, if the notebook does not say"
-    )
+    check.add_argument("--exercise", metavar="NAME", help="which exercise it is, if the notebook does not say")
     _common(check)
     check.set_defaults(run=_check)
 
     grade = commands.add_parser("grade", help="grade a class")
     grade.add_argument("exercise", metavar="EXERCISE")
     grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    grade.add_argument(
-        "--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)"
-    )
+    grade.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
     grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
     grade.add_argument("--force", action="store_true", help="grade again what has not changed, too")
     _common(grade)
@@ -68,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
     doctor.set_defaults(run=_doctor)
 
-    release = commands.add_parser(
-        "release", help="make the learners' notebooks from the sources with solutions"
-    )
+    release = commands.add_parser("release", help="make the learners' notebooks from the sources with solutions")
     release.add_argument("sources", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb")
     release.add_argument("releases", type=Path, metavar="RELEASES", help="where the released notebooks go")
     release.set_defaults(run=_release)
@@ -163,9 +157,7 @@ def _write_json(target: str | None, content: dict[str, Any]) -> None:
     try:
         Path(target).write_text(text, "utf-8", errors="replace")
     except OSError as error:
-        raise UsageError(
-            f"The results were graded, but cannot be written to {target}: {error.strerror}."
-        ) from error
+        raise UsageError(f"The results were graded, but cannot be written to {target}: {error.strerror}.") from error
 
 
 def _bad_usage() -> tuple[type[BaseException], ...]:

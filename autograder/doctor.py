@@ -30,12 +30,8 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything; nothing is changed."""
     findings = [
-        Finding(
-            "autograder", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
-        ),
-        _packages(
-            "learner's packages", ["keras", "numpy", "ipykernel", "matplotlib", "pytest"], "autograder"
-        ),
+        Finding("autograder", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
+        _packages("learner's packages", ["keras", "numpy", "ipykernel", "matplotlib", "pytest"], "autograder"),
         _backend(),
         _packages("grading", ["nbclient", "nbformat", "nbgrader", "nh3", "rich"], "'autograder[grade]'"),
         _packages("cluster", ["distributed"], "'autograder[cluster]'"),
@@ -70,9 +66,7 @@ def _packages(title: str, names: list[str], extra: str) -> Finding:
 
 def _backend() -> Finding:
     wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = {"tensorflow": ["tensorflow", "tensorflow-cpu"], "torch": ["torch"], "jax": ["jax"]}.get(
-        wanted, []
-    )
+    packages = {"tensorflow": ["tensorflow", "tensorflow-cpu"], "torch": ["torch"], "jax": ["jax"]}.get(wanted, [])
     for name in packages:
         try:
             return Finding("Keras backend", True, f"{name} {importlib.metadata.version(name)}")
@@ -92,9 +86,7 @@ def _data() -> Finding:
 
 def _exercises() -> Finding:
     names = exercise_names()
-    return Finding(
-        "exercises", bool(names), ", ".join(names) or "none found", "" if names else "run `make exercises`"
-    )
+    return Finding("exercises", bool(names), ", ".join(names) or "none found", "" if names else "run `make exercises`")
 
 
 def _held_out() -> Finding:
@@ -110,9 +102,7 @@ def _held_out() -> Finding:
 def _bubblewrap() -> Finding:
     verdict = try_bubblewrap()
     if verdict.works:
-        return Finding(
-            "sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission"
-        )
+        return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
     remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
     return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
 
@@ -123,6 +113,4 @@ def _memory() -> list[Finding]:
     with open("/proc/meminfo") as meminfo:
         available = next(int(line.split()[1]) for line in meminfo if line.startswith("MemAvailable"))
     cores = len(os.sched_getaffinity(0))
-    return [
-        Finding("machine", available > 1_500_000, f"{cores} cores, {available / 1e6:.1f} GB of memory free")
-    ]
+    return [Finding("machine", available > 1_500_000, f"{cores} cores, {available / 1e6:.1f} GB of memory free")]

@@ -84,9 +84,7 @@ def _folders(variable: str, built_in: list[Path]) -> list[Path]:
 
 def exercise_names() -> list[str]:
     """Names of all exercises that have a notebook and a check module, sorted."""
-    names = {
-        f.name for folder in exercise_folders() for f in folder.iterdir() if (f / f"{f.name}.ipynb").is_file()
-    }
+    names = {f.name for folder in exercise_folders() for f in folder.iterdir() if (f / f"{f.name}.ipynb").is_file()}
     return sorted(name for name in names if _check_module(name) is not None)
 
 
@@ -104,9 +102,7 @@ def find_exercise(name: str) -> Exercise:
     if notebook is None or checks is None:
         known = ", ".join(exercise_names()) or "none"
         missing = "notebook" if notebook is None else "check module"
-        raise UnknownExercise(
-            f"There is no {missing} for an exercise called '{name}'. Exercises here: {known}."
-        )
+        raise UnknownExercise(f"There is no {missing} for an exercise called '{name}'. Exercises here: {known}.")
     return Exercise.read(name, notebook, checks)
 
 

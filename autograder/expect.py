@@ -54,9 +54,7 @@ class Expectation:
         if not _same(self.value, expected):
             self._fail(f"it should be {show(expected)}", because, mistakes, hint)
 
-    def to_be_one_of(
-        self, allowed: Sequence[Any], because: str = "", mistakes: Mistakes = (), hint: Hint = ()
-    ) -> None:
+    def to_be_one_of(self, allowed: Sequence[Any], because: str = "", mistakes: Mistakes = (), hint: Hint = ()) -> None:
         """Equal to one of several right answers."""
         if not any(_same(self.value, one) for one in allowed):
             shown = ", ".join(show(one) for one in allowed[:-1]) + " or " + show(allowed[-1])
@@ -89,9 +87,7 @@ class Expectation:
             )
         return self
 
-    def to_have_dtype(
-        self, *dtypes: str, because: str = "", mistakes: Mistakes = (), hint: Hint = ()
-    ) -> Expectation:
+    def to_have_dtype(self, *dtypes: str, because: str = "", mistakes: Mistakes = (), hint: Hint = ()) -> Expectation:
         """An array of one of these dtypes, by name; "integer" and "float" stand for any of their kind."""
         found = as_array(self.value, self.name).dtype
         kinds = {"integer": "iu", "float": "f", "bool": "b"}
@@ -118,9 +114,7 @@ class Expectation:
             self._explain(mistakes, hint, tolerance, because)
             where = _first_difference(found, wanted, tolerance)
             at = f" at {list(where)}" if where else ""
-            says = (
-                f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
-            )
+            says = f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
             raise Mismatch(_with_reason(says, because), _hints(hint))
         return self
 
@@ -158,9 +152,7 @@ class Expectation:
             self._fail(f"it should {says}", because, mistakes, hint)
 
     def _number(self) -> float:
-        value = (
-            self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
-        )
+        value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Mismatch(f"{_sentence(self.name)} should be one number, but it is {a(type_name(value))}.")
         return float(value)

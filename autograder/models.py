@@ -114,9 +114,7 @@ def report_from(name: str, facts: dict[str, Any], predict: Callable[[np.ndarray]
         parameters=int(facts["parameters"]),
         trainable_parameters=int(facts["trainable_parameters"]),
         finite=facts["finite"] is True,
-        compiled=_compiled(compiled, int(facts.get("iterations") or 0))
-        if isinstance(compiled, dict)
-        else None,
+        compiled=_compiled(compiled, int(facts.get("iterations") or 0)) if isinstance(compiled, dict) else None,
         _predict=predict,
     )
 
@@ -167,11 +165,11 @@ def _named(value: Any) -> tuple[str | None, dict[str, Any]]:
         return _METRIC_ALIASES.get(name, name), {}
     if isinstance(value, dict):
         config = value.get("config")
-        name = value.get("class_name")
-        if name == "function" and isinstance(config, str):
-            name = config
-        if isinstance(name, str):
-            name = _snake(name)
+        class_name = value.get("class_name")
+        if class_name == "function" and isinstance(config, str):
+            class_name = config
+        if isinstance(class_name, str):
+            name = _snake(class_name)
             return _METRIC_ALIASES.get(name, name), config if isinstance(config, dict) else {}
     return None, {}
 

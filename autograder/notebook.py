@@ -90,9 +90,7 @@ class Desk:
             return
         if not result.hints:
             done = result.points >= result.max_points
-            print(
-                "Nothing left to hint at: this task passes." if done else "There is no further hint for this."
-            )
+            print("Nothing left to hint at: this task passes." if done else "There is no further hint for this.")
             return
         shown = self._hints_shown[task]
         if shown >= len(result.hints):

@@ -124,7 +124,7 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         raise NotRebuildable(
             "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
         ) from error
-    facts = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
+    facts: dict[str, Any] = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
     facts["iterations"] = 0
     if getattr(model, "optimizer", None) is not None or getattr(model, "compiled", False):
         try:
@@ -196,9 +196,7 @@ def _refuse_object(node: dict[str, Any]) -> None:
         raise NotRebuildable(f"it uses the function `{node['config'][:60]}`; use one of Keras's activations")
     if module is None and name in LAYERS | _DTYPES:
         return
-    raise NotRebuildable(
-        f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked"
-    )
+    raise NotRebuildable(f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked")
 
 
 _ACTIVATIONS = frozenset(

@@ -174,8 +174,6 @@ class SubmissionResult:
         }
 
 
-def without_tests(
-    name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED
-) -> CheckResult:
+def without_tests(name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED) -> CheckResult:
     """A check that could not run at all; it earns nothing and says why."""
     return CheckResult(name, max_points, (TestResult(name, outcome, message),))

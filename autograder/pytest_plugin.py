@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("autograder")
-    group.addoption(
-        "--notebook", type=Path, metavar="FILE", help="the notebook to run an exercise's checks on"
-    )
+    group.addoption("--notebook", type=Path, metavar="FILE", help="the notebook to run an exercise's checks on")
 
 
 @pytest.fixture(scope="module")

@@ -101,9 +101,7 @@ class Submission:
         """Variable `name` as an array of numbers; a list of numbers counts as one."""
         array = as_array(self.value(name), f"`{name}`")
         if array.dtype.kind == "U":
-            raise Mismatch(
-                f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",)
-            )
+            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",))
         return array
 
     def number(self, name: str) -> float:
@@ -112,9 +110,7 @@ class Submission:
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mismatch(
-                f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),)
-            )
+            raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),))
         return value
 
     def text(self, name: str) -> str:
@@ -153,9 +149,7 @@ class Submission:
                     raise NotAttempted(f"`{name}` is not written yet.") from None
                 raise Mismatch(f"`{name}` stopped with {error}.", hints) from None
             if result is None:
-                raise Mismatch(
-                    f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",)
-                )
+                raise Mismatch(f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",))
             return result
 
         ask.__name__ = name
@@ -268,9 +262,7 @@ def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.nd
     inputs = pixels.astype(np.float32) * np.float32(scale)
     shape = report.input_shape
     if shape is None:
-        raise Mismatch(
-            f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",)
-        )
+        raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
     if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
         raise Mismatch(
             f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",

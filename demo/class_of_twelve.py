@@ -108,9 +108,7 @@ CLASS = (
         score=(20, 24),
         says="accuracy",
     ),
-    Student(
-        "gil", "handed in the exercise untouched", untouched=True, says="There is no variable `x_train` yet"
-    ),
+    Student("gil", "handed in the exercise untouched", untouched=True, says="There is no variable `x_train` yet"),
     Student(
         "hana",
         "a loop that never ends",

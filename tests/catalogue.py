@@ -178,7 +178,7 @@ class _Run:
     def _execute(self, cell: dict[str, Any]) -> None:
         error: Exception | None = None
         try:
-            exec(compile(source(cell), grade_id(cell), "exec"), self._namespace)  # noqa: S102
+            exec(compile(source(cell), grade_id(cell), "exec"), self._namespace)
         except Exception as raised:  # a wrong answer may stop with anything; the next cell runs all the same
             if not _is_answer(cell):
                 raise

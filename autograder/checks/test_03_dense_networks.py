@@ -141,7 +141,9 @@ class TestByHand:
         )
 
 
-_IF_IT_STOPS = "`x @ W` multiplies matrices and `np.maximum` compares value by value; `*` and Python's `max` do something else."
+_IF_IT_STOPS = (
+    "`x @ W` multiplies matrices and `np.maximum` compares value by value; `*` and Python's `max` do something else."
+)
 
 
 class TestCounted:
@@ -308,9 +310,7 @@ class TestAccuracy:
         elif abs(found - test.loss) < 0.01:
             hints.insert(0, "That is the loss. `evaluate` returns the loss first, then the accuracy.")
         elif submission.model("model").layers_of("Rescaling", "Normalization"):
-            hints.insert(
-                0, "Your model scales by itself: give it pixels from 0 to 255, in training and here."
-            )
+            hints.insert(0, "Your model scales by itself: give it pixels from 0 to 255, in training and here.")
         raise fail(
             f"`test_accuracy` is {found:.3f}, but `model` gets {test.accuracy:.3f} of the test images right.",
             hint=hints,
@@ -363,9 +363,7 @@ class _Measured:
         right = one_hot.argmax(axis=1)
         self.accuracy = float(np.mean(given.argmax(axis=1) == right))
         chosen = np.clip(given[np.arange(len(right)), right], 1e-7, 1.0)
-        self.loss = float(
-            np.mean(-np.log(chosen))
-        )  # cross-entropy; without meaning when the output is logits
+        self.loss = float(np.mean(-np.log(chosen)))  # cross-entropy; without meaning when the output is logits
 
 
 def _on_training_images(submission: Submission) -> _Measured:
@@ -390,8 +388,8 @@ def _test_images_took_no_part(submission: Submission) -> None:
             " training images.",
             hint="Was it trained on the test images? Give `fit` the training images and their labels.",
         )
-    losses = submission.history("history").history.get("val_loss") or [None]
-    if isinstance(losses[-1], float) and abs(losses[-1] - test.loss) < 1e-5:
+    losses = submission.history("history").history.get("val_loss") or []
+    if losses and isinstance(losses[-1], float) and abs(losses[-1] - test.loss) < 1e-5:
         raise fail(
             "The last validation loss in `history` is the loss on the test images.",
             hint="`validation_data` are the test images. Cut them off the training images: `validation_split=0.2`.",
@@ -508,16 +506,10 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
     for index, layer in enumerate(model.layers[:last_dense]):
         if layer.class_name != "Dense":
             continue
-        following = [
-            after for after in model.layers[index + 1 : last_dense] if after.class_name not in _BETWEEN
-        ]
+        following = [after for after in model.layers[index + 1 : last_dense] if after.class_name not in _BETWEEN]
         next_one = following[0] if following else None
-        separate = (
-            next_one is not None and next_one.class_name in functions and next_one.activation != "linear"
-        )
-        if layer.activation == "softmax" or (
-            separate and next_one is not None and next_one.activation == "softmax"
-        ):
+        separate = next_one is not None and next_one.class_name in functions and next_one.activation != "linear"
+        if layer.activation == "softmax" or (separate and next_one is not None and next_one.activation == "softmax"):
             raise fail(
                 f"The hidden layer `{layer.name}` of `{model.name}` ends in softmax.",
                 hint="Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"

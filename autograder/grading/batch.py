@@ -186,9 +186,7 @@ def _pool(workers: int, setup: Setup) -> Iterator[Executor]:
 def _given_up(job: Job, exercise: Exercise, setup: Setup, why: str) -> Done:
     message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
     checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
-    result = SubmissionResult(
-        job.student, exercise.name, Status.ERROR, checks, message, job.notes, str(setup.sandbox)
-    )
+    result = SubmissionResult(job.student, exercise.name, Status.ERROR, checks, message, job.notes, str(setup.sandbox))
     return Done(result, None, None)
 
 

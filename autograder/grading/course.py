@@ -65,9 +65,7 @@ class Course:
 
     def __init__(self, root: Path) -> None:
         if not root.is_dir():
-            raise CourseError(
-                f"There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it."
-            )
+            raise CourseError(f"There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it.")
         self.root = root.resolve()
         self.state = self.root / ".autograder"
 
@@ -122,13 +120,9 @@ class Course:
         """
         submitted = self.root / "submitted"
         if not submitted.is_dir():
-            raise CourseError(
-                f"{self.root} has no folder submitted/. Collect the students' work into it first."
-            )
+            raise CourseError(f"{self.root} has no folder submitted/. Collect the students' work into it first.")
         found = sorted(
-            e.name
-            for e in os.scandir(submitted)
-            if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
+            e.name for e in os.scandir(submitted) if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
         )
         if students:
             unknown = [s for s in students if s not in found]
@@ -187,9 +181,7 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
         return Submitted(student, folder, None, "The folder is a symbolic link; links are not followed.")
     if not os.path.lexists(path):
         others = (
-            sorted(p for p in folder.glob("*.ipynb") if p.is_file() and not p.is_symlink())
-            if folder.is_dir()
-            else []
+            sorted(p for p in folder.glob("*.ipynb") if p.is_file() and not p.is_symlink()) if folder.is_dir() else []
         )
         if len(others) != 1:
             several = f"There are {len(others)} notebooks, none called {name}.ipynb." if others else ""

@@ -66,9 +66,7 @@ def grade(
 
 def missing(student: str, exercise: Exercise, sandbox: Sandbox) -> SubmissionResult:
     """The result of a student who handed in no notebook of this exercise."""
-    message = (
-        f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
-    )
+    message = f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
     return _nothing(student, exercise, Status.MISSING, message, sandbox)
 
 
@@ -97,9 +95,7 @@ def _run_and_check(
     notes = repaired.repairs
     if warm.sandbox is Sandbox.LIMITS_ONLY:
         notes += (LIMITS_ONLY_NOTE,)
-    result = SubmissionResult(
-        student, exercise.name, status, checks, message, notes, str(warm.sandbox), seconds
-    )
+    result = SubmissionResult(student, exercise.name, status, checks, message, notes, str(warm.sandbox), seconds)
     return Graded(result, notebook)
 
 
@@ -116,9 +112,7 @@ def _show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult
             cell.execution_count = number
 
 
-def _nothing(
-    student: str, exercise: Exercise, status: Status, message: str, sandbox: Sandbox
-) -> SubmissionResult:
+def _nothing(student: str, exercise: Exercise, status: Status, message: str, sandbox: Sandbox) -> SubmissionResult:
     outcome = Outcome.NOT_ATTEMPTED if status is Status.MISSING else Outcome.FAILED
     checks = tuple(without_tests(task.grade_id, task.points, message, outcome) for task in exercise.tasks)
     return SubmissionResult(student, exercise.name, status, checks, message, sandbox=str(sandbox))

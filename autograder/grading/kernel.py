@@ -40,12 +40,10 @@ class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         return self.fork is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        return await super().pre_launch(
-            cmd=[], **kwargs
-        )  # there is no command: nothing is executed, only forked
+        return dict(await super().pre_launch(cmd=[], **kwargs))  # there is no command: nothing is executed, only forked
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        connection = {
+        connection: dict[str, Any] = {
             f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)
         }
         connection |= {"transport": "ipc", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(32)}
@@ -56,7 +54,7 @@ class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         bound = wait_for(lambda: all(s.exists() for s in sockets) or self._ended(), SOCKET_SECONDS)
         if not bound or self._ended():
             raise KernelDidNotStart("The kernel did not start.")
-        return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}  # type: ignore[union-attr]
+        return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}
 
     async def poll(self) -> int | None:
         return self._warm.poll(self.fork) if self.fork else 0
@@ -114,7 +112,7 @@ class PromptClient(AsyncKernelClient):  # type: ignore[misc]
 def kernel_manager(warm: WarmProcess, limits: Limits) -> AsyncKernelManager:
     """A kernel manager whose kernel will be a fork of `warm`."""
     manager = AsyncKernelManager(transport="ipc", client_factory=PromptClient)
-    manager.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     spec = KernelSpec(argv=["python"], display_name="Python 3", language="python", interrupt_mode="signal")
     manager._kernel_spec = spec
     manager.provisioner = WarmProvisioner(warm, limits, parent=manager, kernel_id="warm", kernel_spec=spec)

@@ -44,9 +44,7 @@ def make_safe(notebook: nbformat.NotebookNode) -> None:
     """Clean every output and every Markdown cell that is not locked, in place."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [
-                safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None
-            ]
+            cell.outputs = [safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None]
         elif not (cell.metadata.get("nbgrader") or {}).get("locked"):
             cell.source = _without_markup(cell.source)
 
@@ -82,9 +80,7 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
         if mime == "text/plain":
             data[mime] = _text(value)
         elif mime == "text/html":
-            data[mime] = nh3.clean(
-                _text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"}
-            )
+            data[mime] = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
         elif mime in _IMAGES and (image := _image(mime, value)):
             data[mime] = image
     if kind == "execute_result":

@@ -73,9 +73,7 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
             raise Unreadable("The notebook holds no code. Hand in the notebook that you worked in.")
-        repairs.append(
-            "No cell of the exercise is marked as such any more; the code is graded where it stands."
-        )
+        repairs.append("No cell of the exercise is marked as such any more; the code is graded where it stands.")
     cells = _place(_tidy(submitted.cells, wanted, repairs), template, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
@@ -98,9 +96,7 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
     version = document.get("nbformat")
     cells = document.get("cells")
     if cells is None and isinstance(document.get("worksheets"), list):  # version 3 and 2
-        cells = [
-            c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []
-        ]
+        cells = [c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []]
     if not isinstance(cells, list):
         raise Unreadable(
             "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."

@@ -122,9 +122,7 @@ class NotebookRun:
             return
         left = self._limits.notebook_seconds - self.seconds["cells"]
         if left <= 0:
-            self._stop(
-                Status.TIMED_OUT, f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all."
-            )
+            self._stop(Status.TIMED_OUT, f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all.")
             return
         index = self._next_cell - 1
         began = time.perf_counter()
@@ -243,11 +241,7 @@ class NotebookRun:
             channel.close()
             self._warm.end(fork)
             slow = isinstance(error, ChannelTimeout)
-            why = (
-                f"it took longer than {self._limits.model_seconds:g} s"
-                if slow
-                else "it needs too much memory"
-            )
+            why = f"it took longer than {self._limits.model_seconds:g} s" if slow else "it needs too much memory"
             raise NoModel(why) from error
         if isinstance(answer.tree, dict) and "refused" in answer.tree:
             raise NoModel(str(answer.tree["refused"])[:300])
@@ -267,9 +261,7 @@ class NotebookRun:
                 self._died(self._next_cell - 1)
             else:
                 seconds = self._limits.answer_seconds
-                self._stop(
-                    Status.TIMED_OUT, f"`{name}` did not answer within {seconds:g} s. Does a loop never end?"
-                )
+                self._stop(Status.TIMED_OUT, f"`{name}` did not answer within {seconds:g} s. Does a loop never end?")
             raise Stopped(self.message) from None
         except NotPlain as error:
             # What follows on the socket can no longer be told apart, so nothing more is read from it.
@@ -341,7 +333,8 @@ class NotebookRun:
         self._manager.context.destroy(linger=0)
 
     def _exit_status(self) -> int | None:
-        return self._wait(self._manager.provisioner.poll())
+        status: int | None = self._wait(self._manager.provisioner.poll())
+        return status
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)

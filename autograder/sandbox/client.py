@@ -81,9 +81,7 @@ class WarmProcess:
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise WarmProcessFailed(
-                    f"The warm process did not start within {seconds:g} s.{self._last_words()}"
-                )
+                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self._last_words()}")
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.

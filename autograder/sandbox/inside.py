@@ -114,9 +114,7 @@ def _own_namespaces() -> None:
     set_dumpable(False)
 
 
-def _be_init(
-    work: Callable[[Callable[[], None]], None], folder: str, limits: dict[str, Any], walled: bool
-) -> None:
+def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: dict[str, Any], walled: bool) -> None:
     """Pid 1 of the fork's own pid space: mounts, then the worker, then nothing but reaping."""
     try:
         if walled:

@@ -38,9 +38,7 @@ class Limits:
         known = {f.name for f in fields(self)}
         for name, value in settings.items():
             if name not in known:
-                raise BadLimit(
-                    f"{source}: there is no limit called '{name}'. Limits: {', '.join(sorted(known))}."
-                )
+                raise BadLimit(f"{source}: there is no limit called '{name}'. Limits: {', '.join(sorted(known))}.")
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
                 raise BadLimit(f"{source}: the limit '{name}' should be a positive number, not {value!r}.")
         return replace(self, **{n: type(getattr(self, n))(v) for n, v in settings.items()})

@@ -57,9 +57,7 @@ def try_bubblewrap() -> Verdict:
     except (OSError, subprocess.TimeoutExpired) as error:
         return Verdict(False, f"bubblewrap cannot be run: {error}")
     if done.returncode == 7:
-        return Verdict(
-            False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)"
-        )
+        return Verdict(False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)")
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
         return Verdict(False, f"bubblewrap does not work here: {said}")
@@ -143,29 +141,12 @@ def _root() -> list[str]:
             options += ["--symlink", os.readlink(path), str(path)]
         elif path.is_dir():
             options += ["--ro-bind", str(path), str(path)]
-    for path in (
-        "/etc/ld.so.cache",
-        "/etc/ld.so.conf",
-        "/etc/ld.so.conf.d",
-        "/etc/localtime",
-        "/etc/alternatives",
-    ):
-        options += ["--ro-bind-try", path, path]
-    options += [
-        "--dev",
-        "/dev",
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/dev/shm",
-        "--proc",
-        "/proc",
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/tmp",
-        *_open_parents(inside.SOCKETS),
-    ]
+    for name in "ld.so.cache ld.so.conf ld.so.conf.d localtime alternatives".split():
+        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    for scratch in ("/dev/shm", "/tmp"):
+        options += ["--perms", "1777", "--tmpfs", scratch]
+    options += _open_parents(inside.SOCKETS)
     options += ["--perms", "0755", "--dir", inside.OWN_SOCKETS]
     prefixes = {sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}
     for prefix in sorted(prefixes):

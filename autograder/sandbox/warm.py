@@ -66,11 +66,11 @@ class Warm:
     def serve(self) -> None:
         self._tell({"event": "ready", "pid": os.getpid()})
         while True:
-            ready, _, _ = select.select([self._control, self._wake_read], [], [])
+            ready = select.select([self._control.fileno(), self._wake_read], [], [])[0]
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
                 self._reap()
-            if self._control in ready and not self._answer():
+            if self._control.fileno() in ready and not self._answer():
                 return
 
     def _answer(self) -> bool:
