@@ -165,7 +165,12 @@ class Submission:
             text = str(reason)
             if "NoneType" in text or "ellipsis" in text:
                 raise NotAttempted(f"`{name}` still has no value.") from None
-            raise Mismatch(f"`{name}` cannot be checked: {text}.") from None
+            kind = "not a Keras model" in text
+            raise Mismatch(f"`{name}` cannot be checked: {text}.", (_NO_KERAS_MODEL if kind else _NOT_BUILT_IN,)) from None
+
+    def stopped_with(self) -> str:
+        """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
+        return self._answers.stopped_with()
 
     def images(self, kind: Kind) -> Images:
         """Images to measure on: held out from the learner where they are here, else the test set's."""
@@ -230,6 +235,10 @@ def as_array(value: Any, name: str) -> np.ndarray:
 def a(noun: str) -> str:
     """The noun with its article: "a list", "an ndarray"."""
     return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
+
+
+_NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
+_NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
 
 
 def _why_no_number(value: Any) -> str:

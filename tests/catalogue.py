@@ -60,9 +60,7 @@ def catalogues() -> list[Catalogue]:
     found = []
     for file in sorted((Path(__file__).parent / "answers").glob("exercise_[0-9][0-9].py")):
         number = file.stem.removeprefix("exercise_")
-        exercise = next(
-            folder.name for folder in sorted(SOLUTIONS.iterdir()) if folder.name.startswith(number)
-        )
+        exercise = next(folder.name for folder in sorted(SOLUTIONS.iterdir()) if folder.name.startswith(number))
         module = importlib.import_module(f"answers.{file.stem}")
         found.append(Catalogue(exercise, tuple(module.WRONG), tuple(module.RIGHT)))
     return found
@@ -112,9 +110,7 @@ def filled_in(exercise: str, answers: Mapping[str, str]) -> dict[str, Any]:
     return notebook
 
 
-def try_answers(
-    exercise: str, answers: Mapping[str, str], only: str | None = None
-) -> tuple[CheckResult, ...]:
+def try_answers(exercise: str, answers: Mapping[str, str], only: str | None = None) -> tuple[CheckResult, ...]:
     """Run the notebook with these answers, each check where its cell stands.
 
     Args:

@@ -46,298 +46,594 @@ def _fit(arguments: str) -> dict[str, str]:
 
 WRONG = [
     # Images to rows
-    Wrong("rows and columns swapped", _rows("{data}.reshape({n}, 784).T.astype('float32') / 255"),
-          "flattened", "Rows and columns are swapped"),
-    Wrong("shape[-1] taken for the number of pixels",
-          _rows("{data}[:, 0, 0, :].reshape({n}, {data}.shape[-1]).astype('float32') / 255"),
-          "flattened", "is the number of channels"),
+    Wrong(
+        "rows and columns swapped",
+        _rows("{data}.reshape({n}, 784).T.astype('float32') / 255"),
+        "flattened",
+        "Rows and columns are swapped",
+    ),
+    Wrong(
+        "shape[-1] taken for the number of pixels",
+        _rows("{data}[:, 0, 0, :].reshape({n}, {data}.shape[-1]).astype('float32') / 255"),
+        "flattened",
+        "is the number of channels",
+    ),
     Wrong("not flattened", _rows("{data}.astype('float32') / 255"), "flattened", "These are still images"),
-    Wrong("only the channel axis dropped", _rows("{data}[..., 0].astype('float32') / 255"),
-          "flattened", "still a square of 28 x 28"),
-    Wrong("everything in one row", _rows("{data}.flatten().astype('float32') / 255"),
-          "flattened", "All images are in one long row"),
-    Wrong("one image only", _rows("{data}[0].reshape(784).astype('float32') / 255"),
-          "flattened", "This is a single image"),
-    Wrong("the training images twice",
-          {"flattened-answer": "x_train = train_data.reshape(-1, 784).astype('float32') / 255\nx_test = x_train"},
-          "flattened", "Training and test images are mixed up"),
-    Wrong("pixels of different images share a row", _rows("{data}.reshape(784, {n}).T.astype('float32') / 255"),
-          "flattened", "pixels of different images share a row"),
+    Wrong(
+        "only the channel axis dropped",
+        _rows("{data}[..., 0].astype('float32') / 255"),
+        "flattened",
+        "still a square of 28 x 28",
+    ),
+    Wrong(
+        "everything in one row",
+        _rows("{data}.flatten().astype('float32') / 255"),
+        "flattened",
+        "All images are in one long row",
+    ),
+    Wrong(
+        "one image only", _rows("{data}[0].reshape(784).astype('float32') / 255"), "flattened", "This is a single image"
+    ),
+    Wrong(
+        "the training images twice",
+        {"flattened-answer": "x_train = train_data.reshape(-1, 784).astype('float32') / 255\nx_test = x_train"},
+        "flattened",
+        "Training and test images are mixed up",
+    ),
+    Wrong(
+        "pixels of different images share a row",
+        _rows("{data}.reshape(784, {n}).T.astype('float32') / 255"),
+        "flattened",
+        "pixels of different images share a row",
+    ),
     Wrong("not scaled", _rows("{data}.reshape({n}, 784).astype('float32')"), "flattened", "Divide by 255"),
-    Wrong("scaled twice", _rows("{data}.reshape({n}, 784).astype('float32') / 255 / 255"),
-          "flattened", "divide twice"),
+    Wrong("scaled twice", _rows("{data}.reshape({n}, 784).astype('float32') / 255 / 255"), "flattened", "divide twice"),
     Wrong("integer division", _rows("{data}.reshape({n}, 784) // 255"), "flattened", "cut off the fraction"),
-    Wrong("back to uint8", _rows("({data}.reshape({n}, 784) / 255).astype('uint8')"),
-          "flattened", "cut off the fraction"),
+    Wrong(
+        "back to uint8", _rows("({data}.reshape({n}, 784) / 255).astype('uint8')"), "flattened", "cut off the fraction"
+    ),
     Wrong("left in float64", _rows("{data}.reshape({n}, 784) / 255"), "flattened", "Keras computes in float32"),
-    Wrong("standardised", _rows("(({data} - {data}.mean()) / {data}.std()).reshape({n}, 784).astype('float32')"),
-          "flattened", "Here only divide, by 255"),
-    Wrong("only the training images scaled",
-          {"flattened-answer": "x_train = train_data.reshape(600, 784).astype('float32') / 255\n"
-                               "x_test = test_data.reshape(100, 784).astype('float32')"},
-          "flattened", "The largest value in `x_test` is 255"),
+    Wrong(
+        "standardised",
+        _rows("(({data} - {data}.mean()) / {data}.std()).reshape({n}, 784).astype('float32')"),
+        "flattened",
+        "Here only divide, by 255",
+    ),
+    Wrong(
+        "only the training images scaled",
+        {
+            "flattened-answer": "x_train = train_data.reshape(600, 784).astype('float32') / 255\n"
+            "x_test = test_data.reshape(100, 784).astype('float32')"
+        },
+        "flattened",
+        "The largest value in `x_test` is 255",
+    ),
     # A dense layer by hand
     Wrong("no bias", _dense_relu("return np.maximum(x @ W, 0)"), "by_hand", "The bias is missing"),
     Wrong("no activation", _dense_relu("return x @ W + b"), "by_hand", "The activation is missing"),
     Wrong("relu before the bias", _dense_relu("return np.maximum(x @ W, 0) + b"), "by_hand", "Add the bias first"),
     Wrong("relu on the input", _dense_relu("return np.maximum(x, 0) @ W + b"), "by_hand", "relu comes last"),
-    Wrong("product value by value", _dense_relu("return np.maximum(x * W + b, 0)"),
-          "by_hand", "`x @ W` multiplies matrices"),
+    Wrong(
+        "product value by value",
+        _dense_relu("return np.maximum(x * W + b, 0)"),
+        "by_hand",
+        "`x @ W` multiplies matrices",
+    ),
     Wrong("python's max", _dense_relu("return max(x @ W + b, 0)"), "by_hand", "Python's `max`"),
     Wrong("sigmoid for relu", _dense_relu("return 1 / (1 + np.exp(-(x @ W + b)))"), "by_hand", "it should be"),
     Wrong("the slope of relu", _dense_relu("return ((x @ W + b) > 0) * 1.0"), "by_hand", "it should be"),
     Wrong("absolute value", _dense_relu("return np.abs(x @ W + b)"), "by_hand", "That is the absolute value"),
     Wrong("printed, not returned", _dense_relu("print(np.maximum(x @ W + b, 0))"), "by_hand", "returned nothing"),
-    Wrong("layer transposed", _dense_relu("return np.maximum(x @ W + b, 0).T"),
-          "by_hand", "Rows and columns are swapped"),
+    Wrong(
+        "layer transposed", _dense_relu("return np.maximum(x @ W + b, 0).T"), "by_hand", "Rows and columns are swapped"
+    ),
     # Counting
     Wrong("biases forgotten", _counted("784 * 10", "30", "7870"), "counted", "Each of the 10 units has a bias"),
     Wrong("inputs and units added", _counted("784 + 10", "10 + 3", "807"), "counted", "multiplied, not added"),
-    Wrong("a bias for each input", _counted("784 * 10 + 784", "10 * 3 + 10", "8664"),
-          "counted", "A bias belongs to a unit"),
+    Wrong(
+        "a bias for each input",
+        _counted("784 * 10 + 784", "10 * 3 + 10", "8664"),
+        "counted",
+        "A bias belongs to a unit",
+    ),
     Wrong("28 values in an image", _counted("28 * 10 + 10", "33", "323"), "counted", "28 x 28 = 784 values, not 28"),
-    Wrong("the output layer sees the pixels", _counted("7850", "784 * 3 + 3", "10205"),
-          "counted", "sees the 10 hidden units"),
+    Wrong(
+        "the output layer sees the pixels",
+        _counted("7850", "784 * 3 + 3", "10205"),
+        "counted",
+        "sees the 10 hidden units",
+    ),
     Wrong("layers multiplied", _counted("7850", "33", "7850 * 33"), "counted", "add their counts"),
     Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes several values"),
     Wrong("quotes around the number", _counted('"7850"', '"33"', '"7883"'), "counted", "without quotes"),
-    Wrong("brackets forgotten",
-          _counted("keras.Sequential([keras.Input((784,)), layers.Dense(10)]).count_params"),
-          "counted", "put brackets behind its name"),
+    Wrong(
+        "brackets forgotten",
+        _counted("keras.Sequential([keras.Input((784,)), layers.Dense(10)]).count_params"),
+        "counted",
+        "put brackets behind its name",
+    ),
     # The network
-    Wrong("input is the number of channels",
-          _model("keras.Input((train_data.shape[-1],)), layers.Dense(10, activation='relu'),"
-                 " layers.Dense(3, activation='softmax')"),
-          "architecture", "that is the number of channels"),
-    Wrong("dense on the square image",
-          _model("keras.Input((28, 28, 1)), layers.Dense(10, activation='relu'),"
-                 " layers.Dense(3, activation='softmax')"),
-          "architecture", "works on the last axis alone"),
-    Wrong("number of images in the input shape",
-          _model("keras.Input((600, 784)), layers.Dense(10, activation='relu'),"
-                 " layers.Dense(3, activation='softmax')"),
-          "architecture", "Keras adds that axis itself"),
-    Wrong("no input layer",
-          _model("layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
-          "architecture", "does not know its input yet"),
-    Wrong("flattened after the hidden layer",
-          _model("keras.Input((28, 28, 1)), layers.Dense(10, activation='relu'), layers.Flatten(),"
-                 " layers.Dense(3, activation='softmax')"),
-          "architecture", "flattens after a dense layer"),
-    Wrong("ten outputs, as for digits",
-          _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(10, activation='softmax')"),
-          "architecture", "10 fits the ten digits"),
-    Wrong("one output",
-          _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(1, activation='sigmoid')"),
-          "architecture", "One number cannot say which of three"),
-    Wrong("no hidden layer", _model("keras.Input((784,)), layers.Dense(3, activation='softmax')"),
-          "architecture", "A hidden layer stands between"),
-    Wrong("linear hidden layer",
-          _model("keras.Input((784,)), layers.Dense(10), layers.Dense(3, activation='softmax')"),
-          "architecture", "two dense layers are no more than one"),
-    Wrong("softmax in the hidden layer",
-          _model("keras.Input((784,)), layers.Dense(10, activation='softmax'),"
-                 " layers.Dense(3, activation='softmax')"),
-          "architecture", "too tight for a hidden"),
-    Wrong("sigmoid at the end",
-          _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='sigmoid')"),
-          "architecture", "three separate yes-or-no questions"),
-    Wrong("relu at the end",
-          _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='relu')"),
-          "architecture", "add up to 1"),
-    Wrong("a list of layers, no model",
-          {"architecture-answer": "model = [layers.Dense(10, activation='relu'),"
-                                  " layers.Dense(3, activation='softmax')]"},
-          "architecture", "it is a list, not a Keras model"),
-    Wrong("misspelt layer", _model("keras.Input((784,)), layers.dense(10), layers.Dense(3)"),
-          "architecture", "your cell stopped with AttributeError"),
+    Wrong(
+        "input is the number of channels",
+        _model(
+            "keras.Input((train_data.shape[-1],)), layers.Dense(10, activation='relu'),"
+            " layers.Dense(3, activation='softmax')"
+        ),
+        "architecture",
+        "that is the number of channels",
+    ),
+    Wrong(
+        "dense on the square image",
+        _model("keras.Input((28, 28, 1)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "works on the last axis alone",
+    ),
+    Wrong(
+        "number of images in the input shape",
+        _model("keras.Input((600, 784)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "Keras adds that axis itself",
+    ),
+    Wrong(
+        "no input layer",
+        _model("layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "does not know its input yet",
+    ),
+    Wrong(
+        "flattened after the hidden layer",
+        _model(
+            "keras.Input((28, 28, 1)), layers.Dense(10, activation='relu'), layers.Flatten(),"
+            " layers.Dense(3, activation='softmax')"
+        ),
+        "architecture",
+        "flattens after a dense layer",
+    ),
+    Wrong(
+        "ten outputs, as for digits",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(10, activation='softmax')"),
+        "architecture",
+        "10 fits the ten digits",
+    ),
+    Wrong(
+        "one output",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(1, activation='sigmoid')"),
+        "architecture",
+        "One number cannot say which of three",
+    ),
+    Wrong(
+        "no hidden layer",
+        _model("keras.Input((784,)), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "A hidden layer stands between",
+    ),
+    Wrong(
+        "linear hidden layer",
+        _model("keras.Input((784,)), layers.Dense(10), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "two dense layers are no more than one",
+    ),
+    Wrong(
+        "softmax in the hidden layer",
+        _model("keras.Input((784,)), layers.Dense(10, activation='softmax'), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "too tight for a hidden",
+    ),
+    Wrong(
+        "sigmoid at the end",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='sigmoid')"),
+        "architecture",
+        "three separate yes-or-no questions",
+    ),
+    Wrong(
+        "relu at the end",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='relu')"),
+        "architecture",
+        "relu gives any positive number",
+    ),
+    Wrong(
+        "a list of layers, no model",
+        {"architecture-answer": "model = [layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')]"},
+        "architecture",
+        "it is a list, not a Keras model",
+    ),
+    Wrong(
+        "misspelt layer",
+        _model("keras.Input((784,)), layers.dense(10), layers.Dense(3)"),
+        "architecture",
+        "your cell stopped with AttributeError",
+    ),
     # Compiling
-    Wrong("sparse loss with one-hot labels",
-          _compile('loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"]'),
-          "compiled", "The sparse loss wants class numbers"),
-    Wrong("binary loss", _compile('loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"]'),
-          "compiled", "one yes-or-no answer"),
-    Wrong("squared error", _compile('loss="mse", optimizer="adam", metrics=["accuracy"]'),
-          "compiled", "Squared error is for numbers"),
+    Wrong(
+        "sparse loss with one-hot labels",
+        _compile('loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "The sparse loss wants class numbers",
+    ),
+    Wrong(
+        "binary loss",
+        _compile('loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "one yes-or-no answer",
+    ),
+    Wrong(
+        "squared error",
+        _compile('loss="mse", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "Squared error is for numbers",
+    ),
     Wrong("no loss", _compile('optimizer="adam", metrics=["accuracy"]'), "compiled", "without a loss"),
-    Wrong("no accuracy", _compile('loss="categorical_crossentropy", optimizer="adam"'),
-          "compiled", '`metrics=["accuracy"]`'),
-    Wrong("binary accuracy",
-          _compile('loss="categorical_crossentropy", optimizer="adam", metrics=["binary_accuracy"]'),
-          "compiled", "a question of its own"),
-    Wrong("learning rate of 10",
-          _compile('loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(10), metrics=["accuracy"]'),
-          "compiled", "the weights jump about"),
-    Wrong("raw scores taken for probabilities",
-          {**_model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3)"),
-           **_compile('loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]')},
-          "compiled", "logarithm of numbers that are no probabilities"),
-    Wrong("softmax twice",
-          _compile('loss=keras.losses.CategoricalCrossentropy(from_logits=True), optimizer="adam",'
-                   ' metrics=["accuracy"]'),
-          "compiled", "Softmax would be applied twice"),
-    Wrong("not compiled", {"compiled-answer": "loss = 'categorical_crossentropy'"},
-          "compiled", "has not been compiled"),
+    Wrong(
+        "no accuracy",
+        _compile('loss="categorical_crossentropy", optimizer="adam"'),
+        "compiled",
+        '`metrics=["accuracy"]`',
+    ),
+    Wrong(
+        "binary accuracy",
+        _compile('loss="categorical_crossentropy", optimizer="adam", metrics=["binary_accuracy"]'),
+        "compiled",
+        "a question of its own",
+    ),
+    Wrong(
+        "learning rate of 10",
+        _compile('loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(10.0), metrics=["accuracy"]'),
+        "compiled",
+        "the weights jump about",
+    ),
+    Wrong(
+        "learning rate that Keras does not take",
+        _compile('loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(10), metrics=["accuracy"]'),
+        "compiled",
+        "your cell stopped with ValueError",
+    ),
+    Wrong(
+        "raw scores taken for probabilities",
+        {
+            **_model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3)"),
+            **_compile('loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]'),
+        },
+        "compiled",
+        "logarithm of numbers that are no probabilities",
+    ),
+    Wrong(
+        "softmax twice",
+        _compile('loss=keras.losses.CategoricalCrossentropy(from_logits=True), optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "Softmax would be applied twice",
+    ),
+    Wrong(
+        "not compiled", {"compiled-answer": "loss = 'categorical_crossentropy'"}, "compiled", "has not been compiled"
+    ),
     # Training
-    Wrong("history is the model", {"trained-answer": "model.fit(x_train, train_labels, verbose=0)\nhistory = model"},
-          "trained", "`fit` returns a History object"),
-    Wrong("fit not kept", {"trained-answer": "model.fit(x_train, train_labels, verbose=0)"},
-          "trained", "`history = model.fit("),
-    Wrong("a single epoch", _fit("x_train, train_labels, epochs=1, batch_size=32"),
-          "trained", "An epoch is one pass"),
-    Wrong("fit on the images before flattening", _fit("train_data, train_labels, epochs=12"),
-          "trained", "your cell stopped with"),
-    Wrong("fit, then built again",
-          {"trained-answer": "history = model.fit(x_train, train_labels, epochs=12, batch_size=32, verbose=0)\n"
-                             "keras.utils.set_random_seed(3)\n"
-                             "model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu'),"
-                             " layers.Dense(3, activation='softmax')])\n"
-                             "model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy'])"},
-          "trained", "It has never been trained"),
-    Wrong("labels in another order", _fit("x_train, train_labels[::-1], epochs=12, batch_size=32"),
-          "trained", "Do images and labels belong together"),
-    Wrong("trained on the test set", _fit("x_test, test_labels, epochs=80, batch_size=10"),
-          "trained", "Was it trained on the test images"),
-    Wrong("validated on the test set",
-          _fit("x_train, train_labels, epochs=12, batch_size=32, validation_data=(x_test, test_labels)"),
-          "trained", "`validation_data` are the test images"),
+    Wrong(
+        "history is the model",
+        {"trained-answer": "model.fit(x_train, train_labels, verbose=0)\nhistory = model"},
+        "trained",
+        "`fit` returns a History object",
+    ),
+    Wrong(
+        "fit not kept",
+        {"trained-answer": "model.fit(x_train, train_labels, verbose=0)"},
+        "trained",
+        "`history = model.fit(",
+    ),
+    Wrong("a single epoch", _fit("x_train, train_labels, epochs=1, batch_size=32"), "trained", "An epoch is one pass"),
+    Wrong(
+        "fit on the images before flattening",
+        _fit("train_data, train_labels, epochs=12"),
+        "trained",
+        "your cell stopped with",
+    ),
+    Wrong(
+        "fit, then built again",
+        {
+            "trained-answer": "history = model.fit(x_train, train_labels, epochs=12, batch_size=32, verbose=0)\n"
+            "keras.utils.set_random_seed(3)\n"
+            "model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu'),"
+            " layers.Dense(3, activation='softmax')])\n"
+            "model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy'])"
+        },
+        "trained",
+        "It has never been trained",
+    ),
+    Wrong(
+        "labels in another order",
+        _fit("x_train, train_labels[::-1], epochs=12, batch_size=32"),
+        "trained",
+        "Do images and labels belong together",
+    ),
+    Wrong(
+        "trained on the test set",
+        _fit("x_test, test_labels, epochs=80, batch_size=10"),
+        "trained",
+        "Was it trained on the test images",
+    ),
+    Wrong(
+        "validated on the test set",
+        _fit("x_train, train_labels, epochs=12, batch_size=32, validation_data=(x_test, test_labels)"),
+        "trained",
+        "`validation_data` are the test images",
+    ),
     # Measuring
-    Wrong("the loss for the accuracy",
-          {"accuracy-answer": "test_accuracy, _ = model.evaluate(x_test, test_labels, verbose=0)"},
-          "accuracy", "That is the loss"),
-    Wrong("both numbers of evaluate",
-          {"accuracy-answer": "test_accuracy = model.evaluate(x_test, test_labels, verbose=0)"},
-          "accuracy", "returns the loss first"),
-    Wrong("measured on the training images",
-          {"accuracy-answer": "_, test_accuracy = model.evaluate(x_train, train_labels, verbose=0)"},
-          "accuracy", "on the training images"),
-    Wrong("in per cent",
-          {"accuracy-answer": "test_accuracy = 100 * model.evaluate(x_test, test_labels, verbose=0)[1]"},
-          "accuracy", "That looks like per cent"),
-    Wrong("measured on unscaled images",
-          {"accuracy-answer": "_, test_accuracy = model.evaluate(255 * test_labels @ np.ones((3, 784)), test_labels,"
-                              " verbose=0)"},
-          "accuracy", "Are the test images scaled?"),
-    Wrong("trained on half a class",
-          {"trained-answer": "one = train_labels[:, 0] == 1\n"
-                             "history = model.fit(x_train[one], train_labels[one], epochs=12, verbose=0)"},
-          "accuracy", "More epochs, or a few more hidden units"),
+    Wrong(
+        "the loss for the accuracy",
+        {"accuracy-answer": "test_accuracy, _ = model.evaluate(x_test, test_labels, verbose=0)"},
+        "accuracy",
+        "That is the loss",
+    ),
+    Wrong(
+        "both numbers of evaluate",
+        {"accuracy-answer": "test_accuracy = model.evaluate(x_test, test_labels, verbose=0)"},
+        "accuracy",
+        "returns the loss first",
+    ),
+    Wrong(
+        "measured on the training images",
+        {"accuracy-answer": "_, test_accuracy = model.evaluate(x_train, train_labels, verbose=0)"},
+        "accuracy",
+        "on the training images",
+    ),
+    Wrong(
+        "in per cent",
+        {"accuracy-answer": "test_accuracy = 100 * model.evaluate(x_test, test_labels, verbose=0)[1]"},
+        "accuracy",
+        "That looks like per cent",
+    ),
+    Wrong(
+        "measured on unscaled images",
+        {
+            "accuracy-answer": "_, test_accuracy = model.evaluate(255 * test_labels @ np.ones((3, 784)), test_labels,"
+            " verbose=0)"
+        },
+        "accuracy",
+        "Are the test images scaled?",
+    ),
+    Wrong(
+        "trained on half a class",
+        {
+            "trained-answer": "one = train_labels[:, 0] == 1\n"
+            "history = model.fit(x_train[one], train_labels[one], epochs=12, verbose=0)"
+        },
+        "accuracy",
+        "More epochs, or a few more hidden units",
+    ),
     # Deeper
-    Wrong("no deeper than the first",
-          {"deeper-answer": _network("deeper_model", "keras.Input((784,)), layers.Dense(64, activation='relu'),"
-                                                     " layers.Dense(3, activation='softmax')")},
-          "deeper", "The output layer is not one"),
-    Wrong("second hidden layer linear",
-          {"deeper-answer": _network("deeper_model", "keras.Input((784,)), layers.Dense(32, activation='relu'),"
-                                                     " layers.Dense(16), layers.Dense(3, activation='softmax')")},
-          "deeper", "two dense layers are no more than one"),
-    Wrong("deeper model not trained",
-          {"deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
-                            " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
-                            "deeper_model.compile(loss='categorical_crossentropy', metrics=['accuracy'])"},
-          "deeper", "Train it like the first one"),
-    Wrong("deeper model trained on raw pixels, runs away",
-          {"deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
-                            " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
-                            "deeper_model.compile(loss='categorical_crossentropy',"
-                            " optimizer=keras.optimizers.SGD(1e12), metrics=['accuracy'])\n"
-                            "deeper_model.fit(255 * x_train, train_labels, epochs=3, verbose=0)"},
-          "deeper", "The training ran away"),
+    Wrong(
+        "no deeper than the first",
+        {
+            "deeper-answer": _network(
+                "deeper_model",
+                "keras.Input((784,)), layers.Dense(64, activation='relu'), layers.Dense(3, activation='softmax')",
+            )
+        },
+        "deeper",
+        "The output layer is not one",
+    ),
+    Wrong(
+        "second hidden layer linear",
+        {
+            "deeper-answer": _network(
+                "deeper_model",
+                "keras.Input((784,)), layers.Dense(32, activation='relu'),"
+                " layers.Dense(16), layers.Dense(3, activation='softmax')",
+            )
+        },
+        "deeper",
+        "two dense layers are no more than one",
+    ),
+    Wrong(
+        "deeper model not trained",
+        {
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
+            " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
+            "deeper_model.compile(loss='categorical_crossentropy', metrics=['accuracy'])"
+        },
+        "deeper",
+        "Train it like the first one",
+    ),
+    Wrong(
+        "deeper model trained on raw pixels, runs away",
+        {
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
+            " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
+            "deeper_model.compile(loss='categorical_crossentropy',"
+            " optimizer=keras.optimizers.SGD(1e12), metrics=['accuracy'])\n"
+            "deeper_model.fit(255 * x_train, train_labels, epochs=3, verbose=0)"
+        },
+        "deeper",
+        "The training ran away",
+    ),
 ]
 
 _FIT = "x_train, train_labels, epochs=12, batch_size=32, validation_split=0.2"
 
 RIGHT = [
-    Right("Functional",
-          {"architecture-answer": "inputs = keras.Input((784,))\n"
-                                  "hidden = layers.Dense(10, activation='relu')(inputs)\n"
-                                  "model = keras.Model(inputs, layers.Dense(3, activation='softmax')(hidden))"}),
-    Right("layer by layer with add",
-          {"architecture-answer": "model = keras.Sequential()\nmodel.add(keras.Input(shape=(784,)))\n"
-                                  "model.add(layers.Dense(16))\nmodel.add(layers.Activation('tanh'))\n"
-                                  "model.add(layers.Dense(3))\nmodel.add(layers.Activation('softmax'))"}),
-    Right("a helper function returns the model",
-          {"architecture-answer": "def build(*widths):\n"
-                                  "    stack = [layers.Dense(w, activation='relu') for w in widths]\n"
-                                  "    return keras.Sequential([keras.Input((784,)), *stack,"
-                                  " layers.Dense(3, activation='softmax')])\n\nmodel = build(20)",
-           "deeper-answer": "deeper_model = build(20, 20, 20)\n"
-                            "deeper_model.compile(loss='categorical_crossentropy', optimizer='adam')\n"
-                            f"deeper_model.fit({_FIT}, verbose=0)"}),
-    Right("Flatten inside the model",
-          {**_model("keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation='relu'),"
-                    " layers.Dense(3, activation='softmax')"),
-           **_fit("x_train.reshape(-1, 28, 28, 1), train_labels, epochs=12, batch_size=32, validation_split=0.2"),
-           "accuracy-answer": "test_accuracy = model.evaluate(x_test.reshape(-1, 28, 28, 1), test_labels, verbose=0)[1]"}),
-    Right("Rescaling and Flatten inside the model",
-          {**_model("keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten(),"
-                    " layers.Dense(12, activation='relu'), layers.Dense(3, activation='softmax')"),
-           **_fit("train_data, train_labels, epochs=12, batch_size=32, validation_split=0.2"),
-           "accuracy-answer": "test_accuracy = model.evaluate(test_data, test_labels, verbose=0)[1]"}),
-    Right("logits with from_logits=True",
-          {**_model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3)"),
-           **_compile("loss=keras.losses.CategoricalCrossentropy(from_logits=True),"
-                      " optimizer='adam', metrics=['accuracy']")}),
-    Right("SGD with momentum and He initialisation",
-          {**_model("keras.Input((784,)), layers.Dense(10, activation='relu', kernel_initializer='he_normal'),"
-                    " layers.Dense(3, activation='softmax')"),
-           **_compile("keras.optimizers.SGD(0.05, momentum=0.9), 'categorical_crossentropy', ['accuracy']")}),
-    Right("RMSprop object, loss and metric objects",
-          _compile("loss=keras.losses.CategoricalCrossentropy(), optimizer=keras.optimizers.RMSprop(1e-3),"
-                   " metrics=[keras.metrics.CategoricalAccuracy()]")),
-    Right("a learning rate schedule",
-          _compile("loss='categorical_crossentropy', metrics=['acc'], optimizer=keras.optimizers.Adam("
-                   "keras.optimizers.schedules.ExponentialDecay(0.005, 100, 0.9))")),
-    Right("plain SGD, small batches, no validation",
-          {**_compile("loss='categorical_crossentropy', optimizer='sgd', metrics=['accuracy']"),
-           **_fit("x_train, train_labels, epochs=12, batch_size=10")}),
-    Right("ReLU and Softmax as layers, wide",
-          _model("keras.Input((784,)), layers.Dense(128), layers.ReLU(), layers.Dense(3), layers.Softmax()")),
-    Right("LeakyReLU after batch normalisation",
-          _model("keras.Input((784,)), layers.Dense(24), layers.BatchNormalization(), layers.LeakyReLU(),"
-                 " layers.Dropout(0.1), layers.Dense(3, activation='softmax')")),
-    Right("functions for activations",
-          _model("keras.Input((784,)), layers.Dense(10, activation=keras.activations.elu),"
-                 " layers.Dense(3, activation=keras.activations.softmax)")),
-    Right("a model inside the model",
-          {"architecture-answer": "body = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu')])\n"
-                                  "model = keras.Sequential([keras.Input((784,)), body,"
-                                  " layers.Dense(3, activation='softmax')])"}),
-    Right("Functional with Flatten and named layers, more layers than asked",
-          {"architecture-answer": "image = keras.Input((28, 28, 1), name='image')\n"
-                                  "x = layers.Flatten(name='row')(image)\n"
-                                  "for width in (32, 16):\n    x = layers.Dense(width, activation='gelu')(x)\n"
-                                  "model = keras.Model(image, layers.Dense(3, activation='softmax')(x), name='clothes')",
-           "trained-answer": f"model.fit(x_train.reshape(600, 28, 28, 1), {_FIT[9:]}, verbose=0)\n"
-                             "history = model.history",
-           "accuracy-answer": "given = model.predict(x_test.reshape(100, 28, 28, 1), verbose=0)\n"
-                              "test_accuracy = (given.argmax(1) == test_labels.argmax(1)).mean()"}),
-    Right("rows in other ways, in the other order",
-          {"flattened-answer": "def to_rows(images):\n"
-                               "    return np.array([i.ravel() for i in images], dtype=np.float32) / 255.0\n\n"
-                               "x_test = to_rows(test_data)\nx_train = to_rows(train_data)"}),
-    Right("rows from Keras, divided by the largest value",
-          _rows("np.divide(np.squeeze({data}).reshape(len({data}), -1), {data}.max(), dtype='float32')")),
-    Right("dense by loops, lists returned",
-          {"by_hand-answer": "def dense_relu(inputs, W, b):\n"
-                             "    return [[max(float(sum(x[i] * W[i, u] for i in range(len(x))) + b[u]), 0.0)\n"
-                             "             for u in range(W.shape[1])] for x in inputs]"}),
-    Right("dense with einsum and where",
-          {"by_hand-answer": "def dense_relu(x, W, b):\n    z = np.einsum('ni,iu->nu', x, W) + b\n"
-                             "    return np.where(z > 0, z, 0)"}),
-    Right("dense with Keras's own operations",
-          {"by_hand-answer": "def dense_relu(x, W, b):\n    return keras.ops.relu(keras.ops.matmul(x, W) + b)"}),
-    Right("counted by the network itself",
-          {"counted-answer": "probe = keras.Sequential([keras.Input((784,)), layers.Dense(10), layers.Dense(3)])\n"
-                             "hidden_parameters, output_parameters = [l.count_params() for l in probe.layers]\n"
-                             "all_parameters = np.int64(probe.count_params())"}),
-    Right("history's dictionary, accuracy rounded",
-          {"trained-answer": f"history = model.fit({_FIT}, verbose=0).history",
-           "accuracy-answer": "test_accuracy = round(model.evaluate(x_test, test_labels, verbose=0)[1], 2)"}),
-    Right("early stopping, own validation images",
-          _fit("x_train[:500], train_labels[:500], epochs=20, batch_size=32,"
-               " validation_data=(x_train[500:], train_labels[500:]),"
-               " callbacks=[keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)]")),
-    Right("Kullback-Leibler divergence, which on one-hot labels is the cross-entropy",
-          _compile("loss='kl_divergence', optimizer='nadam', metrics=['accuracy']")),
+    Right(
+        "Functional",
+        {
+            "architecture-answer": "inputs = keras.Input((784,))\n"
+            "hidden = layers.Dense(10, activation='relu')(inputs)\n"
+            "model = keras.Model(inputs, layers.Dense(3, activation='softmax')(hidden))"
+        },
+    ),
+    Right(
+        "layer by layer with add",
+        {
+            "architecture-answer": "model = keras.Sequential()\nmodel.add(keras.Input(shape=(784,)))\n"
+            "model.add(layers.Dense(16))\nmodel.add(layers.Activation('tanh'))\n"
+            "model.add(layers.Dense(3))\nmodel.add(layers.Activation('softmax'))"
+        },
+    ),
+    Right(
+        "a helper function returns the model",
+        {
+            "architecture-answer": "def build(*widths):\n"
+            "    stack = [layers.Dense(w, activation='relu') for w in widths]\n"
+            "    return keras.Sequential([keras.Input((784,)), *stack,"
+            " layers.Dense(3, activation='softmax')])\n\nmodel = build(20)",
+            "deeper-answer": "deeper_model = build(20, 20, 20)\n"
+            "deeper_model.compile(loss='categorical_crossentropy', optimizer='adam')\n"
+            f"deeper_model.fit({_FIT}, verbose=0)",
+        },
+    ),
+    Right(
+        "Flatten inside the model",
+        {
+            **_model(
+                "keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10, activation='relu'),"
+                " layers.Dense(3, activation='softmax')"
+            ),
+            **_fit("x_train.reshape(-1, 28, 28, 1), train_labels, epochs=12, batch_size=32, validation_split=0.2"),
+            "accuracy-answer": "test_accuracy = model.evaluate(x_test.reshape(-1, 28, 28, 1), test_labels, verbose=0)[1]",
+        },
+    ),
+    Right(
+        "Rescaling and Flatten inside the model",
+        {
+            **_model(
+                "keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), layers.Flatten(),"
+                " layers.Dense(12, activation='relu'), layers.Dense(3, activation='softmax')"
+            ),
+            **_fit("train_data, train_labels, epochs=12, batch_size=32, validation_split=0.2"),
+            "accuracy-answer": "test_accuracy = model.evaluate(test_data, test_labels, verbose=0)[1]",
+        },
+    ),
+    Right(
+        "logits with from_logits=True",
+        {
+            **_model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3)"),
+            **_compile(
+                "loss=keras.losses.CategoricalCrossentropy(from_logits=True), optimizer='adam', metrics=['accuracy']"
+            ),
+        },
+    ),
+    Right(
+        "SGD with momentum and He initialisation",
+        {
+            **_model(
+                "keras.Input((784,)), layers.Dense(10, activation='relu', kernel_initializer='he_normal'),"
+                " layers.Dense(3, activation='softmax')"
+            ),
+            **_compile("keras.optimizers.SGD(0.05, momentum=0.9), 'categorical_crossentropy', metrics=['accuracy']"),
+        },
+    ),
+    Right(
+        "RMSprop object, loss and metric objects",
+        _compile(
+            "loss=keras.losses.CategoricalCrossentropy(), optimizer=keras.optimizers.RMSprop(1e-3),"
+            " metrics=[keras.metrics.CategoricalAccuracy()]"
+        ),
+    ),
+    Right(
+        "a learning rate schedule",
+        _compile(
+            "loss='categorical_crossentropy', metrics=['acc'], optimizer=keras.optimizers.Adam("
+            "keras.optimizers.schedules.ExponentialDecay(0.005, 100, 0.9))"
+        ),
+    ),
+    Right(
+        "plain SGD, small batches, no validation",
+        {
+            **_compile("loss='categorical_crossentropy', optimizer='sgd', metrics=['accuracy']"),
+            **_fit("x_train, train_labels, epochs=12, batch_size=10"),
+        },
+    ),
+    Right(
+        "ReLU and Softmax as layers, wide",
+        _model("keras.Input((784,)), layers.Dense(128), layers.ReLU(), layers.Dense(3), layers.Softmax()"),
+    ),
+    Right(
+        "LeakyReLU after batch normalisation",
+        _model(
+            "keras.Input((784,)), layers.Dense(24), layers.BatchNormalization(), layers.LeakyReLU(),"
+            " layers.Dropout(0.1), layers.Dense(3, activation='softmax')"
+        ),
+    ),
+    Right(
+        "functions for activations",
+        _model(
+            "keras.Input((784,)), layers.Dense(10, activation=keras.activations.elu),"
+            " layers.Dense(3, activation=keras.activations.softmax)"
+        ),
+    ),
+    Right(
+        "a model inside the model",
+        {
+            "architecture-answer": "body = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu')])\n"
+            "model = keras.Sequential([keras.Input((784,)), body,"
+            " layers.Dense(3, activation='softmax')])"
+        },
+    ),
+    Right(
+        "Functional with Flatten and named layers, more layers than asked",
+        {
+            "architecture-answer": "image = keras.Input((28, 28, 1), name='image')\n"
+            "x = layers.Flatten(name='row')(image)\n"
+            "for width in (32, 16):\n    x = layers.Dense(width, activation='gelu')(x)\n"
+            "model = keras.Model(image, layers.Dense(3, activation='softmax')(x), name='clothes')",
+            "trained-answer": f"model.fit(x_train.reshape(600, 28, 28, 1), {_FIT[9:]}, verbose=0)\n"
+            "history = model.history",
+            "accuracy-answer": "given = model.predict(x_test.reshape(100, 28, 28, 1), verbose=0)\n"
+            "test_accuracy = (given.argmax(1) == test_labels.argmax(1)).mean()",
+        },
+    ),
+    Right(
+        "rows in other ways, in the other order",
+        {
+            "flattened-answer": "def to_rows(images):\n"
+            "    return np.array([i.ravel() for i in images], dtype=np.float32) / 255.0\n\n"
+            "x_test = to_rows(test_data)\nx_train = to_rows(train_data)"
+        },
+    ),
+    Right(
+        "rows from Keras, divided by the largest value",
+        _rows("np.divide(np.squeeze({data}).reshape(len({data}), -1), {data}.max(), dtype='float32')"),
+    ),
+    Right(
+        "dense by loops, lists returned",
+        {
+            "by_hand-answer": "def dense_relu(inputs, W, b):\n"
+            "    return [[max(float(sum(x[i] * W[i, u] for i in range(len(x))) + b[u]), 0.0)\n"
+            "             for u in range(W.shape[1])] for x in inputs]"
+        },
+    ),
+    Right(
+        "dense with einsum and where",
+        {
+            "by_hand-answer": "def dense_relu(x, W, b):\n    z = np.einsum('ni,iu->nu', x, W) + b\n"
+            "    return np.where(z > 0, z, 0)"
+        },
+    ),
+    Right(
+        "dense with Keras's own operations",
+        {"by_hand-answer": "def dense_relu(x, W, b):\n    return keras.ops.relu(keras.ops.matmul(x, W) + b)"},
+    ),
+    Right(
+        "counted by the network itself",
+        {
+            "counted-answer": "probe = keras.Sequential([keras.Input((784,)), layers.Dense(10), layers.Dense(3)])\n"
+            "hidden_parameters, output_parameters = [l.count_params() for l in probe.layers]\n"
+            "all_parameters = np.int64(probe.count_params())"
+        },
+    ),
+    Right(
+        "history's dictionary, accuracy rounded",
+        {
+            "trained-answer": f"history = model.fit({_FIT}, verbose=0).history",
+            "accuracy-answer": "test_accuracy = round(model.evaluate(x_test, test_labels, verbose=0)[1], 2)",
+        },
+    ),
+    Right(
+        "early stopping, own validation images",
+        _fit(
+            "x_train[:500], train_labels[:500], epochs=20, batch_size=32,"
+            " validation_data=(x_train[500:], train_labels[500:]),"
+            " callbacks=[keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)]"
+        ),
+    ),
+    Right(
+        "Kullback-Leibler divergence, which on one-hot labels is the cross-entropy",
+        _compile("loss='kl_divergence', optimizer='nadam', metrics=['accuracy']"),
+    ),
 ]
