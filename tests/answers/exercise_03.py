@@ -383,11 +383,11 @@ WRONG = [
     Wrong(
         "measured on unscaled images",
         {
-            "accuracy-answer": "_, test_accuracy = model.evaluate(255 * test_labels @ np.ones((3, 784)), test_labels,"
-            " verbose=0)"
+            "accuracy-answer": "x = test_data.reshape(100, 784)\n"
+            "_, test_accuracy = model.evaluate(x, test_labels, verbose=0)"
         },
         "accuracy",
-        "Are the test images scaled?",
+        "pixels from 0 to 255",
     ),
     Wrong(
         "trained on half a class",
