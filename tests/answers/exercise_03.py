@@ -381,13 +381,10 @@ WRONG = [
         "That looks like per cent",
     ),
     Wrong(
-        "measured on unscaled images",
-        {
-            "accuracy-answer": "x = test_data.reshape(100, 784)\n"
-            "_, test_accuracy = model.evaluate(x, test_labels, verbose=0)"
-        },
+        "written down, not measured",
+        {"accuracy-answer": "test_accuracy = 0.9"},
         "accuracy",
-        "pixels from 0 to 255",
+        "Evaluate it again",
     ),
     Wrong(
         "trained on half a class",
