@@ -118,8 +118,8 @@ def _grade(options: argparse.Namespace) -> int:
             setup,
             submissions,
             options.workers or batch.default_workers(),
-            options.force,
-            view.tell,
+            force=options.force,
+            tell=view.tell,
         )
     view.summary(done, course.root)
     _write_json(options.json, done.to_json())

@@ -200,7 +200,7 @@ def _matches(value: Any, mistake: Any, tolerance: float) -> bool:
     if callable(mistake):
         return bool(mistake(value))
     if isinstance(mistake, np.ndarray) or isinstance(value, np.ndarray):
-        return _close(as_array(value, ""), np.asarray(mistake), max(tolerance, 1e-6))
+        return _close(value, mistake, max(tolerance, 1e-6))
     return _same(value, mistake)
 
 
@@ -208,18 +208,31 @@ def _same(found: Any, expected: Any) -> bool:
     if isinstance(found, np.ndarray) and found.ndim == 0:
         found = found.item()
     if isinstance(found, np.ndarray) or isinstance(expected, np.ndarray):
-        return _close(np.asarray(found), np.asarray(expected), 0.0)
+        return _close(found, expected, 0.0)
     if isinstance(found, bool) != isinstance(expected, bool):
         return False
-    return type_name(found) != "object" and bool(found == expected)
-
-
-def _close(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> bool:
-    if found.shape != wanted.shape or (found.dtype.kind == "U") != (wanted.dtype.kind == "U"):
+    try:
+        return bool(found == expected)
+    except ValueError:  # arrays somewhere inside lists
         return False
-    if found.dtype.kind == "U":
-        return bool((found == wanted).all())
-    return bool(np.allclose(found.astype(np.float64), wanted.astype(np.float64), tolerance, tolerance))
+
+
+def _close(found: Any, wanted: Any, tolerance: float) -> bool:
+    one, other = _numbers(found), _numbers(wanted)
+    if one is None or other is None or one.shape != other.shape or one.dtype.kind != other.dtype.kind:
+        return False
+    if one.dtype.kind == "U":
+        return bool((one == other).all())
+    return bool(np.allclose(one, other, tolerance, tolerance))
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """`value` as an array of float64, or of text; None if it is neither."""
+    try:
+        array = np.asarray(value)
+        return array if array.dtype.kind == "U" else array.astype(np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _first_difference(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> tuple[int, ...]:

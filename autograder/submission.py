@@ -155,6 +155,18 @@ class Submission:
         ask.__name__ = name
         return ask
 
+    def error_of(self, name: str, *args: Any) -> str:
+        """The type of error that the learner's function `name` stops with ("ValueError"); '' if it returns."""
+        try:
+            self._answers.call(name, args, {})
+        except Missing:
+            raise self._missing(name, "function") from None
+        except Raised as error:
+            if error.error_type == "NotImplementedError":
+                raise NotAttempted(f"`{name}` is not written yet.") from None
+            return error.error_type
+        return ""
+
     def model(self, name: str) -> ModelReport:
         """The model in variable `name`, looked at from outside."""
         try:

@@ -49,20 +49,7 @@ def hand_in(student: Student) -> None:
     if student.raw is not None:
         path.write_bytes(student.raw)
     else:
-        nbformat.write(notebook_of(student), path)
-
-
-def notebook_of(student: Student) -> nbformat.NotebookNode:
-    """The released notebook with the student's answers in it."""
-    root = HERE.parent
-    notebook = nbformat.read(root / "exercises" / EXERCISE / f"{EXERCISE}.ipynb", 4)
-    reference = nbformat.read(root / "solutions" / EXERCISE / f"{EXERCISE}.ipynb", 4)
-    answers = {c.metadata.nbgrader.grade_id: c.source for c in reference.cells if "nbgrader" in c.metadata}
-    for cell in notebook.cells:
-        grading = cell.metadata.get("nbgrader", {})
-        if grading.get("solution") and not student.untouched:
-            cell.source = student.answers.get(grading.grade_id, answers[grading.grade_id])
-    return notebook
+        nbformat.write(answered(EXERCISE, None if student.untouched else student.answers), path)
 
 
 def verdicts(results: dict[str, Any]) -> list[str]:

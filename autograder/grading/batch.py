@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,10 @@ from autograder.sandbox.limits import Limits
 from autograder.sandbox.wall import Sandbox
 
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
+
+
+# Opens an executor of so many workers, all of which have called `worker.begin(setup)`.
+Pools = Callable[[int, Setup], AbstractContextManager[Executor]]
 
 
 @dataclass
@@ -75,11 +79,13 @@ def grade_class(
     submissions: list[Submitted],
     workers: int,
     force: bool = False,
+    pools: Pools | None = None,
     tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
 ) -> Batch:
     """Grade what is new or changed, record each result when it is ready.
 
     Args:
+        pools: where the work is done; processes of this machine by default.
         tell: called after every result with the progress and that result's JSON.
     """
     common = _digest(setup)
@@ -104,7 +110,7 @@ def grade_class(
         tell(progress, None)
         keys = {submitted.student: (submitted, key) for submitted, key in todo}
         jobs = [Job(s.student, s.raw or b"", _notes(s)) for s, _ in todo]
-        for job, done in _graded(jobs, exercise, setup, workers, progress):
+        for job, done in _graded(jobs, exercise, setup, workers, pools or local_pool, progress):
             submitted, key = keys[job.student]
             notebook = nbformat.reads(done.notebook, as_version=4) if done.notebook else None
             recorder.record(submitted, done.result, notebook, done.page, key)
@@ -116,7 +122,7 @@ def grade_class(
 
 
 def _graded(
-    jobs: list[Job], exercise: Exercise, setup: Setup, workers: int, progress: Progress
+    jobs: list[Job], exercise: Exercise, setup: Setup, workers: int, pools: Pools, progress: Progress
 ) -> Iterator[tuple[Job, Done]]:
     """Yield each job with what came of it, in whatever order they finish.
 
@@ -128,7 +134,7 @@ def _graded(
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else min(workers, len(waiting))
-        with _pool(pool_size, setup) as pool:
+        with pools(pool_size, setup) as pool:
             running: dict[Future[Done], tuple[Job, int]] = {}
             while waiting or running or (alone and suspects):
                 source = suspects if alone else waiting
@@ -167,7 +173,8 @@ def _graded(
 
 
 @contextmanager
-def _pool(workers: int, setup: Setup) -> Iterator[Executor]:
+def local_pool(workers: int, setup: Setup) -> Iterator[Executor]:
+    """Processes of this machine, each with a warm process of its own. They end with the context."""
     pool = ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin, initargs=(setup,)
     )

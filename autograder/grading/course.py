@@ -34,6 +34,9 @@ c.ExecutePreprocessor.timeout = 120
 """
 
 
+LOCK_SECONDS = 10.0  # how long another program may hold the gradebook before we give up
+
+
 class CourseError(RuntimeError):
     """The course directory cannot be used; the message says why and whose it is."""
 
@@ -139,7 +142,7 @@ class Course:
         if not self.gradebook.exists():
             return
         try:
-            with sqlite3.connect(f"file:{self.gradebook}?mode=rw", uri=True, timeout=5) as connection:
+            with sqlite3.connect(f"file:{self.gradebook}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
                 verdict = connection.execute("pragma quick_check").fetchone()[0]
                 connection.execute("begin immediate")
                 connection.rollback()

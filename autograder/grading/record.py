@@ -18,11 +18,11 @@ import nbformat
 import nbgrader.api as api
 from nbgrader.utils import parse_utc
 from sqlalchemy import event
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import OperationalError, SAWarning
 from sqlalchemy.orm import Session
 
 from autograder.exercise import Exercise
-from autograder.grading.course import Course, Submitted
+from autograder.grading.course import Course, CourseError, Submitted
 from autograder.grading.release import programs_of_this_python
 from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult
 
@@ -40,6 +40,7 @@ class Recorder:
         self._db: Session = self._gradebook.db
         event.listen(self._gradebook.engine, "connect", _wait_for_others)
         self._gradebook.engine.dispose()
+        self._known = {s.student_id for s in self._gradebook.assignment_submissions(exercise.name)}
 
     def __enter__(self) -> Recorder:
         return self
@@ -48,7 +49,12 @@ class Recorder:
         self._gradebook.close()
 
     def earlier(self, submitted: Submitted, key: str) -> dict[str, Any] | None:
-        """The JSON of the result recorded earlier, if it was made from the same things (`key`)."""
+        """The JSON of the result recorded earlier, if it was made from the same things (`key`).
+
+        None if this gradebook does not know of it: then it is another than the one it was recorded in.
+        """
+        if submitted.student not in self._known:
+            return None
         try:
             note = json.loads(self._note(submitted.student).read_text("utf-8"))
         except (OSError, ValueError):
@@ -63,7 +69,28 @@ class Recorder:
         page: str | None,
         key: str,
     ) -> None:
-        """Write everything about one result."""
+        """Write everything about one result.
+
+        Raises:
+            CourseError: the disk is full, or a file or the gradebook cannot be written.
+        """
+        try:
+            self._record(submitted, result, notebook, page, key)
+        except (OSError, OperationalError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error.orig)
+            raise CourseError(
+                f"The result of {submitted.student} cannot be written: {why}. What was graded before is kept;"
+                " mend this, and run the same command again."
+            ) from error
+
+    def _record(
+        self,
+        submitted: Submitted,
+        result: SubmissionResult,
+        notebook: nbformat.NotebookNode | None,
+        page: str | None,
+        key: str,
+    ) -> None:
         name, student = self._exercise.name, submitted.student
         graded = self._course.root / "autograded" / student / name
         feedback = self._course.root / "feedback" / student / name

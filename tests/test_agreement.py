@@ -1,0 +1,106 @@
+"""The same honest notebook gets the same result from the command, in a class, from plain pytest and from nbgrader.
+
+Everything here is real: real notebooks, real kernels, the real sandbox, the real gradebook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from conftest import EXERCISES, ROOT
+
+from autograder.grading.answered import answered
+
+pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
+PROGRAMS = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def autograder(*arguments: str) -> dict[str, Any]:
+    """Run a command in a process that must not import TensorFlow; return its JSON."""
+    code = (
+        "import sys; from autograder.cli import main; code = main(sys.argv[1:]);"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules), 'the trusted side imported Keras'; sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *arguments, "--json", "-", "--sandbox", "require"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def hand_in(course: Path, student: str, exercise: str, notebook: nbformat.NotebookNode) -> Path:
+    path = course / "submitted" / student / exercise / f"{exercise}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def half_done(exercise: str) -> nbformat.NotebookNode:
+    """Right answers, but the first task is left as it was released, and the last stops with an error."""
+    notebook = answered(exercise, {})
+    released = answered(exercise)
+    answers = [i for i, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("solution")]
+    notebook.cells[answers[0]].source = released.cells[answers[0]].source
+    notebook.cells[answers[-1]].source = "unknown_name + 1"
+    return notebook
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_solution_full_marks_release_none_and_nbgrader_agrees(exercise: str, course: Path) -> None:
+    hand_in(course, "reference", exercise, answered(exercise, {}))
+    hand_in(course, "untouched", exercise, answered(exercise))
+    hand_in(course, "half", exercise, half_done(exercise))
+    graded = {s["student"]: s for s in autograder("grade", exercise, "--course", str(course))["submissions"]}
+    for check in graded["reference"]["checks"]:
+        assert check["outcome"] == "passed", check
+    assert graded["reference"]["score"] == graded["reference"]["max_score"]
+    assert graded["untouched"]["score"] == 0
+    assert {c["outcome"] for c in graded["untouched"]["checks"]} == {"not attempted"}
+    assert 0 < graded["half"]["score"] < graded["half"]["max_score"]
+    assert {s["status"] for s in graded.values()} == {"graded"}
+
+    ours = _scores(course)
+    assert ours == {s: {c["name"]: c["points"] for c in r["checks"]} for s, r in graded.items()}
+    command = ["nbgrader", "autograde", exercise, "--force"]
+    done = subprocess.run(command, cwd=course, env=PROGRAMS, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert _scores(course) == ours
+    for step in ("generate_feedback", "export"):
+        extra = [exercise, "--force"] if step == "generate_feedback" else []
+        subprocess.run(["nbgrader", step, *extra], cwd=course, env=PROGRAMS, capture_output=True, check=True)
+    assert "reference" in (course / "grades.csv").read_text()
+
+
+def test_one_file_is_graded_like_a_class_and_like_plain_pytest(tmp_path: Path, course: Path) -> None:
+    exercise = "03-dense-networks"
+    path = hand_in(course, "half", exercise, half_done(exercise))
+    one = autograder("check", str(path))
+    (graded,) = autograder("grade", exercise, "--course", str(course))["submissions"]
+    assert one["exercise"] == exercise
+    assert one["checks"] == graded["checks"]
+    command = [sys.executable, "-m", "pytest", "-q", "autograder/checks/test_03_dense_networks.py", "--notebook", path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    tests = [t["outcome"] for c in one["checks"] for t in c["tests"]]
+    assert f"{tests.count('passed')} passed" in done.stdout
+    assert f"{len(tests) - tests.count('passed')} failed" in done.stdout
+
+
+def _scores(course: Path) -> dict[str, dict[str, float]]:
+    query = (
+        "select s.id, c.name, g.auto_score from grade g join base_cell c on c.id = g.cell_id"
+        " join submitted_notebook n on n.id = g.notebook_id"
+        " join submitted_assignment a on a.id = n.assignment_id join student s on s.id = a.student_id"
+    )
+    scores: dict[str, dict[str, float]] = {}
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        for student, cell, score in connection.execute(query):
+            scores.setdefault(student, {})[cell] = round(score, 4)
+    return scores

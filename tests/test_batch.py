@@ -1,0 +1,280 @@
+"""Recording a class: nothing lost, nothing doubled, nobody hurt by another. Running is left to a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT))
+from autograder.grading import batch  # noqa: E402
+from autograder.grading.course import Course, CourseError  # noqa: E402
+from autograder.sandbox.client import WarmProcessFailed  # noqa: E402
+from autograder.sandbox.limits import Limits  # noqa: E402
+from autograder.sandbox.wall import Sandbox  # noqa: E402
+from benchmarks import stand_in  # noqa: E402
+
+NAME = "03-dense-networks"
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course whose gradebook knows the exercise: nbgrader takes seconds for that."""
+    root = tmp_path_factory.mktemp("prepared")
+    Course(root).make_ready(NAME)
+    (root / "nbgrader_config.py").unlink()  # it names the folder it was made in
+    return root
+
+
+@pytest.fixture
+def course(prepared: Path, tmp_path: Path) -> Path:
+    return another_course(prepared, tmp_path / "course")
+
+
+def another_course(prepared: Path, root: Path) -> Path:
+    shutil.copytree(prepared, root)
+    (root / "submitted").mkdir()
+    return root
+
+
+def grade(root: Path, pools: Any = None, **options: Any) -> batch.Batch:
+    course = Course(root)
+    exercise = course.make_ready(NAME)
+    setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
+    pools = pools or stand_in.pools(exercise)
+    return batch.grade_class(course, exercise, setup, course.submissions(NAME), 2, pools=pools, **options)
+
+
+def rows(root: Path) -> list[tuple[Any, ...]]:
+    """Every grade in the gradebook, as SQLite has it."""
+    query = (
+        "select s.id, c.name, g.auto_score, g.needs_manual_grade from grade g"
+        " join base_cell c on c.id = g.cell_id join submitted_notebook n on n.id = g.notebook_id"
+        " join submitted_assignment a on a.id = n.assignment_id join student s on s.id = a.student_id order by 1, 2"
+    )
+    with sqlite3.connect(root / "gradebook.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_everything_nbgrader_expects_is_there(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    (course / "submitted/student-00001" / NAME / "timestamp.txt").write_text("2026-01-15 12:00:00 UTC\n")
+    done = grade(course)
+    assert [s["student"] for s in done.submissions] == ["student-00000", "student-00001", "student-00002"]
+    assert len(rows(course)) == 3 * len(done.submissions[0]["checks"])
+    for submission in done.submissions:
+        student = submission["student"]
+        assert (course / "autograded" / student / NAME / f"{NAME}.ipynb").is_file()
+        assert (course / "feedback" / student / NAME / f"{NAME}.html").is_file()
+        scores = [score for s, _, score, _ in rows(course) if s == student]
+        assert sum(scores) == submission["score"]
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        stamps = [r[0] for r in connection.execute("select timestamp from submitted_assignment")]
+    assert sum(stamp is not None for stamp in stamps) == 1
+    assert not list(course.rglob(".writing-*"))
+
+
+def test_only_new_or_changed_submissions_are_graded_again(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 4)
+    first = grade(course)
+    assert grade(course).skipped == 4
+    changed = course / "submitted/student-00002" / NAME / f"{NAME}.ipynb"
+    changed.write_text(changed.read_text().replace("x = 2", "x = 222"))
+    second = grade(course)
+    assert second.skipped == 3
+    assert len(rows(course)) == 4 * len(first.submissions[0]["checks"])
+    assert grade(course, force=True).skipped == 0
+
+
+def test_a_manual_grade_survives_and_asks_for_another_look(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 1)
+    grade(course)
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        connection.execute("update grade set manual_score = 1.5")
+    grade(course, force=True)
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        found = set(connection.execute("select manual_score, needs_manual_grade from grade"))
+    assert found == {(1.5, 1)}
+
+
+def test_missing_notebooks_are_said_and_cost_nobody_else_anything(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 2)
+    (course / "submitted/nobody" / NAME).mkdir(parents=True)
+    (course / "submitted/two" / NAME).mkdir(parents=True)
+    for name in ("a.ipynb", "b.ipynb"):
+        (course / "submitted/two" / NAME / name).write_text("{}")
+    (course / "submitted/link").mkdir()
+    (course / "submitted/link" / NAME).symlink_to(course / "submitted/student-00000" / NAME)
+    results = {s["student"]: s for s in grade(course).submissions}
+    assert {results[s]["status"] for s in ("nobody", "two", "link")} == {"missing"}
+    assert any("2 notebooks" in note for note in results["two"]["notes"])
+    assert any("link" in note for note in results["link"]["notes"])
+    assert results["student-00000"]["status"] == "graded"
+
+
+def test_a_renamed_notebook_is_found(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 1)
+    path = course / "submitted/student-00000" / NAME / f"{NAME}.ipynb"
+    path.rename(path.with_name("my homework (1).ipynb"))
+    (result,) = grade(course).submissions
+    assert result["status"] == "graded"
+
+
+class Dying(Executor):
+    """Its worker dies under one student's job, and takes everything else down, as a process pool's does."""
+
+    def __init__(self, inner: Executor, guilty: str, error: type[Exception]) -> None:
+        self._inner, self._guilty, self._error, self._broken = inner, guilty, error, False
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self._broken:
+            raise BrokenProcessPool("gone")
+        if args[0].student == self._guilty:
+            future: Future[Any] = Future()
+            future.set_exception(self._error("gone"))
+            self._broken = self._error is BrokenProcessPool
+            return future
+        return self._inner.submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool, WarmProcessFailed, RuntimeError])
+def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[Exception]) -> None:
+    stand_in.write_class(course / "submitted", NAME, 6)
+    course_object = Course(course)
+    exercise = course_object.make_ready(NAME)
+
+    @contextmanager
+    def pools(workers: int, setup: Any) -> Any:
+        with stand_in.pools(exercise)(workers, setup) as inner:
+            yield Dying(inner, "student-00003", error)
+
+    results = {s["student"]: s for s in grade(course, pools).submissions}
+    assert len(results) == 6
+    assert results["student-00003"]["status"] == "error"
+    assert "our fault" in results["student-00003"]["message"]
+    assert all(r["status"] == "graded" for s, r in results.items() if s != "student-00003")
+    assert grade(course).skipped == 5  # what was our fault is tried again
+
+
+KILLED = """
+import sys, time
+sys.path.insert(0, {root!r}); sys.path.insert(0, {root!r} + "/tests")
+from pathlib import Path
+import test_batch
+test_batch.grade(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments_nothing_is_lost_or_doubled(
+    course: Path, prepared: Path, tmp_path: Path
+) -> None:
+    """The coordinator is killed with SIGKILL; the next run goes on; the end equals an undisturbed run."""
+    students = 60
+    stand_in.write_class(course / "submitted", NAME, students)
+    undisturbed = another_course(prepared, tmp_path / "undisturbed")
+    stand_in.write_class(undisturbed / "submitted", NAME, students)
+    grade(undisturbed)
+    script = tmp_path / "grade.py"
+    script.write_text(KILLED.format(root=str(ROOT)))
+    # How long one student takes to record decides what a random moment is.
+    rng, kills, kept = random.Random(7), 0, 0
+    notes = course / ".autograder" / NAME / "done"
+    while kills < 20:
+        process = subprocess.Popen([sys.executable, str(script), str(course)], stderr=subprocess.PIPE)
+        goal = kept + rng.randint(0, 3)
+        while process.poll() is None and (len(list(notes.glob("*.json"))) if notes.is_dir() else 0) < goal:
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.03))
+        ended = process.poll() is not None
+        process.kill()
+        process.wait()
+        assert not ended, process.stderr.read().decode()[-500:] if process.stderr else ""
+        kills += 1
+        now = len(list(notes.glob("*.json"))) if notes.is_dir() else 0
+        assert now >= kept, "a recorded result was lost"
+        kept = now
+        for note in notes.glob("*.json"):
+            json.loads(note.read_text("utf-8"))  # whole, or not there
+    done = grade(course)
+    assert len(done.submissions) == students
+    assert rows(course) == rows(undisturbed)
+    first, second = grade(course), grade(undisturbed)
+    assert first.submissions == second.submissions
+
+
+def test_ctrl_c_keeps_what_was_graded(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 5)
+    told = []
+
+    def interrupt(_progress: Any, result: Any) -> None:
+        told.append(result)
+        if len(told) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        grade(course, tell=interrupt)
+    assert grade(course).skipped == 2
+
+
+def test_locked_gradebook_is_said_in_one_line(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.write_class(course / "submitted", NAME, 1)
+    grade(course)
+    monkeypatch.setattr("autograder.grading.course.LOCK_SECONDS", 0.2)
+    with sqlite3.connect(course / "gradebook.db") as other:
+        other.execute("begin exclusive")
+        with pytest.raises(CourseError, match="cannot be opened") as error:
+            Course(course).gradebook_is_sound()
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_gradebook_is_refused_and_rebuilt_from_what_was_graded(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    grade(course)
+    before = rows(course)
+    gradebook = course / "gradebook.db"
+    gradebook.write_bytes(b"SQLite format 3\0" + os.urandom(5_000))
+    with pytest.raises(CourseError, match="damaged"):
+        Course(course).gradebook_is_sound()
+    gradebook.rename(course / "gradebook.damaged")
+    grade(course)
+    assert rows(course) == before
+
+
+def test_full_disk_is_said_and_nothing_half_written_stays(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    real, calls = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 5:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CourseError, match="No space left"):
+        grade(course)
+    monkeypatch.setattr(os, "fsync", real)
+    assert not list(course.rglob(".writing-*"))
+    assert len(grade(course).submissions) == 3
+
+
+def test_a_clock_that_jumps_back_changes_nothing(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.write_class(course / "submitted", NAME, 2)
+    clock = iter(range(2_000_000_000, 0, -1_000_000))
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    assert {s["status"] for s in grade(course).submissions} == {"graded"}

@@ -1,0 +1,145 @@
+"""The learner's side: `check` and `hint` in a notebook, tried in a real IPython shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from IPython.core.interactiveshell import InteractiveShell
+
+from autograder import notebook
+from autograder.exercise import UnknownExercise, find_exercise
+
+NAME = "03-dense-networks"
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    shell = InteractiveShell.instance()
+    shell.user_ns.clear()
+    yield shell
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def desk(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> notebook.Desk:
+    monkeypatch.setattr(notebook, "_shell", lambda: None)  # plain text instead of a display
+    return notebook.Desk(find_exercise(NAME), shell.user_ns)
+
+
+def test_a_right_answer_gets_its_points(desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.user_ns |= {"hidden_parameters": 7850, "output_parameters": 33, "all_parameters": 7883}
+    points = desk.check("counted")
+    assert type(points) is float  # nbgrader takes np.float64 for full marks, whatever it holds
+    assert points == find_exercise(NAME).task("counted").points
+    assert "✔" in capsys.readouterr().out
+
+
+def test_a_wrong_answer_names_the_misunderstanding(
+    desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns |= {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7883}
+    points = desk.check("counted")
+    said = capsys.readouterr().out
+    assert 0 < points < find_exercise(NAME).task("counted").points
+    assert "7840" in said
+    assert "bias" in said
+
+
+def test_hints_come_one_at_a_time_and_end(desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.hint("counted")
+    assert 'check("counted") first' in capsys.readouterr().out
+    shell.user_ns |= {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7883}
+    desk.check("counted")
+    capsys.readouterr()
+    desk.hint("counted")
+    assert "Hint 2 of" in capsys.readouterr().out
+    for _ in range(5):
+        desk.hint("counted")
+    assert "last hint" in capsys.readouterr().out
+    shell.user_ns["hidden_parameters"] = 7850
+    desk.check("counted")
+    capsys.readouterr()
+    desk.hint("counted")
+    assert "passes" in capsys.readouterr().out
+
+
+def test_nothing_there_is_not_attempted_but_an_error_is_named(
+    desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.check("flattened") == 0.0
+    assert "not attempted" in capsys.readouterr().out
+    shell.events.register("post_run_cell", desk._answers.remember_error)
+    shell.run_cell("x_train = nonsense / 255")
+    desk.check("flattened")
+    said = capsys.readouterr().out
+    assert "NameError" in said
+    assert "not attempted" not in said
+
+
+def test_an_unknown_task_lists_the_tasks(desk: notebook.Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert desk.check("nonsense") == 0.0
+    assert "architecture" in capsys.readouterr().out
+
+
+def test_an_unknown_exercise_lists_the_exercises() -> None:
+    with pytest.raises(UnknownExercise, match=NAME):
+        notebook.start("99-nothing")
+
+
+def test_hostile_looking_values_do_not_break_a_check(desk: notebook.Desk, shell: Any) -> None:
+    class Everything:
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __gt__(self, other: object) -> bool:
+            return True
+
+        def __array__(self, *_: object) -> np.ndarray:
+            raise RuntimeError
+
+    for value in (Everything(), float("nan"), np.zeros((2, 2, 2)), "7850", [1, [2]], {}, object(), lambda: 1):
+        shell.user_ns |= {"hidden_parameters": value, "output_parameters": value, "all_parameters": value}
+        assert desk.check("counted") == 0.0
+
+
+@pytest.mark.slow
+def test_display_in_a_kernel_is_a_table_and_a_float(tmp_path: Path) -> None:
+    """From another folder, in a fresh kernel, as a learner would."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    cells = [
+        "from autograder import start\ncheck, hint = start('03-dense-networks')",
+        "hidden_parameters, output_parameters, all_parameters = 7840, 33, 7883",
+        "check('counted')",
+    ]
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    table, points = made.cells[2].outputs
+    assert "<table" in table.data["text/html"]
+    assert "bias" in table.data["text/html"]
+    assert points.output_type == "execute_result"
+    assert 0 < float(points.data["text/plain"]) < 3
+
+
+def test_without_the_grading_packages_a_learner_can_check() -> None:
+    """A learner installs the plain wheel: nothing of the grading side may be needed."""
+    code = (
+        "import sys\n"
+        "for name in ('nbgrader', 'nbclient', 'nbconvert', 'nbformat', 'nh3', 'rich', 'hypothesis'):\n"
+        "    sys.modules[name] = None\n"
+        "from autograder import start\n"
+        "check, hint = start('03-dense-networks')\n"
+        "hidden_parameters, output_parameters, all_parameters = 7850, 33, 7883\n"
+        "assert check('counted') > 0\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd="/", capture_output=True)

@@ -1,0 +1,79 @@
+"""The learners' notebooks are what the sources make, and hold nothing they should not."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import EXERCISES, ROOT
+
+from autograder.exercise import Exercise, find_exercise
+from autograder.grading.release import ReleaseFailed, release
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercise_is_what_its_source_makes(name: str, tmp_path: Path) -> None:
+    fresh = release(ROOT / "solutions", tmp_path / "exercises", name)
+    committed = ROOT / "exercises" / name / f"{name}.ipynb"
+    assert fresh.read_bytes() == committed.read_bytes(), "run `make exercises`"
+
+
+def _solutions(name: str) -> list[str]:
+    """Every line between BEGIN and END SOLUTION that says something."""
+    cells = json.loads((ROOT / "solutions" / name / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    regions = [r for c in cells for r in re.findall(r"BEGIN SOLUTION(.*?)### END SOLUTION", "".join(c["source"]), re.S)]
+    return [line.strip() for region in regions for line in region.splitlines() if len(line.strip()) > 25]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercise_holds_no_solution(name: str) -> None:
+    released = (ROOT / "exercises" / name / f"{name}.ipynb").read_text("utf-8")
+    lines = _solutions(name)
+    assert lines, "the source has no solutions to look for"
+    assert "BEGIN SOLUTION" not in released
+    assert "HIDDEN TESTS" not in released
+    for line in lines:
+        assert json.dumps(line)[1:-1] not in released
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_source_has_no_outputs_and_stable_ids(name: str) -> None:
+    cells = json.loads((ROOT / "solutions" / name / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+    for cell in cells:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        assert grade_id is None or cell["id"] == grade_id
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_graded_cell_asks_for_its_own_check(name: str) -> None:
+    exercise = find_exercise(name)
+    cells = json.loads(exercise.notebook.read_text("utf-8"))["cells"]
+    source = {c["metadata"]["nbgrader"]["grade_id"]: "".join(c["source"]) for c in cells if "nbgrader" in c["metadata"]}
+    assert 6 <= len(exercise.tasks) <= 10
+    for task in exercise.tasks:
+        assert source[task.grade_id].splitlines()[-1] == f'check("{task.grade_id}")'
+        assert f"class {task.test_class}:" in exercise.checks.read_text("utf-8")
+        assert task.objective, f"{task.grade_id} is tied to no objective"
+
+
+def test_source_that_is_no_assignment_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseFailed, match="no source notebook"):
+        release(tmp_path, tmp_path / "out", "01-nothing")
+    broken = tmp_path / "01-broken" / "01-broken.ipynb"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    with pytest.raises(ReleaseFailed, match="01-broken") as error:
+        release(tmp_path, tmp_path / "out", "01-broken")
+    assert "\n" not in str(error.value)
+
+
+def test_points_come_from_the_notebook() -> None:
+    exercise = find_exercise("03-dense-networks")
+    assert isinstance(exercise, Exercise)
+    assert exercise.max_score == sum(task.points for task in exercise.tasks) > 0
+    with pytest.raises(LookupError, match="architecture"):
+        exercise.task("nonsense")
