@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-
-sys.path.insert(0, str(Path(__file__).parent))
 from class_of_twelve import CLASS, EXERCISE, Student
+
+from autograder.grading.answered import answered
 
 HERE = Path(__file__).resolve().parent
 COURSE = HERE / "course"

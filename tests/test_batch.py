@@ -21,12 +21,12 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT))
-from autograder.grading import batch  # noqa: E402
-from autograder.grading.course import Course, CourseError  # noqa: E402
-from autograder.sandbox.client import WarmProcessFailed  # noqa: E402
-from autograder.sandbox.limits import Limits  # noqa: E402
-from autograder.sandbox.wall import Sandbox  # noqa: E402
-from benchmarks import stand_in  # noqa: E402
+from autograder.grading import batch
+from autograder.grading.course import Course, CourseError
+from autograder.sandbox.client import WarmProcessFailed
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+from benchmarks import stand_in
 
 NAME = "03-dense-networks"
 
