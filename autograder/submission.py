@@ -111,13 +111,18 @@ class Submission:
             value = value.item()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),))
+        if isinstance(value, int) and abs(value) > 1e300:  # more than a float can hold
+            raise Mismatch(f"`{name}` is a huge number.", ("Print it: is it what you meant?",))
         return value
 
     def text(self, name: str) -> str:
         """Variable `name` as a string."""
         value = self.value(name)
         if not isinstance(value, str):
-            raise Mismatch(f"`{name}` should be text in quotes, but it is {a(type_name(value))}.")
+            raise Mismatch(
+                f"`{name}` should be text in quotes, but it is {a(type_name(value))}.",
+                (f'Text stands in quotes: `{name} = "..."`.',),
+            )
         return value
 
     def history(self, name: str) -> History:
@@ -177,8 +182,8 @@ class Submission:
             text = str(reason)
             if "NoneType" in text or "ellipsis" in text:
                 raise NotAttempted(f"`{name}` still has no value.") from None
-            kind = "not a Keras model" in text
-            raise Mismatch(f"`{name}` cannot be checked: {text}.", (_NO_KERAS_MODEL if kind else _NOT_BUILT_IN,)) from None
+            hint = _NO_KERAS_MODEL if "not a Keras model" in text else _NOT_BUILT_IN
+            raise Mismatch(f"`{name}` cannot be checked: {text}.", (hint,)) from None
 
     def stopped_with(self) -> str:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
@@ -232,9 +237,7 @@ def as_array(value: Any, name: str) -> np.ndarray:
     """
     if isinstance(value, np.ndarray):
         return value
-    if isinstance(value, (bool, int, float)):
-        return np.asarray(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (bool, int, float, list, tuple)):
         try:
             array = np.asarray(value)
         except ValueError:

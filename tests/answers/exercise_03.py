@@ -422,7 +422,8 @@ WRONG = [
     Wrong(
         "deeper model not trained",
         {
-            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)),"
+            " layers.Dense(32, activation='relu'),"
             " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
             "deeper_model.compile(loss='categorical_crossentropy', metrics=['accuracy'])"
         },
@@ -432,7 +433,8 @@ WRONG = [
     Wrong(
         "deeper model trained on raw pixels, runs away",
         {
-            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(32, activation='relu'),"
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)),"
+            " layers.Dense(32, activation='relu'),"
             " layers.Dense(16, activation='relu'), layers.Dense(3, activation='softmax')])\n"
             "deeper_model.compile(loss='categorical_crossentropy',"
             " optimizer=keras.optimizers.SGD(1e12), metrics=['accuracy'])\n"
@@ -482,7 +484,8 @@ RIGHT = [
                 " layers.Dense(3, activation='softmax')"
             ),
             **_fit("x_train.reshape(-1, 28, 28, 1), train_labels, epochs=12, batch_size=32, validation_split=0.2"),
-            "accuracy-answer": "test_accuracy = model.evaluate(x_test.reshape(-1, 28, 28, 1), test_labels, verbose=0)[1]",
+            "accuracy-answer": "test_accuracy = model.evaluate(x_test.reshape(-1, 28, 28, 1),"
+            " test_labels, verbose=0)[1]",
         },
     ),
     Right(
@@ -557,7 +560,8 @@ RIGHT = [
     Right(
         "a model inside the model",
         {
-            "architecture-answer": "body = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu')])\n"
+            "architecture-answer": "body = keras.Sequential([keras.Input((784,)), layers.Dense(10,"
+            " activation='relu')])\n"
             "model = keras.Sequential([keras.Input((784,)), body,"
             " layers.Dense(3, activation='softmax')])"
         },

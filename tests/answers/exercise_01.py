@@ -1,0 +1,493 @@
+"""Exercise 1, image classification: answers that learners really give."""
+
+from __future__ import annotations
+
+from catalogue import Right, Wrong
+
+
+def _shapes(
+    rank: str = "3", shape: str = "(32, 48, 3)", numbers: str = "4608", many: str = "(20, 32, 48, 3)"
+) -> dict[str, str]:
+    return {
+        "shapes-answer": f"photo_rank = {rank}\nphoto_shape = {shape}\nphoto_numbers = {numbers}\nset_shape = {many}"
+    }
+
+
+def _picked(
+    first: str = "train_data[0]",
+    one: str = "train_data[:1]",
+    five: str = "train_data[10:15]",
+    picture: str = "train_data[0, :, :, 0]",
+) -> dict[str, str]:
+    return {"picked-answer": f"first_image = {first}\nset_of_one = {one}\nfive_images = {five}\npicture = {picture}"}
+
+
+def _arithmetic(total: str = "4", quotient: str = "0", dtype: str = "'float64'") -> dict[str, str]:
+    return {"arithmetic-answer": f"pixel_sum = {total}\npixel_quotient = {quotient}\nquotient_dtype = {dtype}"}
+
+
+def _scale(expression: str) -> dict[str, str]:
+    return {
+        "scaled-answer": f"def scale(images):\n    return {expression}\n\n"
+        "x_train, x_test = scale(train_data), scale(test_data)"
+    }
+
+
+def _function(task: str, head: str, *body: str) -> dict[str, str]:
+    return {f"{task}-answer": f"def {head}:\n" + "".join(f"    {line}\n" for line in body)}
+
+
+def _count(*body: str) -> dict[str, str]:
+    return _function("counted", "count_classes(numbers, classes)", *body)
+
+
+def _split(*body: str) -> dict[str, str]:
+    return _function("split", "split(images, numbers, validation_size, seed)", *body)
+
+
+def _majority(*body: str) -> dict[str, str]:
+    return _function("majority", "majority_accuracy(training_numbers, new_numbers)", *body)
+
+
+def _means(*body: str) -> dict[str, str]:
+    (answer,) = _function("means", "class_means(images, numbers, classes)", *body).values()
+    return {"means-answer": answer + "\nmeans = class_means(x_train, train_numbers, 3)"}
+
+
+def _nearest(*body: str) -> dict[str, str]:
+    return _function("nearest", "nearest_mean(images, means)", *body)
+
+
+def _measured(accuracy: str = "(answers == test_numbers).mean()", missed: str = "'dress'") -> dict[str, str]:
+    return {
+        "measured-answer": f"answers = nearest_mean(x_test, means)\ntest_accuracy = {accuracy}\nmost_missed = {missed}"
+    }
+
+
+_DIFFERENCES = "d = images[:, np.newaxis] - means"
+_ORDER = "order = np.random.default_rng(seed).permutation(len(images))"
+_CUT = "v, t = order[:validation_size], order[validation_size:]"
+_PARTS = "return images[t], numbers[t], images[v], numbers[v]"
+
+WRONG = [
+    Wrong("width before height", _shapes(shape="(48, 32, 3)"), "shapes", "Rows come first"),
+    Wrong("colour forgotten", _shapes(shape="(32, 48)"), "shapes", "an axis for its channels"),
+    Wrong("rank of a grey picture", _shapes(rank="2"), "shapes", "A colour picture has one more"),
+    Wrong("rank mistaken for size", _shapes(rank="32 * 48 * 3"), "shapes", "The rank is how many axes"),
+    Wrong("pixels counted, not numbers", _shapes(numbers="32 * 48"), "shapes", "Each pixel of a colour photograph"),
+    Wrong("lengths added", _shapes(numbers="32 + 48 + 3"), "shapes", "multiplied, not added"),
+    Wrong("batch axis last", _shapes(many="(32, 48, 3, 20)"), "shapes", "counts the images comes first"),
+    Wrong("images stuck together", _shapes(many="(20 * 32, 48, 3)"), "shapes", "not stuck together"),
+    Wrong("a shape as text", _shapes(shape="'(32, 48, 3)'"), "shapes", "Numbers in round brackets"),
+    Wrong("batch axis lost by an index", _picked(one="train_data[0]"), "picked", "a slice such as `[:1]` keeps it"),
+    Wrong("batch axis where one image is asked for", _picked(first="train_data[:1]"), "picked", "takes that axis away"),
+    Wrong("new axis at the end", _picked(one="train_data[0][..., np.newaxis]"), "picked", "The new axis stands last"),
+    Wrong("a slice that ends too early", _picked(five="train_data[10:14]"), "picked", "*before* its second number"),
+    Wrong("counting from one", _picked(five="train_data[11:16]"), "picked", "The images are off by one"),
+    Wrong("first image is number one", _picked(first="train_data[1]"), "picked", "the second one"),
+    Wrong("first axis taken for the rows", _picked(five="train_data[:, 10:15, :, 0]"), "picked", "Print the shape"),
+    Wrong("channel axis kept", _picked(picture="train_data[0]"), "picked", "index 0 of the *last* axis"),
+    Wrong("channel index on the wrong axis", _picked(picture="train_data[0, 0]"), "picked", "one row of pixels"),
+    Wrong("no overflow", _arithmetic(total="260"), "arithmetic", "A uint8 ends at 255"),
+    Wrong("stops at white", _arithmetic(total="255"), "arithmetic", "it starts again at 0"),
+    Wrong("floor division taken for division", _arithmetic(quotient="250 / 255"), "arithmetic", "With two strokes"),
+    Wrong("floor division taken for rounding", _arithmetic(quotient="1"), "arithmetic", "cuts the fraction off"),
+    Wrong("dtype stays", _arithmetic(dtype="'uint8'"), "arithmetic", "no place for a fraction"),
+    Wrong("float32 by itself", _arithmetic(dtype="'float32'"), "arithmetic", "You have to ask for float32"),
+    Wrong("dtype without quotes", _arithmetic(dtype="np.float64"), "arithmetic", "should be text in quotes"),
+    Wrong("not scaled, only converted", _scale("images.astype('float32')"), "scaled", "Nothing is scaled yet"),
+    Wrong("scaled twice", _scale("images.astype('float32') / 255 / 255"), "scaled", "Divided twice"),
+    Wrong("integer division", _scale("images // 255"), "scaled", "cuts the fraction off"),
+    Wrong(
+        "by the largest pixel of the set",
+        _scale("(images / images.max()).astype('float32')"),
+        "scaled",
+        "would get another number there",
+    ),
+    Wrong(
+        "standardised", _scale("((images - images.mean()) / images.std()).astype('float32')"), "scaled", "Divide by 255"
+    ),
+    Wrong("left in float64", _scale("images / 255"), "scaled", "twice the memory"),
+    Wrong("converted too late", _scale("(images / 255).astype('uint8')"), "scaled", "cuts the fraction off"),
+    Wrong("divided in place", _scale("images.__itruediv__(255)"), "scaled", "cannot be divided in place"),
+    Wrong(
+        "test set scaled with other numbers",
+        {
+            "scaled-answer": "def scale(images):\n    return images.astype('float32') / 255\n\n"
+            "x_train = scale(train_data)\nx_test = (test_data / test_data.mean()).astype('float32')"
+        },
+        "scaled",
+        "`x_test = scale(test_data)`",
+    ),
+    Wrong(
+        "the cell was run twice",
+        {
+            "scaled-answer": "def scale(images):\n    return images.astype('float32') / 255\n\n"
+            "x_train = scale(scale(train_data))\nx_test = scale(scale(test_data))"
+        },
+        "scaled",
+        "Start again from the images as loaded",
+    ),
+    Wrong(
+        "absent class not counted",
+        _count("return np.unique(numbers, return_counts=True)[1]"),
+        "counted",
+        "Class 0 is absent",
+    ),
+    Wrong("last class forgotten", _count("return np.bincount(numbers)"), "counted", "so it was forgotten"),
+    Wrong(
+        "counted from one",
+        _count("return [np.sum(numbers == k) for k in range(1, classes + 1)]"),
+        "counted",
+        "Everything is off by one",
+    ),
+    Wrong(
+        "shares, not counts",
+        _count("return np.bincount(numbers, minlength=classes) / len(numbers)"),
+        "counted",
+        "Those are shares",
+    ),
+    Wrong(
+        "a dictionary",
+        _count("return {int(k): int(np.sum(numbers == k)) for k in numbers}"),
+        "counted",
+        "One count for each class",
+    ),
+    Wrong(
+        "which classes there are", _count("return np.unique(numbers)"), "counted", "Those are the classes that occur"
+    ),
+    Wrong(
+        "not shuffled",
+        _split("n = len(images) - validation_size", "return images[:n], numbers[:n], images[n:], numbers[n:]"),
+        "split",
+        "one class only",
+    ),
+    Wrong(
+        "validation images left in the training set",
+        _split(_ORDER, "v = order[:validation_size]", "return images, numbers, images[v], numbers[v]"),
+        "split",
+        "still in the training set",
+    ),
+    Wrong(
+        "drawn with repetition",
+        _split(
+            "rng = np.random.default_rng(seed)",
+            "v = rng.choice(len(images), validation_size)",
+            "t = rng.choice(len(images), len(images) - validation_size)",
+            _PARTS,
+        ),
+        "split",
+        "choose each image once",
+    ),
+    Wrong(
+        "images and labels shuffled apart",
+        _split(
+            "rng = np.random.default_rng(seed)",
+            "images, numbers = rng.permutation(images), rng.permutation(numbers)",
+            "n = validation_size",
+            "return images[n:], numbers[n:], images[:n], numbers[:n]",
+        ),
+        "split",
+        "do not belong together",
+    ),
+    Wrong(
+        "sizes exchanged",
+        _split(_ORDER, "t, v = order[:validation_size], order[validation_size:]", _PARTS),
+        "split",
+        "The parts are exchanged",
+    ),
+    Wrong(
+        "another order of the parts",
+        _split(_ORDER, _CUT, "return images[t], images[v], numbers[t], numbers[v]"),
+        "split",
+        "The order is another",
+    ),
+    Wrong(
+        "seed not used",
+        _split("order = np.random.default_rng(0).permutation(len(images))", _CUT, _PARTS),
+        "split",
+        "Is `seed` used?",
+    ),
+    Wrong(
+        "never the same again",
+        _split("order = np.random.permutation(len(images))", _CUT, _PARTS),
+        "split",
+        "made inside the function",
+    ),
+    Wrong(
+        "majority of the new images",
+        _majority("m = np.bincount(new_numbers).argmax()", "return (new_numbers == m).mean()"),
+        "majority",
+        "must not look at beforehand",
+    ),
+    Wrong(
+        "share in the training set",
+        _majority("return np.bincount(training_numbers).max() / len(training_numbers)"),
+        "majority",
+        "it should be about",
+    ),
+    Wrong(
+        "number right, not share",
+        _majority("return (new_numbers == np.bincount(training_numbers).argmax()).sum()"),
+        "majority",
+        "Asked for is a share",
+    ),
+    Wrong(
+        "the class itself",
+        _majority("return np.bincount(training_numbers).argmax()"),
+        "majority",
+        "or the class itself",
+    ),
+    Wrong(
+        "a list of hits",
+        _majority("return new_numbers == np.bincount(training_numbers).argmax()"),
+        "majority",
+        "share of True",
+    ),
+    Wrong("mean of everything", _means("return images.mean(axis=0)"), "means", "Choose those of one class first"),
+    Wrong(
+        "one brightness for each class",
+        _means("return np.array([images[numbers == k].mean() for k in range(classes)])"),
+        "means",
+        "one number per class",
+    ),
+    Wrong(
+        "sums, not means",
+        _means("return np.array([images[numbers == k].sum(axis=0) for k in range(classes)])"),
+        "means",
+        "Those are sums",
+    ),
+    Wrong(
+        "three classes always",
+        _means("return np.array([images[numbers == k].mean(axis=0) for k in range(3)])"),
+        "means",
+        "there are not always three",
+    ),
+    Wrong(
+        "first image of each class",
+        _means("return np.array([images[numbers == k][0] for k in range(classes)])"),
+        "means",
+        "not their mean",
+    ),
+    Wrong(
+        "means of the unscaled images",
+        {
+            "means-answer": "def class_means(images, numbers, classes):\n"
+            "    return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])\n\n"
+            "means = class_means(train_data, train_numbers, 3)"
+        },
+        "means",
+        "Take the means of `x_train`",
+    ),
+    Wrong(
+        "one-hot labels for class numbers",
+        _means(
+            "numbers = train_labels", "return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])"
+        ),
+        "means",
+        "are the images of class `k`",
+    ),
+    Wrong(
+        "not subtracted from every image",
+        _nearest("return ((images - means) ** 2).sum(axis=(1, 2, 3)).argmin()"),
+        "nearest",
+        "`images[:, np.newaxis] - means`",
+    ),
+    Wrong(
+        "the farthest",
+        _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4)).argmax(axis=1)"),
+        "nearest",
+        "farthest mean",
+    ),
+    Wrong(
+        "the distances themselves",
+        _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4))"),
+        "nearest",
+        "Those are the distances",
+    ),
+    Wrong(
+        "the smallest distance",
+        _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4)).min(axis=1)"),
+        "nearest",
+        "*which* mean it is",
+    ),
+    Wrong(
+        "argmin along the images",
+        _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4)).argmin(axis=0)"),
+        "nearest",
+        "Turn it round",
+    ),
+    Wrong(
+        "not squared",
+        _nearest(_DIFFERENCES, "return d.sum(axis=(2, 3, 4)).argmin(axis=1)"),
+        "nearest",
+        "differences above and below cancel",
+    ),
+    Wrong(
+        "absolute differences",
+        _nearest(_DIFFERENCES, "return np.abs(d).sum(axis=(2, 3, 4)).argmin(axis=1)"),
+        "nearest",
+        "Asked for are squared ones",
+    ),
+    Wrong("in per cent", _measured("100 * (answers == test_numbers).mean()"), "measured", "That is per cent"),
+    Wrong("the share of errors", _measured("(answers != test_numbers).mean()"), "measured", "share of wrong answers"),
+    Wrong(
+        "measured on the training images",
+        _measured("(nearest_mean(x_train, means) == train_numbers).mean()"),
+        "measured",
+        "accuracy on the training images",
+    ),
+    Wrong(
+        "test images not scaled",
+        _measured("(nearest_mean(test_data, means) == test_numbers).mean()"),
+        "measured",
+        "scaled like the means",
+    ),
+    Wrong("the best class", _measured(missed="'shoe'"), "measured", "recognised best"),
+    Wrong("the class's number", _measured(missed="2"), "measured", "should be text in quotes"),
+]
+
+RIGHT = [
+    Right("lists for shapes", _shapes(shape="[32, 48, 3]", many="[20, 32, 48, 3]")),
+    Right(
+        "shapes asked of NumPy",
+        _shapes(
+            "np.zeros((32, 48, 3)).ndim",
+            "np.zeros((32, 48, 3)).shape",
+            "np.zeros((32, 48, 3)).size",
+            "(20,) + photo_shape",
+        ),
+    ),
+    Right(
+        "picked in other ways",
+        _picked(
+            "train_data[0, ...]",
+            "train_data[0][np.newaxis]",
+            "train_data[[10, 11, 12, 13, 14]]",
+            "np.squeeze(train_data[0])",
+        ),
+    ),
+    Right(
+        "picked by reshape and take",
+        _picked(
+            "np.take(train_data, 0, axis=0)",
+            "train_data[0].reshape(1, 28, 28, 1)",
+            "np.array([train_data[i] for i in range(10, 15)])",
+            "train_data[0].reshape(28, 28)",
+        ),
+    ),
+    Right(
+        "tried, not predicted",
+        {
+            "arithmetic-answer": "a = np.array([250], dtype='uint8')\nb = np.array([10], dtype='uint8')\n"
+            "pixel_sum = a + b\npixel_quotient = (a // 255)[0]\nquotient_dtype = str((a / 255).dtype)"
+        },
+    ),
+    Right("scaled by a float32 factor", _scale("images * np.float32(1 / 255)")),
+    Right("scaled by np.divide", _scale("np.divide(images, 255, dtype=np.float32)")),
+    Right("scaled in float64, then converted", _scale("(images / 255.0).astype(np.float32)")),
+    Right(
+        "counted in a loop, as a list",
+        _count("counts = [0] * classes", "for n in numbers:", "    counts[n] += 1", "return counts"),
+    ),
+    Right("counted by comparison", _count("return (numbers[:, None] == np.arange(classes)).sum(axis=0)")),
+    Right(
+        "split by a shuffled copy of the indices",
+        _split(
+            "index = np.arange(len(images))",
+            "np.random.default_rng(seed).shuffle(index)",
+            "v, t = np.split(index, [validation_size])",
+            _PARTS,
+        ),
+    ),
+    Right(
+        "split by choice without repetition",
+        _split(
+            "v = np.random.default_rng(seed).choice(len(images), validation_size, replace=False)",
+            "t = np.setdiff1d(np.arange(len(images)), v)",
+            _PARTS,
+        ),
+    ),
+    Right(
+        "split class by class",
+        _split(
+            "rng = np.random.default_rng(seed)",
+            "v = []",
+            "for k in np.unique(numbers):",
+            "    v.extend(rng.permutation(np.flatnonzero(numbers == k))[: validation_size // 3])",
+            "t = [i for i in range(len(images)) if i not in v]",
+            "return [images[t], numbers[t], images[v], numbers[v]]",
+        ),
+    ),
+    Right(
+        "split with a mask and an old-style generator",
+        _split(
+            "mask = np.zeros(len(images), bool)",
+            "mask[np.random.RandomState(seed).permutation(len(images))[:validation_size]] = True",
+            "return images[~mask], numbers[~mask], images[mask], numbers[mask]",
+        ),
+    ),
+    Right(
+        "majority by unique",
+        _majority(
+            "classes, counts = np.unique(training_numbers, return_counts=True)",
+            "return float(np.mean(new_numbers == classes[np.argmax(counts)]))",
+        ),
+    ),
+    Right(
+        "majority by Counter",
+        _majority(
+            "from collections import Counter",
+            "most = Counter(training_numbers.tolist()).most_common(1)[0][0]",
+            "return list(new_numbers).count(most) / len(new_numbers)",
+        ),
+    ),
+    Right(
+        "means stacked", _means("return np.stack([np.average(images[numbers == k], axis=0) for k in range(classes)])")
+    ),
+    Right(
+        "means by a matrix product",
+        _means(
+            "one_hot = np.eye(classes)[numbers]",
+            "sums = np.einsum('nk,n...->k...', one_hot, images)",
+            "return sums / one_hot.sum(axis=0).reshape(-1, *[1] * (images.ndim - 1))",
+        ),
+    ),
+    Right(
+        "means as rows",
+        {
+            **_means("return np.array([images[numbers == k].mean(0) for k in range(classes)])"),
+            **_nearest(
+                "x, m = images.reshape(len(images), -1), means.reshape(len(means), -1)",
+                "return np.argmin(((x[:, None] - m[None]) ** 2).sum(-1), axis=-1)",
+            ),
+        },
+    ),
+    Right(
+        "nearest in a loop",
+        _nearest("return np.array([np.argmin([np.sum((i - m) ** 2) for m in means]) for i in images])"),
+    ),
+    Right(
+        "nearest by the norm",
+        _nearest(
+            "return np.array([np.linalg.norm((i - means).reshape(len(means), -1), axis=1).argmin() for i in images])"
+        ),
+    ),
+    Right(
+        "accuracy counted by hand",
+        _measured("sum(int(a == t) for a, t in zip(answers, test_numbers)) / 100", "str(FASHION_CLASSES[2])"),
+    ),
+    Right(
+        "means of the training part of a split",
+        {
+            "means-answer": "def class_means(images, numbers, classes):\n"
+            "    return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])\n\n"
+            "x_fit, n_fit, x_val, n_val = split(x_train, train_numbers, 120, 1)\n"
+            "means = class_means(x_fit, n_fit, 3)",
+            "measured-answer": "answers = nearest_mean(x_test, means)\n"
+            "test_accuracy = np.mean(answers == test_numbers)\n"
+            "hits = [np.mean(answers[test_numbers == k] == k) for k in range(3)]\n"
+            "most_missed = FASHION_CLASSES[int(np.argmin(hits))]",
+        },
+    ),
+]
