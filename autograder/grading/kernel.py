@@ -53,7 +53,7 @@ class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         sockets = [folder / f"k-{number}" for number in range(1, 6)]
         bound = wait_for(lambda: all(s.exists() for s in sockets) or self._ended(), SOCKET_SECONDS)
         if not bound or self._ended():
-            raise KernelDidNotStart("The kernel did not start.")
+            raise KernelDidNotStart(f"The kernel did not start.{self._warm.last_words()}")
         return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}
 
     async def poll(self) -> int | None:

@@ -53,7 +53,6 @@ class WarmProcess:
         _remove_leftovers()
         self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
-            os.chmod(self._folder, 0o711)
             (self._folder / "sockets").mkdir(mode=0o711)
             self._start()
         except BaseException:
@@ -81,7 +80,7 @@ class WarmProcess:
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self._last_words()}")
+                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self.last_words()}")
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
@@ -130,7 +129,10 @@ class WarmProcess:
 
     @property
     def scratch(self) -> Path:
-        """A folder for the owner's use, out of reach of every fork; it goes when the warm process does."""
+        """A folder for the owner's use, out of reach of every fork; it goes when the warm process does.
+
+        Without a wall it is out of reach only of other users (`mkdtemp` makes its parent for its owner alone).
+        """
         return self._folder / "trusted"
 
     @property
@@ -176,14 +178,14 @@ class WarmProcess:
                 socket.send_fds(self._control, [data], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                raise WarmProcessFailed(f"The warm process is gone.{self._last_words()}") from error
+                raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
         return ours
 
     def _tell(self, request: dict[str, Any]) -> None:
         try:
             self._control.send(json.dumps(request).encode())
         except OSError as error:
-            raise WarmProcessFailed(f"The warm process is gone.{self._last_words()}") from error
+            raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
 
     def _listen(self, seconds: float) -> bool:
         """Take in one event, if one comes within `seconds`."""
@@ -194,7 +196,7 @@ class WarmProcess:
         except OSError:
             data = b""
         if not data:
-            raise WarmProcessFailed(f"The warm process ended.{self._last_words()}")
+            raise WarmProcessFailed(f"The warm process ended.{self.last_words()}")
         event = json.loads(data)
         if event["event"] == "ready":
             self._ready = True
@@ -202,7 +204,8 @@ class WarmProcess:
             self._forks[event["id"]].status = int(event["status"])
         return True
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last line that the warm process wrote, as a sentence of its own, or nothing."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return f" Its last words: {lines[-1]}" if lines else ""

@@ -1,7 +1,7 @@
 """Leaving the warm process behind: what a fork does before it runs anything of a student's.
 
-Each fork gets namespaces of its own (user, mounts, processes, IPC), an empty scratch folder of limited size,
-resource limits, and no capability. It keeps one socket. The process tree is
+Each fork gets namespaces of its own (user, mounts, processes, IPC, host name), an empty scratch folder of limited
+size, resource limits, a filter of system calls, and no capability. It keeps one socket. The process tree is
 
     warm process ── guard ── init (pid 1 of the fork's own pid space) ── worker (kernel or observer)
 
@@ -18,13 +18,17 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from autograder.sandbox import syscalls
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
     1, 2, 4, 8, 32, 4096, 16384, 1 << 18,
 )  # fmt: skip
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = (
+    1, 4, 24, 36, 38,
+)  # fmt: skip
 
 HOME = "/tmp"
 SOCKETS = "/run/io"  # one folder per fork, shared with the host
@@ -82,7 +86,10 @@ def guarded(
         return guard
     try:
         end_with_parent()
+        signal.set_wakeup_fd(-1)  # its descriptor is about to be closed, and its number used again
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _close_all_but(keep)
+        _out_of_memory_first()
         walled = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
         if walled:
             _own_namespaces()
@@ -119,6 +126,8 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
     try:
         if walled:
             _own_mounts(folder, int(limits["disk_mb"]) * 10**6)
+        else:
+            gather_orphans()  # as pid 1 of a pid space would
         bound, go = os.pipe(), os.pipe()
         worker = os.fork()
         if worker == 0:
@@ -126,7 +135,9 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
             if walled:
                 drop_capabilities()
             _limit(limits)
+            syscalls.restrict(internet=walled)
             os.chdir(os.environ.get("HOME", HOME))
+            _be_deaf_and_mute()
             work(lambda: _wait_for_seal(bound, go))
             os._exit(0)
         os.close(bound[1])
@@ -157,10 +168,54 @@ def _own_mounts(folder: str, disk_bytes: int) -> None:
         _mount("none", SOCKETS, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4096,mode=0555")
     _mount("none", HOME, "tmpfs", _MS_NOSUID | _MS_NODEV, size)
     _mount("none", "/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
+    # Nothing but the scratch folders may be written, or one submission could leave a file for the next: where an
+    # ordinary user runs this, bubblewrap's own root and /dev belong to that user.
+    for path in ("/", "/dev"):
+        _mount("none", path, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
+    _own_proc()
+
+
+def _own_proc() -> None:
     try:
         _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
     except PermissionError:
-        pass  # the outer one stays: it shows process numbers, but nothing in it can be read or written
+        # The outer one stays, since the kernel lets nobody uncover what bubblewrap covered. It shows process
+        # numbers, and nothing in it can be changed; those that were there before us are covered in turn.
+        ours = {os.readlink("/proc/self"), str(_parent_in_proc())}
+        for name in os.listdir("/proc"):
+            if name.isdigit() and name not in ours:
+                _mount("none", f"/proc/{name}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "size=4096,mode=0555")
+
+
+def _parent_in_proc() -> int:
+    """Our parent's number as /proc counts; `os.getppid` is 0 for pid 1 of a new pid space."""
+    with open("/proc/self/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def _be_deaf_and_mute() -> None:
+    """Let go of the warm process's log: it is a file of the host's that all forks would share."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    if nothing > 2:
+        os.close(nothing)
+
+
+def gather_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _out_of_memory_first() -> None:
+    """If the machine runs out of memory, let the kernel end a submission before anybody else."""
+    set_dumpable(True)  # else /proc/self belongs to root
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass
+    set_dumpable(False)
 
 
 def _wait_for_seal(bound: tuple[int, int], go: tuple[int, int]) -> None:
@@ -221,5 +276,6 @@ def _close_all_but(keep: list[socket.socket]) -> None:
 
 
 def _status(wait_status: int) -> int:
+    """0 to 127 for a process that ended by itself, 128 + n for one that signal n ended."""
     code = os.waitstatus_to_exitcode(wait_status)
-    return code if code >= 0 else 128 - code
+    return min(code, 127) if code >= 0 else 128 - code

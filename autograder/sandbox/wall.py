@@ -132,27 +132,49 @@ def _namespaces() -> list[str]:
     return ["--unshare-user", *options]
 
 
+# What programs need of the system. Not all of /usr: nbgrader's exchange, with everybody's submissions, is by
+# default /usr/local/share/nbgrader/exchange.
+_SYSTEM = (
+    *(f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec")),
+    *(f"/usr/local/{name}" for name in ("bin", "lib", "lib64")),
+    *(f"/usr/share/{name}" for name in ("zoneinfo", "fonts", "fontconfig", "locale", "mime", "terminfo")),
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/alternatives",
+)
+# What Python needs of the folder it is installed in. Not all of it: a virtual environment may have been made in
+# the middle of a course directory.
+_PYTHON = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
+
+
 def _root() -> list[str]:
     """A minimal read-only root: the system's libraries, this Python, nothing of anybody's home."""
-    options = ["--ro-bind", "/usr", "/usr"]
+    options = [*_open_parents("/usr/local/x"), *_open_parents("/usr/share/x"), *_open_parents("/etc/x")]
+    for path in _SYSTEM:
+        options += ["--ro-bind-try", path, path]
     for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        path = Path("/") / name
-        if path.is_symlink():
-            options += ["--symlink", os.readlink(path), str(path)]
-        elif path.is_dir():
-            options += ["--ro-bind", str(path), str(path)]
-    for name in "ld.so.cache ld.so.conf ld.so.conf.d localtime alternatives".split():
-        options += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    options += ["--dev", "/dev", "--proc", "/proc"]
-    for scratch in ("/dev/shm", "/tmp"):
-        options += ["--perms", "1777", "--tmpfs", scratch]
-    options += _open_parents(inside.SOCKETS)
+        path = f"/{name}"
+        if os.path.islink(path):
+            options += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            options += ["--ro-bind", path, path]
+    options += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
+    options += ["--perms", "1777", "--tmpfs", "/tmp", *_open_parents(inside.SOCKETS)]
     options += ["--perms", "0755", "--dir", inside.OWN_SOCKETS]
-    prefixes = {sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}
-    for prefix in sorted(prefixes):
-        if not prefix.startswith("/usr/") and prefix != "/usr":
-            options += [*_open_parents(prefix), "--ro-bind", prefix, prefix]
+    for prefix in sorted({sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}):
+        if prefix not in ("/usr", "/usr/local"):
+            options += _open_parents(f"{prefix}/x")
+            for name in _PYTHON:
+                options += _bind_or_link(f"{prefix}/{name}")
     return options
+
+
+def _bind_or_link(path: str) -> list[str]:
+    if os.path.islink(path) and not os.path.isabs(os.readlink(path)):
+        return ["--symlink", os.readlink(path), path]
+    return ["--ro-bind-try", path, path]
 
 
 def _open_parents(path: str) -> list[str]:

@@ -7,12 +7,14 @@ threads do not survive a fork, but before the first operation there are none.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 from autograder.sandbox import inside
@@ -22,11 +24,14 @@ MAX_REQUEST = 64_000
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    if os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap":
+    walled = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
+    if walled:
         _become_nobody()
+    else:
+        inside.gather_orphans()  # a submission's daemons would outlive it otherwise
     _import_everything()
     inside.set_dumpable(False)
-    Warm(control).serve()
+    Warm(control, sweeps=not walled).serve()
 
 
 def _become_nobody() -> None:
@@ -40,6 +45,8 @@ def _become_nobody() -> None:
 
 def _import_everything() -> None:
     # What almost every exercise imports. A fork shares these pages, so they cost no memory twice.
+    # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
     import ipykernel.kernelapp  # noqa: F401
     import keras  # noqa: F401
     import matplotlib
@@ -55,8 +62,9 @@ def _import_everything() -> None:
 class Warm:
     """Serves fork requests until the trusted side closes the socket."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, sweeps: bool) -> None:
         self._control = control
+        self._sweeps = sweeps  # whether processes that a fork left behind have to be looked for
         self._guards: dict[int, int] = {}  # pid of the guard -> id of the request
         self._wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
@@ -125,10 +133,38 @@ class Warm:
             code = os.waitstatus_to_exitcode(status)
             if pid in self._guards:
                 code = code if code >= 0 else 128 - code
-                self._tell({"event": "ended", "id": self._guards.pop(pid), "status": code})
+                request = self._guards.pop(pid)
+                if self._sweeps:
+                    self._end_orphans()
+                self._tell({"event": "ended", "id": request, "status": code})
+
+    def _end_orphans(self, seconds: float = 5.0) -> None:
+        """End what reparented to us: everything that is our child and no guard, until nothing comes any more."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            left = [pid for pid in _children_of(os.getpid()) if pid not in self._guards]
+            if not left:
+                return
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped ones cannot fork while others are ended
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, number)
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
 
     def _tell(self, event: dict[str, Any]) -> None:
         self._control.send(json.dumps(event).encode())
+
+
+def _children_of(parent: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == parent:
+                    found.append(int(name))
+    return found
 
 
 if __name__ == "__main__":
