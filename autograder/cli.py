@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     grade = commands.add_parser("grade", help="grade a class")
     grade.add_argument("exercise", metavar="EXERCISE")
     grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    grade.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this dask scheduler")
     grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
     grade.add_argument("--force", action="store_true", help="grade again what has not changed, too")
     _common(grade)
@@ -110,6 +112,10 @@ def _grade(options: argparse.Namespace) -> int:
     submissions = course.submissions(options.exercise, options.student)
     course.gradebook_is_sound()
     setup = batch.prepare(exercise, batch.limits_for(course, exercise.name), sandbox)
+    workers, pools = options.workers or batch.default_workers(), None
+    if options.scheduler:
+        cluster = _cluster()
+        workers, pools = cluster.worker_count(options.scheduler), cluster.cluster_pools(options.scheduler)
     view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
     with view:
         done = batch.grade_class(
@@ -117,13 +123,22 @@ def _grade(options: argparse.Namespace) -> int:
             exercise,
             setup,
             submissions,
-            options.workers or batch.default_workers(),
+            workers,
+            pools=pools,
             force=options.force,
             tell=view.tell,
         )
     view.summary(done, course.root)
     _write_json(options.json, done.to_json())
     return 0
+
+
+def _cluster() -> Any:
+    try:
+        from autograder.grading import cluster
+    except ImportError as error:
+        raise UsageError("--scheduler needs dask: pip install 'autograder[cluster]'.") from error
+    return cluster
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -168,6 +183,7 @@ def _bad_usage() -> tuple[type[BaseException], ...]:
         ("autograder.sandbox.limits", "BadLimit"),
         ("autograder.grading.course", "CourseError"),
         ("autograder.grading.one", "NoNotebook"),
+        ("autograder.grading.cluster", "SchedulerRefused"),
         ("autograder.data", "DataError"),
     ):
         if module in sys.modules:
@@ -181,6 +197,7 @@ def _our_failures() -> tuple[type[BaseException], ...]:
         ("autograder.sandbox.client", "WarmProcessFailed"),
         ("autograder.checking", "ChecksBroken"),
         ("autograder.grading.release", "ReleaseFailed"),
+        ("autograder.grading.batch", "GradingImpossible"),
     ):
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))

@@ -30,11 +30,16 @@ from autograder.sandbox.client import WarmProcessFailed
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.wall import Sandbox
 
+GIVE_UP_AFTER = 8  # failures of ours in a row, with no success between
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
 
 
 # Opens an executor of so many workers, all of which have called `worker.begin(setup)`.
 Pools = Callable[[int, Setup], AbstractContextManager[Executor]]
+
+
+class GradingImpossible(RuntimeError):
+    """Nothing can be graded here; the message says why. Ours."""
 
 
 @dataclass
@@ -108,6 +113,8 @@ def grade_class(
             else:
                 todo.append((submitted, key))
         tell(progress, None)
+        # Longest first, as far as earlier runs tell: a long one that starts last keeps everybody waiting.
+        todo.sort(key=lambda item: recorder.seconds_last_time(item[0]), reverse=True)
         keys = {submitted.student: (submitted, key) for submitted, key in todo}
         jobs = [Job(s.student, s.raw or b"", _notes(s)) for s, _ in todo]
         for job, done in _graded(jobs, exercise, setup, workers, pools or local_pool, progress):
@@ -131,6 +138,7 @@ def _graded(
     """
     waiting = [(job, 1) for job in reversed(jobs)]
     suspects: list[tuple[Job, int]] = []
+    failures = 0  # of ours, one after another
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else min(workers, len(waiting))
@@ -152,20 +160,27 @@ def _graded(
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     job, attempt = running.pop(future)
                     try:
-                        yield job, future.result()
+                        done = future.result()
+                        failures = 0
+                        yield job, done
+                        continue
+                    except ChecksBroken:
+                        raise  # nobody's submission can be checked
                     except BrokenProcessPool:
                         broken = True
-                        if attempt < TRIES:
-                            suspects.append((job, attempt + 1))
-                        else:
-                            yield job, _given_up(job, exercise, setup, "the grading process died three times")
-                    except (WarmProcessFailed, ChecksBroken) as error:
-                        if attempt < TRIES and isinstance(error, WarmProcessFailed):
-                            suspects.append((job, attempt + 1))
-                        else:
-                            yield job, _given_up(job, exercise, setup, str(error))
+                        why = "the grading process died"
                     except Exception as error:  # a bug of ours must not cost the others their grades
-                        yield job, _given_up(job, exercise, setup, f"{type(error).__name__}: {error}")
+                        why = str(error) if isinstance(error, WarmProcessFailed) else f"{type(error).__name__}: {error}"
+                    failures += 1
+                    if failures >= GIVE_UP_AFTER:
+                        raise GradingImpossible(
+                            f"{failures} submissions in a row could not be graded, so something is wrong here and not"
+                            f" with them: {why[:300]}. What was graded is kept. `autograder doctor` may say more."
+                        )
+                    if attempt < TRIES:
+                        suspects.append((job, attempt + 1))
+                    else:
+                        yield job, _given_up(job, exercise, setup, why[:300])
                 if broken:
                     for job, attempt in running.values():
                         suspects.append((job, attempt + 1))
@@ -176,7 +191,7 @@ def _graded(
 def local_pool(workers: int, setup: Setup) -> Iterator[Executor]:
     """Processes of this machine, each with a warm process of its own. They end with the context."""
     pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin, initargs=(setup,)
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin_process, initargs=(setup,)
     )
     try:
         yield pool

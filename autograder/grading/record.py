@@ -8,6 +8,7 @@ writing the same result twice leaves what writing it once does.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 import warnings
@@ -60,6 +61,14 @@ class Recorder:
         except (OSError, ValueError):
             return None
         return note["result"] if note.get("key") == key else None
+
+    def seconds_last_time(self, submitted: Submitted) -> float:
+        """How long this student's submission took in an earlier run; infinity if that is not known."""
+        try:
+            note = json.loads(self._note(submitted.student).read_text("utf-8"))
+            return float(note["result"]["seconds"]["total"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return math.inf
 
     def record(
         self,

@@ -50,13 +50,27 @@ class Done:
 _desk: tuple[Setup, Exercise, WarmProcess] | None = None
 
 
+def begin_process(setup: Setup) -> None:
+    """`begin` for a process of the coordinator's own pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
+    begin(setup)
+
+
 def begin(setup: Setup) -> None:
     """Prepare this process: start its warm process, write the exercise's files to a folder of its own."""
     global _desk
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
+    end()
     warm = WarmProcess(setup.sandbox)
     _desk = setup, _unpack(setup, warm.scratch), warm
+
+
+def end() -> None:
+    """End this process's warm process, if it has one."""
+    global _desk
+    if _desk is not None:
+        _desk[2].close()
+        _desk = None
 
 
 def work(job: Job) -> Done:
