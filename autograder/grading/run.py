@@ -156,7 +156,10 @@ class NotebookRun:
         code = self._exit_status()
         number = sum(c.cell_type == "code" for c in self.notebook.cells[: index + 1])
         cell = f"in code cell {number}"
-        if code == 128 + 9 and self._warm.alive:
+        excess = self._excess()
+        if excess:
+            self._stop(Status.OUT_OF_MEMORY, f"Your notebook was ended {cell}: it used {excess}.")
+        elif code == 128 + 9 and self._warm.alive:
             self._stop(
                 Status.OUT_OF_MEMORY,
                 f"Your notebook was ended {cell}: it was killed, most likely for memory.",
@@ -331,6 +334,12 @@ class NotebookRun:
             self._wait(provisioner.kill())
             self._wait(provisioner.cleanup())
         self._manager.context.destroy(linger=0)
+
+    def _excess(self) -> str:
+        """What the kernel's fork used too much of, if it was ended for that."""
+        provisioner = self._manager.provisioner
+        fork = provisioner.fork if isinstance(provisioner, WarmProvisioner) else None
+        return fork.excess if fork is not None else ""
 
     def _exit_status(self) -> int | None:
         status: int | None = self._wait(self._manager.provisioner.poll())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -18,6 +19,7 @@ from typing import Any
 
 from autograder.sandbox import inside, wall
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.memory import MemoryWatch
 from autograder.sandbox.wall import Sandbox
 
 START_SECONDS = 120.0  # importing Keras takes 4 s, on a cold and busy disk much longer
@@ -34,6 +36,7 @@ class Fork:
     id: int
     folder: Path | None  # where its sockets are, on the host
     status: int | None = None  # exit status once it has ended: 128 + n for signal n
+    excess: str = ""  # what it used too much of, if that is why it was ended ("more than 2000 MB of memory")
 
 
 @dataclass
@@ -46,6 +49,7 @@ class WarmProcess:
     _folder: Path = field(init=False, repr=False)
     _log: Any = field(init=False, repr=False)
     _forks: dict[int, Fork] = field(init=False, default_factory=dict, repr=False)
+    _watch: MemoryWatch | None = field(init=False, default=None, repr=False)
     _ready: bool = field(init=False, default=False)
     _next: int = field(init=False, default=1)
 
@@ -81,6 +85,9 @@ class WarmProcess:
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
                 raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self.last_words()}")
+        if self._watch is None:
+            walled = self.sandbox is Sandbox.BUBBLEWRAP
+            self._watch = MemoryWatch(self._process.pid, walled, self._end_for_excess)
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
@@ -114,6 +121,8 @@ class WarmProcess:
         if fork.folder is not None:
             shutil.rmtree(fork.folder, ignore_errors=True)
         self._forks.pop(fork.id, None)
+        if self._watch is not None and not self._forks:
+            self._watch.rest()
         if fork.status is None:
             raise WarmProcessFailed("A fork of the warm process could not be ended.")
 
@@ -122,6 +131,13 @@ class WarmProcess:
         while fork.status is None and self._listen(0.0):
             pass
         return fork.status
+
+    @property
+    def measures_memory(self) -> str:
+        """How memory is measured: "control group" or "by process"."""
+        self.wait_until_ready()
+        assert self._watch is not None
+        return self._watch.how
 
     @property
     def alive(self) -> bool:
@@ -147,6 +163,8 @@ class WarmProcess:
         except (ProcessLookupError, PermissionError):
             self._process.kill()
         self._process.wait()
+        if self._watch is not None:
+            self._watch.close()
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -171,6 +189,9 @@ class WarmProcess:
 
     def _request(self, fork: Fork, request: dict[str, Any], limits: Limits) -> socket.socket:
         self.wait_until_ready()
+        assert self._watch is not None
+        if len(self._forks) == 1:  # a submission's first; its observer shares the limit
+            self._watch.begin(limits.memory_mb * 10**6)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -180,6 +201,13 @@ class WarmProcess:
                 ours.close()
                 raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
         return ours
+
+    def _end_for_excess(self, what: str) -> None:
+        """Called from the watching thread; one packet on the control socket is all it sends."""
+        for fork in list(self._forks.values()):
+            fork.excess = what
+            with contextlib.suppress(WarmProcessFailed):
+                self._tell({"do": "kill", "id": fork.id})
 
     def _tell(self, request: dict[str, Any]) -> None:
         try:
