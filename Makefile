@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book bench exercises lint lock system clean help
+.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock system clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -16,6 +16,8 @@ help:
 	@echo "make book       the book, in book/_build/html"
 	@echo "make bench      side by side with nbgrader"
 	@echo "make exercises  the learners' notebooks from solutions/"
+	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
+	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
 	@echo "make lint       ruff, mypy, codespell"
 
 $(READY): requirements.lock pyproject.toml tools/install.sh
@@ -42,6 +44,14 @@ bench: system $(READY)
 
 exercises: $(READY)
 	@$(BIN)/python -m autograder release solutions exercises
+
+learner-bundle: $(READY)
+	@$(BIN)/python tools/learner_bundle.py
+
+# A JupyterHub with two learners and an instructor, for trying out. HUB=5 takes JupyterHub 5.5 instead of 6.
+HUB ?= 6
+hub: $(READY)
+	@$(BIN)/python hub/local.py --hub $(HUB)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell
