@@ -1,0 +1,43 @@
+"""The book's Sphinx extension: Carpentries-style lessons, run and checked when the book is built.
+
+Each module does one thing and can be read alone:
+
+=================== ===========================================================================
+``execution``       the execution cache's key, and how the lessons' kernels are set up
+``katex_math``      formulas set by KaTeX while building, so that a page needs no script for them
+``html_element``    the one node that the other modules write their HTML with
+``front_matter``    questions, objectives, key points and minutes, read from a lesson's YAML
+``lesson_boxes``    ``overview``, ``keypoints``, ``instructor-note``, ``callout``
+``generated_pages`` ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
+``quiz``            ``quiz`` and ``predict``: questions that answer back
+``glossary_hover``  a term's definition, wherever the term is used
+``figures``         figures as inline SVG that follows the page's light or dark colours
+``notebooks``       each lesson as a notebook to take away, and the launch buttons
+=================== ===========================================================================
+
+The page *Writing for the book* shows how to use them.
+"""
+
+from __future__ import annotations
+
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+MODULES = (
+    "execution",
+    "katex_math",
+    "html_element",
+    "lesson_boxes",
+    "generated_pages",
+    "quiz",
+    "glossary_hover",
+    "figures",
+    "notebooks",
+)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Load every module of the extension."""
+    for module in MODULES:
+        app.setup_extension(f"kitbook.{module}")
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}

@@ -1,0 +1,114 @@
+"""What is gathered from all lessons and exercises, and therefore never typed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from .front_matter import FrontMatterError, Lesson, read_lessons
+from .lesson_boxes import bullets, parse_markdown
+
+
+def clock(minutes: int) -> str:
+    """Minutes after midnight as ``09:05``."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def tasks_by_objective(notebook: Path) -> dict[str, list[str]]:
+    """The graded cells of an exercise under the objective that each one names in its metadata."""
+    found: dict[str, list[str]] = defaultdict(list)
+    if not notebook.is_file():
+        return found
+    for cell in json.loads(notebook.read_text("utf-8")).get("cells", []):
+        metadata = cell.get("metadata", {})
+        objective = metadata.get("autograder", {}).get("objective")
+        grader = metadata.get("nbgrader", {})
+        if objective and grader.get("grade") and grader.get("grade_id"):
+            found[objective].append(grader["grade_id"])
+    return found
+
+
+class AllLessons(SphinxDirective):
+    """A directive that reads every lesson's front matter."""
+
+    def lessons(self) -> list[Lesson]:
+        """All lessons; the page is read again when one of them changes."""
+        try:
+            lessons = read_lessons(Path(self.env.srcdir) / "lessons")
+        except FrontMatterError as error:
+            raise self.error(str(error)) from error
+        for lesson in lessons:
+            self.env.note_dependency(str(lesson.path))
+        return lessons
+
+
+class Schedule(AllLessons):
+    """``{schedule}``: a day's timetable from the lessons' minutes, with ``:start:`` and ``:break:`` (minutes)."""
+
+    option_spec = {"start": directives.unchanged, "break": directives.nonnegative_int}
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table."""
+        hours, _, minutes = self.options.get("start", "09:00").partition(":")
+        now = int(hours) * 60 + int(minutes)
+        pause = self.options.get("break", 15)
+        lessons = self.lessons()
+        rows = ["| Time | Lesson | Teaching | Exercises | Questions |", "|---|---|---|---|---|"]
+        for number, lesson in enumerate(lessons):
+            if number and pause:
+                rows.append(f"| {clock(now)} | *Break* | | | |")
+                now += pause
+            questions = " ".join(lesson.questions)
+            rows.append(
+                f"| {clock(now)} | [](/lessons/{lesson.path.name}) | {lesson.teaching} min "
+                f"| {lesson.exercises} min | {questions} |"
+            )
+            now += lesson.minutes
+        rows.append(f"| {clock(now)} | *End* | {sum(lesson.teaching for lesson in lessons)} min "
+                    f"| {sum(lesson.exercises for lesson in lessons)} min | |")
+        return parse_markdown(self, rows)
+
+
+class AllKeypoints(AllLessons):
+    """``{all-keypoints}``: every lesson's key points under its title."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build one titled list a lesson."""
+        built: list[nodes.Node] = []
+        for lesson in self.lessons():
+            title = f"**[](/lessons/{lesson.path.name})**"
+            built += parse_markdown(self, [title, "", *bullets(lesson.keypoints)])
+        return built
+
+
+class ObjectivesAndTasks(AllLessons):
+    """``{objectives-and-tasks}``: which graded task tests which objective."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build one table a lesson; an objective with no graded task says so."""
+        built: list[nodes.Node] = []
+        for lesson in self.lessons():
+            notebook = Path(self.env.srcdir) / "exercises" / lesson.name / f"{lesson.name}.ipynb"
+            self.env.note_dependency(str(notebook))
+            tasks = tasks_by_objective(notebook)
+            rows = [f"**[](/lessons/{lesson.path.name})**", "", "| Objective | Id | Graded tasks |", "|---|---|---|"]
+            for key, sentence in lesson.objectives.items():
+                named = ", ".join(f"`{task}`" for task in tasks.get(key, [])) or "in the lesson only"
+                rows.append(f"| {' '.join(sentence.split())} | `{key}` | {named} |")
+            built += parse_markdown(self, rows)
+        return built
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Register the directives."""
+    app.add_directive("schedule", Schedule)
+    app.add_directive("all-keypoints", AllKeypoints)
+    app.add_directive("objectives-and-tasks", ObjectivesAndTasks)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
