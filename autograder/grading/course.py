@@ -57,10 +57,21 @@ class Submitted:
     @property
     def timestamp(self) -> str:
         """Content of nbgrader's timestamp.txt, or ''."""
+        return self._beside("timestamp.txt").strip()[:100]
+
+    @property
+    def secret(self) -> str:
+        """Content of nbgrader's submission_secret.txt, or ''; the name of the released feedback is made from it."""
+        return self._beside("submission_secret.txt")
+
+    def _beside(self, name: str) -> str:
+        """A short text file that lies with the notebook; '' if it is not there, or a link."""
         try:
-            return (self.folder / "timestamp.txt").read_text("utf-8", errors="replace").strip()[:100]
+            descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return ""
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read(1000).decode("utf-8", errors="replace") if _is_file(descriptor) else ""
 
 
 class Course:
@@ -135,6 +146,10 @@ class Course:
         everyone = [_read(s, submitted / s / name, name) for s in found]
         return [s for s in everyone if s.raw is not None or s.problem or s.folder.is_dir() or students]
 
+    def submission(self, name: str, student: str) -> Submitted:
+        """What one student handed in."""
+        return _read(student, self.root / "submitted" / student / name, name)
+
     def gradebook_is_sound(self) -> None:
         """Raises `CourseError` if there is a gradebook that SQLite cannot read or that is locked."""
         import sqlite3
@@ -197,6 +212,10 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
         why = "is a symbolic link; links are not followed" if link else f"cannot be read ({error.strerror})"
         return Submitted(student, folder, None, f"{path.name} {why}.")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not _is_file(descriptor):
             return Submitted(student, folder, None, f"{path.name} is not a file.")
         return Submitted(student, folder, file.read(MAX_BYTES + 1), problem)
+
+
+def _is_file(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)

@@ -105,9 +105,9 @@ class Recorder:
         feedback = self._course.root / "feedback" / student / name
         if notebook is not None:
             write_atomically(graded / f"{name}.ipynb", nbformat.writes(notebook))
-            if submitted.timestamp:
-                write_atomically(graded / "timestamp.txt", submitted.timestamp + "\n")
+            _copy_notes(submitted, graded)
         write_atomically(feedback / f"{name}.html", page if page is not None else _plain_page(result))
+        _copy_notes(submitted, feedback)
         self._enter(submitted, result)
         if result.status is Status.ERROR:
             self._note(student).unlink(missing_ok=True)  # ours, so the next run tries again
@@ -140,6 +140,14 @@ class Recorder:
 
     def _note(self, student: str) -> Path:
         return self._notes / f"{student}.json"
+
+
+def _copy_notes(submitted: Submitted, folder: Path) -> None:
+    """What nbgrader's release_feedback asks for: when it was handed in, and the secret that names the page."""
+    if submitted.timestamp:
+        write_atomically(folder / "timestamp.txt", submitted.timestamp + "\n")
+    if submitted.secret:
+        write_atomically(folder / "submission_secret.txt", submitted.secret)  # to the byte: it is hashed
 
 
 def write_atomically(path: Path, text: str) -> None:
