@@ -11,6 +11,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+MAX_DETAIL = 4_000  # characters of a traceback that are kept
+
+Curves = dict[str, dict[str, list[float]]]  # by history and metric: {"history": {"val_loss": [0.9, 0.5]}}
+
 
 class Outcome(StrEnum):
     """How one check ended."""
@@ -71,6 +75,23 @@ class TestResult:
     share: float = 0.0  # of this test, 0 to 1
     detail: str = ""  # a traceback, for the instructor, when outcome is ERROR
 
+    def to_json(self) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "title": self.title,
+            "outcome": str(self.outcome),
+            "message": self.message,
+            "hint": self.hints[0] if self.hints else "",
+            "share": self.share,
+        }
+        return said | ({"detail": self.detail[-MAX_DETAIL:]} if self.detail else {})
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TestResult:
+        """The inverse of `to_json`, but for the hints after the first."""
+        hints = (str(data["hint"]),) if data.get("hint") else ()
+        outcome, share = Outcome(data["outcome"]), float(data["share"])
+        return cls(str(data["title"]), outcome, str(data["message"]), hints, share, str(data.get("detail", "")))
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -129,11 +150,13 @@ class CheckResult:
             "max_points": self.max_points,
             "message": self.message,
             "hint": self.hints[0] if self.hints else "",
-            "tests": [
-                {"title": t.title, "outcome": str(t.outcome), "message": t.message, "share": t.share}
-                for t in self.tests
-            ],
+            "tests": [t.to_json() for t in self.tests],
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CheckResult:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError if `data` is something else."""
+        return cls(str(data["name"]), float(data["max_points"]), tuple(TestResult.from_json(t) for t in data["tests"]))
 
 
 @dataclass(frozen=True)
@@ -148,6 +171,8 @@ class SubmissionResult:
     notes: tuple[str, ...] = ()  # repairs, warnings, things for the instructor to look at
     sandbox: str = ""  # which protections held: "bubblewrap", "limits only"
     seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
+    measures: dict[str, float] = field(default_factory=dict)  # "accuracy of model": 0.93, as measured here
+    curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
 
     @property
     def score(self) -> float:
@@ -170,8 +195,29 @@ class SubmissionResult:
             "notes": list(self.notes),
             "sandbox": self.sandbox,
             "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "measures": {k: round(v, 5) for k, v in self.measures.items()},
+            "curves": self.curves,
             "checks": [c.to_json() for c in self.checks],
         }
+
+    @classmethod
+    def from_json(cls, exercise: str, data: dict[str, Any]) -> SubmissionResult:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError if `data` is something else."""
+        return cls(
+            student=str(data["student"]),
+            exercise=exercise,
+            status=Status(data["status"]),
+            checks=tuple(CheckResult.from_json(c) for c in data["checks"]),
+            message=str(data["message"]),
+            notes=tuple(str(n) for n in data["notes"]),
+            sandbox=str(data["sandbox"]),
+            seconds={str(k): float(v) for k, v in data["seconds"].items()},
+            measures={str(k): float(v) for k, v in data.get("measures", {}).items()},
+            curves={
+                str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}
+                for name, curve in data.get("curves", {}).items()
+            },
+        )
 
 
 def without_tests(name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED) -> CheckResult:

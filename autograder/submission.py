@@ -6,6 +6,7 @@ behind the wall (`autograder.grading`), or the record of an earlier run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -14,10 +15,26 @@ import numpy as np
 
 from autograder import data
 from autograder.models import ModelReport
-from autograder.outcome import Mismatch, NotAttempted
+from autograder.outcome import Curves, Mismatch, NotAttempted
 from autograder.plain import History, Opaque, type_name
 
 Kind = Literal["fashion", "mnist"]
+
+STOPPED = "your cell stopped with"  # in every message about a name that an error kept from being there
+
+MAX_CURVES = 8  # histories of one submission that are kept
+MAX_EPOCHS = 200  # epochs of one history that are kept
+_METRICS = {  # as a history may call them: as they are kept
+    prefix + name: prefix + kept
+    for prefix in ("", "val_")
+    for name, kept in (
+        ("loss", "loss"),
+        ("accuracy", "accuracy"),
+        ("acc", "accuracy"),
+        ("categorical_accuracy", "accuracy"),
+        ("sparse_categorical_accuracy", "accuracy"),
+    )
+}
 
 
 class Missing(LookupError):
@@ -82,10 +99,15 @@ class Submission:
 
     Every method raises `NotAttempted` when there is nothing there yet, and `Mismatch` with a sentence for
     the learner when there is something else than could be used.
+
+    What was measured on the way is kept for the teacher's report: `measures`, by what was measured, and
+    `curves`, the learner's own training histories.
     """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        self.measures: dict[str, float] = {}
+        self.curves: Curves = {}
 
     def value(self, name: str) -> Any:
         """The value of variable `name`, as plain Python or NumPy; `Opaque` if it has no plain form."""
@@ -129,12 +151,14 @@ class Submission:
         """Variable `name` as what ``fit`` returned; its ``.history`` dictionary is accepted too."""
         value = self.value(name)
         if isinstance(value, dict) and value and all(isinstance(v, list) for v in value.values()):
-            return History({str(k): v for k, v in value.items()})
+            value = History({str(k): v for k, v in value.items()})
         if not isinstance(value, History):
             raise Mismatch(
                 f"`{name}` should be what `fit` returns, but it is {a(type_name(value))}.",
                 (f"`fit` returns a History object. Keep it: `{name} = model.fit(...)`.",),
             )
+        if name in self.curves or len(self.curves) < MAX_CURVES:
+            self.curves[name] = _curve(value)
         return value
 
     def function(self, name: str, hint: str = "") -> Callable[..., Any]:
@@ -209,6 +233,7 @@ class Submission:
         scaled = _share_right(report, images, scale)
         # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
         unscaled = scaled if scale == 1.0 or scaled > 0.8 else _share_right(report, images, 1.0)
+        self.measures[f"accuracy of {name}"] = scaled
         return Accuracy(scaled, len(images.labels), images.where, unscaled)
 
     def predictions(self, name: str, pixels: np.ndarray) -> np.ndarray:
@@ -223,10 +248,30 @@ class Submission:
         stopped = self._answers.stopped_with()
         if stopped and not stopped.startswith("NotImplementedError"):
             return Mismatch(
-                f"There is no {what} `{name}`: your cell stopped with {stopped}.",
+                f"There is no {what} `{name}`: {STOPPED} {stopped}.",
                 ("Mend the error first: its last line says what went wrong, the arrow above it says where.",),
             )
         return NotAttempted(f"There is no {what} `{name}` yet.")
+
+
+def _curve(history: History) -> dict[str, list[float]]:
+    """The metrics that a report draws, each up to the first value that is no finite number."""
+    kept: dict[str, list[float]] = {}
+    for metric, values in history.history.items():
+        if metric not in _METRICS:
+            continue
+        numbers: list[float] = []
+        for value in values[:MAX_EPOCHS]:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_drawable(value):
+                break
+            numbers.append(float(f"{value:.4g}"))
+        if numbers:
+            kept.setdefault(_METRICS[metric], numbers)
+    return kept
+
+
+def _is_drawable(value: float) -> bool:
+    return abs(value) < 1e9 and math.isfinite(value)
 
 
 def as_array(value: Any, name: str) -> np.ndarray:
@@ -244,7 +289,7 @@ def as_array(value: Any, name: str) -> np.ndarray:
             raise Mismatch(f"{name} is a list whose rows have different lengths.") from None
         if array.dtype.kind in "biufU":
             return array
-    raise Mismatch(f"{name} should be an array, but it is {a(type_name(value))}.")
+    raise Mismatch(f"{name} should be an array, but it is {a(type_name(value))}.", (_why_no_array(value),))
 
 
 def a(noun: str) -> str:
@@ -254,6 +299,14 @@ def a(noun: str) -> str:
 
 _NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
 _NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
+
+
+def _why_no_array(value: Any) -> str:
+    if isinstance(value, str):
+        return "Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`."
+    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
+        return "A function has to be called: put brackets behind its name."
+    return "Print it: what does it hold, and is it what you meant to keep?"
 
 
 def _why_no_number(value: Any) -> str:

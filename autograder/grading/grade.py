@@ -82,7 +82,8 @@ def _run_and_check(
     notebook = repaired.notebook
     with NotebookRun(notebook, warm, limits, held_out) as run:
         began = time.perf_counter()
-        checks = run_checks(exercise, Submission(run), before=lambda task: run.run_until(task.grade_id))
+        submission = Submission(run)
+        checks = run_checks(exercise, submission, before=lambda task: run.run_until(task.grade_id))
         run.run_rest()
         seconds |= run.seconds
         others = run.seconds["cells"] + run.seconds["models"]
@@ -95,7 +96,18 @@ def _run_and_check(
     notes = repaired.repairs
     if warm.sandbox is Sandbox.LIMITS_ONLY:
         notes += (LIMITS_ONLY_NOTE,)
-    result = SubmissionResult(student, exercise.name, status, checks, message, notes, str(warm.sandbox), seconds)
+    result = SubmissionResult(
+        student,
+        exercise.name,
+        status,
+        checks,
+        message,
+        notes,
+        str(warm.sandbox),
+        seconds,
+        submission.measures,
+        submission.curves,
+    )
     return Graded(result, notebook)
 
 
