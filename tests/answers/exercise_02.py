@@ -1,0 +1,443 @@
+"""Exercise 2, one-hot encoding: answers that learners really give."""
+
+from __future__ import annotations
+
+from catalogue import Right, Wrong
+
+
+def _predicted(row: str = "[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]", shape: str = "(200, 10)") -> dict[str, str]:
+    return {"predicted-answer": f"row_of_five = {row}\ntable_shape = {shape}"}
+
+
+def _function(task: str, head: str, body: tuple[str, ...]) -> dict[str, str]:
+    return {f"{task}-answer": f"def {head}:\n" + "".join(f"    {line}\n" for line in body)}
+
+
+def _one_hot(*body: str, asks: bool = True) -> dict[str, str]:
+    ask = "if min(labels) < 0 or max(labels) >= classes: raise ValueError('label out of range')"
+    return _function("encoded", "one_hot(labels, classes)", ((ask, *body) if asks else body))
+
+
+def _by_keras(rows: str = "keras.utils.to_categorical(batch, 10)", careless: str = "(4, 7)") -> dict[str, str]:
+    return {"by_keras-answer": f"batch = np.array([3, 0, 6, 3])\nbatch_rows = {rows}\ncareless_shape = {careless}"}
+
+
+def _decode(*body: str) -> dict[str, str]:
+    return _function("decoded", "decode(rows)", body)
+
+
+def _names(*body: str) -> dict[str, str]:
+    return _function("named", "encode_names(names, order)", body)
+
+
+def _reorder(*body: str) -> dict[str, str]:
+    return _function("reordered", "reorder(rows, old_order, new_order)", body)
+
+
+def _distances(
+    near: str = "1", far: str = "9", rows: str = "2**0.5", rows_far: str = "2**0.5", says: str = "'shoe'"
+) -> dict[str, str]:
+    return {
+        "distances-answer": f"numbers_0_1 = {near}\nnumbers_0_9 = {far}\n"
+        f"rows_0_1 = {rows}\nrows_0_9 = {rows_far}\nmean_says = {says}"
+    }
+
+
+_CATEGORICAL, _SPARSE, _BINARY = (
+    "'categorical_crossentropy'",
+    "'sparse_categorical_crossentropy'",
+    "'binary_crossentropy'",
+)
+
+
+def _losses(
+    rows: str = _CATEGORICAL, numbers: str = _SPARSE, yes_no: str = _BINARY, tags: str = _BINARY
+) -> dict[str, str]:
+    return {
+        "losses-answer": f"loss_for_rows = {rows}\nloss_for_numbers = {numbers}\n"
+        f"loss_for_yes_no = {yes_no}\nloss_for_tags = {tags}"
+    }
+
+
+def _agreement(*body: str) -> dict[str, str]:
+    return _function("agreement", "agreement(true_rows, given_rows)", body)
+
+
+_EYE = "return np.eye(classes, dtype='float32')[labels]"
+
+WRONG = [
+    Wrong(
+        "the fifth place",
+        _predicted("[0, 0, 0, 0, 1, 0, 0, 0, 0, 0]"),
+        "predicted",
+        "The first place belongs to class 0",
+    ),
+    Wrong("a five in its place", _predicted("[0, 0, 0, 0, 0, 5, 0, 0, 0, 0]"), "predicted", "The row says *where*"),
+    Wrong(
+        "the row ends at the label",
+        _predicted("[0, 0, 0, 0, 0, 1]"),
+        "predicted",
+        "The classes above 5 have their place",
+    ),
+    Wrong(
+        "a table with one row",
+        _predicted("[[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]]"),
+        "predicted",
+        "Asked for is the row alone",
+    ),
+    Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "One-hot: a single 1"),
+    Wrong("the row as text", _predicted("'0000010000'"), "predicted", "should be an array"),
+    Wrong(
+        "counted from the right",
+        _predicted("[0, 0, 0, 0, 1, 0, 0, 0, 0, 0][::-1]", "(10, 200)"),
+        "predicted",
+        "the labels are the rows",
+    ),
+    Wrong("a column for each label", _predicted(shape="(200, 200)"), "predicted", "a column for each *class*"),
+    Wrong("nine classes", _predicted(shape="(200, 9)"), "predicted", "0 to 9 are ten classes"),
+    Wrong(
+        "classes counted as max + 1",
+        _one_hot("return np.eye(labels.max() + 1, dtype='float32')[labels]"),
+        "encoded",
+        "`max + 1` of these labels",
+    ),
+    Wrong(
+        "only classes that occur",
+        _one_hot(
+            "kinds, index = np.unique(labels, return_inverse=True)", "return np.eye(len(kinds), dtype='float32')[index]"
+        ),
+        "encoded",
+        "Only classes that occur have a column",
+    ),
+    Wrong(
+        "off by one", _one_hot("return np.eye(classes, dtype='float32')[labels - 1]"), "encoded", "The 1 is off by one"
+    ),
+    Wrong(
+        "a column too many",
+        _one_hot("return np.eye(classes + 1, dtype='float32')[labels]"),
+        "encoded",
+        "One column too many",
+    ),
+    Wrong(
+        "rows and columns exchanged",
+        _one_hot("return np.eye(classes, dtype='float32')[:, labels]"),
+        "encoded",
+        "Rows and columns are exchanged",
+    ),
+    Wrong("left in float64", _one_hot("return np.eye(classes)[labels]"), "encoded", "NumPy takes float64"),
+    Wrong(
+        "true and false",
+        _one_hot("return labels[:, None] == np.arange(classes)"),
+        "encoded",
+        "True and False are no numbers",
+    ),
+    Wrong(
+        "all labels in one row",
+        _one_hot("row = np.zeros(classes, 'float32')", "row[labels] = 1", "return row"),
+        "encoded",
+        "All labels share one row",
+    ),
+    Wrong(
+        "a whole block of ones",
+        _one_hot("t = np.zeros((len(labels), classes), 'float32')", "t[:, labels] = 1", "return t"),
+        "encoded",
+        "a single 1 in each row",
+    ),
+    Wrong(
+        "a label that is too large passes",
+        _one_hot(
+            "t = np.zeros((len(labels), classes), 'float32')",
+            "for i, n in enumerate(labels):",
+            "    if n < 0: raise ValueError(n)",
+            "    if n < classes: t[i, n] = 1",
+            "return t",
+            asks=False,
+        ),
+        "encoded",
+        "if np.any(labels >= classes)",
+    ),
+    Wrong("minus one is the last class", _one_hot(_EYE, asks=False), "encoded", "In NumPy -1 is the *last* place"),
+    Wrong(
+        "clipped rather than refused",
+        _one_hot("return np.eye(classes, dtype='float32')[np.clip(labels, 0, classes - 1)]", asks=False),
+        "encoded",
+        "if np.any(labels >= classes)",
+    ),
+    Wrong(
+        "an if over a whole array",
+        _one_hot("if labels < 0: raise ValueError()", _EYE, asks=False),
+        "encoded",
+        "Begin with a table of zeros",
+    ),
+    Wrong(
+        "the number of classes left to Keras",
+        _by_keras("keras.utils.to_categorical(batch)"),
+        "by_keras",
+        "of this batch",
+    ),
+    Wrong(
+        "as many classes as different labels", _by_keras(careless="(4, 3)"), "by_keras", "counts up to the largest one"
+    ),
+    Wrong("careless shape with six columns", _by_keras(careless="(4, 6)"), "by_keras", "the classes begin at 0"),
+    Wrong(
+        "nine classes for ten digits",
+        _by_keras("keras.utils.to_categorical(batch, 9)"),
+        "by_keras",
+        "0 to 9 are ten classes",
+    ),
+    Wrong(
+        "the images encoded",
+        _by_keras("keras.utils.to_categorical(train_data[..., 0], 256)[:, 0]"),
+        "by_keras",
+        "Encode `batch`",
+    ),
+    Wrong(
+        "one_hot of Keras 1",
+        _by_keras("keras.utils.np_utils.to_categorical(batch, 10)"),
+        "by_keras",
+        "your cell stopped with AttributeError",
+    ),
+    Wrong("argmax along the columns", _decode("return rows.argmax(axis=0)"), "decoded", "Turn it round: `axis=1`"),
+    Wrong("argmax of the whole table", _decode("return rows.argmax()"), "decoded", "counts through the whole table"),
+    Wrong("max for argmax", _decode("return rows.max(axis=1)"), "decoded", "*where* they stand"),
+    Wrong("looks for exactly one", _decode("return np.where(rows == 1)[1]"), "decoded", "a value that is exactly 1"),
+    Wrong("classes from one", _decode("return rows.argmax(axis=1) + 1"), "decoded", "the first column is class 0"),
+    Wrong("rounded", _decode("return np.rint(rows)"), "decoded", "Which column is the largest"),
+    Wrong(
+        "columns in the order of the alphabet",
+        _names("kinds = sorted(order)", "return np.eye(len(kinds))[[kinds.index(n) for n in names]]"),
+        "named",
+        "in the order of the alphabet",
+    ),
+    Wrong(
+        "columns from np.unique of the names",
+        _names("kinds, index = np.unique(names, return_inverse=True)", "return np.eye(len(kinds))[index]"),
+        "named",
+        "in the order of the alphabet",
+    ),
+    Wrong(
+        "columns as the names appear",
+        _names("kinds = list(dict.fromkeys(names))", "return np.eye(len(kinds))[[kinds.index(n) for n in names]]"),
+        "named",
+        "in which the names appear",
+    ),
+    Wrong(
+        "numbers, not rows", _names("return np.array([order.index(n) for n in names])"), "named", "Make rows of them"
+    ),
+    Wrong(
+        "an unknown name becomes a row of zeros",
+        _names("return np.array([[float(n == o) for o in order] for n in names])"),
+        "named",
+        "belongs to no class",
+    ),
+    Wrong(
+        "the way back",
+        _reorder("return rows[:, [list(new_order).index(n) for n in old_order]]"),
+        "reordered",
+        "That is the way back",
+    ),
+    Wrong(
+        "rows moved",
+        _reorder("return rows[[list(old_order).index(n) for n in new_order]]"),
+        "reordered",
+        "You moved rows",
+    ),
+    Wrong("nothing moved", _reorder("return rows"), "reordered", "Nothing has moved"),
+    Wrong("columns reversed", _reorder("return rows[:, ::-1]"), "reordered", "only reverses the columns"),
+    Wrong("names for indices", _reorder("return rows[:, new_order]"), "reordered", "a list of numbers, not of names"),
+    Wrong("columns sorted", _reorder("return rows[:, np.argsort(old_order)]"), "reordered", "The columns are sorted"),
+    Wrong("squared distance", _distances(rows="2", rows_far="2"), "distances", "The root is still missing"),
+    Wrong("rows differ in one place", _distances(rows="1", rows_far="1"), "distances", "The rows differ in two places"),
+    Wrong("rows as far as numbers", _distances(rows_far="9"), "distances", "the distance of the numbers"),
+    Wrong("ten steps", _distances(far="10"), "distances", "it is nine steps"),
+    Wrong("a distance with a sign", _distances(near="-1"), "distances", "A distance has no sign"),
+    Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "lies between them"),
+    Wrong("the class's number", _distances(says="1"), "distances", "Text stands in quotes"),
+    Wrong("sparse for rows", _losses(rows=_SPARSE), "losses", "Here the whole row is given"),
+    Wrong("categorical for numbers", _losses(numbers=_CATEGORICAL), "losses", "expects a row of ten numbers"),
+    Wrong("categorical for yes or no", _losses(yes_no=_CATEGORICAL), "losses", "would always say 1"),
+    Wrong("categorical for tags", _losses(tags=_CATEGORICAL), "losses", "several tags may apply"),
+    Wrong("squared error", _losses(rows="'mse'"), "losses", "none of the three losses"),
+    Wrong(
+        "losses without quotes",
+        _losses(rows="keras.losses.CategoricalCrossentropy()"),
+        "losses",
+        "Text stands in quotes",
+    ),
+    Wrong("place by place", _agreement("return (true_rows == given_rows).mean()"), "agreement", "place by place"),
+    Wrong(
+        "rounded, place by place",
+        _agreement("return (true_rows == np.rint(given_rows)).mean()"),
+        "agreement",
+        "place by place",
+    ),
+    Wrong(
+        "equal rows",
+        _agreement("return (true_rows == given_rows).all(axis=1).mean()"),
+        "agreement",
+        "never equal to a one-hot row",
+    ),
+    Wrong(
+        "argmax of the columns",
+        _agreement("return (true_rows.argmax(0) == given_rows.argmax(0)).mean()"),
+        "agreement",
+        "along the wrong axis",
+    ),
+    Wrong(
+        "a number of images",
+        _agreement("return (true_rows.argmax(1) == given_rows.argmax(1)).sum()"),
+        "agreement",
+        "Asked for is the share",
+    ),
+    Wrong(
+        "not averaged",
+        _agreement("return true_rows.argmax(1) == given_rows.argmax(1)"),
+        "agreement",
+        "The mean of True and False",
+    ),
+    Wrong(
+        "the disagreement",
+        _agreement("return (true_rows.argmax(1) != given_rows.argmax(1)).mean()"),
+        "agreement",
+        "share that disagrees",
+    ),
+]
+
+RIGHT = [
+    Right("predicted by NumPy", _predicted("np.eye(10)[5]", "np.eye(10)[np.zeros(200, int)].shape")),
+    Right("predicted with True and False", _predicted("[i == 5 for i in range(10)]", "[200, 10]")),
+    Right(
+        "zeros, then ones by fancy index",
+        _one_hot(
+            "t = np.zeros((len(labels), classes), dtype=np.float32)",
+            "t[np.arange(len(labels)), labels] = 1.0",
+            "return t",
+        ),
+    ),
+    Right(
+        "a loop over labels that stops by itself",
+        _one_hot(
+            "rows = []",
+            "for n in labels:",
+            "    if n not in range(classes): raise ValueError(f'no class {n}')",
+            "    rows.append([1.0 if k == n else 0.0 for k in range(classes)])",
+            "return np.array(rows, dtype='float32')",
+            asks=False,
+        ),
+    ),
+    Right(
+        "comparison with all classes, an assert for the range",
+        _one_hot(
+            "assert ((labels >= 0) & (labels < classes)).all()",
+            "return (labels[:, None] == np.arange(classes)).astype('float32')",
+            asks=False,
+        ),
+    ),
+    Right(
+        "the range asked of a set",
+        _one_hot(
+            "if not set(labels.tolist()) <= set(range(classes)): raise Exception('out of range')", _EYE, asks=False
+        ),
+    ),
+    Right(
+        "only the negative asked for, as NumPy stops at the rest",
+        _one_hot("if (labels < 0).any(): raise ValueError('negative')", _EYE, asks=False),
+    ),
+    Right(
+        "put_along_axis",
+        _one_hot(
+            "t = np.zeros((len(labels), classes), 'f4')", "np.put_along_axis(t, labels[:, None], 1, axis=1)", "return t"
+        ),
+    ),
+    Right(
+        "Keras's rows by keyword, as a list",
+        _by_keras(
+            "keras.utils.to_categorical(x=batch, num_classes=10).tolist()", "keras.utils.to_categorical(batch).shape"
+        ),
+    ),
+    Right(
+        "Keras's one_hot operation",
+        _by_keras("keras.ops.one_hot(batch, 10)", "list(keras.utils.to_categorical(batch).shape)"),
+    ),
+    Right("rows from the own function", _by_keras("one_hot(batch, 10)")),
+    Right("decoded with axis -1", _decode("return np.argmax(rows, axis=-1)")),
+    Right("decoded in a loop, a list returned", _decode("return [list(row).index(max(row)) for row in rows]")),
+    Right("decoded by sorting", _decode("return np.argsort(rows, axis=1)[:, -1].astype('uint8')")),
+    Right("decoded by Keras", _decode("return keras.ops.argmax(rows, axis=1)")),
+    Right(
+        "names by a dictionary",
+        _names(
+            "column = {name: i for i, name in enumerate(order)}",
+            "return keras.utils.to_categorical([column[n] for n in names], len(order))",
+        ),
+    ),
+    Right(
+        "names compared with the order, and asked for",
+        _names(
+            "for n in names:",
+            "    if n not in order: raise KeyError(n)",
+            "return np.array(names)[:, None] == np.array(order)",
+        ),
+    ),
+    Right(
+        "names by lists of lists",
+        _names(
+            "rows = []",
+            "for n in names:",
+            "    row = [0] * len(order)",
+            "    row[order.index(n)] = 1",
+            "    rows.append(row)",
+            "return rows",
+        ),
+    ),
+    Right(
+        "reordered by decoding and encoding",
+        _reorder("names = [old_order[k] for k in rows.argmax(axis=1)]", "return encode_names(names, new_order)"),
+    ),
+    Right(
+        "reordered by a matrix",
+        _reorder("p = np.array([[float(o == n) for n in new_order] for o in old_order])", "return rows @ p"),
+    ),
+    Right(
+        "reordered column by column",
+        _reorder(
+            "result = np.zeros_like(rows)",
+            "for i, name in enumerate(new_order):",
+            "    result[:, i] = rows[:, old_order.index(name)]",
+            "return result",
+        ),
+    ),
+    Right(
+        "distances computed",
+        _distances(
+            "abs(0 - 1)",
+            "np.abs(0 - 9)",
+            "np.linalg.norm(np.eye(10)[0] - np.eye(10)[1])",
+            "1.414",
+            "FASHION_CLASSES[1]",
+        ),
+    ),
+    Right(
+        "losses named like Keras's classes",
+        _losses(
+            "'CategoricalCrossentropy'",
+            "'keras.losses.SparseCategoricalCrossentropy'",
+            "'BinaryCrossentropy'",
+            "'binary crossentropy'",
+        ),
+    ),
+    Right("agreement with decode", _agreement("return np.mean(decode(true_rows) == decode(given_rows))")),
+    Right(
+        "agreement counted in a loop",
+        _agreement(
+            "hits = 0",
+            "for t, g in zip(true_rows, given_rows):",
+            "    hits += int(np.argmax(t) == np.argmax(g))",
+            "return hits / len(true_rows)",
+        ),
+    ),
+    Right(
+        "agreement picked from the true rows",
+        _agreement("return float(true_rows[np.arange(len(true_rows)), given_rows.argmax(axis=1)].mean())"),
+    ),
+]
