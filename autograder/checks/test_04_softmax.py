@@ -468,6 +468,28 @@ class TestTrained:
                 hint="`epochs=4` in `fit`: each epoch is one pass over all 12,000 images.",
             )
 
+    def test_saw_scaled_pixels(self, submission: Submission) -> None:
+        """It was trained on scaled pixels"""
+        model, losses = submission.model("model"), submission.history("history").history.get("loss") or []
+        last = losses[-1] if losses else None
+        if not isinstance(last, (int, float)) or not 0 < last < 1e6:
+            raise fail(
+                "`history` has no training loss that is a positive number.",
+                hint="Keep what `fit` returns. If its loss is nan, the training ran away: scale the pixels to 0..1.",
+            )
+        if model.layers_of("Rescaling", "Normalization") or model.output_shape != (None, 10):
+            return
+        # The recorded loss tells which pixels the network saw: it is that of scaled or that of unscaled ones.
+        images, digits = _training_set()
+        scaled = _loss(model, submission.predictions("model", images), digits)
+        shape = tuple(n or 1 for n in (model.input_shape or (None, 784))[1:])
+        unscaled = _loss(model, model.predict(images.astype(np.float32).reshape(len(images), *shape)), digits)
+        if unscaled > 2 * scaled and abs(np.log(last / unscaled)) < abs(np.log(last / scaled)):
+            raise fail(
+                f"The last loss in `history` is {last:.3g}; on scaled images it would be about {scaled:.2f}.",
+                hint="It was trained on pixels from 0 to 255, so its scores are huge and its loss, too. Divide by 255.",
+            )
+
     def test_is_good_enough(self, submission: Submission) -> None:
         """It gets at least 85 % of unseen digits right"""
         model = submission.model("model")
@@ -522,9 +544,8 @@ class TestPredicted:
                 "`probabilities` holds only zeros and ones.",
                 hint="These are one-hot rows: the decision is made already. Keep what `predict` returns.",
             )
-        ours = submission.predictions("model", _test_set()[0])
-        agree = np.mean(ours.argmax(axis=1) == found.argmax(axis=1)) if ours.shape == found.shape else 0.0
-        if agree < 0.98:
+        ours = _probabilities(submission.model("model"), submission.predictions("model", _test_set()[0]))
+        if ours.shape != found.shape or np.abs(ours - found).max() > 0.01:
             raise fail(
                 "`probabilities` does not agree with what `model` says about the scaled test images.",
                 hint="Scale the test images like the training images. Was `model` trained again after `predict`?",
@@ -805,6 +826,27 @@ def _confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     matrix = np.zeros((classes, classes), dtype=int)
     np.add.at(matrix, (true, predicted), 1)
     return matrix
+
+
+def _probabilities(model: ModelReport, outputs: np.ndarray) -> np.ndarray:
+    """A model's outputs (N, K), or their softmax if it gives logits."""
+    if model.output_activation == "softmax":
+        return outputs
+    powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _loss(model: ModelReport, outputs: np.ndarray, digits: np.ndarray) -> float:
+    """Mean cross-entropy of a model's outputs (N, 10)."""
+    right = _probabilities(model, outputs)[np.arange(len(digits)), digits]
+    return float(-np.mean(np.log(np.maximum(right, 1e-7)))) + 1e-9
+
+
+@cache
+def _training_set() -> tuple[np.ndarray, np.ndarray]:
+    """The first thousand of the exercise's training images (1000, 28, 28) and their digits."""
+    (images, digits), _ = load_mnist()
+    return images[:1000], digits[:1000]
 
 
 @cache
