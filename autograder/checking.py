@@ -19,45 +19,10 @@ from autograder.outcome import CheckResult, Mismatch, NotAttempted, Outcome, Tes
 from autograder.submission import Submission
 
 # Nothing of the surroundings takes part: no configuration file, conftest, plugin or environment variable.
-_ISOLATED = [
-    "--noconftest",
-    "--config-file=/dev/null",
-    "--import-mode=importlib",
-    "--assert=plain",
-    "--capture=no",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:terminal",
-    "-p",
-    "no:terminalprogress",
-    "-p",
-    "no:logging",
-    "-p",
-    "no:warnings",
-    "-p",
-    "no:faulthandler",
-    "-p",
-    "no:threadexception",
-    "-p",
-    "no:unraisableexception",
-    "-p",
-    "no:doctest",
-    "-p",
-    "no:junitxml",
-    "-p",
-    "no:pastebin",
-    "-p",
-    "no:stepwise",
-    "-p",
-    "no:legacypath",
-    "-p",
-    "no:setuponly",
-    "-p",
-    "no:setupplan",
-    "-p",
-    "no:debugging",
-]
+_WITHOUT = """cacheprovider terminal terminalprogress logging warnings faulthandler threadexception unraisableexception
+doctest junitxml pastebin stepwise legacypath setuponly setupplan debugging"""
+_ISOLATED = ["--noconftest", "--config-file=/dev/null", "--import-mode=importlib", "--assert=plain", "--capture=no"]
+_ISOLATED += [f"-pno:{plugin}" for plugin in _WITHOUT.split()]
 
 
 class ChecksBroken(Exception):
@@ -136,7 +101,11 @@ class _Run:
         name = _class_name(item)
         task = self._tasks[name]
         if self._before and name not in self._results:
-            self._before(task)
+            try:
+                self._before(task)
+            except BaseException as error:  # not pytest's to report: `run_checks` raises it again
+                self.interrupted = error
+                pytest.exit("interrupted")
         results = self._results.setdefault(name, [])
         try:
             return (yield)
