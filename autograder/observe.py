@@ -265,10 +265,6 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
     `model` was rebuilt from `facts`, or is the model that `facts` was taken from (in a notebook).
     """
     weights = model.get_weights()
-    try:
-        compiled = json.loads(facts["compile"]) if isinstance(facts.get("compile"), str) else None
-    except (ValueError, RecursionError):
-        compiled = None
     built = bool(model.built)
     return {
         "class_name": facts["class_name"],
@@ -278,9 +274,17 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
         "parameters": int(model.count_params()) if built else 0,
         "trainable_parameters": int(sum(math.prod(w.shape) for w in model.trainable_weights)),
         "finite": all(bool(np.isfinite(w).all()) for w in weights),
-        "compiled": compiled,
-        "iterations": int(facts.get("iterations") or 0),
-    }
+    } | compile_settings(facts)
+
+
+def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:
+    """The part of a description that needs no model: how it was compiled, and how many batches it has seen."""
+    try:
+        compiled = json.loads(facts["compile"]) if isinstance(facts.get("compile"), str) else None
+    except (ValueError, RecursionError):
+        compiled = None
+    iterations = facts.get("iterations")
+    return {"compiled": compiled, "iterations": iterations if type(iterations) is int else 0}
 
 
 def _single_layers(model: Any) -> Iterator[Any]:

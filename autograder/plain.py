@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ MAX_ITEMS = 200_000
 MAX_DEPTH = 24
 MAX_RANK = 8
 MAX_TEXT = 100_000  # characters of one string
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+_LAST_CHARACTER = 0x10FFFF
 _KINDS = "biufU"  # bool, integers, floats, text; no objects, no records
 
 
@@ -79,7 +82,19 @@ def decode(message: Message) -> Any:
     Raises:
         NotPlain: the message is malformed, too deep, too large or holds a forbidden kind of array.
     """
-    return _Decoder(message).tree(message.tree, 0)
+    try:
+        return _Decoder(message).tree(message.tree, 0)
+    except NotPlain:
+        raise
+    except Exception as error:  # whatever else a hostile frame leads to
+        raise NotPlain("The value did not arrive in a form that can be read.") from error
+
+
+def one_line(text: Any, limit: int) -> str:
+    """Text from the other side, fit to stand in a sentence: one line, printable, valid Unicode, not long."""
+    if not isinstance(text, str):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]
 
 
 def type_name(value: Any) -> str:
@@ -152,7 +167,7 @@ class _Decoder:
     """Walks a tree once, counting items, so that neither depth nor breadth can hurt."""
 
     def __init__(self, message: Message) -> None:
-        self.arrays = message.arrays
+        self.arrays: list[bytes | None] = list(message.arrays)
         self.items = 0
 
     def tree(self, node: Any, depth: int) -> Any:
@@ -161,17 +176,22 @@ class _Decoder:
             raise NotPlain(f"The value has more than {MAX_ITEMS} parts.")
         if depth > MAX_DEPTH + 1:
             raise NotPlain(f"The value is nested more than {MAX_DEPTH} levels deep.")
-        if node is None or isinstance(node, (bool, int, float)):
+        if node is None or isinstance(node, (bool, float)):
             return node
+        if isinstance(node, int):
+            return _in_range(node)
         if isinstance(node, str):
-            return node[:MAX_TEXT]
+            return node[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
         if not isinstance(node, dict) or not isinstance(node.get("t"), str):
             raise NotPlain("The value did not arrive in a form that can be read.")
         return self.tagged(node["t"], node.get("v"), depth)
 
     def tagged(self, tag: str, body: Any, depth: int) -> Any:
         if tag == "array" and isinstance(body, int) and 0 <= body < len(self.arrays):
-            return read_npy(self.arrays[body])
+            array, self.arrays[body] = self.arrays[body], None
+            if array is None:  # one large array, named a hundred thousand times, would fill our memory
+                raise NotPlain("The value names one array twice.")
+            return read_npy(array)
         if tag in ("list", "tuple") and isinstance(body, list):
             items = [self.tree(v, depth + 1) for v in body]
             return tuple(items) if tag == "tuple" else items
@@ -181,15 +201,20 @@ class _Decoder:
             return History(_history(self.tree(body, depth + 1)))
         if tag == "float" and body in ("nan", "inf", "-inf"):
             return float(body)
-        if tag == "int" and isinstance(body, str) and len(body) <= 400 and body.lstrip("-").isdigit():
-            return int(body)
+        if tag == "int" and isinstance(body, str) and len(body) <= 400 and _WHOLE.fullmatch(body):
+            return _in_range(int(body))
         if tag == "opaque" and isinstance(body, str):
-            return Opaque(body[:200])
+            return Opaque(one_line(body, 200))
         raise NotPlain("The value did not arrive in a form that can be read.")
 
     def key(self, pair: Any, depth: int) -> Any:
         key = self.tree(pair[0], depth + 1)
         return key if isinstance(key, (str, int, float, bool, type(None))) else repr(key)[:200]
+
+
+def _in_range(number: int) -> int | float:
+    """A whole number that can be reckoned with; beyond what a float holds it is infinite."""
+    return number if abs(number) < 10**300 else (math.inf if number > 0 else -math.inf)
 
 
 def _is_pair(value: Any) -> bool:
@@ -222,12 +247,20 @@ def read_npy(data: bytes) -> np.ndarray:
         shape, fortran, dtype = read(stream, max_header_size=2_000)
     except Exception as error:
         raise NotPlain("An array did not arrive in NumPy's .npy format.") from error
-    if dtype.hasobject or dtype.kind not in _KINDS or dtype.itemsize > 4_000:
+    if dtype.hasobject or dtype.kind not in _KINDS or not 0 < dtype.itemsize <= 4_000:
         raise NotPlain(f"An array of {dtype} is not accepted; use numbers.")
     if len(shape) > MAX_RANK or any(n < 0 for n in shape):
         raise NotPlain(f"An array with {len(shape)} axes is not accepted; {MAX_RANK} is the limit.")
     body = data[stream.tell() :]
     if math.prod(shape) * dtype.itemsize != len(body):
         raise NotPlain("An array's announced shape and its data do not agree.")
-    array = np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
-    return array.astype(dtype.newbyteorder("="), order="C", copy=True)
+    try:
+        array = np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+        array = array.astype(dtype.newbyteorder("="), order="C", copy=True)
+    except Exception as error:  # an empty array whose other axes are beyond counting
+        raise NotPlain("An array's announced shape and its data do not agree.") from error
+    if dtype.kind == "U" and array.size:
+        points = array.reshape(-1).view(np.uint32)
+        if (points > _LAST_CHARACTER).any() or ((points >= 0xD800) & (points < 0xE000)).any():
+            raise NotPlain("An array of text holds something that is no text.")
+    return array

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from autograder.exercise import Exercise, UnknownExercise, check_folders, find_exercise
 from autograder.grading.repair import MAX_BYTES
+from autograder.plain import one_line
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """\
@@ -195,6 +196,9 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
     """Read the one notebook that counts, following no links and reading no more than is graded."""
     path = folder / f"{name}.ipynb"
     problem = ""
+    if not _is_text(student):  # neither the gradebook nor a page could hold it
+        student = os.fsencode(student).decode("utf-8", "backslashreplace")
+        return Submitted(student, folder, None, "The student's folder has a name that is no text. Rename it.")
     if folder.is_symlink():
         return Submitted(student, folder, None, "The folder is a symbolic link; links are not followed.")
     if not os.path.lexists(path):
@@ -204,17 +208,26 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
         if len(others) != 1:
             several = f"There are {len(others)} notebooks, none called {name}.ipynb." if others else ""
             return Submitted(student, folder, None, several)
-        path, problem = others[0], f"The notebook was called {others[0].name}; it was graded all the same."
+        called = one_line(others[0].name, 100)
+        path, problem = others[0], f"The notebook was called {called}; it was graded all the same."
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         link = path.is_symlink()
         why = "is a symbolic link; links are not followed" if link else f"cannot be read ({error.strerror})"
-        return Submitted(student, folder, None, f"{path.name} {why}.")
+        return Submitted(student, folder, None, f"{one_line(path.name, 100)} {why}.")
     with os.fdopen(descriptor, "rb") as file:
         if not _is_file(descriptor):
-            return Submitted(student, folder, None, f"{path.name} is not a file.")
+            return Submitted(student, folder, None, f"{one_line(path.name, 100)} is not a file.")
         return Submitted(student, folder, file.read(MAX_BYTES + 1), problem)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_file(descriptor: int) -> bool:

@@ -17,6 +17,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
+from autograder.grading.outputs import plain_markdown
 from autograder.outcome import SubmissionResult
 
 
@@ -32,7 +33,7 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult) -> 
         if grading and grading.get("solution"):
             grading["comment"] = None
     if result.message or result.notes:
-        said = "\n".join(f"> {line}\n>" for line in (result.message, *result.notes) if line)
+        said = "\n".join(f"> {plain_markdown(line)}\n>" for line in (result.message, *result.notes) if line)
         page.cells.insert(0, nbformat.v4.new_markdown_cell(said))
     resources = {
         "nbgrader": {

@@ -17,7 +17,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from autograder.sandbox.client import Fork, WarmProcess, wait_for
 from autograder.sandbox.limits import Limits
 
-MAX_MESSAGE_BYTES = 40_000_000  # a larger message closes the connection before it is held in memory
+MAX_MESSAGE_BYTES = 10_000_000  # a larger message closes the connection before it is held in memory
 SOCKET_SECONDS = 20.0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 from typing import Any
 
 import nbformat
@@ -18,6 +19,7 @@ from autograder.report_view import CheckView
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_IMAGE_BYTES = 4_000_000
+MAX_PIXELS = 40_000_000  # of one picture
 MAX_OUTPUTS = 200  # of one cell
 _TAGS = {
     "table",
@@ -46,7 +48,7 @@ def make_safe(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "code":
             cell.outputs = [safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None]
         elif not (cell.metadata.get("nbgrader") or {}).get("locked"):
-            cell.source = _without_markup(cell.source)
+            cell.source = plain_markdown(cell.source)
 
 
 def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int) -> None:
@@ -55,7 +57,8 @@ def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int) -
     nbgrader reads that float as the points; see ``nbgrader.utils.determine_grade``.
     """
     view = CheckView(result)
-    table = new_output("display_data", {"text/plain": repr(view), "text/html": view._repr_html_()})
+    # A message may quote the student, and MathJax would make links of their formulas.
+    table = new_output("display_data", {"text/plain": repr(view), "text/html": _no_formulas(view._repr_html_())})
     points = new_output("execute_result", {"text/plain": repr(float(result.points))}, execution_count=number)
     cell.outputs, cell.execution_count = [table, points], number
 
@@ -66,7 +69,8 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
         name = "stderr" if output.get("name") == "stderr" else "stdout"
         return new_output("stream", name=name, text=_text(output.get("text")))
     if kind == "error":
-        trace = [_text(line) for line in output.get("traceback") or [] if isinstance(line, str)]
+        lines = output.get("traceback")
+        trace = [_text(line) for line in lines if isinstance(line, str)] if isinstance(lines, list) else []
         return new_output(
             "error",
             ename=_text(output.get("ename"))[:200],
@@ -80,7 +84,8 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
         if mime == "text/plain":
             data[mime] = _text(value)
         elif mime == "text/html":
-            data[mime] = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
+            html = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
+            data[mime] = _no_formulas(html)
         elif mime in _IMAGES and (image := _image(mime, value)):
             data[mime] = image
     if kind == "execute_result":
@@ -104,11 +109,37 @@ def _image(mime: str, value: Any) -> str | None:
         raw = base64.b64decode(value.replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
         return None
-    if not raw.startswith(_IMAGES[mime]) or len(raw) > MAX_IMAGE_BYTES:
+    if not raw.startswith(_IMAGES[mime]) or len(raw) > MAX_IMAGE_BYTES or not 0 < _pixels(mime, raw) <= MAX_PIXELS:
         return None
     return base64.b64encode(raw).decode()
 
 
-def _without_markup(source: str) -> str:
-    """Markdown whose HTML shows as text, and whose formulas cannot carry links."""
-    return source.replace("<", "&lt;").replace("\\href", "\\text").replace("javascript:", "javascript ")
+def _pixels(mime: str, raw: bytes) -> int:
+    """Pixels that the picture says it has; a few kilobytes may unpack to gigabytes. 0 if it does not say."""
+    if mime == "image/png":
+        width, height = struct.unpack(">II", raw[16:24]) if len(raw) >= 24 else (0, 0)
+        return int(width * height)
+    position = 2
+    while position + 9 <= len(raw) and raw[position] == 0xFF:
+        marker, length = raw[position + 1], int.from_bytes(raw[position + 2 : position + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
+            height, width = struct.unpack(">HH", raw[position + 5 : position + 9])
+            return int(width * height)
+        position += 2 + length
+    return 0
+
+
+_FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "<[]$\\"}  # they look the same and mean nothing
+
+
+def plain_markdown(text: str) -> str:
+    """Markdown without HTML, links, pictures and formulas; headings, lists and emphasis remain.
+
+    nbconvert lets ``javascript:`` links through and fetches pictures from anywhere when a page is opened; MathJax
+    has several commands that make links or carry style. So whatever could begin one of them shows as text.
+    """
+    return text.translate(_FULL_WIDTH)
+
+
+def _no_formulas(html: str) -> str:
+    return f'<div class="tex2jax_ignore mathjax_ignore">{html}</div>'

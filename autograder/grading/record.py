@@ -7,6 +7,7 @@ writing the same result twice leaves what writing it once does.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from autograder.exercise import Exercise
 from autograder.grading.course import Course, CourseError, Submitted
+from autograder.grading.outputs import plain_markdown
 from autograder.grading.release import programs_of_this_python
 from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult
 
@@ -120,7 +122,7 @@ class Recorder:
         name, student = self._exercise.name, submitted.student
         try:
             timestamp = parse_utc(submitted.timestamp) if submitted.timestamp else None
-        except ValueError:
+        except (ValueError, OverflowError):  # it is the student's folder, and may say anything
             timestamp = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # about the order in which nbgrader builds its rows
@@ -139,7 +141,8 @@ class Recorder:
         self._db.commit()
 
     def _note(self, student: str) -> Path:
-        return self._notes / f"{student}.json"
+        name = student if len(os.fsencode(student)) < 200 else hashlib.sha256(os.fsencode(student)).hexdigest()
+        return self._notes / f"{name}.json"
 
 
 def _copy_notes(submitted: Submitted, folder: Path) -> None:
@@ -167,7 +170,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _comments(result: SubmissionResult) -> str | None:
-    lines = [line for line in (result.message, *result.notes) if line]
+    lines = [plain_markdown(line) for line in (result.message, *result.notes) if line]  # nbgrader shows it as Markdown
     return "\n\n".join(lines) or None
 
 

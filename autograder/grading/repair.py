@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 
 MAX_BYTES = 20_000_000
 MAX_CELLS = 2_000
+MAX_REPAIRS = 12  # that are told one by one
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _SOLUTION_KEYS = ("solution", "task")
 
 
@@ -77,6 +80,8 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     cells = _place(_tidy(submitted.cells, wanted, repairs), template, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
+    if len(repairs) > MAX_REPAIRS:
+        repairs[MAX_REPAIRS:] = [f"{len(repairs) - MAX_REPAIRS} more things were mended."]
     return Repaired(notebook, tuple(repairs))
 
 
@@ -102,7 +107,8 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
             "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."
         )
     if version != 4:
-        repairs.append(f"The notebook was saved in format {str(version)[:20]}; read as format 4.")
+        said = str(version) if isinstance(version, int) and 0 <= version < 100 else "unknown"
+        repairs.append(f"The notebook was saved in format {said}; read as format 4.")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(cells)} cells; {MAX_CELLS} is the limit.")
     good = [made for cell in cells if (made := _well_formed_cell(cell)) is not None]
@@ -125,7 +131,8 @@ def _well_formed_cell(cell: Any) -> nbformat.NotebookNode | None:
     metadata = cell.get("metadata")
     grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = grading.get("grade_id") if isinstance(grading, dict) else None
-    if isinstance(grade_id, str):
+    if isinstance(grade_id, str) and grade_id:
+        grade_id = _NO_NAME.sub("?", grade_id[:100])  # it is shown in sentences, pages and the gradebook
         made.metadata["nbgrader"] = {"grade_id": grade_id}  # the rest of it comes from the template
     return made
 

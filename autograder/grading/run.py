@@ -7,19 +7,23 @@ The graded cells themselves are never executed; what they would say is computed 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import time
 from collections.abc import Coroutine
 from queue import Empty
 from typing import Any, TypeVar
 
 import nbformat
+import numpy as np
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from autograder import data, plain
 from autograder.exercise import task_of
 from autograder.grading.kernel import KernelDidNotStart, WarmProvisioner, kernel_manager
 from autograder.models import ModelReport, report_from
+from autograder.observe import compile_settings
 from autograder.outcome import Mismatch, Status
 from autograder.plain import Message, NotPlain
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
@@ -55,19 +59,24 @@ class NotebookRun:
         self.status = Status.GRADED
         self.message = ""
         self.passed: list[str] = []  # graded cells that the run has come to
-        self.seconds = {"kernel": 0.0, "cells": 0.0, "models": 0.0}
+        self.seconds = {"kernel": 0.0, "cells": 0.0, "answers": 0.0, "models": 0.0}
         self._warm = warm
         self._limits = limits
         self._held_out = held_out
         self._next_cell = 0
         self._error = ""
-        self._output_bytes = 0
         self._loop = asyncio.new_event_loop()
         self._client: _Client | None = None
         self._questions: Channel | None = None
         self._serving = False
         self._observer: tuple[Fork, Channel] | None = None
-        self._models: dict[str, ModelReport] = {}
+        # What was answered since the last cell ran. A thread of the student's may change variables between two
+        # questions; so that all tests of a task see the same, nothing is asked twice.
+        self._values: dict[str, Any] = {}
+        self._models: dict[str, ModelReport | NoModel] = {}
+        # By what models are, not by what they are called, so these outlast the cells.
+        self._described: dict[str, dict[str, Any]] = {}
+        self._predictions: dict[tuple[str, str, tuple[int, ...]], np.ndarray] = {}
 
     def __enter__(self) -> NotebookRun:
         began = time.perf_counter()
@@ -120,9 +129,9 @@ class NotebookRun:
     def _execute(self, cell: nbformat.NotebookNode) -> None:
         if self._client is None or cell.cell_type != "code" or self.status is Status.CRASHED:
             return
-        left = self._limits.notebook_seconds - self.seconds["cells"]
+        left = self._seconds_left()
         if left <= 0:
-            self._stop(Status.TIMED_OUT, f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all.")
+            self._stop(Status.TIMED_OUT, self._too_long())
             return
         index = self._next_cell - 1
         began = time.perf_counter()
@@ -134,8 +143,8 @@ class NotebookRun:
             self._interrupt(cell, self._client.timeout)
         except (DeadKernelError, KernelDidNotStart):
             self._died(index)
-        except CellExecutionError:  # pragma: no cover - allow_errors keeps it from happening
-            pass
+        except Exception:  # whoever controls the kernel's process can send anything, and break nbclient in any way
+            self._stop(Status.CRASHED, _NO_MESSAGE)
         finally:
             self.seconds["cells"] += time.perf_counter() - began
         self._remember_error(cell)
@@ -146,7 +155,11 @@ class NotebookRun:
         cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text + "\n"))
         self._error = f"a time limit: it ran longer than {seconds:g} s"
         assert self._client is not None
-        if self._warm.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS)):
+        try:
+            stopped = self._warm.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS))
+        except Exception:  # see _execute
+            stopped = False
+        if stopped:
             if self.status is Status.GRADED:
                 self.status, self.message = Status.TIMED_OUT, text
         else:
@@ -180,27 +193,40 @@ class NotebookRun:
 
     def _remember_error(self, cell: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
-            if output.output_type == "error" and not self._error:
-                self._error = f"{output.ename}: {output.evalue}"[:300]
+            if output.get("output_type") == "error" and not self._error:
+                self._error = plain.one_line(f"{output.get('ename')}: {output.get('evalue')}", 300)
+
+    def _seconds_left(self) -> float:
+        """Of the notebook's time. Waiting for the student's functions and models counts as well as cells."""
+        return self._limits.notebook_seconds - sum(self.seconds[key] for key in ("cells", "answers", "models"))
+
+    def _too_long(self) -> str:
+        return f"Your notebook ran longer than {self._limits.notebook_seconds:g} s in all."
 
     # -- answering ------------------------------------------------------------------------------------------
 
     def value(self, name: str) -> Any:
-        tree, message = self._ask({"ask": "value", "name": name})
-        return self._decoded(tree, message)
+        if name not in self._values:
+            tree, message = self._ask({"ask": "value", "name": name})
+            self._values[name] = self._decoded(tree, message)
+        return self._values[name]
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tree, message = self._ask({"ask": "call", "name": name, "args": args, "kwargs": kwargs})
         if "error" in tree:
-            raise Raised(str(tree["error"])[:100], str(tree.get("says", ""))[:500])
+            raise Raised(plain.one_line(tree["error"], 100) or "an error", plain.one_line(tree.get("says"), 500))
         return self._decoded(tree, message)
 
     def model(self, name: str) -> ModelReport:
         if name not in self._models:
-            began = time.perf_counter()
-            self._models[name] = self._observe(name)
-            self.seconds["models"] += time.perf_counter() - began
-        return self._models[name]
+            try:
+                self._models[name] = self._observe(name)
+            except NoModel as reason:  # asking again would cost its time again
+                self._models[name] = reason
+        found = self._models[name]
+        if isinstance(found, NoModel):
+            raise found
+        return found
 
     def stopped_with(self) -> str:
         return self._error
@@ -211,75 +237,107 @@ class NotebookRun:
     def _observe(self, name: str) -> ModelReport:
         tree, message = self._ask({"ask": "model", "name": name})
         if "no_model" in tree:
-            raise NoModel(str(tree["no_model"])[:300])
-        try:
-            weights = plain.decode(Message(tree.get("weights"), message.arrays))
-            request = {"do": "rebuild", "key": name, "facts": tree.get("facts"), "weights": weights}
-            answer = self._ask_observer(plain.encode(request))
-        except NotPlain as error:
-            raise NoModel(str(error)) from error
-        facts = answer.tree.get("facts") if isinstance(answer.tree, dict) else None
+            raise NoModel(plain.one_line(tree["no_model"], 300) or "it is not a Keras model")
+        facts = tree.get("facts")
         if not isinstance(facts, dict):
             raise NoModel("it cannot be looked at")
-        return report_from(name, facts, lambda inputs: self._predict(name, inputs))
+        try:
+            # What a model is follows from its config and weights alone: it is rebuilt once, however many tasks ask.
+            key = _model_key(facts, message.arrays)
+            if key not in self._described:
+                self._described[key] = self._rebuild(key, facts, tree.get("weights"), message.arrays)
+            described = self._described[key] | compile_settings(facts)
+            return report_from(name, described, lambda inputs: self._predict(name, key, inputs))
+        except NotPlain as error:
+            raise NoModel(str(error)) from error
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise NoModel("it cannot be looked at") from error
 
-    def _predict(self, name: str, inputs: Any) -> Any:
-        began = time.perf_counter()
-        answer = self._ask_observer(plain.encode({"do": "predict", "key": name, "inputs": inputs}))
-        output = plain.decode(Message(answer.tree.get("value"), answer.arrays))
-        self.seconds["models"] += time.perf_counter() - began
-        return output
+    def _rebuild(self, key: str, facts: dict[str, Any], weights: Any, arrays: list[bytes]) -> dict[str, Any]:
+        plain_weights = plain.decode(Message(weights, arrays))
+        request = {"do": "rebuild", "key": key, "facts": facts, "weights": plain_weights}
+        described = self._ask_observer(plain.encode(request)).tree.get("facts")
+        if not isinstance(described, dict):
+            raise NoModel("it cannot be looked at")
+        return described
+
+    def _predict(self, name: str, key: str, inputs: np.ndarray) -> np.ndarray:
+        wanted = key, hashlib.sha256(inputs.tobytes()).hexdigest(), inputs.shape
+        if wanted not in self._predictions:
+            try:
+                answer = self._ask_observer(plain.encode({"do": "predict", "key": key, "inputs": inputs}))
+                output = plain.decode(Message(answer.tree.get("value"), answer.arrays))
+            except (NoModel, NotPlain) as reason:
+                raise Mismatch(f"`{name}` cannot be checked: {reason}.") from reason
+            if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
+                raise Mismatch(f"`{name}` cannot be checked: what it answers is too large, or no numbers.")
+            self._predictions[wanted] = output
+        return self._predictions[wanted]
 
     def _ask_observer(self, request: Message) -> Message:
+        """Have the observer do something, in its own limit of time and the notebook's."""
+        seconds = min(self._limits.model_seconds, self._seconds_left())
+        if seconds <= 0:
+            raise NoModel("looking at it took too long")
         if self._observer is None:
             fork, sock = self._warm.fork_observer(self._limits)
             self._observer = fork, Channel(sock)
-        _, channel = self._observer
+        fork, channel = self._observer
+        began = time.perf_counter()
         try:
-            channel.send(request, self._limits.model_seconds)
-            answer = channel.receive(self._limits.model_seconds)
-        except (ChannelClosed, ChannelTimeout) as error:
-            fork, channel = self._observer
+            channel.send(request, seconds)
+            answer = channel.receive(seconds)
+            if not isinstance(answer.tree, dict):
+                raise NotPlain("It cannot be looked at.")
+        except (ChannelClosed, ChannelTimeout, NotPlain) as error:
+            # A hostile model may have taken the observer over, so it is not used again.
             self._observer = None
             channel.close()
             self._warm.end(fork)
-            slow = isinstance(error, ChannelTimeout)
-            why = f"it took longer than {self._limits.model_seconds:g} s" if slow else "it needs too much memory"
-            raise NoModel(why) from error
-        if isinstance(answer.tree, dict) and "refused" in answer.tree:
-            raise NoModel(str(answer.tree["refused"])[:300])
+            self._described.clear()  # the models are gone with it
+            raise NoModel(_why_not_observed(error, seconds)) from error
+        finally:
+            self.seconds["models"] += time.perf_counter() - began
+        if "refused" in answer.tree:
+            raise NoModel(plain.one_line(answer.tree["refused"], 300))
         return answer
 
     def _ask(self, question: dict[str, Any]) -> tuple[dict[str, Any], Message]:
         if self._client is None or self._questions is None:
             raise Stopped(self.message or "Your notebook was stopped before this could be looked at.")
-        self._start_serving()
+        seconds = min(self._limits.answer_seconds, self._seconds_left())
+        if seconds <= 0:
+            self._stop(Status.TIMED_OUT, self._too_long())
+            raise Stopped(self.message)
         channel = self._questions
+        began = time.perf_counter()
         try:
-            channel.send(plain.encode(question), self._limits.answer_seconds)
-            answer = self._answer_in_time(channel)
+            self._start_serving()
+            channel.send(plain.encode(question), seconds)
+            answer = self._answer_in_time(channel, seconds)
         except (ChannelClosed, ChannelTimeout):
             name = question["name"]
             if self._exit_status() is not None:
                 self._died(self._next_cell - 1)
             else:
-                seconds = self._limits.answer_seconds
                 self._stop(Status.TIMED_OUT, f"`{name}` did not answer within {seconds:g} s. Does a loop never end?")
             raise Stopped(self.message) from None
         except NotPlain as error:
             # What follows on the socket can no longer be told apart, so nothing more is read from it.
             self._stop(Status.CRASHED, f"`{question['name']}` cannot be looked at: {error}")
             raise Stopped(self.message) from None
+        finally:
+            self.seconds["answers"] += time.perf_counter() - began
         if not isinstance(answer.tree, dict):
             raise Mismatch(f"`{question['name']}` cannot be looked at.")
         if answer.tree.get("missing") is True:
             raise Missing(question["name"])
         return answer.tree, answer
 
-    def _answer_in_time(self, channel: Channel) -> Message:
+    def _answer_in_time(self, channel: Channel, seconds: float) -> Message:
         """The answer; a student's function that takes too long is interrupted once."""
         try:
-            return channel.receive(self._limits.answer_seconds)
+            return channel.receive(seconds)
         except ChannelTimeout:
             assert isinstance(self._manager.provisioner, WarmProvisioner)
             self._wait(self._manager.provisioner.send_signal(2))
@@ -299,12 +357,11 @@ class NotebookRun:
 
     def _stop_serving(self) -> None:
         self._models.clear()  # cells that run now may change them
+        self._values.clear()
         if self._serving and self._questions is not None and self._client is not None:
             self._serving = False
-            try:
+            with contextlib.suppress(ChannelClosed, ChannelTimeout):
                 self._questions.send(plain.encode({"ask": "done"}), 1.0)
-            except (ChannelClosed, ChannelTimeout):
-                pass
 
     # -- the kernel -----------------------------------------------------------------------------------------
 
@@ -319,6 +376,7 @@ class NotebookRun:
             coalesce_streams=True,
             iopub_timeout=10,
         )
+        self._client.begin_notebook(self._limits.notebook_output_kb * 1000)
         self._wait(self._client.async_start_new_kernel())
         self._wait(self._client.async_start_new_kernel_client())
         assert isinstance(self._manager.provisioner, WarmProvisioner)
@@ -349,23 +407,64 @@ class NotebookRun:
         return self._loop.run_until_complete(work)
 
 
+_NO_MESSAGE = "Your notebook's Python sent something that is no message of Jupyter's. It was ended."
+_SHOWN = ("stream", "error", "display_data", "execute_result", "update_display_data")
+_TAKEN = ("status", "execute_input", "clear_output", *_SHOWN)
+
+
+def _why_not_observed(error: Exception, seconds: float) -> str:
+    if isinstance(error, ChannelTimeout):
+        return f"it took longer than {seconds:.0f} s"
+    if isinstance(error, NotPlain):
+        return "what it is made of is too large to look at"
+    return "it needs too much memory"
+
+
+def _model_key(facts: dict[str, Any], arrays: list[bytes]) -> str:
+    """The same for two models that are built alike and have the same weights."""
+    digest = hashlib.sha256()
+    for part in ("class_name", "module", "config"):
+        digest.update(hashlib.sha256(str(facts.get(part)).encode("utf-8", "replace")).digest())
+    for array in arrays:
+        digest.update(hashlib.sha256(array).digest())
+    return digest.hexdigest()
+
+
 class _Client(NotebookClient):  # type: ignore[misc]
-    """nbclient's client, with a cap on what a cell may print or show."""
+    """nbclient's client, with a cap on what a cell and a notebook may print or show."""
+
+    def begin_notebook(self, max_bytes: int) -> None:
+        """Allow the whole notebook this much output."""
+        self._left_in_all = max_bytes
 
     def begin_cell(self, max_bytes: int) -> None:
         """Allow the next cell this much output."""
         self._left = max_bytes
         self._cut = False
 
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
-        self._left -= len(str(msg["content"]))
-        if self._left >= 0:
-            return super().output(outs, msg, display_id, cell_index)
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        # Widgets' messages are left out: nbclient would keep all their state, and nothing here shows it.
+        if msg["msg_type"] not in _TAKEN:
+            return None
+        if msg["msg_type"] in _SHOWN:
+            size = len(str(msg["content"]))
+            self._left -= size
+            self._left_in_all -= size
+            if min(self._left, self._left_in_all) < 0:
+                self._leave_out(cell)
+                return None
+        return super().process_message(msg, cell, cell_index)
+
+    def _leave_out(self, cell: Any) -> None:
         if not self._cut:
             self._cut = True
-            text = "(The rest of this cell's output was left out: it is too long.)\n"
-            outs.append(nbformat.v4.new_output("stream", name="stderr", text=text))
-        return None
+            what = (
+                "cell's output was left out: it is"
+                if self._left < 0
+                else "notebook's output was left out: all in all it is"
+            )
+            text = f"(The rest of this {what} too long.)\n"
+            cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text))
 
     async def stopped_after_interrupt(self, seconds: float) -> bool:
         """Interrupt the kernel; whether it is idle again within `seconds`."""

@@ -6,7 +6,6 @@ import json
 import socket
 import struct
 import time
-from typing import Any
 
 from autograder.plain import MAX_ARRAY_BYTES, MAX_ARRAYS, MAX_JSON_BYTES, Message, NotPlain
 
@@ -24,6 +23,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self._frame = bytearray()  # what has come of the frame that is being received
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -45,15 +45,20 @@ class Channel:
     def receive(self, seconds: float | None = None) -> Message:
         """Receive one frame, never more than the caps of `autograder.plain`, all within `seconds`.
 
+        After `ChannelTimeout` it may be called again, and goes on with the same frame. After `NotPlain` it may
+        not: where the next frame begins can no longer be told.
+
         Raises:
             ChannelClosed, ChannelTimeout; NotPlain: the frame is malformed or larger than it may be.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
-        (length,) = struct.unpack(">I", self._exactly(4, deadline))
+        self._wait_for(4, deadline)
+        (length,) = struct.unpack(">I", self._frame[:4])
         if length > MAX_JSON_BYTES:
             raise NotPlain("The value is too large to look at.")
+        self._wait_for(4 + length, deadline)
         try:
-            head = json.loads(self._exactly(length, deadline))
+            head = json.loads(self._frame[4 : 4 + length])
             sizes = head["arrays"]
             tree = head["tree"]
         except (ValueError, RecursionError, TypeError, KeyError) as error:
@@ -62,33 +67,30 @@ class Channel:
             raise NotPlain("The value has too many arrays.")
         if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > MAX_ARRAY_BYTES + 10_000:
             raise NotPlain(f"The value is larger than {MAX_ARRAY_BYTES // 10**6} MB.")
-        return Message(tree, [self._exactly(n, deadline) for n in sizes])
+        self._wait_for(4 + length + sum(sizes), deadline)
+        arrays, begin = [], 4 + length
+        for size in sizes:
+            arrays.append(bytes(memoryview(self._frame)[begin : begin + size]))
+            begin += size
+        self._frame = bytearray()
+        return Message(tree, arrays)
 
     def close(self) -> None:
         self._socket.close()
 
-    def _exactly(self, count: int, deadline: float | None) -> bytes:
-        data = bytearray()
-        while len(data) < count:
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise ChannelTimeout
-                self._socket.settimeout(left)
-            else:
-                self._socket.settimeout(None)
+    def _wait_for(self, count: int, deadline: float | None) -> None:
+        """Read on until the frame has `count` bytes, and no further."""
+        while len(self._frame) < count:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise ChannelTimeout
+            self._socket.settimeout(left)
             try:
-                piece = self._socket.recv(min(count - len(data), 1 << 20))
+                piece = self._socket.recv(min(count - len(self._frame), 1 << 20))
             except TimeoutError:
                 raise ChannelTimeout from None
             except OSError as error:
                 raise ChannelClosed from error
             if not piece:
                 raise ChannelClosed
-            data += piece
-        return bytes(data)
-
-
-def reply(tree: Any) -> Message:
-    """A message that is only JSON."""
-    return Message(tree)
+            self._frame += piece

@@ -66,7 +66,7 @@ class WarmProcess:
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
         command, environment = wall.command(self.sandbox, self._folder / "sockets", theirs.fileno())
         with theirs:
             self._process = subprocess.Popen(

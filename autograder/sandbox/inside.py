@@ -10,6 +10,7 @@ The guard stays outside the new pid space so that killing it ends everything in 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -269,10 +270,8 @@ def _close_all_but(keep: list[socket.socket]) -> None:
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
         if number > 2 and number not in kept:
-            try:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.close(number)
-            except OSError:
-                pass  # the descriptor of the listing itself
 
 
 def _status(wait_status: int) -> int:

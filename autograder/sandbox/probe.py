@@ -52,17 +52,21 @@ def serve() -> None:
     namespace = get_ipython().user_ns
     while True:
         try:
-            question = _channel.receive()
-            asked = plain.decode(question)
-            if asked.get("ask") == "done":
-                return
-            _channel.send(_answer(asked, namespace))
+            asked = plain.decode(_channel.receive())
+        except (ChannelClosed, plain.NotPlain):
+            return
+        if asked.get("ask") == "done":
+            return
+        try:
+            message = _answer(asked, namespace)
+        except KeyboardInterrupt:  # the check lost patience
+            message = Message({"error": "KeyboardInterrupt", "says": "it took too long"})
+        except Exception as error:  # a hostile value; saying nothing would cost the check its patience
+            message = Message({"error": type(error).__name__, "says": "it cannot be looked at"})
+        try:
+            _channel.send(message)
         except ChannelClosed:
             return
-        except KeyboardInterrupt:  # the check lost patience
-            _channel.send(Message({"error": "KeyboardInterrupt", "says": "it took too long"}))
-        except plain.NotPlain as error:
-            _channel.send(Message({"error": "NotPlain", "says": str(error)}))
 
 
 def _answer(asked: dict[str, Any], namespace: dict[str, Any]) -> Message:
