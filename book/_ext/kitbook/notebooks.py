@@ -33,7 +33,7 @@ OPTION = re.compile(r"\A(?:^:[\w-]+:.*\n)+\n?", re.M)
 GLUE = re.compile(r"\{glue:text\}`(?P<name>[\w-]+)(?::(?P<format>[^`]+))?`")
 ROLE = re.compile(r"\{(?P<role>[\w:-]+)\}`(?P<content>[^`]+)`")
 LINK = re.compile(r"\[\]\((?P<page>[^)\s]+?)\.md\)")
-SOLUTION = re.compile(r"^`{3}\{solution-start\}.*?^`{3}\{solution-end\}\s*^`{3}$\n?", re.M | re.S)
+SOLUTION = re.compile(r"^(`{3}|:{3})\{solution-start\}.*?^\1\{solution-end\}\s*^\1$\n?", re.M | re.S)
 
 
 def as_box(title: str, body: str) -> str:
