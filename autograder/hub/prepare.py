@@ -1,0 +1,50 @@
+"""Make a course directory ready for a class: `python -m autograder.hub.prepare COURSE LEARNER…`.
+
+Run with the course account's rights. Every exercise in the course's `source/` is entered into the gradebook,
+released without its solutions, and put into nbgrader's exchange, from where learners fetch it. Safe to run again:
+what is there and unchanged is left as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config.loader import PyFileConfigLoader
+
+from autograder.grading.course import Course
+from autograder.grading.release import programs_of_this_python
+
+
+class NotReleased(RuntimeError):
+    """nbgrader could not put an exercise into the exchange; the message is what it said."""
+
+
+def prepare(root: Path, learners: list[str]) -> list[str]:
+    """Release every exercise of the course; return their names.
+
+    Raises:
+        NotReleased: the exchange cannot be written, most often.
+    """
+    course = Course(root)
+    names = sorted(f.parent.name for f in course.source_root().glob("*/*.ipynb"))
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    with programs_of_this_python():
+        for name in names:
+            course.make_ready(name)
+        with Gradebook(course.db_url, course.root.name) as gradebook:
+            for learner in learners:
+                gradebook.update_or_create_student(learner)
+        api = NbGraderAPI(CourseDirectory(config=config), config=config)
+        for name in names:
+            done = api.release_assignment(name)
+            if not done["success"]:
+                raise NotReleased(f"{name}: {done.get('error') or done.get('log')}")
+    return names
+
+
+if __name__ == "__main__":
+    print("\n".join(prepare(Path(sys.argv[1]), sys.argv[2:])))

@@ -1,0 +1,102 @@
+"""The Hub of a class on this machine. What is particular to the class is in the file $AUTOGRADER_HUB_CLASS."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from demo_passwords import DemoPasswords, refuse_unless_local  # noqa: E402
+
+c = get_config()  # noqa: F821
+group = json.loads(Path(os.environ["AUTOGRADER_HUB_CLASS"]).read_text("utf-8"))
+state, venv, course, ports = Path(group["state"]), Path(group["venv"]), group["course"], group["ports"]
+programs = venv / "bin"
+
+# --- Where it listens. Everything is on this machine alone.
+c.JupyterHub.bind_url = f"http://{group['address']}:{ports['public']}"
+refuse_unless_local(c.JupyterHub.bind_url)
+c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy']}"
+c.ConfigurableHTTPProxy.command = group["proxy"]
+c.ConfigurableHTTPProxy.pid_file = str(state / "hub" / "proxy.pid")
+c.JupyterHub.db_url = f"sqlite:///{state / 'hub' / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(state / "hub" / "cookie_secret")
+
+# --- Who may log in. Nobody is an administrator: whoever needs that has root on this machine.
+c.JupyterHub.authenticator_class = DemoPasswords
+c.DemoPasswords.passwords_file = str(state / "passwords.json")
+c.Authenticator.allowed_users = {*group["learners"], *group["instructors"]}
+c.JupyterHub.load_groups = {
+    f"nbgrader-{course}": {"users": group["learners"]},
+    f"formgrade-{course}": {"users": group["instructors"]},
+}
+
+# --- What each may do, beyond their own server. A server may do what is listed here *and* its user may.
+look_up_course = ["list:services", f"read:services!service={course}"]
+c.JupyterHub.load_roles = [
+    {
+        # nbgrader's plugin asks which groups its user is in; its list of courses asks for services.
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            "read:users:name!user",
+            "read:users:groups!user",
+            *look_up_course,
+        ],
+    },
+    {
+        "name": f"instructor-{course}",
+        "groups": [f"formgrade-{course}"],
+        "scopes": [f"access:services!service={course}", *look_up_course],
+    },
+]
+
+# --- What every server of the class gets.
+common = {
+    "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "GIT_CONFIG_SYSTEM": str(state / "gitconfig"),
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first to open a notebook takes the whole GPU
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+def settings_of(user: str, role: str) -> dict[str, str]:
+    """Environment that makes a server that of a learner, an instructor or the course."""
+    return {"JUPYTER_CONFIG_PATH": str(state / "roles" / role), "JUPYTER_RUNTIME_DIR": str(state / "run" / user)}
+
+
+def for_user(spawner: object) -> None:
+    """Settings by role, before a server starts."""
+    name = spawner.user.name  # type: ignore[attr-defined]
+    role = "instructor" if name in group["instructors"] else "learner"
+    spawner.environment = common | settings_of(name, role)  # type: ignore[attr-defined]
+
+
+c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
+c.Spawner.pre_spawn_hook = for_user
+c.Spawner.cmd = [str(programs / "jupyterhub-singleuser")]
+c.Spawner.default_url = "/lab"
+c.Spawner.env_keep = []
+c.Spawner.http_timeout = c.Spawner.start_timeout = 90  # seconds; JupyterLab on a busy small machine
+
+# --- The course's own server: formgrader, grading page, JupyterLab over the course's folder. It runs as the
+# course's account, needs no right on the Hub, and has the course's name, as nbgrader wants.
+c.JupyterHub.services = [
+    {
+        "name": course,
+        "url": f"http://127.0.0.1:{ports['course']}",
+        "command": [str(programs / "jupyterhub-singleuser"), f"--ServerApp.root_dir={group['course_folder']}"],
+        "user": group["account"],
+        "cwd": group["course_folder"],
+        "environment": common
+        | settings_of(group["account"], "course")
+        | {"AUTOGRADER_HELD_OUT": f"{group['course_folder']}/held_out"},
+        "oauth_no_confirm": True,
+        "display": True,
+    }
+]

@@ -1,0 +1,10 @@
+# A learner's server: no formgrader, no list of courses to teach.
+c = get_config()  # noqa: F821
+c.ServerApp.jpserver_extensions = {
+    "nbgrader.server_extensions.assignment_list": True,
+    "nbgrader.server_extensions.validate_assignment": True,
+    "nbgrader.server_extensions.formgrader": False,
+    "nbgrader.server_extensions.course_list": False,
+}
+# Kernels' sockets as files of the user's own. On TCP every local user could listen to what a kernel prints.
+c.KernelManager.transport = "ipc"
