@@ -62,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     _common(grade)
     grade.set_defaults(run=_grade)
 
+    report = commands.add_parser("report", help="the class at a glance: a page and a table")
+    report.add_argument("exercise", metavar="EXERCISE")
+    report.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    report.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
+    report.set_defaults(run=_report)
+
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
     doctor.set_defaults(run=_doctor)
@@ -139,6 +145,16 @@ def _cluster() -> Any:
     except ImportError as error:
         raise UsageError("--scheduler needs dask: pip install 'autograder[cluster]'.") from error
     return cluster
+
+
+def _report(options: argparse.Namespace) -> int:
+    from autograder.grading.course import Course
+    from autograder.report import write_report
+
+    report = write_report(Course(options.course), options.exercise, options.out)
+    print("\n".join(report.summary))
+    print(f"Report: {report.page}\nTable:  {report.table}")
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,50 @@
+"""The class at a glance: what a teacher wants to know the morning after."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from autograder.grading.course import Course, CourseError
+from autograder.grading.record import write_atomically
+from autograder.report.classroom import Classroom, read_classroom
+from autograder.report.findings import Findings, find
+from autograder.report.page import page
+from autograder.report.summary import summary
+from autograder.report.table import table
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was written."""
+
+    page: Path
+    table: Path
+    summary: list[str]  # five lines
+
+
+def write_report(course: Course, exercise: str, folder: Path | None = None) -> Report:
+    """Write the report of one exercise.
+
+    Args:
+        folder: where to; ``report/`` in the course directory by default.
+
+    Raises:
+        CourseError: nothing was graded yet, or the files cannot be written.
+    """
+    classroom = read_classroom(course, exercise)
+    findings = find(classroom)
+    folder = (folder or course.root / "report").absolute()
+    # Links to notebooks and feedback lead from the report to the course, so that both can be moved together.
+    to_course = Path(os.path.relpath(course.root, folder)).as_posix()
+    html, csv = folder / f"{exercise}.html", folder / f"{exercise}.csv"
+    try:
+        write_atomically(html, page(findings, to_course))
+        write_atomically(csv, table(findings))
+    except OSError as error:
+        raise CourseError(f"The report cannot be written to {folder}: {error.strerror}.") from error
+    return Report(html, csv, summary(findings))
+
+
+__all__ = ["Classroom", "Findings", "Report", "write_report"]

@@ -1,0 +1,148 @@
+"""Submissions that a person should look at, and why. Grouped by reason, the most pressing first."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autograder.grading.grade import LIMITS_ONLY_NOTE
+from autograder.outcome import Outcome, Status
+from autograder.report.classroom import Classroom, Entry
+from autograder.sandbox.wall import Sandbox
+
+# Words in a hint or a message of our checks by which they say that the test images were learned from.
+TEST_SET = re.compile(r"trained on the test images|`validation_data` are the test images")
+
+_STATUS = {
+    Status.TIMED_OUT: "ran longer than it may, so the tasks after that were not run.",
+    Status.CRASHED: "ended Python itself, so the tasks after that were not run.",
+    Status.OUT_OF_MEMORY: "needed more memory than it may, so the tasks after that were not run.",
+    Status.UNREADABLE: "could not be read as a notebook. Ask for the file again.",
+    Status.MISSING: "has no notebook of this exercise in it. Ask for the file.",
+    Status.ERROR: "could not be graded, which is our fault. Grade it again.",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission, or several of which the same is to be said."""
+
+    students: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why these are worth a look."""
+
+    title: str
+    advice: str
+    cases: tuple[Case, ...]
+    everyone: bool = False  # it concerns all of the class, so naming them helps nobody
+
+    @property
+    def count(self) -> int:
+        """Submissions concerned."""
+        return len({student for case in self.cases for student in case.students})
+
+
+def reasons(classroom: Classroom) -> list[Reason]:
+    """All reasons that concern somebody."""
+    entries = classroom.entries
+    found = [
+        Reason(
+            "Not graded",
+            "Handed in, but there is no result: not run yet, or grading failed through no fault of theirs. Run"
+            " `autograder grade` again; it takes up only what is missing.",
+            (Case(classroom.waiting, "Waiting:"),) if classroom.waiting else (),
+        ),
+        _each(
+            "A check of ours broke",
+            "Not the student's fault. Their points for it are missing: enter them by hand in the formgrader.",
+            entries,
+            _broken,
+        ),
+        _each("Handed in again", "The file changed after it was graded. Grade again.", entries, _changed),
+        *(_each(f"Status: {s}", f"The submission {why}", entries, _with_status(s)) for s, why in _STATUS.items()),
+        Reason(
+            "The same work",
+            "Files that are equal, or whose answers are equal to the letter but for white space. It may be a pair, or"
+            " one hand-in under two names: a reason to ask, no proof.",
+            tuple(_alike(entries)),
+        ),
+        _each(
+            "May have learned from the test images",
+            "The check found traces of it and gave no points for that test. Look at how the model was fitted.",
+            entries,
+            _test_set,
+        ),
+        _each(
+            "Graded without a sandbox",
+            "The code ran with your rights on this computer. Look at what it did, or grade again behind bubblewrap.",
+            entries,
+            lambda e: "Only time and memory were limited." if e.result.sandbox == str(Sandbox.LIMITS_ONLY) else "",
+        ),
+        _each(
+            "Repaired, or odd in another way",
+            "Graded all the same. Look if it is more than a slip.",
+            entries,
+            lambda e: " ".join(n for n in e.result.notes if n != LIMITS_ONLY_NOTE),
+        ),
+    ]
+    return [reason for reason in found if reason.cases]
+
+
+def _each(title: str, advice: str, entries: tuple[Entry, ...], why: Callable[[Entry], str]) -> Reason:
+    """A reason for those entries about which `why` has something to say; what it says of most comes first."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        if detail := why(entry):
+            said[detail].append(entry.student)
+    cases = [Case(tuple(students), detail) for detail, students in said.items()]
+    everyone = len(cases) == 1 and len(cases[0].students) == len(entries) > 3
+    return Reason(title, advice, tuple(sorted(cases, key=lambda case: -len(case.students))), everyone)
+
+
+def _broken(entry: Entry) -> str:
+    if entry.result.status is Status.ERROR:
+        return ""
+    tests = [(c.name, t) for c in entry.result.checks for t in c.tests if t.outcome is Outcome.ERROR]
+    return " ".join(f"{name}: {test.title}. {_last_line(test.detail)}" for name, test in tests).strip()
+
+
+def _last_line(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def _changed(entry: Entry) -> str:
+    return "There is a newer file from:" if entry.changed else ""
+
+
+def _with_status(status: Status) -> Callable[[Entry], str]:
+    return lambda entry: entry.result.message or str(status) if entry.result.status is status else ""
+
+
+def _test_set(entry: Entry) -> str:
+    for check in entry.result.checks:
+        for test in check.tests:
+            said = [s for s in (test.message, *test.hints) if TEST_SET.search(s)]
+            if test.outcome is Outcome.FAILED and said:
+                return f"{check.name}: {test.message}"
+    return ""
+
+
+def _alike(entries: tuple[Entry, ...]) -> list[Case]:
+    """Groups of equal work, but for the exercise handed in as it was released."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if not entry.untouched and entry.result.status not in (Status.MISSING, Status.UNREADABLE):
+            groups[entry.answers or entry.digest].append(entry)
+    cases = []
+    for group in groups.values():
+        if len(group) > 1:
+            same_file = len({e.digest for e in group}) == 1
+            what = "The same file:" if same_file else "The same answers:"
+            cases.append(Case(tuple(e.student for e in group), what))
+    return cases

@@ -1,0 +1,175 @@
+"""What there is to report on: the results recorded for one exercise, and the tasks they are about."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.exercise import task_of
+from autograder.grading.course import Course, CourseError
+from autograder.outcome import Outcome, Status, SubmissionResult
+
+_LESSONS = Path(__file__).resolve().parent.parent.parent / "lessons"
+MIN_ANSWER_CHARACTERS = 200  # shorter answers are alike by themselves
+MIN_ANSWER_CELLS = 3
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What a teacher knows a task by."""
+
+    name: str  # grade_id
+    title: str  # heading in the exercise: "Task 3: count before you build"
+    objective: str  # what it practises, in the lesson's words; the lesson's id for it, or '', where there is no lesson
+    points: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One student's recorded result."""
+
+    result: SubmissionResult
+    digest: str  # of the file that was graded
+    answers: str = ""  # digest of the answers; '' if they are few, untouched or not known
+    untouched: bool = False  # every answer cell is as it was released
+    changed: bool = False  # another file was handed in since
+
+    @property
+    def student(self) -> str:
+        return self.result.student
+
+    @property
+    def ours(self) -> bool:
+        """A check of ours broke, so the score is not the student's to answer for."""
+        return self.result.status is Status.ERROR or any(c.outcome is Outcome.ERROR for c in self.result.checks)
+
+    @property
+    def scored(self) -> bool:
+        """Its score says something about the student."""
+        return self.result.status not in (Status.MISSING, Status.ERROR)
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """One exercise's results, sorted by student."""
+
+    exercise: str
+    tasks: tuple[TaskInfo, ...]
+    entries: tuple[Entry, ...]
+    waiting: tuple[str, ...]  # handed in, but there is no result: not run yet, or our failure
+
+
+def read_classroom(course: Course, exercise: str) -> Classroom:
+    """Read what `autograder grade` recorded.
+
+    Raises:
+        CourseError: there is nothing recorded for this exercise.
+    """
+    folder = course.state / exercise / "done"
+    notes = sorted(folder.glob("*.json")) if re.fullmatch(r"[\w-]+", exercise) else []
+    if not notes:
+        graded = sorted(f.parent.name for f in course.state.glob("*/done") if any(f.glob("*.json")))
+        there = f" Graded so far: {', '.join(graded)}." if graded else ""
+        raise CourseError(
+            f"Nothing of '{exercise}' has been graded in {course.root}.{there} Run `autograder grade {exercise}"
+            f" --course {course.root}` first."
+        )
+    release = _cells(course.root / "release" / exercise / f"{exercise}.ipynb")
+    blank = _answers(release)
+    entries = []
+    for note in notes:
+        entry = _entry(course, exercise, note, blank)
+        if entry is not None:
+            entries.append(entry)
+    known = {entry.student for entry in entries}
+    waiting = tuple(s for s in _handed_in(course, exercise) if s not in known)
+    return Classroom(exercise, _tasks(exercise, release, entries), tuple(entries), waiting)
+
+
+def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> Entry | None:
+    try:
+        note = json.loads(path.read_text("utf-8"))
+        result = SubmissionResult.from_json(exercise, note["result"])
+        digest = str(note["key"]).partition("-")[0]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # damaged: it counts as not graded, which the next `grade` mends
+    submitted = course.submission(exercise, result.student)
+    answers = _answers(_cells(course.root / "autograded" / result.student / exercise / f"{exercise}.ipynb"))
+    own = {name: source for name, source in answers.items() if source != blank.get(name)}
+    long_enough = len(own) >= MIN_ANSWER_CELLS and sum(map(len, own.values())) >= MIN_ANSWER_CHARACTERS
+    return Entry(
+        result,
+        digest,
+        answers=hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest() if long_enough else "",
+        untouched=bool(answers) and not own,
+        changed=submitted.raw is not None and submitted.digest != digest,
+    )
+
+
+def _handed_in(course: Course, exercise: str) -> list[str]:
+    submitted = course.root / "submitted"
+    if not submitted.is_dir():
+        return []
+    return sorted(e.name for e in os.scandir(submitted) if not e.name.startswith(".") and (Path(e) / exercise).is_dir())
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    """A notebook's cells; none if it cannot be read."""
+    try:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return [cell for cell in cells if isinstance(cell, dict)]
+
+
+def _grading(cell: dict[str, Any]) -> dict[str, Any]:
+    return (cell.get("metadata") or {}).get("nbgrader") or {}
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def _answers(cells: list[dict[str, Any]]) -> dict[str, str]:
+    """The answer cells by name, without white space: layout is no difference."""
+    return {
+        str(_grading(cell).get("grade_id")): "".join(_source(cell).split())
+        for cell in cells
+        if _grading(cell).get("solution")
+    }
+
+
+def _tasks(exercise: str, release: list[dict[str, Any]], entries: list[Entry]) -> tuple[TaskInfo, ...]:
+    """The release's tasks; without a release, those that the results name."""
+    objectives, heading = _objectives(exercise), ""
+    tasks = []
+    for cell in release:
+        if cell.get("cell_type") == "markdown":
+            found = re.search(r"^#+\s*(.+)$", _source(cell), re.MULTILINE)
+            heading = found.group(1).strip() if found else heading
+        task = task_of(cell)
+        if task is not None:
+            objective = objectives.get(task.objective, task.objective)
+            tasks.append(TaskInfo(task.grade_id, heading or task.grade_id, objective, task.points))
+    if not tasks:
+        checks = max((e.result.checks for e in entries), key=len, default=())
+        tasks = [TaskInfo(c.name, c.name, "", c.max_points) for c in checks]
+    return tuple(tasks)
+
+
+def _objectives(exercise: str) -> dict[str, str]:
+    """The lesson's objectives by id; none where the lessons are not at hand."""
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        _, head, _ = (_LESSONS / f"{exercise}.md").read_text("utf-8").split("---\n", 2)
+        objectives = yaml.safe_load(head)["lesson"]["objectives"]
+        return {str(k): str(v).replace("$", "") for k, v in objectives.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        return {}

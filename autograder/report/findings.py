@@ -1,0 +1,220 @@
+"""What a class's results say: plain figures, before anybody draws them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+from autograder.grading.timing import Odd, slowest, strangest
+from autograder.outcome import CheckResult, Outcome, Status, TestResult
+from autograder.report.by_hand import Reason, reasons
+from autograder.report.classroom import Classroom, Entry, TaskInfo
+from autograder.submission import STOPPED
+
+MARKS = ("passed", "partly", "failed", "not attempted", "ours")  # how a task can have gone, best first
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Five numbers about many."""
+
+    count: int
+    lowest: float
+    quarter: float
+    median: float
+    three_quarters: float
+    highest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread | None:
+        """The spread of `values`; None if there are none."""
+        found = sorted(values)
+        if not found:
+            return None
+        low, middle, high = quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
+        return cls(len(found), found[0], low, middle, high, found[-1])
+
+
+@dataclass(frozen=True)
+class TaskRates:
+    """How a task went: students by mark."""
+
+    task: TaskInfo
+    students: dict[str, int]
+
+    @property
+    def pass_rate(self) -> float:
+        """Share of those whose answer was checked: without those where a check of ours broke."""
+        checked = sum(n for mark, n in self.students.items() if mark != "ours")
+        return self.students["passed"] / checked if checked else 0.0
+
+
+@dataclass(frozen=True)
+class Misunderstanding:
+    """One thing that several students got wrong in the same way."""
+
+    task: TaskInfo
+    hint: str  # what the students were told, or what was found if there is no hint
+    message: str  # what was found in the example
+    example: str  # the student with the best score among them: little else is wrong there
+    students: tuple[str, ...]
+    stopped: bool  # their cell stopped with an error: a symptom rather than a misunderstanding
+
+    @property
+    def count(self) -> int:
+        return len(self.students)
+
+    @property
+    def about(self) -> str:
+        return self.task.objective or self.task.name
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds, by stage and by student."""
+
+    stages: dict[str, Spread]
+    slowest: list[tuple[str, float]]
+    strangest: list[Odd]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One history, of all students who have it: by metric, the students' values and the class's median."""
+
+    name: str
+    lines: dict[str, list[list[float]]]
+
+    def median(self, metric: str) -> list[float]:
+        """The median for each epoch that at least half of the students trained for."""
+        lines = self.lines[metric]
+        epochs = max(map(len, lines), default=0)
+        columns = [[line[epoch] for line in lines if len(line) > epoch] for epoch in range(epochs)]
+        return [median(column) for column in columns if 2 * len(column) >= len(lines)]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report tells."""
+
+    classroom: Classroom
+    scores: Spread | None
+    max_score: float
+    scored: tuple[Entry, ...]
+    tasks: list[TaskRates]
+    misunderstandings: list[Misunderstanding]  # commonest first
+    explain_again: list[Misunderstanding]  # at most two, about different things
+    accuracy: dict[str, list[float]]  # by what was measured
+    timing: Timing
+    curves: list[Curve]
+    by_hand: list[Reason]
+
+    @property
+    def sandboxes(self) -> list[str]:
+        return sorted({e.result.sandbox for e in self.classroom.entries if e.result.sandbox})
+
+
+def find(classroom: Classroom) -> Findings:
+    """Work out everything that a report tells."""
+    scored = tuple(e for e in classroom.entries if e.scored)
+    common = _misunderstandings(classroom)
+    return Findings(
+        classroom=classroom,
+        scores=Spread.of(e.result.score for e in scored),
+        max_score=sum(t.points for t in classroom.tasks),
+        scored=scored,
+        tasks=[_rates(task, classroom.entries) for task in classroom.tasks],
+        misunderstandings=common,
+        explain_again=_explain_again(common),
+        accuracy=_accuracy(classroom),
+        timing=_timing(classroom),
+        curves=_curves(classroom),
+        by_hand=reasons(classroom),
+    )
+
+
+def mark_of(check: CheckResult | None) -> str:
+    """One of `MARKS`."""
+    if check is None or check.outcome is Outcome.ERROR:
+        return "ours"
+    if check.outcome is Outcome.FAILED:
+        return "partly" if check.points > 0 else "failed"
+    return str(check.outcome)
+
+
+def _rates(task: TaskInfo, entries: tuple[Entry, ...]) -> TaskRates:
+    students = dict.fromkeys(MARKS, 0)
+    for entry in entries:
+        check = next((c for c in entry.result.checks if c.name == task.name), None)
+        students[mark_of(check)] += 1
+    return TaskRates(task, students)
+
+
+def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
+    """Failures with the same hint in the same task, counted once for a student and a task."""
+    tasks = {task.name: task for task in classroom.tasks}
+    found: dict[tuple[str, str], list[tuple[Entry, TestResult]]] = defaultdict(list)
+    for entry in classroom.entries:
+        if entry.result.status in (Status.MISSING, Status.UNREADABLE, Status.ERROR):
+            continue
+        for check in entry.result.checks:
+            problem = check.first_problem
+            if problem is None or problem.outcome is not Outcome.FAILED or check.name not in tasks:
+                continue
+            if entry.result.message and problem.message == entry.result.message:
+                continue  # stopped before this task: nothing is known about it
+            found[check.name, _same(problem)].append((entry, problem))
+    common = []
+    for (name, _), cases in found.items():
+        entry, problem = max(cases, key=lambda case: case[0].result.score)
+        hint = problem.hints[0] if problem.hints else problem.message
+        students = tuple(e.student for e, _ in cases)
+        common.append(
+            Misunderstanding(tasks[name], hint, problem.message, entry.student, students, STOPPED in problem.message)
+        )
+    order = list(tasks)
+    return sorted(common, key=lambda m: (-m.count, order.index(m.task.name), m.hint))
+
+
+def _same(problem: TestResult) -> str:
+    """What failures must have in common to count as one: the hint, else the message whatever its numbers are."""
+    return problem.hints[0] if problem.hints else re.sub(r"\d[\d.,]*", "#", problem.message)
+
+
+def _explain_again(common: list[Misunderstanding]) -> list[Misunderstanding]:
+    """The two commonest that are about different things and concern more than one student."""
+    worth = [m for m in common if m.count > 1 and not m.stopped]
+    first = worth[:1]
+    different = [m for m in worth if m.about != first[0].about]
+    return first + (different or worth[1:])[:1]
+
+
+def _accuracy(classroom: Classroom) -> dict[str, list[float]]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for entry in classroom.entries:
+        for name, value in entry.result.measures.items():
+            if name.startswith("accuracy") and 0 <= value <= 1:
+                values[name].append(value)
+    return dict(values)
+
+
+def _timing(classroom: Classroom) -> Timing:
+    times = {e.student: e.result.seconds for e in classroom.entries if e.result.seconds}
+    stages = dict.fromkeys(stage for seconds in times.values() for stage in seconds)
+    spreads = {s: Spread.of(seconds[s] for seconds in times.values() if s in seconds) for s in stages}
+    slow = slowest(times)
+    strange = strangest(times, besides=[student for student, _ in slow])
+    return Timing({s: spread for s, spread in spreads.items() if spread}, slow, strange)
+
+
+def _curves(classroom: Classroom) -> list[Curve]:
+    lines: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    for entry in classroom.entries:
+        for name, metrics in entry.result.curves.items():
+            for metric, values in metrics.items():
+                if values:
+                    lines[name][metric].append(values)
+    return [Curve(name, dict(metrics)) for name, metrics in lines.items()]

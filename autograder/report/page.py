@@ -1,0 +1,180 @@
+"""The report as one HTML file: no script, nothing from elsewhere, and nothing of a student's but text.
+
+Names, messages and notes come from students or hold their words. The template (``page.html``) escapes all that is
+put into it, and the page forbids scripts by its content security policy besides.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from statistics import median
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup, escape
+
+from autograder import __version__
+from autograder.outcome import Status
+from autograder.report import svg
+from autograder.report.classroom import Entry
+from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of
+
+# What is shown before the rest is folded away: cases of a reason, names of a case, misunderstandings.
+FEW, NAMES, MANY = 12, 40, 15
+STAGES = {
+    "repair": "making the notebook gradable",
+    "kernel": "starting a kernel",
+    "cells": "the student's own cells",
+    "models": "looking at models",
+    "checks": "the checks",
+    "notebook": "writing the graded notebook",
+    "total": "all of it",
+}
+_SIGNS = {"passed": "✔", "partly": "◐", "failed": "✘", "not attempted": "○", "ours": "!"}
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where a student's feedback and graded notebook lie, from the report; '' where there is none."""
+
+    feedback: str = ""
+    notebook: str = ""
+
+
+def page(findings: Findings, to_course: str) -> str:
+    """The whole page.
+
+    Args:
+        to_course: relative path from the page's folder to the course directory, with forward slashes.
+    """
+    classroom = findings.classroom
+    entries = {entry.student: entry for entry in classroom.entries}
+
+    def links_of(student: str) -> Links:
+        entry = entries.get(student)
+        return _links(entry, classroom.exercise, to_course) if entry is not None else Links()
+
+    def marks_of(entry: Entry) -> list[str]:
+        checks = {check.name: check for check in entry.result.checks}
+        return [mark_of(checks.get(task.name)) for task in classroom.tasks]
+
+    shared = sum(m.count > 1 for m in findings.misunderstandings)
+    return _template().render(
+        found=findings,
+        classroom=classroom,
+        graded=sum(e.result.status is Status.GRADED for e in classroom.entries),
+        marks=[m for m in MARKS if m != "ours" or any(t.students[m] for t in findings.tasks)],
+        shown=max(min(shared, MANY), 5),
+        few=FEW,
+        names=NAMES,
+        scores=_scores(findings),
+        accuracy=_accuracy(findings),
+        curves=_curves(findings.curves),
+        curve_ends=_curve_ends(findings.curves),
+        seconds=_seconds(findings),
+        stages=STAGES,
+        signs=_SIGNS,
+        links_of=links_of,
+        marks_of=marks_of,
+        version=__version__,
+    )
+
+
+def harmless(value: Any) -> Any:
+    """Text without control characters, marks of direction and lone surrogates. Markup and the rest stay as they are."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
+
+
+def prose(value: str) -> Markup:
+    """A message or a hint: `text in backticks` is set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(harmless(value)))))
+
+
+def _template() -> jinja2.Template:
+    here = files(__package__)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = prose
+    environment.filters["percent"] = lambda share: f"{100 * share:.0f}\u00a0%"
+    environment.filters["short"] = lambda number: f"{number:.4g}"
+    environment.globals["patterns"] = Markup(svg.PATTERNS)
+    environment.globals["stacked_bar"] = lambda title, students: Markup(svg.stacked_bar(title, students))
+    environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
+    return environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+
+
+def _links(entry: Entry, exercise: str, to_course: str) -> Links:
+    def link(folder: str, ending: str) -> str:
+        parts = (folder, entry.student, exercise, f"{exercise}.{ending}")
+        return "/".join([to_course, *(quote(os.fsencode(part), safe="") for part in parts)])
+
+    if entry.result.status in (Status.MISSING, Status.UNREADABLE, Status.ERROR):
+        return Links(link("feedback", "html"))
+    return Links(link("feedback", "html"), link("autograded", "ipynb"))
+
+
+def _scores(findings: Findings) -> dict[str, Any]:
+    scores, top = [e.result.score for e in findings.scored], findings.max_score
+    if not scores or not top:
+        return {}
+    edges = [round(top * n / 10, 4) for n in range(11)]
+    counts = [sum(svg.bin_of(s, edges) == n for s in scores) for n in range(10)]
+    return {
+        "picture": Markup(svg.histogram("Scores", scores, edges, f"points of {top:g}")),
+        "bins": [(f"{edges[n]:g} to {edges[n + 1]:g}", count) for n, count in enumerate(counts)],
+        "full": sum(s >= top for s in scores),
+        "none": sum(s <= 0 for s in scores),
+    }
+
+
+def _accuracy(findings: Findings) -> list[dict[str, Any]]:
+    """A picture for each model, all on one scale."""
+    lowest = min((v for values in findings.accuracy.values() for v in values), default=0.0)
+    first = math.floor(10 * min(lowest, 0.9)) / 10
+    edges = [round(first + (1 - first) * n / 20, 4) for n in range(21)]
+    return [
+        {
+            "name": name,
+            "spread": Spread.of(values),
+            "picture": Markup(svg.histogram(f"The {name}", values, edges, "images right", 150, as_percent=True)),
+        }
+        for name, values in findings.accuracy.items()
+    ]
+
+
+def _curves(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    drawn = [(curve, metric, svg.curves(curve, metric)) for curve in curves for metric in ("loss", "accuracy")]
+    return [{"name": curve.name, "metric": metric, "picture": Markup(image)} for curve, metric, image in drawn if image]
+
+
+def _curve_ends(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{curve.name}: {metric}",
+            "last": Spread.of(line[-1] for line in lines),
+            "epochs": Spread.of(len(line) for line in lines),
+        }
+        for curve in curves
+        for metric, lines in curve.lines.items()
+    ]
+
+
+def _seconds(findings: Findings) -> Markup:
+    totals = sorted(e.result.seconds["total"] for e in findings.classroom.entries if "total" in e.result.seconds)
+    if not totals:
+        return Markup()
+    end = min(4 * median(totals), totals[-1]) or 1.0  # an endless loop would push all others into one bar
+    return Markup(svg.histogram("Seconds for a submission", totals, [end * n / 16 for n in range(17)], "seconds"))

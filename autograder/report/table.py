@@ -1,0 +1,44 @@
+"""The report's figures as a table for a spreadsheet: one row for a student."""
+
+from __future__ import annotations
+
+from autograder import spreadsheet
+from autograder.report.findings import Findings, mark_of
+from autograder.spreadsheet import Cell
+
+
+def table(findings: Findings) -> str:
+    """The table as CSV. Points that are not known (our failure) are left empty."""
+    tasks = [task.name for task in findings.classroom.tasks]
+    measured = list(findings.accuracy)
+    why = _why(findings)
+    heading: list[Cell] = ["student", "status", "score", "max_score", "percent", *tasks, *measured]
+    rows: list[list[Cell]] = [[*heading, "seconds", "first_problem", "first_hint", "look_at"]]
+    for entry in findings.classroom.entries:
+        result = entry.result
+        checks = {check.name: check for check in result.checks}
+        points = [None if mark_of(checks.get(name)) == "ours" else checks[name].points for name in tasks]
+        problem = next((c for c in result.checks if c.first_problem is not None), None)
+        percent = round(100 * result.score / result.max_score, 1) if result.max_score else None
+        row: list[Cell] = [entry.student, str(result.status), result.score, result.max_score, percent, *points]
+        row += [result.measures.get(name) for name in measured]
+        row += [round(result.seconds["total"], 1) if "total" in result.seconds else None]
+        row += [
+            f"{problem.name}: {problem.message}" if problem else "",
+            problem.hints[0] if problem and problem.hints else "",
+        ]
+        rows.append([*row, "; ".join(why.get(entry.student, []))])
+    for student in findings.classroom.waiting:
+        row = [student, "not graded"] + [None] * (len(rows[0]) - 3)
+        rows.append([*row, "; ".join(why.get(student, []))])
+    return spreadsheet.table(rows)
+
+
+def _why(findings: Findings) -> dict[str, list[str]]:
+    """Titles of the reasons to look at a submission, by student."""
+    why: dict[str, list[str]] = {}
+    for reason in findings.by_hand:
+        for case in reason.cases:
+            for student in case.students:
+                why.setdefault(student, []).append(reason.title)
+    return why
