@@ -15,10 +15,12 @@ from autograder.outcome import Mismatch
 from autograder.submission import Submission, as_array
 
 # Thresholds: measured over seeds in benchmarks/seeds.md.
-BY_HEART, BY_HEART_ZERO = 0.95, 0.75  # share of the 100 labels; whoever ignores the wrong ones has 0.75
-GAP_MADE, GAP_MADE_ZERO = 0.10, 0.0
+BY_HEART, BY_HEART_ZERO = 0.85, 0.75  # share of the 100 labels; whoever ignores the wrong ones has 0.75
+GAP_MADE, GAP_MADE_ZERO = 0.05, -0.05
 GAP_CURED, GAP_CURED_ZERO = 0.05, 0.15
 NEEDED, NOTHING_BELOW = 0.85, 0.60
+STOPPED_NEEDED, STOPPED_ZERO = 0.70, 0.40
+MOST_AFTER_BEST = 40  # epochs that training went on after its best one
 
 
 class TestSplit:
@@ -314,11 +316,13 @@ class TestStopped:
                 hint="Allow 60 epochs; early stopping ends the training sooner.",
             )
         if best == len(losses):
+            if _validated_on_training(submission, losses):
+                raise fail(f"In all {len(losses)} epochs the validation loss fell: nothing was stopped.", _NOT_ITS_OWN)
             raise fail(
                 f"The last of {len(losses)} epochs has the smallest validation loss: nothing was stopped.",
                 hint="The loss was still falling. Allow more epochs, so that early stopping can find the best one.",
             )
-        if len(losses) - best > 40:
+        if len(losses) - best > MOST_AFTER_BEST:
             raise fail(
                 f"The best epoch was number {best}, but training went on to number {len(losses)}.",
                 hint="Does `fit` know about it? `callbacks=[early]`, with a `patience` of about 5.",
@@ -333,7 +337,7 @@ class TestStopped:
                 "`stopped` has an L2 or L1 penalty, so its loss cannot be compared with its history.",
                 hint="Leave the regularizer out in this task.",
             )
-        (val_pixels, val_labels), (few_pixels, few_given, _) = _validation(), _few()
+        val_pixels, val_labels = _validation()
         loss = _cross_entropy(model, submission.predictions("stopped", val_pixels), val_labels)
         best, last = float(np.min(losses)), float(losses[-1])
         if abs(loss - best) <= 0.002 + 0.01 * best:
@@ -342,14 +346,10 @@ class TestStopped:
             f"The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number"
             f" {int(np.argmin(losses)) + 1}, it was {best:.3f}."
         )
-        training = _cross_entropy(model, submission.predictions("stopped", few_pixels), few_given)
         if abs(loss - last) <= 0.002 + 0.01 * last:
             hint = "It has the weights of its *last* epoch. `EarlyStopping` takes `restore_best_weights=True`."
-        elif min(abs(training - best), abs(training - last)) <= 0.002 + 0.01 * training:
-            hint = (
-                "It was validated on the images that it was trained on. `validation_data=(x_val, y_val)` shows what it"
-                " does on others."
-            )
+        elif _validated_on_training(submission, losses):
+            hint = _NOT_ITS_OWN
         elif _untrained(model):
             hint = "It was built or compiled again after `fit`. Run `fit` once more."
         else:
@@ -361,8 +361,8 @@ class TestStopped:
     def test_is_not_fooled(self, submission: Submission) -> None:
         """It does better on unseen images than a coin would"""
         expect(submission.accuracy("stopped"), "the accuracy of `stopped`").to_reach(
-            0.70,
-            zero_at=0.40,
+            STOPPED_NEEDED,
+            zero_at=STOPPED_ZERO,
             hint="Stopped too soon? A `patience` of 5 lets the loss rise for a few epochs before it gives up.",
         )
 
@@ -609,6 +609,19 @@ def _order(images: np.ndarray, count: int) -> list[int] | None:
     return [int(n) for n in first.ravel()]
 
 
+_NOT_ITS_OWN = (
+    "It was validated on the images that it was trained on. `validation_data=(x_val, y_val)`"
+    " shows what it does on others."
+)
+
+
+def _validated_on_training(submission: Submission, losses: list[float]) -> bool:
+    """Whether the losses in the history are those on the training images, at the best or at the last epoch."""
+    pixels, given, _ = _few()
+    training = _cross_entropy(submission.model("stopped"), submission.predictions("stopped", pixels), given)
+    return min(abs(training - min(losses)), abs(training - losses[-1])) <= 0.002 + 0.01 * training
+
+
 def _validation_losses(submission: Submission) -> list[float]:
     history = submission.history("stopped_history").history
     losses = history.get("val_loss")
@@ -679,6 +692,8 @@ def _prevents(model: ModelReport) -> str:
 
 def _cross_entropy(model: ModelReport, outputs: np.ndarray, labels: np.ndarray) -> float:
     """Mean cross-entropy of a model's outputs (N, 3), probabilities or logits, for class numbers (N,)."""
+    if outputs.shape[1] < 3:
+        return float("inf")
     if model.output_activation != "softmax":
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         outputs = powers / powers.sum(axis=1, keepdims=True)

@@ -1,0 +1,598 @@
+"""Exercise 5, overfitting: answers that learners really give."""
+
+from __future__ import annotations
+
+from catalogue import Right, Wrong
+
+# Most checks need only the network of their own task; leaving the others out saves time.
+NO_FEW, NO_STOP, NO_CURE = {"overfitted-answer": ""}, {"stopped-answer": ""}, {"cured-answer": ""}
+UNTRAINED = NO_FEW | NO_STOP | NO_CURE
+
+
+def _split(images: str = "450", dresses: str = "150", shoes: str = "0", left: str = "50") -> dict[str, str]:
+    return {
+        "split-answer": f"training_images = {images}\nvalidation_dresses = {dresses}\n"
+        f"validation_shoes = {shoes}\ntraining_dresses = {left}"
+    }
+
+
+def _shuffle(body: str) -> dict[str, str]:
+    return {"shuffled-answer": f"def shuffle_together(images, labels):\n    {body}"}
+
+
+def _best(body: str) -> dict[str, str]:
+    return {"best_epoch-answer": f"def best_epoch(history):\n    {body}"}
+
+
+def _gap(body: str) -> dict[str, str]:
+    return {"gap-answer": f"def gap(history):\n    {body}"}
+
+
+def _curves(a: str, b: str, c: str, d: str) -> dict[str, str]:
+    return {"curves-answer": "\n".join(f"curve_{n} = {v!r}" for n, v in zip("abcd", (a, b, c, d), strict=True))}
+
+
+UNDER, OVER, LARGE, GOOD = "underfitting", "overfitting", "learning rate too large", "good fit"
+SOFTMAX = 'layers.Dense(3, activation="softmax")'
+
+
+def _network(
+    name: str,
+    layers: str,
+    fit: str,
+    optimizer: str = '"adam"',
+    loss: str = '"categorical_crossentropy"',
+    before: str = "",
+    after: str = "",
+) -> str:
+    """Build, compile and train a network with these layers, as a learner would in one cell."""
+    return (
+        f"{before}\n{name} = keras.Sequential([keras.Input((784,)), {layers}])\n"
+        f'{name}.compile(loss={loss}, optimizer={optimizer}, metrics=["accuracy"])\n'
+        f"{name}_history = {name}.fit({fit}, verbose=0)\n{after}"
+    )
+
+
+WIDE = f'layers.Dense(128, activation="relu"), {SOFTMAX}'
+FEW = "few_images, few_labels"
+VALIDATED = "validation_data=(x_val, y_val)"
+FAST = "keras.optimizers.Adam(0.005)"
+
+
+def _overfitted(
+    layers: str = WIDE, fit: str = f"{FEW}, epochs=30, batch_size=25", optimizer: str = FAST, **more: str
+) -> dict[str, str]:
+    return {"overfitted-answer": _network("overfitted", layers, fit, optimizer, **more)}
+
+
+def _stopped(
+    callback: str, layers: str = WIDE, fit: str = f"{FEW}, epochs=60, batch_size=25, {VALIDATED}", **more: str
+) -> dict[str, str]:
+    early = f"early = keras.callbacks.EarlyStopping({callback})"
+    return NO_FEW | {"stopped-answer": _network("stopped", layers, f"{fit}, callbacks=[early]", before=early, **more)}
+
+
+def _cured(layers: str, fit: str = "x_train, y_train, epochs=12, batch_size=40", **more: str) -> dict[str, str]:
+    return NO_FEW | NO_STOP | {"cured-answer": _network("cured", layers, fit, **more)}
+
+
+DROPOUT = f'layers.Dense(32, activation="relu"), layers.Dropout(0.5), {SOFTMAX}'
+QUICK = _cured(DROPOUT, "x_train, y_train, epochs=2, batch_size=40")
+
+
+def _saved(code: str) -> dict[str, str]:
+    return QUICK | {"saved-answer": f"import os\n{code}"}
+
+
+SIZE = 'file_bytes = os.path.getsize("cured.keras")'
+
+
+def _reported(chosen: str = "C", reported: str = "0.92", shuffled: str = "1 / 3") -> dict[str, str]:
+    return UNTRAINED | {
+        "saved-answer": "",
+        "reported-answer": f"chosen = {chosen!r}\nreported = {reported}\nshuffled_accuracy = {shuffled}",
+    }
+
+
+WRONG = [
+    # The last rows
+    Wrong(
+        "validation drawn at random",
+        _split(dresses="50", shoes="50", left="150"),
+        "split",
+        "Keras takes the *last* rows",
+    ),
+    Wrong("images held back for those trained on", _split("150"), "split", "These are the ones held back"),
+    Wrong("nothing held back", _split("600"), "split", "take them off"),
+    Wrong("a fifth held back", _split("480"), "split", "what is left after a fifth"),
+    Wrong("0.25 taken for 25 images", _split("575"), "split", "0.25 is a share, not 25 images"),
+    Wrong("all dresses held back", _split(dresses="200", left="0"), "split", "only 150 images are held back"),
+    Wrong("the first rows held back", _split(dresses="0", shoes="0", left="200"), "split", "not the first"),
+    Wrong("dresses not taken off", _split(left="200"), "split", "150 of the 200 dresses went to validation"),
+    # Shuffling
+    Wrong(
+        "shuffled separately",
+        _shuffle("n = len(images)\n    r = np.random.permutation\n    return images[r(n)], labels[r(n)]"),
+        "shuffled",
+        "You shuffled twice",
+    ),
+    Wrong(
+        "only the images shuffled",
+        _shuffle("return np.random.permutation(images), labels"),
+        "shuffled",
+        "Every image has lost its label",
+    ),
+    Wrong(
+        "drawn with replacement",
+        _shuffle("i = np.random.choice(len(images), len(images))\n    return images[i], labels[i]"),
+        "shuffled",
+        "You drew *with* replacement",
+    ),
+    Wrong("nothing shuffled", _shuffle("return images, labels"), "shuffled", "Make a random order"),
+    Wrong("turned round", _shuffle("return images[::-1], labels[::-1]"), "shuffled", "Turning round keeps each class"),
+    Wrong(
+        "rolled along",
+        _shuffle("return np.roll(images, 7, axis=0), np.roll(labels, 7, axis=0)"),
+        "shuffled",
+        "only the other way round or moved along",
+    ),
+    Wrong(
+        "shuffled in place, nothing returned",
+        _shuffle("np.random.shuffle(images.copy())"),
+        "shuffled",
+        "changes its argument and returns nothing",
+    ),
+    Wrong(
+        "one array returned",
+        _shuffle("return images[np.random.permutation(len(images))]"),
+        "shuffled",
+        "should return two arrays",
+    ),
+    Wrong(
+        "images and labels in the wrong order",
+        _shuffle("i = np.random.permutation(len(images))\n    return labels[i], images[i]"),
+        "shuffled",
+        "Images first, labels second",
+    ),
+    Wrong(
+        "pixels shuffled as well",
+        _shuffle(
+            "i = np.random.permutation(len(images))\n"
+            "    return np.random.permutation(images.ravel()).reshape(images.shape), labels[i]"
+        ),
+        "shuffled",
+        "Shuffle the rows only",
+    ),
+    # The best epoch
+    Wrong("counted from 0", _best('return np.argmin(history["val_loss"])'), "best_epoch", "Epochs count from 1"),
+    Wrong("the last epoch", _best('return len(history["val_loss"])'), "best_epoch", "That is the last epoch"),
+    Wrong(
+        "smallest training loss",
+        _best('return np.argmin(history["loss"]) + 1'),
+        "best_epoch",
+        "the smallest *training* loss",
+    ),
+    Wrong(
+        "largest validation loss",
+        _best('return np.argmax(history["val_loss"]) + 1'),
+        "best_epoch",
+        "A loss should be small",
+    ),
+    Wrong(
+        "largest validation accuracy",
+        _best('return np.argmax(history["val_accuracy"]) + 1'),
+        "best_epoch",
+        "take the smallest of `val_loss`",
+    ),
+    Wrong(
+        "the loss for its epoch",
+        _best('return min(history["val_loss"])'),
+        "best_epoch",
+        "In which epoch was it reached?",
+    ),
+    Wrong("one added twice", _best('return np.argmin(history["val_loss"]) + 2'), "best_epoch", "so add 1 once"),
+    Wrong(
+        "History object expected",
+        _best('return np.argmin(history.history["val_loss"]) + 1'),
+        "best_epoch",
+        "already the dictionary",
+    ),
+    Wrong("another key", _best('return np.argmin(history["validation_loss"]) + 1'), "best_epoch", "Its keys are"),
+    # The gap
+    Wrong(
+        "the wrong way round",
+        _gap('return history["val_accuracy"][-1] - history["accuracy"][-1]'),
+        "gap",
+        "training minus validation",
+    ),
+    Wrong(
+        "the sign thrown away",
+        _gap('return abs(history["accuracy"][-1] - history["val_accuracy"][-1])'),
+        "gap",
+        "keep its sign",
+    ),
+    Wrong(
+        "difference of the losses",
+        _gap('return history["loss"][-1] - history["val_loss"][-1]'),
+        "gap",
+        "These are the losses",
+    ),
+    Wrong(
+        "first epoch",
+        _gap('return history["accuracy"][0] - history["val_accuracy"][0]'),
+        "gap",
+        "This is the first epoch",
+    ),
+    Wrong(
+        "mean over the epochs",
+        _gap('return np.mean(history["accuracy"]) - np.mean(history["val_accuracy"])'),
+        "gap",
+        "the mean over the epochs",
+    ),
+    Wrong(
+        "gap of every epoch",
+        _gap('return np.array(history["accuracy"]) - history["val_accuracy"]'),
+        "gap",
+        "the gap of every epoch",
+    ),
+    Wrong("a ratio", _gap('return history["accuracy"][-1] / history["val_accuracy"][-1]'), "gap", "That is a ratio"),
+    Wrong(
+        "lists subtracted",
+        _gap('return history["accuracy"] - history["val_accuracy"]'),
+        "gap",
+        "Take one entry of each",
+    ),
+    # Learning curves
+    Wrong("over and under confused", _curves(OVER, UNDER, LARGE, GOOD), "curves", "when the two curves *part*"),
+    Wrong("jumping curves taken for overfitting", _curves(UNDER, GOOD, OVER, GOOD), "curves", "when both losses fall"),
+    Wrong("flat curves taken for a good fit", _curves(GOOD, OVER, LARGE, UNDER), "curves", "end low, close together"),
+    Wrong(
+        "low curves taken for underfitting",
+        _curves(UNDER, OVER, LARGE, UNDER),
+        "curves",
+        "when *both* losses stay high",
+    ),
+    Wrong("a slow rate taken for a fast one", _curves(LARGE, OVER, LARGE, GOOD), "curves", "when the loss jumps about"),
+    Wrong("words of one's own", _curves("too weak", OVER, LARGE, GOOD), "curves", "Copy one of the four texts"),
+    # Overfitting on purpose
+    Wrong(
+        "not trained long enough",
+        _overfitted(fit=f"{FEW}, epochs=5, batch_size=20"),
+        "overfitted",
+        "It follows the *right* labels",
+    ),
+    Wrong(
+        "dropout against memory",
+        _overfitted(f'layers.Dense(8, activation="relu"), layers.Dropout(0.8), {SOFTMAX}', fit=f"{FEW}, epochs=2"),
+        "overfitted",
+        "keeps a network from learning by heart",
+    ),
+    Wrong(
+        "never trained",
+        {
+            "overfitted-answer": f"overfitted = keras.Sequential([keras.Input((784,)), {WIDE}])\n"
+            'overfitted.compile(loss="categorical_crossentropy", optimizer="adam")'
+        },
+        "overfitted",
+        "never been trained",
+    ),
+    Wrong(
+        "trained on the validation images",
+        _overfitted(fit="x_val, y_val, epochs=4"),
+        "overfitted",
+        "It follows the *right* labels",
+    ),
+    Wrong(
+        "ten outputs",
+        {
+            "overfitted-answer": "overfitted = keras.Sequential([keras.Input((784,)), "
+            'layers.Dense(10, activation="softmax")])'
+        },
+        "overfitted",
+        "10 fits the ten digits",
+    ),
+    Wrong(
+        "sparse loss for one-hot labels",
+        _overfitted(fit="few_images, few_labels.argmax(axis=1), epochs=2", loss='"sparse_categorical_crossentropy"'),
+        "overfitted",
+        "The sparse loss wants class numbers",
+    ),
+    Wrong(
+        "scores without from_logits",
+        _overfitted('layers.Dense(64, activation="relu"), layers.Dense(3)', fit=f"{FEW}, epochs=2"),
+        "overfitted",
+        "Either softmax in the output layer",
+    ),
+    # Early stopping
+    Wrong("best weights not restored", _stopped("patience=5"), "stopped", "restore_best_weights=True"),
+    Wrong(
+        "no early stopping",
+        NO_FEW | {"stopped-answer": _network("stopped", WIDE, f"{FEW}, epochs=60, batch_size=50, {VALIDATED}", FAST)},
+        "stopped",
+        "Does `fit` know about it?",
+    ),
+    Wrong(
+        "stopped by the number of epochs",
+        _stopped(
+            "patience=5, restore_best_weights=True",
+            fit=f"{FEW}, epochs=2, batch_size=25, {VALIDATED}",
+            optimizer="keras.optimizers.SGD(0.001)",
+        ),
+        "stopped",
+        "The loss was still falling",
+    ),
+    Wrong(
+        "the training loss watched",
+        _stopped(
+            'monitor="loss", patience=5, restore_best_weights=True', fit=f"{FEW}, epochs=30, batch_size=25, {VALIDATED}"
+        ),
+        "stopped",
+        "It has the weights of its *last* epoch",
+    ),
+    Wrong(
+        "no validation",
+        _stopped('monitor="loss", patience=1', fit=f"{FEW}, epochs=3"),
+        "stopped",
+        "watches the validation loss",
+    ),
+    Wrong(
+        "validated on the training images, loss still falling",
+        _stopped(
+            "patience=5, restore_best_weights=True", fit=f"{FEW}, epochs=8, batch_size=25, validation_data=({FEW})"
+        ),
+        "stopped",
+        "validated on the images that it was trained on",
+    ),
+    Wrong(
+        "validated on the training images",
+        _stopped(
+            "patience=2, restore_best_weights=True",
+            optimizer="keras.optimizers.Adam(0.02)",
+            fit=f"{FEW}, epochs=60, batch_size=25, validation_data=({FEW})",
+        ),
+        "stopped",
+        "validated on the images that it was trained on",
+    ),
+    Wrong(
+        "built again afterwards",
+        _stopped(
+            "patience=5, restore_best_weights=True",
+            after=f"stopped = keras.Sequential([keras.Input((784,)), {WIDE}])\n"
+            'stopped.compile(loss="categorical_crossentropy")',
+        ),
+        "stopped",
+        "built or compiled again after `fit`",
+    ),
+    Wrong(
+        "L2 against the task's words",
+        _stopped(
+            "patience=5, restore_best_weights=True",
+            f'layers.Dense(64, activation="relu", kernel_regularizer="l2"), {SOFTMAX}',
+            fit=f"{FEW}, epochs=60, batch_size=50, {VALIDATED}",
+        ),
+        "stopped",
+        "Leave the regularizer out",
+    ),
+    # The cure
+    Wrong(
+        "no cure",
+        _cured(WIDE, "x_train, y_train, epochs=60, batch_size=40", optimizer=FAST),
+        "cured",
+        "learned many of the wrong labels by heart",
+    ),
+    Wrong(
+        "dropout on the output layer",
+        _cured(f'layers.Dense(32, activation="relu"), {SOFTMAX}, layers.Dropout(0.5)'),
+        "cured",
+        "Put it behind a hidden layer",
+    ),
+    Wrong(
+        "too much of the cure",
+        _cured(f'layers.Dense(16, activation="relu", kernel_regularizer=keras.regularizers.L2(10.0)), {SOFTMAX}'),
+        "cured",
+        "A little less of the cure",
+    ),
+    Wrong(
+        "trained on the few",
+        _cured(WIDE, f"{FEW}, epochs=40, batch_size=25", optimizer=FAST),
+        "cured",
+        "It knows little and is fooled a little",
+    ),
+    Wrong(
+        "cured but never trained",
+        NO_FEW
+        | NO_STOP
+        | {
+            "cured-answer": f"cured = keras.Sequential([keras.Input((784,)), {DROPOUT}])\n"
+            'cured.compile(loss="categorical_crossentropy", optimizer="adam")'
+        },
+        "cured",
+        "never been trained",
+    ),
+    # Saving
+    Wrong(
+        "only the architecture",
+        _saved('cured.save("cured.keras")\nloaded = keras.models.model_from_json(cured.to_json())\n' + SIZE),
+        "saved",
+        "leaves them behind",
+    ),
+    Wrong(
+        "cloned, not loaded",
+        _saved('cured.save("cured.keras")\nloaded = keras.models.clone_model(cured)\n' + SIZE),
+        "saved",
+        "leaves them behind",
+    ),
+    Wrong(
+        "trained after saving",
+        _saved(
+            'cured.save("cured.keras")\ncured.fit(x_train, y_train, epochs=3, verbose=0)\n'
+            'loaded = keras.saving.load_model("cured.keras")\n' + SIZE
+        ),
+        "saved",
+        "trained again after it was saved",
+    ),
+    Wrong(
+        "another network saved",
+        _saved(
+            f"other = keras.Sequential([keras.Input((784,)), {SOFTMAX}])\n"
+            'other.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\n' + SIZE
+        ),
+        "saved",
+        "Did you save another model?",
+    ),
+    Wrong(
+        "length of the name",
+        _saved(
+            'cured.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\n'
+            'file_bytes = len("cured.keras")'
+        ),
+        "saved",
+        "the length of the name",
+    ),
+    Wrong(
+        "kilobytes",
+        _saved('cured.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\n' + SIZE + " / 1000"),
+        "saved",
+        "looks like kilobytes",
+    ),
+    Wrong(
+        "loaded before saving",
+        _saved('loaded = keras.saving.load_model("never.keras")\n' + SIZE),
+        "saved",
+        "Mend the error first",
+    ),
+    # The test set, once
+    Wrong("chosen by the test accuracy", _reported("D", "0.94"), "reported", "You chose by the test accuracy"),
+    Wrong("chosen by the training accuracy", _reported("B"), "reported", "You chose by the training accuracy"),
+    Wrong("smallest gap chosen", _reported("A"), "reported", "You chose the smallest gap"),
+    Wrong("validation accuracy reported", _reported(reported="0.93"), "reported", "That is the validation accuracy"),
+    Wrong("training accuracy reported", _reported(reported="0.95"), "reported", "That is the training accuracy"),
+    Wrong("accuracy in per cent", _reported(reported="92"), "reported", "That is in per cent"),
+    Wrong("shuffled labels known by heart", _reported(shuffled="1.0"), "reported", "helps for no other image"),
+    Wrong("chance of two classes", _reported(shuffled="0.5"), "reported", "chance with two classes"),
+    Wrong("chance of never", _reported(shuffled="0"), "reported", "Even guessing is right sometimes"),
+]
+
+CONV = (
+    "layers.Reshape((28, 28, 1)), layers.Conv2D(4, 5, strides=3, activation='relu'), layers.Flatten(), "
+    f"layers.Dropout(0.3), {SOFTMAX}"
+)
+FUNCTIONAL = """
+image = keras.Input((784,))
+inner = layers.Dense(64, kernel_initializer="he_normal")(image)
+inner = layers.Activation("relu")(inner)
+inner = layers.Dropout(0.5)(inner)
+cured = keras.Model(image, layers.Dense(3)(inner))
+cured.compile(
+    loss=keras.losses.CategoricalCrossentropy(from_logits=True), optimizer="nadam", metrics=["categorical_accuracy"]
+)
+cured.fit(x_train, y_train, epochs=8, batch_size=32, verbose=0)
+"""
+HELPER = """
+def build(units):
+    net = keras.Sequential()
+    net.add(keras.Input(shape=(784,)))
+    net.add(layers.Dense(units, activation="relu"))
+    net.add(layers.Dense(3))
+    net.add(layers.Softmax())
+    net.compile("adam", "categorical_crossentropy", metrics=["acc"])
+    return net
+
+stopped = build(64)
+stopped_history = stopped.fit(few_images, few_labels, epochs=80, batch_size=20, validation_data=(x_val, y_val), verbose=0,
+    callbacks=[keras.callbacks.EarlyStopping("val_loss", patience=8, restore_best_weights=True)]).history
+"""
+L2 = f'layers.Dense(64, activation="relu", kernel_regularizer=keras.regularizers.L2(0.03)), {SOFTMAX}'
+LOGITS = "keras.losses.CategoricalCrossentropy(from_logits=True)"
+
+RIGHT = [
+    Right(
+        "overfitted with two layers, logits and tanh",
+        NO_STOP
+        | _overfitted(
+            'layers.Dense(128, activation="tanh"), layers.Dense(32, activation="relu"), layers.Dense(3)',
+            f"{FEW}, epochs=40, batch_size=20",
+            loss=LOGITS,
+        )
+        | {"stopped-answer": HELPER},
+    ),
+    Right("functional, dropout, logits, other metric", {"cured-answer": FUNCTIONAL}),
+    Right(
+        "cured by L2, NumPy's minimum by hand",
+        {
+            "cured-answer": _network("cured", L2, "x_train, y_train, epochs=12, batch_size=32"),
+            "best_epoch-answer": 'def best_epoch(h):\n    losses = h["val_loss"]\n    return losses.index(min(losses)) + 1',
+        },
+    ),
+    Right(
+        "cured by early stopping",
+        {
+            "cured-answer": _network(
+                "cured",
+                WIDE,
+                f"x_train, y_train, epochs=60, {VALIDATED}, callbacks=[keras.callbacks.EarlyStopping(patience=4, "
+                "restore_best_weights=True)]",
+            )
+        },
+    ),
+    Right(
+        "cured by few units and few epochs",
+        {
+            "cured-answer": _network(
+                "cured", f'layers.Dense(8, activation="relu"), {SOFTMAX}', "x_train, y_train, epochs=10"
+            )
+        },
+    ),
+    Right(
+        "cured by a small step and few epochs, SGD",
+        {
+            "cured-answer": _network(
+                "cured",
+                f'layers.Dense(16, activation="tanh"), {SOFTMAX}',
+                "x_train, y_train, epochs=15",
+                optimizer="keras.optimizers.SGD(0.02)",
+            )
+        },
+    ),
+    Right("cured by a convolution", {"cured-answer": _network("cured", CONV, "x_train, y_train, epochs=10")}),
+    Right(
+        "shuffled with zip and lists",
+        _shuffle(
+            "import random\n    pairs = list(zip(images, labels))\n    random.shuffle(pairs)\n"
+            "    a, b = zip(*pairs)\n    return np.array(a), np.array(b)"
+        )
+        | _gap('a, v = history["accuracy"], history["val_accuracy"]\n    return (np.array(a) - np.array(v))[-1]'),
+    ),
+    Right(
+        "shuffled by sorting random numbers",
+        _shuffle("order = np.argsort(np.random.rand(images.shape[0]))\n    return [images[order], labels[order]]"),
+    ),
+    Right(
+        "shuffled in copies with the same seed",
+        _shuffle(
+            "a, b = images.copy(), labels.copy()\n    np.random.default_rng(7).shuffle(a)\n"
+            "    np.random.default_rng(7).shuffle(b)\n    return a, b"
+        ),
+    ),
+    Right(
+        "best epoch with a loop, gap rounded",
+        _best(
+            'best = 0\n    for i, loss in enumerate(history["val_loss"]):\n        if loss < history["val_loss"][best]:\n'
+            "            best = i\n    return best + 1"
+        )
+        | _gap('return round(history["accuracy"][-1] - history["val_accuracy"][-1], 6)'),
+    ),
+    Right(
+        "other spellings of the diagnoses",
+        _curves("Underfitting", " over-fitting ", "Learning rate too large", "good_fit")
+        | {"reported-answer": 'chosen = "c"\nreported = 0.92\nshuffled_accuracy = 0.333'},
+    ),
+    Right(
+        "saved to another place, weights alone",
+        {
+            "saved-answer": "from pathlib import Path\nimport tempfile\nfolder = Path(tempfile.mkdtemp())\n"
+            'file = folder / "cured.keras"\ncured.save(file)\nloaded = keras.models.load_model(file)\n'
+            "file_bytes = file.stat().st_size"
+        },
+    ),
+]
