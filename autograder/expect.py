@@ -108,15 +108,15 @@ class Expectation:
         """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays."""
         found, wanted = as_array(self.value, self.name), np.asarray(expected)
         if found.shape != wanted.shape:
-            Expectation(found, self.name)._explain(mistakes, hint, tolerance)
-            self.to_have_shape(wanted.shape, because, (), hint)
-        if not _close(found, wanted, tolerance):
-            self._explain(mistakes, hint, tolerance, because)
+            says = f"The shape of {self.name} is {show(found.shape)}, but it should be {show(wanted.shape)}"
+        elif not _close(found, wanted, tolerance):
             where = _first_difference(found, wanted, tolerance)
             at = f" at {list(where)}" if where else ""
             says = f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
-            raise Mismatch(_with_reason(says, because), _hints(hint))
-        return self
+        else:
+            return self
+        named = [text for mistake, text in _pairs(mistakes) if _matches(found, mistake, tolerance)]
+        raise Mismatch(_with_reason(says, because), (*named[:1], *_hints(hint)))
 
     def to_reach(self, accuracy: float, zero_at: float, hint: Hint = (), because: str = "") -> None:
         """An `Accuracy` of at least `accuracy`. Below that, credit falls evenly to nothing at `zero_at`."""
@@ -156,13 +156,6 @@ class Expectation:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Mismatch(f"{_sentence(self.name)} should be one number, but it is {a(type_name(value))}.")
         return float(value)
-
-    def _explain(self, mistakes: Mistakes, hint: Hint, tolerance: float = 0.0, because: str = "") -> None:
-        for mistake, says in _pairs(mistakes):
-            if _matches(self.value, mistake, tolerance):
-                shown = show(self.value)
-                text = f"{_sentence(self.name)} is not what it should be: {shown}"
-                raise Mismatch(_with_reason(text, because), (says, *_hints(hint)))
 
     def _fail(self, should: str, because: str, mistakes: Mistakes, hint: Hint) -> None:
         text = _with_reason(f"{_sentence(self.name)} is {show(self.value)}, but {should}", because)
