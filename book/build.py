@@ -1,7 +1,7 @@
 """Build the book into book/_build/html: `python book/build.py`, or `make book`.
 
-Needs Node and npm for the formulas, which are set while building. After the first build, nothing is fetched and an unchanged
-book takes seconds: pages are built again when they, the data, the package, the extension or Keras changed.
+Needs Node and npm for the formulas, which are set while building. After the first build, nothing is fetched and an
+unchanged book takes seconds: pages are built again when they, the data, the package, the extension or Keras changed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def ensure_katex() -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        sys.exit("The book needs Node.js with npm, which sets its formulas: install it (Debian: nodejs npm) and try again.")
+        sys.exit("The book needs Node.js with npm, for its formulas: install it (Debian: nodejs npm) and try again.")
     answer = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=BOOK)
     if answer.returncode:
         sys.exit("npm could not install the packages of book/package-lock.json; its message is above.")

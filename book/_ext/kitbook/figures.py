@@ -1,7 +1,8 @@
 """Figures as part of the page.
 
-The lessons draw with plain Matplotlib. Here the SVG that a cell drew moves from a file into the page, its text colour becomes the page's
-text colour, and it gets its alternative text. So one drawing serves light pages, dark pages and print, and its labels are text.
+The lessons draw with plain Matplotlib. Here the SVG that a cell drew moves from a file into the page, its text
+colour becomes the page's text colour, and it gets its alternative text. So one drawing serves light pages, dark pages
+and print, and its labels are text.
 
 A figure without alternative text is a warning, which fails the build. Give it in the cell:
 

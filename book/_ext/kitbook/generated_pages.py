@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -52,7 +53,7 @@ class AllLessons(SphinxDirective):
 class Schedule(AllLessons):
     """``{schedule}``: a day's timetable from the lessons' minutes, with ``:start:`` and ``:break:`` (minutes)."""
 
-    option_spec = {"start": directives.unchanged, "break": directives.nonnegative_int}
+    option_spec: ClassVar = {"start": directives.unchanged, "break": directives.nonnegative_int}
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
@@ -71,8 +72,10 @@ class Schedule(AllLessons):
                 f"| {lesson.exercises} min | {questions} |"
             )
             now += lesson.minutes
-        rows.append(f"| {clock(now)} | *End* | {sum(lesson.teaching for lesson in lessons)} min "
-                    f"| {sum(lesson.exercises for lesson in lessons)} min | |")
+        rows.append(
+            f"| {clock(now)} | *End* | {sum(lesson.teaching for lesson in lessons)} min "
+            f"| {sum(lesson.exercises for lesson in lessons)} min | |"
+        )
         return parse_markdown(self, rows)
 
 

@@ -16,9 +16,7 @@ class HtmlElement(nodes.General, nodes.Element):
     """An HTML element: its ``tag``, its ``attrs``, and children of any kind."""
 
 
-def element(
-    tag: str, *children: nodes.Node, classes: tuple[str, ...] = (), **attrs: str
-) -> HtmlElement:
+def element(tag: str, *children: nodes.Node, classes: tuple[str, ...] = (), **attrs: str) -> HtmlElement:
     """Build an element. ``aria_label`` becomes ``aria-label``, ``for_`` becomes ``for``."""
     named = {name.rstrip("_").replace("_", "-"): value for name, value in attrs.items()}
     identifier = named.pop("id", None)

@@ -1,7 +1,7 @@
 """Formulas set while the book is built.
 
-Sphinx's default is MathJax from a content delivery network. Here KaTeX writes the finished HTML, with MathML beside it for
-screen readers, so a reader's browser loads a style sheet and fonts from the book itself and runs nothing.
+Sphinx's default is MathJax from a content delivery network. Here KaTeX writes the finished HTML, with MathML beside
+it for screen readers, so a reader's browser loads a style sheet and fonts from the book itself and runs nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def renderer() -> subprocess.Popen[str]:
 def render(tex: str, display: bool) -> tuple[str, str]:
     """Set one formula. Returns its HTML and an error message, one of which is empty."""
     process = renderer()
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
     process.stdin.flush()
     answer = json.loads(process.stdout.readline())
@@ -70,7 +71,9 @@ def visit_block(translator: Any, node: nodes.math_block) -> None:
     if node["number"]:
         number = f'<span class="eqno">({get_node_equation_number(translator, node)})</span>'
     # Focusable, because a long formula scrolls sideways on a narrow screen.
-    opening = translator.starttag(node, "div", "", CLASS="math", tabindex="0", role="group", **{"aria-label": "formula"})
+    opening = translator.starttag(
+        node, "div", "", CLASS="math", tabindex="0", role="group", **{"aria-label": "formula"}
+    )
     translator.body.append(f"{opening}{number}{set_formula(node, display=True)}</div>\n")
     raise nodes.SkipNode
 

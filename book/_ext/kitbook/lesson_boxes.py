@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -101,7 +102,7 @@ class Callout(SphinxDirective):
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"kind": lambda value: directives.choice(value, tuple(CALLOUTS))}
+    option_spec: ClassVar = {"kind": lambda value: directives.choice(value, tuple(CALLOUTS))}
 
     def run(self) -> list[nodes.Node]:
         """Build the callout."""

@@ -1,11 +1,11 @@
 """Each lesson as a notebook to take away.
 
-The notebook is made from the lesson's source and this build's run: prose without the book's directives, code without outputs. What
-belongs to the book alone stays behind: solutions of challenges, notes for instructors, answers to quizzes, cells that only hand
-numbers to the prose (those numbers are filled in).
+The notebook is made from the lesson's source and this build's run: prose without the book's directives, code without
+outputs. What belongs to the book alone stays behind: solutions of challenges, notes for instructors, answers to
+quizzes, cells that only hand numbers to the prose (those numbers are filled in).
 
-It lies in `notebooks/` of the built book. A publisher who pushes the book to a branch can point the launch buttons at it: set
-``kitbook_launch`` in `_config.yml`.
+It lies in `notebooks/` of the built book. A publisher who pushes the book to a branch can point the launch buttons at
+it: set ``kitbook_launch`` in `_config.yml`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from .lesson_boxes import CALLOUTS
 
 #: Cells with one of these tags serve the book alone.
 BOOK_ONLY = {"remove-cell"}
-FENCE = re.compile(r"^(?P<mark>`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]?(?P<title>.*)\n(?P<body>.*?)^(?P=mark)[ ]*$\n?", re.M | re.S)
+FENCE = re.compile(
+    r"^(?P<mark>`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]?(?P<title>[^\n]*)\n(?P<body>.*?)^(?P=mark)[ ]*$\n?", re.M | re.S
+)
 OPTION = re.compile(r"\A(?:^:[\w-]+:.*\n)+\n?", re.M)
 GLUE = re.compile(r"\{glue:text\}`(?P<name>[\w-]+)(?::(?P<format>[^`]+))?`")
 ROLE = re.compile(r"\{(?P<role>[\w:-]+)\}`(?P<content>[^`]+)`")
@@ -197,7 +199,8 @@ def launch_links(launch: dict[str, str], name: str) -> dict[str, str]:
     if colab := launch.get("colab", "").rstrip("/"):
         links["Colab"] = f"{colab}/github/{owner_and_name}/blob/{quote(branch)}/{path}"
     if binder := launch.get("binder", "").rstrip("/"):
-        links["Binder"] = f"{binder}/v2/gh/{owner_and_name}/{quote(branch)}?{urlencode({'urlpath': f'lab/tree/{path}'})}"
+        query = urlencode({"urlpath": f"lab/tree/{path}"})
+        links["Binder"] = f"{binder}/v2/gh/{owner_and_name}/{quote(branch)}?{query}"
     return links
 
 

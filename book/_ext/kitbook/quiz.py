@@ -13,13 +13,15 @@
 
 (Colons, since a fence of backticks may hold no backtick in its first line.)
 
-``predict`` has the same form, or no list at all. With ``:hide-next:`` the output of the code cell that follows stays hidden until
-the reader has committed to an answer.
+``predict`` has the same form, or no list at all. With ``:hide-next:`` the output of the code cell that follows stays
+hidden until the reader has committed to an answer.
 
 Everything works with the keyboard alone. Without scripts, and in print, the answers are an ordinary folded list.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -44,7 +46,7 @@ class Quiz(SphinxDirective):
     has_content = True
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"hide-next": directives.flag}
+    option_spec: ClassVar = {"hide-next": directives.flag}
     label = "Check yourself"
     must_have_answers = True
 
