@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,8 +14,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 import autograder
 from autograder import data
@@ -31,6 +30,7 @@ from autograder.sandbox.limits import Limits
 from autograder.sandbox.wall import Sandbox
 
 GIVE_UP_AFTER = 8  # failures of ours in a row, with no success between
+FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
 
 
@@ -117,10 +117,14 @@ def grade_class(
         todo.sort(key=lambda item: recorder.seconds_last_time(item[0]), reverse=True)
         keys = {submitted.student: (submitted, key) for submitted, key in todo}
         jobs = [Job(s.student, s.raw or b"", _notes(s)) for s, _ in todo]
-        for job, done in _graded(jobs, exercise, setup, workers, pools or local_pool, progress):
+        pending = 0.0
+        for job, done, more in _graded(jobs, exercise, setup, workers, pools or local_pool, progress):
             submitted, key = keys[job.student]
-            notebook = nbformat.reads(done.notebook, as_version=4) if done.notebook else None
-            recorder.record(submitted, done.result, notebook, done.page, key)
+            recorder.record(submitted, done.result, done.notebook, done.page, key)
+            pending = pending or time.monotonic()
+            if not more or time.monotonic() - pending > FLUSH_SECONDS:
+                recorder.flush()
+                pending = 0.0
             results[job.student] = done.result.to_json()
             progress.done += 1
             progress.failed += done.result.status is not Status.GRADED
@@ -130,8 +134,8 @@ def grade_class(
 
 def _graded(
     jobs: list[Job], exercise: Exercise, setup: Setup, workers: int, pools: Pools, progress: Progress
-) -> Iterator[tuple[Job, Done]]:
-    """Yield each job with what came of it, in whatever order they finish.
+) -> Iterator[tuple[Job, Done, bool]]:
+    """Yield each job with what came of it, in whatever order they finish, and whether more is ready already.
 
     A worker that dies takes the pool with it, and nobody can say which job was to blame. All that were
     running are tried again, at last one at a time, so that only the guilty one is given up.
@@ -144,25 +148,19 @@ def _graded(
         pool_size = 1 if alone else min(workers, len(waiting))
         with pools(pool_size, setup) as pool:
             running: dict[Future[Done], tuple[Job, int]] = {}
-            while waiting or running or (alone and suspects):
-                source = suspects if alone else waiting
-                while source and len(running) < pool_size:
-                    job, attempt = source.pop()
-                    try:
-                        running[pool.submit(worker.work, job)] = job, attempt
-                    except BrokenProcessPool:
-                        source.append((job, attempt))
-                        break
+            source = suspects if alone else waiting
+            _refill(pool, running, source, pool_size)
+            while running:
                 progress.running = sorted(job.student for job, _ in running.values())
-                if not running:
-                    break
+                ready = wait(running, return_when=FIRST_COMPLETED).done
+                finished = [(future, *running.pop(future)) for future in ready]
+                _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
                 broken = False
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    job, attempt = running.pop(future)
+                for number, (future, job, attempt) in enumerate(finished, 1):
                     try:
                         done = future.result()
                         failures = 0
-                        yield job, done
+                        yield job, done, number < len(finished) or any(f.done() for f in running)
                         continue
                     except ChecksBroken:
                         raise  # nobody's submission can be checked
@@ -180,11 +178,23 @@ def _graded(
                     if attempt < TRIES:
                         suspects.append((job, attempt + 1))
                     else:
-                        yield job, _given_up(job, exercise, setup, why[:300])
+                        yield job, _given_up(job, exercise, setup, why[:300]), False
                 if broken:
                     for job, attempt in running.values():
                         suspects.append((job, attempt + 1))
                     break
+
+
+def _refill(
+    pool: Executor, running: dict[Future[Done], tuple[Job, int]], source: list[tuple[Job, int]], size: int
+) -> None:
+    while source and len(running) < size:
+        job, attempt = source.pop()
+        try:
+            running[pool.submit(worker.work, job)] = job, attempt
+        except BrokenProcessPool:  # the futures in `running` say so, too
+            source.append((job, attempt))
+            return
 
 
 @contextmanager
