@@ -16,8 +16,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def as_text(value: str) -> str:
-    """`value` on one line, without control characters, and as no formula."""
-    formula = value.startswith(("\t", "\r", "\n")) or value.lstrip().startswith(_FORMULA)
+    """`value` on one line, without control characters, and as no formula. A lone "-" is none, and stays."""
+    formula = value != "-" and (value.startswith(("\t", "\r", "\n")) or value.lstrip().startswith(_FORMULA))
     line = "".join(c if c.isprintable() else " " for c in value)
     return "'" + line if formula else line
 
