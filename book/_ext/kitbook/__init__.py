@@ -13,6 +13,7 @@ Each module does one thing and can be read alone:
 ``glossary_hover``  a term's definition, wherever the term is used
 ``figures``         figures as inline SVG that follows the page's light or dark colours
 ``notebooks``       each lesson as a notebook to take away, and the launch buttons
+``accessibility``   repairs to what the theme writes, so that axe-core finds nothing serious
 =================== ===========================================================================
 
 The page *Writing for the book* shows how to use them.
@@ -33,6 +34,7 @@ MODULES = (
     "glossary_hover",
     "figures",
     "notebooks",
+    "accessibility",
 )
 
 
