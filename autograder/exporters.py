@@ -116,8 +116,9 @@ class MoodleExporter(GradesExporter):
     """A file for Moodle: Grades, Import, CSV file. Separator comma, encoding UTF-8.
 
     Columns: First name, Last name, Username, ID number, Email address, then one for an exercise. "-" is no grade.
-    Moodle asks which column says who a student is ("Map from") and what that is in Moodle ("Map to"): Username to username,
-    ID number to ID number, or Email address to email. Then choose for each exercise its grade item, or a new one.
+    Moodle asks which column says who a student is ("Map from") and what that is in Moodle ("Map to"): Username to
+    username, ID number to ID number, or Email address to email. Then choose for each exercise its grade item, or a
+    new one.
 
     What you have to fill in, once: Username is the student's id in the gradebook; ID number is `lms_user_id` and Email
     address is `email`, both set by ``nbgrader db student add``. Those two columns are left out unless every student

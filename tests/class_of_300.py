@@ -12,11 +12,12 @@ from conftest import ROOT
 
 from autograder.exercise import Task, find_exercise
 from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.submission import STOPPED
 
 NAME = "03-dense-networks"
-HOSTILE = (
-    "<script>document.title='ran'</script>",
-    "=cmd|' /C calc'!A0",
+HOSTILE = (  # names of folders, so with another character for the slash
+    "<script>document.title='ran'<∕script>",
+    "=cmd|' ∕C calc'!A0",
     "+1+1",
     "-2",
     "@SUM(1)",
@@ -29,48 +30,48 @@ HOSTILE = (
     "rtl\u202egnp.exe",
 )
 BAD_TEXT = "<svg onload=document.title='ran'> & {{ 7 * 7 }} `<b>` </title><script>document.title='ran'</script>"
-# By task: how many of ten fail it, and with what. The words are the checks' own.
-WRONG: dict[str, tuple[int, tuple[tuple[int, str, str], ...]]] = {
+# By task: how many of ten fail it; then ways to fail it: how often, what was found, what they were told.
+WRONG: dict[str, tuple[int, list[tuple[int, str, str]]]] = {
     "flattened": (
         2,
-        (
-            (5, "The largest value in `x_train` should be about 1.0, but it is 255.0.", "Divide by 255, the same number for the training and the test images."),
+        [
+            (5, "The largest value in `x_train` is 255.0.", "Divide by 255, the same number for both sets."),
             (2, "`x_train` has dtype float64; it should be float32.", "`.astype('float32')`"),
-        ),
+        ],
     ),
-    "by_hand": (2, ((4, "`dense_relu` gives -0.3 where relu gives 0.", "`np.maximum(values, 0)` compares every value with 0."),)),
+    "by_hand": (2, [(4, "`dense_relu` gives -0.3.", "`np.maximum(values, 0)` compares every value with 0.")]),
     "counted": (
         4,
-        (
-            (9, "`hidden_parameters` should be 7850, but it is 7840.", "Each unit has one weight per input, and one bias."),
-            (3, "`all_parameters` should be 7883.", "Add up the layers. Flattening and activations have no parameters."),
-        ),
+        [
+            (9, "`hidden_parameters` is 7840.", "Each unit has one weight per input, and one bias."),
+            (3, "`all_parameters` is 7000.", "Add up the layers. Flattening and activations have no parameters."),
+        ],
     ),
     "architecture": (
         3,
-        (
-            (6, "The hidden layer has no activation.", "Without an activation two dense layers are no more than one: a linear function of a linear function."),
-            (4, "`model` takes one value for each image.", "`keras.Input((784,))`: the shape of one image as a row, without the number of images."),
-            (1, "There is no model `model`: your cell stopped with NameError: name 'kers' is not defined.", "Mend the error first: its last line says what went wrong, the arrow above it says where."),
-        ),
+        [
+            (6, "The hidden layer has no activation.", "Without an activation two dense layers are no more than one."),
+            (4, "`model` takes one value for each image.", "`keras.Input((784,))`: the shape of one image as a row."),
+            (1, f"There is no model `model`: {STOPPED} NameError: name 'kers'.", "Mend the error first."),
+        ],
     ),
     "compiled": (
         3,
-        (
-            (9, "The output layer has no activation, and the loss expects probabilities.", "No error appears, but the loss takes the logarithm of numbers that are no probabilities."),
-            (3, "The loss is sparse_categorical_crossentropy.", "Which cross-entropy expects a one-hot row for each image?"),
-        ),
+        [
+            (9, "The output has no activation.", "The loss takes the logarithm of numbers that are no probabilities."),
+            (3, "The loss is `sparse_categorical_crossentropy`.", "Which cross-entropy expects a one-hot row?"),
+        ],
     ),
-    "trained": (1, ((4, "`history` has 3 epochs.", "`epochs=10` in `fit`. An epoch is one pass over the training images; a unit is part of a layer."),)),
+    "trained": (1, [(4, "`history` has 3 epochs.", "`epochs=10` in `fit`; a unit is part of a layer.")]),
     "accuracy": (
         3,
-        (
-            (5, "`test_accuracy` is 0.981.", "That is the accuracy on the training images. Those the network knows: take the test images."),
-            (2, "The last validation loss in `history` is the loss on the test images.", "`validation_data` are the test images. Cut them off the training images: `validation_split=0.2`."),
-        ),
+        [
+            (5, "`test_accuracy` is 0.981.", "That is the accuracy on the training images. Take the test images."),
+            (2, "`val_loss` ends with the loss on the test images.", "`validation_data` are the test images."),
+        ],
     ),
-    "deeper": (5, ((5, "`deeper_model` gets 0.62 of 300 held-out images right.", "Train it like the first one: the same images, labels and epochs."),)),
-}  # fmt: skip
+    "deeper": (5, [(5, "`deeper_model` gets 0.62 of 300 held-out images right.", "Train it like the first one.")]),
+}
 
 
 def write_class(root: Path, students: int = 300, seed: int = 3) -> None:
@@ -82,7 +83,7 @@ def write_class(root: Path, students: int = 300, seed: int = 3) -> None:
     tasks = find_exercise(NAME).tasks
     for number in range(students):
         hostile = number < len(HOSTILE)
-        student = HOSTILE[number].replace("/", "∕") if hostile else f"student-{number:03}"
+        student = HOSTILE[number] if hostile else f"student-{number:03}"
         answers = {task.grade_id: f"# answer {number} {rng.random()} " + "x = 1\n" * 20 for task in tasks}
         if number in (41, 42, 43):
             answers = {task.grade_id: "# one answer, many names\n" + "x = 1\n" * 20 for task in tasks}
