@@ -264,27 +264,32 @@ class TestTrained:
                 f"`history` has {history.epochs} epoch, but one look at the images is hardly enough.",
                 hint="`epochs=10` in `fit`. An epoch is one pass over the training images; a unit is part of a layer.",
             )
+        _has_learned(submission)  # a history is easily typed by hand, so it counts only with what it tells of
 
     def test_has_learned(self, submission: Submission) -> None:
         """The network has learned, and from the training images alone"""
-        model = submission.model("model")
-        if not model.finite:
-            raise fail(
-                "Some weights of `model` are NaN (not a number).",
-                hint="The training ran away. Scale the images to 0..1, or take a smaller learning rate.",
-            )
-        accuracy = submission.accuracy("model")
-        if accuracy.value < 0.6 and accuracy.unscaled < 0.6:
-            new = model.compiled is None or model.compiled.iterations == 0
-            raise fail(
-                f"`model` gets {accuracy.value:.0%} of the images right; guessing gets 33%.",
-                hint=(
-                    "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more."
-                    if new
-                    else "It was trained, but hardly learned. Do images and labels belong together, in the same order?"
-                ),
-            )
+        _has_learned(submission)
         _test_images_took_no_part(submission)
+
+
+def _has_learned(submission: Submission) -> None:
+    model = submission.model("model")
+    if not model.finite:
+        raise fail(
+            "Some weights of `model` are NaN (not a number).",
+            hint="The training ran away. Scale the images to 0..1, or take a smaller learning rate.",
+        )
+    accuracy = submission.accuracy("model")
+    if accuracy.value < 0.6 and accuracy.unscaled < 0.6:
+        new = model.compiled is None or model.compiled.iterations == 0
+        raise fail(
+            f"`model` gets {accuracy.value:.0%} of the images right; guessing gets 33%.",
+            hint=(
+                "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more."
+                if new
+                else "It was trained, but hardly learned. Do images and labels belong together, in the same order?"
+            ),
+        )
 
 
 class TestAccuracy:

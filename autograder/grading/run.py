@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import time
 from collections.abc import Coroutine
 from queue import Empty
@@ -135,7 +136,7 @@ class NotebookRun:
             return
         index = self._next_cell - 1
         began = time.perf_counter()
-        self._client.timeout = min(self._limits.cell_seconds, left)
+        self._client.timeout = math.ceil(min(self._limits.cell_seconds, left))  # nbclient takes whole seconds
         self._client.begin_cell(self._limits.cell_output_kb * 1000)
         try:
             self._wait(self._client.async_execute_cell(cell, index))

@@ -1,0 +1,1 @@
+"""Notebooks that try to get points they did not earn, by what they try."""

@@ -1,0 +1,315 @@
+# ruff: noqa: E501 - cells stand here as students write them
+"""The faults: what goes wrong in a notebook or its file, and what its student must be told.
+
+What was earned before the fault is kept. Faults of folders and names are in `test_faults`, which grades a class.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hostile import EARNED, Entry, Notebook, code_cell
+
+GRADED, TIMED_OUT, CRASHED, MEMORY, UNREADABLE = "graded", "timed out", "crashed", "out of memory", "unreadable"
+BEFORE = {"flattened": 2.0}  # what was earned before the second task went wrong
+
+
+@dataclass(frozen=True)
+class Fault(Entry):
+    """One submission that goes wrong."""
+
+    status: tuple[str, ...] = (GRADED,)
+    says: str = ""  # words that must stand in what the student is told
+    earns: Mapping[str, float] = field(default_factory=lambda: EARNED)
+
+
+def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", where: str = "by_hand-answer") -> Fault:
+    """A fault that ends the run, or may end it, in the second task."""
+    return Fault(name, answers={where: code}, status=status, says=says, earns=BEFORE)
+
+
+def _passing(name: str, code: str, says: str = "") -> Fault:
+    """A fault after which everything goes on."""
+    return Fault(name, answers={"by_hand-answer": code}, says=says)
+
+
+def _file(name: str, change: Callable[[Notebook], Any], says: str = "") -> Fault:
+    """Something odd about the file that costs nothing."""
+    return Fault(name, change=change, says=says)
+
+
+def _unreadable(name: str, change: Callable[[Notebook], bytes], says: str) -> Fault:
+    return Fault(name, change=change, status=(UNREADABLE,), says=says, earns={})
+
+
+def _version_3(notebook: Notebook) -> bytes:
+    cells = notebook.pop("cells")
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            cell["input"] = cell.pop("source")
+            cell["prompt_number"] = cell.pop("execution_count", None)
+            cell["language"] = "python"
+    return json.dumps(
+        {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": cells}]}
+    ).encode()
+
+
+def _version_2(notebook: Notebook) -> bytes:
+    return _version_3(notebook).replace(b'"nbformat": 3', b'"nbformat": 2')
+
+
+def _text(notebook: Notebook) -> str:
+    return json.dumps(notebook, indent=1, ensure_ascii=False)
+
+
+def _no_kernel(notebook: Notebook) -> None:
+    notebook["metadata"].pop("kernelspec", None)
+    notebook["metadata"].pop("language_info", None)
+
+
+def _other_kernel(notebook: Notebook) -> None:
+    notebook["metadata"]["kernelspec"] = {"name": "ir", "display_name": "R", "language": "R"}
+
+
+def _strange_cells(notebook: Notebook) -> None:
+    notebook["cells"] += [
+        None,
+        5,
+        "text",
+        [],
+        {},
+        {"cell_type": "code"},
+        {"cell_type": 7, "source": {}},
+        {"source": ["a", 1, ["b"]], "cell_type": "code", "metadata": []},
+    ]
+
+
+def _windows(notebook: Notebook) -> bytes:
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
+    return _text(notebook).replace("\n", "\r\n").encode()
+
+
+def _unmarked(notebook: Notebook) -> None:
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+
+
+def _strange_version(notebook: Notebook) -> bytes:
+    notebook["nbformat"] = "VERSION"
+    return json.dumps(notebook).replace('"VERSION"', "[" * 400 + "]" * 400).encode()
+
+
+def _out_of_order(notebook: Notebook) -> None:
+    marked = [i for i, c in enumerate(notebook["cells"]) if c["cell_type"] == "code"]
+    notebook["cells"][marked[0]], notebook["cells"][marked[-1]] = (
+        notebook["cells"][marked[-1]],
+        notebook["cells"][marked[0]],
+    )
+
+
+def _surrogates(notebook: Notebook) -> bytes:
+    notebook["cells"].append(code_cell("print('SURROGATE')"))
+    return json.dumps(notebook).replace("SURROGATE", "\\ud800").encode()
+
+
+def _many_cells(notebook: Notebook) -> bytes:
+    return (
+        json.dumps(notebook)
+        .replace('"cells": [', '"cells": [' + '{"cell_type":"code","source":"1","metadata":{}},' * 100_000)
+        .encode()
+    )
+
+
+FAULTS = (
+    # -- time ----------------------------------------------------------------------------------------------------
+    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "longer than"),
+    _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than"),
+    _stopped(
+        "a loop that catches the interrupt",
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        (TIMED_OUT,),
+        "longer than",
+    ),
+    _stopped(
+        "training for an hour",
+        """
+network = keras.Sequential([keras.Input((784,)), layers.Dense(10), layers.Dense(3)])
+network.compile(loss="categorical_crossentropy")
+network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
+        (TIMED_OUT,),
+        "longer than",
+    ),
+    _stopped("awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than"),
+    _stopped(
+        "stops its own process", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", (TIMED_OUT,), "longer than"
+    ),
+    Fault(
+        "a slow drip over many cells",
+        change=lambda n: [n["cells"].insert(5, code_cell("import time; time.sleep(4)")) for _ in range(12)] and None,
+        status=(TIMED_OUT,),
+        says="in all",
+        earns=BEFORE,
+    ),
+    _passing("a function that never returns", "def dense_relu(x, W, b):\n    while True: pass", "took too long"),
+    _stopped(
+        "a function that never returns and cannot be interrupted",
+        """
+def dense_relu(x, W, b):
+    while True:
+        try:
+            while True: pass
+        except BaseException: pass""",
+        (TIMED_OUT,),
+        "did not answer",
+    ),
+    # -- memory, processes, disk -----------------------------------------------------------------------------------
+    _passing("a list that grows and grows", "hoard = []\nwhile True: hoard.append(bytearray(50_000_000))"),
+    _stopped(
+        "memory shared between processes",
+        """
+import mmap
+hoard = mmap.mmap(-1, 6 * 10**9)
+for i in range(0, 6 * 10**9, 4096): hoard[i] = 1""",
+        (MEMORY,),
+        "MB of memory",
+    ),
+    _stopped(
+        "many processes with some memory each",
+        """
+import os, time
+for _ in range(20):
+    if os.fork() == 0:
+        hoard = bytearray(300_000_000)
+        for i in range(0, len(hoard), 4096): hoard[i] = 1
+        time.sleep(30)
+time.sleep(30)""",
+        (MEMORY,),
+        "MB of memory",
+    ),
+    _stopped(
+        "a fork bomb",
+        """
+import os
+while True:
+    try: os.fork()
+    except OSError: pass""",
+        (TIMED_OUT, MEMORY, CRASHED),
+    ),
+    _passing(
+        "threads without end",
+        """
+import threading, time
+while True: threading.Thread(target=time.sleep, args=(30,), daemon=True).start()""",
+    ),
+    _passing(
+        "a full disk",
+        """
+try:
+    for n in range(100): open(f"file{n}", "wb").write(bytes(40_000_000))
+except OSError as error: print(error)""",
+    ),
+    _passing(
+        "a million files",
+        """
+try:
+    for n in range(10**6): open(f"file{n}", "w")
+except OSError as error: print(error)""",
+    ),
+    _passing("more files open than may be", "files = [open('/dev/null') for _ in range(10_000)]"),
+    Fault(
+        "a model of a billion parameters",
+        answers={
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(10**6, activation='relu'), layers.Dense(10**3), layers.Dense(3)])"
+        },
+        status=(GRADED, MEMORY, CRASHED),
+    ),
+    # -- the end of the process --------------------------------------------------------------------------------------
+    _stopped("os._exit", "import os\nos._exit(0)", (CRASHED,), "ended in code cell"),
+    _stopped("exit()", "exit()", (CRASHED,), "exit()"),
+    _passing("sys.exit()", "import sys\nsys.exit(1)"),
+    _stopped("a crash of Python itself", "import ctypes\nctypes.string_at(0)", (CRASHED,), "crashed"),
+    _stopped("an abort", "import os\nos.abort()", (CRASHED,), "crashed"),
+    _stopped(
+        "recursion without end or limit",
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(): return (lambda: f())()\nimport re\nre.compile('(' * 10) and [].__class__\nf()",
+        (CRASHED, GRADED, MEMORY),
+    ),
+    _stopped("kills itself", "import os\nos.kill(os.getpid(), 9)", (MEMORY, CRASHED), "killed"),
+    _passing(
+        "kills everything it can see",
+        """
+import os
+for pid in [-1, os.getppid(), *range(1, 500)]:
+    if pid not in (os.getpid(), -os.getpid()):
+        try: os.kill(pid, 9) if pid != -1 else None
+        except OSError: pass""",
+    ),
+    _stopped("closes every file", "import os\nos.closerange(0, 256)", (CRASHED, TIMED_OUT)),
+    # -- output ------------------------------------------------------------------------------------------------------
+    _passing("a hundred megabytes of text", "for _ in range(100): print('x' * 1_000_000)"),
+    _passing(
+        "a message of sixty megabytes",
+        "from IPython.display import display\ndisplay({'text/plain': 'x' * 60_000_000}, raw=True)",
+    ),
+    _passing("ten thousand small outputs", "from IPython.display import display\nfor n in range(3_000): display(n)"),
+    _passing(
+        "a child that floods its output", "import subprocess\nsubprocess.run('yes | head -c 20000000', shell=True)"
+    ),
+    _passing(
+        "a plot per line", "import matplotlib.pyplot as plt\nfor n in range(12):\n    plt.plot([0, n])\n    plt.show()"
+    ),
+    # -- code that is not finished, or odd -----------------------------------------------------------------------------
+    _passing("input()", "units = int(input('units? '))"),
+    _passing("a syntax error", "def dense_relu(x, W, b)\n    return x", "SyntaxError"),
+    _passing("a NameError", "dense_relu = relu_of(dense)", "NameError"),
+    _passing("recursion without end", "def f(): return f()\nf()", "RecursionError"),
+    _passing("a function that raises", "def dense_relu(x, W, b): raise ValueError('\\x1b[2J <script>')", "ValueError"),
+    _passing("magics", "%matplotlib inline\n!rm -rf /\n%time 1\n%nosuchmagic", ""),
+    Fault("%reset", answers={"by_hand-answer": "%reset -f"}, earns={"flattened": 2.0}, says=""),
+    _passing("a shell that waits", "%%bash\nread line", ""),
+    _passing(
+        "no place to stand", "import os\nos.makedirs('gone/here')\nos.chdir('gone/here')\nos.rmdir('/tmp/gone/here')"
+    ),
+    _passing("no standard output", "import sys\nsys.stdout.close()\nsys.stdout = sys.stderr = None"),
+    _passing("NaN as the loss", "dense_relu = lambda x, W, b: x @ W * np.nan", "nan"),
+    # -- the file --------------------------------------------------------------------------------------------------------
+    _unreadable("an empty file", lambda n: b"", "empty"),
+    _unreadable("white space", lambda n: b" \n\t\r\n", "empty"),
+    _unreadable("cut short", lambda n: _text(n).encode()[:2000], "damaged"),
+    _unreadable("something else's bytes", lambda n: b"PK\x03\x04" + bytes(range(256)) * 50, "damaged"),
+    _unreadable("a Python script", lambda n: b"import keras\nmodel = keras.Sequential()\n", "damaged"),
+    _unreadable("a list", lambda n: b"[1, 2, 3]", "not a notebook"),
+    _unreadable("JSON without cells", lambda n: b'{"a": 1, "nbformat": 4}', "no cells"),
+    _unreadable(
+        "ten thousand levels of JSON", lambda n: b'{"cells": ' + b"[" * 10_000 + b"]" * 10_000 + b"}", "damaged"
+    ),
+    _unreadable("a number without end", lambda n: b'{"cells": [], "nbformat": ' + b"9" * 10_000 + b"}", "damaged"),
+    _unreadable("a hundred thousand cells", _many_cells, "cells; 2000"),
+    _unreadable("fifty megabytes", lambda n: _text(n).encode() + b" " * 50_000_000, "MB is the limit"),
+    _unreadable(
+        "no code at all",
+        lambda n: b'{"cells": [{"cell_type": "markdown", "source": "Hello", "metadata": {}}], "nbformat": 4}',
+        "no code",
+    ),
+    _file("notebook format 3", _version_3, "format"),
+    _file("notebook format 2", _version_2, "format"),
+    _file("a format that is no number", _strange_version, "format unknown"),
+    _file("no kernel named", _no_kernel),
+    _file("another language's kernel", _other_kernel),
+    _file("Windows line ends", _windows),
+    _file("a byte order mark", lambda n: b"\xef\xbb\xbf" + _text(n).encode(), "utf-8-sig"),
+    _file("UTF-16", lambda n: _text(n).encode("utf-16"), "utf-16"),
+    _file(
+        "bytes that are no UTF-8",
+        lambda n: _text(n).replace("training images", "tr\u00e4ining").encode("latin-1", "replace"),
+        "not UTF-8",
+    ),
+    _file("half a surrogate pair", _surrogates),
+    _file("cells that are no cells", _strange_cells, "damaged cells"),
+    _file("cells out of order", _out_of_order, "out of order"),
+    _file("no cell marked as the exercise's", _unmarked, "marked"),
+)

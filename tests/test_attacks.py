@@ -1,0 +1,82 @@
+"""No attack earns a point that the honest work in the same notebook does not earn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from attacks.corpus import ATTACKS, Attack
+from hostile import EARNED, LIMITS, Entry, exercise_in
+
+from autograder import data
+from autograder.exercise import Exercise
+from autograder.grading.grade import Graded, grade
+from autograder.outcome import Outcome, Status
+from autograder.sandbox.client import WarmProcess
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def exercise(tmp_path_factory: pytest.TempPathFactory) -> Exercise:
+    return exercise_in(tmp_path_factory.mktemp("exercise"))
+
+
+@pytest.fixture(scope="module")
+def held_out() -> data.HeldOut:
+    """Images that nobody has: the published test images, one pixel to the left."""
+    _, (images, labels) = data.load_fashion()
+    moved = images.copy()
+    moved[:, :, :-1] = images[:, :, 1:]
+    moved[:, :, -1] = 0
+    return data.HeldOut(moved, labels.argmax(axis=1), "fashion", "private")
+
+
+@pytest.fixture(scope="module")
+def honest_again(warm: WarmProcess, exercise: Exercise, held_out: data.HeldOut) -> Iterator[None]:
+    """The honest notebook earns the same before all the attacks and after them, from the same warm process."""
+    before = _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada", held_out))
+    pid = warm.pid
+    assert {name: points for name, points in before.items() if points} == EARNED
+    yield
+    assert warm.alive
+    assert warm.pid == pid
+    assert _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada", held_out)) == before
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
+def test_gains_nothing(
+    attack: Attack, warm: WarmProcess, exercise: Exercise, held_out: data.HeldOut, honest_again: None
+) -> None:
+    graded = grade(attack.raw(), exercise, warm, LIMITS, "mallory", held_out)
+    result = graded.result
+    gained = {
+        name: points - EARNED.get(name, 0.0) - attack.worth.get(name, 0.0) for name, points in _points(graded).items()
+    }
+    assert not {name: points for name, points in gained.items() if points > 0}
+    assert result.max_score == exercise.max_score
+    assert [check.name for check in result.checks] == [task.grade_id for task in exercise.tasks]
+    assert result.student == "mallory"
+    # Nothing a student does may look like a fault of ours: that would be excused, and graded by hand.
+    assert result.status is not Status.ERROR
+    assert not [c for c in result.checks if c.outcome is Outcome.ERROR], _details(graded)
+    assert graded.notebook is None or "FOUND" not in _said(graded), _said(graded)
+    json.dumps(result.to_json(), ensure_ascii=False).encode("utf-8")  # fit for a file and for the gradebook
+
+
+def _points(graded: Graded) -> dict[str, float]:
+    return {check.name: check.points for check in graded.result.checks}
+
+
+def _said(graded: Graded) -> str:
+    assert graded.notebook is not None
+    lines = []
+    for cell in graded.notebook.cells:
+        for output in cell.get("outputs", []):
+            lines.append(str(output.get("text", "")) + str(output.get("evalue", "")))
+    return "\n".join(lines)
+
+
+def _details(graded: Graded) -> str:
+    return "\n".join(t.detail for check in graded.result.checks for t in check.tests if t.detail)

@@ -1,0 +1,136 @@
+"""Repair: any bytes in, a gradable notebook or a reason out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import nbformat
+import pytest
+from hostile import RELEASED, code_cell, filled_in
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograder.exercise import task_of
+from autograder.grading.repair import MAX_REPAIRS, Unreadable, read_notebook, repair
+
+TEMPLATE = nbformat.read(RELEASED, as_version=4)
+TASKS = [t.grade_id for c in TEMPLATE.cells if (t := task_of(c))]
+_names = st.sampled_from([*TASKS, *(f"{t}-answer" for t in TASKS), "setup", "unknown", "\ud800<b>", ""])
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+_cells = st.fixed_dictionaries(
+    {},
+    optional={
+        "cell_type": st.sampled_from(["code", "markdown", "raw", "heading"]) | _anything,
+        "source": st.text(max_size=20) | st.lists(st.text(max_size=9) | st.integers(), max_size=3) | _anything,
+        "input": st.text(max_size=9),
+        "metadata": st.fixed_dictionaries(
+            {}, optional={"nbgrader": st.fixed_dictionaries({"grade_id": _names | _anything}) | _anything}
+        )
+        | _anything,
+        "outputs": _anything,
+    },
+)
+_notebooks = st.fixed_dictionaries(
+    {"cells": st.lists(_cells | _anything, max_size=12)}, optional={"nbformat": _anything, "metadata": _anything}
+)
+
+
+def _check(raw: bytes) -> None:
+    try:
+        repaired = repair(raw, TEMPLATE)
+    except Unreadable as reason:
+        if not str(reason).endswith("."):
+            raise
+        return
+    notebook = repaired.notebook
+    nbformat.validate(notebook)
+    nbformat.writes(notebook).encode("utf-8")
+    assert [t.grade_id for c in notebook.cells if (t := task_of(c))] == TASKS
+    assert [t.points for c in notebook.cells if (t := task_of(c))] == [
+        t.points for c in TEMPLATE.cells if (t := task_of(c))
+    ]
+    assert _locked(notebook) == _locked(TEMPLATE)
+    assert len(repaired.repairs) <= MAX_REPAIRS + 1
+    for line in repaired.repairs:
+        line.encode("utf-8")
+        assert "<" not in line
+
+
+def _locked(notebook: Any) -> list[tuple[str, str]]:
+    locked = [c for c in notebook.cells if (c.metadata.get("nbgrader") or {}).get("locked")]
+    return [(c.cell_type, c.source) for c in locked]
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=300))
+def test_any_bytes(raw: bytes) -> None:
+    _check(raw)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_notebooks)
+def test_any_notebook(document: dict[str, Any]) -> None:
+    _check(json.dumps(document).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_cells_moved_copied_lost_and_retyped(data: st.DataObject) -> None:
+    notebook = filled_in({})
+    cells = data.draw(st.lists(st.sampled_from(notebook["cells"]), max_size=30))
+    notebook["cells"] = [
+        cell | {"cell_type": data.draw(st.sampled_from(["code", "markdown", "raw"]))}
+        if data.draw(st.booleans())
+        else cell
+        for cell in cells
+    ]
+    _check(json.dumps(notebook).encode())
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**6), st.binary(min_size=1, max_size=4))
+def test_any_damage_to_a_file(position: int, damage: bytes) -> None:
+    raw = bytearray(json.dumps(filled_in({})).encode())
+    position %= len(raw)
+    raw[position : position + len(damage)] = damage
+    _check(bytes(raw))
+
+
+def test_answers_and_own_cells_stay_as_they_were() -> None:
+    notebook = filled_in({"by_hand-answer": "mine = 1"})
+    notebook["cells"].insert(6, code_cell("helper = 2"))
+    repaired = repair(json.dumps(notebook).encode(), TEMPLATE)
+    sources = [cell.source for cell in repaired.notebook.cells]
+    assert "mine = 1" in sources
+    assert "helper = 2" in sources
+    assert repaired.repairs == ()
+
+
+def test_a_copied_answer_stops_nobody() -> None:
+    """What stops nbgrader's whole batch: Jupyter copies a cell with its metadata."""
+    notebook = filled_in({"by_hand-answer": "mine = 1"})
+    copied = next(c for c in notebook["cells"] if c["source"] == "mine = 1")
+    notebook["cells"].append(copied | {"metadata": {"nbgrader": {}}})
+    notebook["cells"].append(copied)
+    repaired = repair(json.dumps(notebook).encode(), TEMPLATE)
+    assert [cell.source for cell in repaired.notebook.cells].count("mine = 1") == 3
+    assert any("copied" in line for line in repaired.repairs)
+
+
+def test_a_name_with_markup_is_not_repeated() -> None:
+    notebook = filled_in({})
+    notebook["cells"].append(code_cell("1", nbgrader={"grade_id": "<img src=x onerror=alert(1)>"}))
+    (line,) = repair(json.dumps(notebook).encode(), TEMPLATE).repairs
+    assert "<" not in line
+
+
+@pytest.mark.parametrize("depth", [100, 900, 5000])
+def test_depth_is_no_error_of_ours(depth: int) -> None:
+    for raw in (b'{"cells": [], "nbformat": ' + b"[" * depth + b"]" * depth + b"}", b"[" * depth + b"]" * depth):
+        with pytest.raises(Unreadable):
+            read_notebook(raw) and repair(raw, TEMPLATE)
