@@ -395,7 +395,12 @@ def _fashion() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
 
 
 def _test_images_took_no_part(submission: Submission) -> None:
-    """Look for the traces that a look at the test images leaves: no honest run of 100 seeds left one."""
+    """Look for the traces that the test images leave.
+
+    Of 36 honest runs (nine settings, four seeds each) the test accuracy was at most 0.02 above the training
+    accuracy. That an honest validation loss equals the test loss to 1e-5 is a chance of about 1 in 5,000: they
+    differ by some hundredths.
+    """
     test, train = _on_test_images(submission), _on_training_images(submission)
     if test.accuracy >= 0.97 and test.accuracy - train.accuracy > 0.05:
         raise fail(
