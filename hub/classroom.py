@@ -22,6 +22,8 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import lesson_notebooks
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 _MARK = "autograder demonstration"  # in the comment field of the users that we made, and may therefore delete
@@ -210,28 +212,29 @@ def _lay_out_course(group: Class) -> None:
 
 
 def _lay_out_material(group: Class) -> None:
-    """What the launch links bring: lessons as notebooks, and the learners' bundle unpacked."""
+    """What the launch links bring: lessons as notebooks, and the learners' bundle unpacked.
+
+    Its history goes on: a learner's copy, and what they wrote into it, is merged with what is new.
+    """
     import zipfile
 
     from learner_bundle import make
 
     repository = group.state / "material"
-    shutil.rmtree(repository, ignore_errors=True)
-    repository.mkdir()
+    repository.mkdir(exist_ok=True)
+    for old in repository.iterdir():
+        if old.name != ".git":
+            shutil.rmtree(old)
     with zipfile.ZipFile(make(ROOT / "dist")) as bundle:
         for name in bundle.namelist():
             if "/exercises/" in name or "/data/" in name:
                 target = repository / name.removeprefix("learner-bundle/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(bundle.read(name))
-    lessons = ROOT / "book" / "_build" / "html" / "notebooks"
-    if lessons.is_dir():
-        shutil.copytree(lessons, repository / "notebooks")
-    else:
-        (repository / "notebooks").mkdir()
-        (repository / "notebooks" / "README.md").write_text("The lessons come here once `make book` has been run.\n")
+    lesson_notebooks.write(repository / "notebooks")
     identity = ["-c", "user.name=course", "-c", "user.email=course@localhost", "-c", "init.defaultBranch=main"]
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "Material"]):
+    commands = [["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", "Material"]]
+    for command in commands:
         subprocess.run(["git", *identity, *command], cwd=repository, check=True)
     # git refuses another user's repository unless told that it is meant.
     (group.state / "gitconfig").write_text(f"[safe]\n\tdirectory = {repository}\n\tdirectory = {repository}/.git\n")

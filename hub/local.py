@@ -54,6 +54,9 @@ def main() -> int:
             raise CannotSetUp("Separate Unix users need root: run `sudo make hub`. Nothing was changed.")
         install(options.prefix, options.hub)
         described = set_up(group, free_ports(options.port), proxy(), options.address)
+        # Also when told by `kill`, and where the shell made us ignore Ctrl-C (started with &).
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with running(group, described) as url:
             _welcome(group, url)
             with contextlib.suppress(KeyboardInterrupt):

@@ -61,11 +61,12 @@ export function mount(root, address) {
   );
 
   async function call(name, body) {
-    const options = { credentials: "same-origin", cache: "no-store" };
+    // A Hub wants the token with every request, not only with those that change something.
+    const options = { credentials: "same-origin", cache: "no-store", headers: { "X-XSRFToken": xsrfToken() } };
     if (body !== undefined) {
       options.method = "POST";
       options.body = JSON.stringify(body);
-      options.headers = { "Content-Type": "application/json", "X-XSRFToken": xsrfToken() };
+      options.headers["Content-Type"] = "application/json";
     }
     const answer = await fetch(api(name), options);
     const text = await answer.text();
@@ -135,13 +136,13 @@ export function mount(root, address) {
 
   async function refresh() {
     clearTimeout(timer);
-    let again = true;
+    let milliseconds = 5000;
     try {
-      again = show(await call("state"));
+      milliseconds = show(await call("state")) ? 1000 : 0;
     } catch (error) {
       status.textContent = error.message;
     }
-    if (again && !ended) timer = setTimeout(refresh, 1000);
+    if (milliseconds && !ended) timer = setTimeout(refresh, milliseconds);
   }
 
   async function press(name, body) {

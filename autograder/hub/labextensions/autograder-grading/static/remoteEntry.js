@@ -10,8 +10,19 @@
   }
 
   async function plugin() {
-    const [{ PageConfig }, { ICommandPalette, MainAreaWidget }, { ILauncher }, { Widget }] = await Promise.all(
-      ["@jupyterlab/coreutils", "@jupyterlab/apputils", "@jupyterlab/launcher", "@lumino/widgets"].map(offered));
+    const [{ PageConfig }, { ICommandPalette, MainAreaWidget }, { ILauncher }, { LabIcon }, { Widget }] =
+      await Promise.all([
+        "@jupyterlab/coreutils",
+        "@jupyterlab/apputils",
+        "@jupyterlab/launcher",
+        "@jupyterlab/ui-components",
+        "@lumino/widgets",
+      ].map(offered));
+    const drawing = (path) =>
+      '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="16"><path class="jp-icon3" fill="none" ' +
+      `stroke="#616161" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" d="${path}"/></svg>`;
+    const ticks = new LabIcon({ name: "autograder:grade", svgstr: drawing("M3 6l2 2 4-4M13 6h8M3 17l2 2 4-4M13 17h8") });
+    const form = new LabIcon({ name: "autograder:form", svgstr: drawing("M5 3h14v18H5zM9 8h6M9 12h6M9 16h3") });
     const address = PageConfig.getBaseUrl().replace(/\/$/, "");
 
     function openGrading(app) {
@@ -29,6 +40,7 @@
       content.disposed.connect(() => end());
       const widget = new MainAreaWidget({ content });
       widget.title.label = "Grade a class";
+      widget.title.icon = ticks;
       widget.title.closable = true;
       app.shell.add(widget, "main");
       app.shell.activateById(widget.id);
@@ -41,11 +53,13 @@
       activate: (app, palette, launcher) => {
         app.commands.addCommand("autograder:grade", {
           label: "Grade a class",
+          icon: ticks,
           caption: "Run the kit's grader over what was collected",
           execute: () => openGrading(app),
         });
         app.commands.addCommand("autograder:formgrader", {
           label: "Formgrader",
+          icon: form,
           caption: "Collect, comment, give feedback back (in a tab of its own: a Hub forbids frames)",
           execute: () => {
             window.open(`${address}/formgrader`, "_blank", "noopener");
@@ -66,7 +80,7 @@
     },
     get: async () => {
       const made = await plugin();
-      return () => ({ default: made });
+      return () => ({ __esModule: true, default: made });
     },
   };
 })();
