@@ -539,7 +539,7 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
             raise fail(
                 f"The hidden layer `{layer.name}` of `{model.name}` is linear.",
                 hint=[
-                    "Without an activation two dense layers are no more than one: a linear function of a linear function.",
+                    "Without an activation two dense layers are no more than one linear function.",
                     'Say `activation="relu"` in the hidden layer.',
                 ],
             )
