@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from autograder.grading.batch import Batch, Progress
+from autograder.grading.timing import slowest, strangest
+from autograder.outcome import Status
 from autograder.sandbox.wall import Sandbox
+
+MAX_ROWS = 60  # of the closing table
+PACE_SECONDS = 20.0  # how often plain lines say how fast it goes
 
 _NO_WALL = (
     "NO SANDBOX: student code runs with your rights on this computer; only time and memory are limited."
@@ -29,17 +34,14 @@ class ProgressView:
         self._live = stream.isatty()
         self._console = Console(file=stream, highlight=False, width=None if self._live else 120)
         self._sandbox = sandbox
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
         self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[running]}"),
+            BarColumn(bar_width=20, table_column=Column(min_width=20)),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task("grading", total=None, running="")
+        self._task = self._bar.add_task("starting", total=None)
 
     def __enter__(self) -> ProgressView:
         if self._sandbox is Sandbox.LIMITS_ONLY:
@@ -49,34 +51,89 @@ class ProgressView:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._live:
+            self._bar.stop()
 
     def tell(self, progress: Progress, result: dict[str, Any] | None) -> None:
         """Called after each result."""
-        finished = progress.done + progress.skipped
-        running = ", ".join(progress.running)
-        self._bar.update(self._task, total=progress.total, completed=finished, running=running[:60])
-        if result is not None and not self._live:
+        now = time.monotonic()
+        finished, pace = progress.done + progress.skipped, pace_of(progress, now - self._began)
+        running = _printable("running: " + ", ".join(progress.running)) if progress.running else ""
+        if self._live:
+            line = "; ".join(said for said in (f"{finished} of {progress.total}", pace, running) if said)
+            self._bar.update(self._task, total=progress.total, completed=finished, description=line)
+            return
+        if result is not None:
             score = f"{result['score']:g}/{result['max_score']:g}"
             line = f"[{finished}/{progress.total}] {result['student']}: {result['status']}, {score}"
             self._console.print(Text(_printable(line)))
+        if now - self._said > PACE_SECONDS and finished < progress.total:
+            self._said = now
+            self._console.print(Text("; ".join(said for said in (pace, running) if said)))
 
     def summary(self, batch: Batch, course: Path) -> None:
-        """The table of everybody, and where things are."""
-        table = Table(box=None, pad_edge=False, title=None)
-        for heading in ("student", "score", "status", "first hint"):
-            table.add_column(heading, justify="right" if heading == "score" else "left", overflow="fold")
-        for result in batch.submissions:
-            score = f"{result['score']:g}/{result['max_score']:g}"
-            hint = _printable(first_hint(result))
-            table.add_row(Text(_printable(result["student"])), score, result["status"], Text(hint))
-        self._console.print(table)
+        """Who got what (of a large class only those who were not graded to the end), and where things are."""
+        shown, left_out = batch.submissions, 0
+        if len(shown) > MAX_ROWS:
+            shown = [r for r in shown if r["status"] != Status.GRADED][:MAX_ROWS]
+            left_out = len(batch.submissions) - len(shown)
+        if shown:
+            self._console.print(_table(shown))
+        if left_out:
+            self._console.print(f"{left_out} more are not shown. `autograder report` shows the whole class.")
         seconds = time.monotonic() - self._began
         new = len(batch.submissions) - batch.skipped
         kept = f", {batch.skipped} unchanged since last time" if batch.skipped else ""
-        self._console.print(f"{new} graded in {seconds:.0f} s{kept}. Sandbox: {self._sandbox}.")
+        rate = f", {_rate(new / seconds)}" if new and seconds else ""
+        self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
+        for line in _times(batch.submissions):
+            self._console.print(Text(_printable(line)))
         self._console.print(f"Gradebook: {course / 'gradebook.db'}")
         self._console.print(f"Feedback:  {course / 'feedback'}")
+
+
+def pace_of(progress: Progress, seconds: float) -> str:
+    """How many failed, how fast it goes and how long it will take; '' before there is anything to say.
+
+    Args:
+        seconds: since the first submission was begun.
+    """
+    said = [f"{progress.failed} not graded to the end"] if progress.failed else []
+    if progress.done and seconds > 0:
+        rate = progress.done / seconds
+        left = progress.total - progress.skipped - progress.done
+        said += [_rate(rate)] + ([f"about {_duration(left / rate)} left"] if left else [])
+    return ", ".join(said)
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.1f} a second" if per_second >= 1 else f"{60 * per_second:.1f} a minute"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _table(results: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, title=None)
+    for heading in ("student", "score", "status", "first hint"):
+        table.add_column(heading, justify="right" if heading == "score" else "left", overflow="fold")
+    for result in results:
+        score = f"{result['score']:g}/{result['max_score']:g}"
+        hint = _printable(first_hint(result))
+        table.add_row(Text(_printable(result["student"])), score, result["status"], Text(hint))
+    return table
+
+
+def _times(results: list[dict[str, Any]]) -> list[str]:
+    """The slowest, and others that took a strange time, one line each."""
+    times = {r["student"]: r["seconds"] for r in results if r.get("seconds")}
+    slow = slowest(times, 3)
+    odd = strangest(times, besides=[student for student, _ in slow], count=3)
+    lines = ["Slowest:   " + ", ".join(f"{student} {seconds:.1f} s" for student, seconds in slow)] if slow else []
+    return lines + (["Strangest: " + "; ".join(map(str, odd))] if odd else [])
 
 
 def first_hint(result: dict[str, Any]) -> str:

@@ -25,8 +25,8 @@ def _scores(findings: Findings) -> str:
         return "Scores: none yet."
     full = sum(e.result.score >= findings.max_score for e in findings.scored)
     return (
-        f"Scores: median {scores.median:g} of {findings.max_score:g}, the middle half from {scores.quarter:g} to"
-        f" {scores.three_quarters:g}; full marks for {full}."
+        f"Scores: median {scores.median:.3g} of {findings.max_score:g}, the middle half from {scores.quarter:.3g} to"
+        f" {scores.three_quarters:.3g}; full marks for {full}."
     )
 
 
