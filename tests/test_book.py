@@ -262,5 +262,5 @@ def test_a_lesson_comes_as_a_notebook_without_solutions(book: Path) -> None:
         nbformat.validate(notebook)
         text = "\n".join(cell.source for cell in notebook.cells)
         assert "Challenge: " in text
-        for leftover in ("{solution", "{exercise", ":::", "glue", "{term}", "{cite}", "right:", "For instructors"):
+        for leftover in ("{solution", "{exercise", ":::", "glue", "{term}", "{cite}", "- right:", "For instructors"):
             assert leftover not in text, f"{path.name}: {leftover}"
