@@ -31,10 +31,10 @@ demo: system $(READY)
 	@$(BIN)/python demo/run.py
 
 test: system $(READY)
-	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests
 
 test-fast: $(READY)
-	@$(BIN)/python -m pytest tests -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests -m "not slow and not browser"
 
 book: system $(READY)
 	@$(BIN)/python book/build.py

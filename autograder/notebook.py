@@ -136,6 +136,9 @@ class NamespaceAnswers:
 
     def remember_error(self, result: Any) -> None:
         """After each cell: what it stopped with, so that a check can say why a name is missing."""
+        code = str(getattr(getattr(result, "info", None), "raw_cell", "") or "").lstrip()
+        if code.startswith(("check(", "hint(")):  # asking again must not make it forget
+            return
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         self._error = f"{type(error).__name__}: {error}" if error is not None else ""
 

@@ -16,6 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb"))
 
 
+# Files whose tests are independent of each other; those of any other file stay together on one worker of xdist.
+SPREAD = {"test_catalogue.py", "test_agreement.py", "test_release.py", "test_checks_survive.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 def missing(what: str) -> None:
     """Skip for want of a system package; fail instead where everything should be there (the gate)."""
     if os.environ.get("AUTOGRADER_NOTHING_SKIPPED"):

@@ -78,9 +78,11 @@ def test_nothing_there_is_not_attempted_but_an_error_is_named(
     assert "not attempted" in capsys.readouterr().out
     shell.events.register("post_run_cell", desk._answers.remember_error)
     shell.run_cell("x_train = nonsense / 255")
-    desk.check("flattened")
+    shell.user_ns["check"] = desk.check
+    shell.run_cell('check("flattened")')
+    shell.run_cell('check("flattened")')  # asked again, it still knows
     said = capsys.readouterr().out
-    assert "NameError" in said
+    assert said.count("NameError") >= 2
     assert "not attempted" not in said
 
 

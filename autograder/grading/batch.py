@@ -104,7 +104,7 @@ def grade_class(
             if earlier is not None:
                 results[submitted.student] = earlier
                 progress.skipped += 1
-            elif submitted.raw is None:
+            elif submitted.path is None:
                 result = missing(submitted.student, exercise, setup.sandbox).with_notes(*_notes(submitted))
                 recorder.record(submitted, result, None, None, key)
                 results[submitted.student] = result.to_json()
@@ -115,52 +115,51 @@ def grade_class(
         tell(progress, None)
         # Longest first, as far as earlier runs tell: a long one that starts last keeps everybody waiting.
         todo.sort(key=lambda item: recorder.seconds_last_time(item[0]), reverse=True)
-        keys = {submitted.student: (submitted, key) for submitted, key in todo}
-        jobs = [Job(s.student, s.raw or b"", _notes(s)) for s, _ in todo]
+        keys = {submitted.student: key for submitted, key in todo}
         pending = 0.0
-        for job, done, more in _graded(jobs, exercise, setup, workers, pools or local_pool, progress):
-            submitted, key = keys[job.student]
-            recorder.record(submitted, done.result, done.notebook, done.page, key)
+        graded = _graded([s for s, _ in todo], exercise, setup, workers, pools or local_pool, progress)
+        for submitted, done, more in graded:
+            recorder.record(submitted, done.result, done.notebook, done.page, keys[submitted.student])
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
                 recorder.flush()
                 pending = 0.0
-            results[job.student] = done.result.to_json()
+            results[submitted.student] = done.result.to_json()
             progress.done += 1
             progress.failed += done.result.status is not Status.GRADED
-            tell(progress, results[job.student])
+            tell(progress, results[submitted.student])
     return Batch(exercise.name, [results[s] for s in sorted(results)], progress.skipped)
 
 
 def _graded(
-    jobs: list[Job], exercise: Exercise, setup: Setup, workers: int, pools: Pools, progress: Progress
-) -> Iterator[tuple[Job, Done, bool]]:
-    """Yield each job with what came of it, in whatever order they finish, and whether more is ready already.
+    todo: list[Submitted], exercise: Exercise, setup: Setup, workers: int, pools: Pools, progress: Progress
+) -> Iterator[tuple[Submitted, Done, bool]]:
+    """Yield each submission with what came of it, in whatever order they finish, and whether more is ready already.
 
     A worker that dies takes the pool with it, and nobody can say which job was to blame. All that were
     running are tried again, at last one at a time, so that only the guilty one is given up.
     """
-    waiting = [(job, 1) for job in reversed(jobs)]
-    suspects: list[tuple[Job, int]] = []
+    waiting = [(one, 1) for one in reversed(todo)]
+    suspects: list[tuple[Submitted, int]] = []
     failures = 0  # of ours, one after another
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else min(workers, len(waiting))
         with pools(pool_size, setup) as pool:
-            running: dict[Future[Done], tuple[Job, int]] = {}
+            running: dict[Future[Done], tuple[Submitted, int]] = {}
             source = suspects if alone else waiting
             _refill(pool, running, source, pool_size)
             while running:
-                progress.running = sorted(job.student for job, _ in running.values())
+                progress.running = sorted(one.student for one, _ in running.values())
                 ready = wait(running, return_when=FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
                 _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
                 broken = False
-                for number, (future, job, attempt) in enumerate(finished, 1):
+                for number, (future, one, attempt) in enumerate(finished, 1):
                     try:
                         done = future.result()
                         failures = 0
-                        yield job, done, number < len(finished) or any(f.done() for f in running)
+                        yield one, done, number < len(finished) or any(f.done() for f in running)
                         continue
                     except ChecksBroken:
                         raise  # nobody's submission can be checked
@@ -176,24 +175,25 @@ def _graded(
                             f" with them: {why[:300]}. What was graded is kept. `autograder doctor` may say more."
                         )
                     if attempt < TRIES:
-                        suspects.append((job, attempt + 1))
+                        suspects.append((one, attempt + 1))
                     else:
-                        yield job, _given_up(job, exercise, setup, why[:300]), False
+                        yield one, _given_up(one, exercise, setup, why[:300]), False
                 if broken:
-                    for job, attempt in running.values():
-                        suspects.append((job, attempt + 1))
+                    for one, attempt in running.values():
+                        suspects.append((one, attempt + 1))
                     break
 
 
 def _refill(
-    pool: Executor, running: dict[Future[Done], tuple[Job, int]], source: list[tuple[Job, int]], size: int
+    pool: Executor, running: dict[Future[Done], tuple[Submitted, int]], source: list[tuple[Submitted, int]], size: int
 ) -> None:
     while source and len(running) < size:
-        job, attempt = source.pop()
+        one, attempt = source.pop()
+        job = Job(one.student, one.raw or b"", _notes(one))
         try:
-            running[pool.submit(worker.work, job)] = job, attempt
+            running[pool.submit(worker.work, job)] = one, attempt
         except BrokenProcessPool:  # the futures in `running` say so, too
-            source.append((job, attempt))
+            source.append((one, attempt))
             return
 
 
@@ -215,10 +215,12 @@ def local_pool(workers: int, setup: Setup) -> Iterator[Executor]:
             process.join()
 
 
-def _given_up(job: Job, exercise: Exercise, setup: Setup, why: str) -> Done:
+def _given_up(one: Submitted, exercise: Exercise, setup: Setup, why: str) -> Done:
     message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
     checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
-    result = SubmissionResult(job.student, exercise.name, Status.ERROR, checks, message, job.notes, str(setup.sandbox))
+    result = SubmissionResult(
+        one.student, exercise.name, Status.ERROR, checks, message, _notes(one), str(setup.sandbox)
+    )
     return Done(result, None, None)
 
 

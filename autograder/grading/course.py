@@ -44,16 +44,23 @@ class CourseError(RuntimeError):
 
 @dataclass(frozen=True)
 class Submitted:
-    """What one student handed in. `raw` is None when there is no notebook; `problem` says what is odd."""
+    """What one student handed in. `path` is None when there is no notebook; `problem` says what is odd."""
 
     student: str
     folder: Path
-    raw: bytes | None
+    path: Path | None
+    digest: str  # of the file as it was when it was found
     problem: str = ""
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.raw or b"").hexdigest()
+    def raw(self) -> bytes | None:
+        """The file's bytes, read anew each time: a class of thousands must not be held in memory."""
+        if self.path is None:
+            return None
+        try:
+            return _contents(self.path)
+        except OSError:
+            return b""
 
     @property
     def timestamp(self) -> str:
@@ -145,7 +152,7 @@ class Course:
                 raise CourseError(f"No student '{unknown[0]}' in {submitted}.")
             found = [s for s in found if s in students]
         everyone = [_read(s, submitted / s / name, name) for s in found]
-        return [s for s in everyone if s.raw is not None or s.problem or s.folder.is_dir() or students]
+        return [s for s in everyone if s.path is not None or s.problem or s.folder.is_dir() or students]
 
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
@@ -164,8 +171,8 @@ class Course:
                 connection.rollback()
         except sqlite3.OperationalError as error:
             raise CourseError(
-                f"The gradebook {self.gradebook} cannot be opened: {error}. Is another program (the formgrader, nbgrader)"
-                " writing to it? Close it, and run this again; nothing was lost."
+                f"The gradebook {self.gradebook} cannot be opened: {error}. Is another program writing to it (the"
+                " formgrader, nbgrader)? Close it, and run this again; nothing was lost."
             ) from error
         except sqlite3.DatabaseError as error:
             verdict = str(error)
@@ -193,33 +200,39 @@ class Course:
 
 
 def _read(student: str, folder: Path, name: str) -> Submitted:
-    """Read the one notebook that counts, following no links and reading no more than is graded."""
-    path = folder / f"{name}.ipynb"
-    problem = ""
+    """Find the one notebook that counts, following no links."""
+    nothing = hashlib.sha256(b"").hexdigest()
     if not _is_text(student):  # neither the gradebook nor a page could hold it
         student = os.fsencode(student).decode("utf-8", "backslashreplace")
-        return Submitted(student, folder, None, "The student's folder has a name that is no text. Rename it.")
+        return Submitted(student, folder, None, nothing, "The student's folder has a name that is no text. Rename it.")
     if folder.is_symlink():
-        return Submitted(student, folder, None, "The folder is a symbolic link; links are not followed.")
+        return Submitted(student, folder, None, nothing, "The folder is a symbolic link; links are not followed.")
+    path, problem = folder / f"{name}.ipynb", ""
     if not os.path.lexists(path):
         others = (
             sorted(p for p in folder.glob("*.ipynb") if p.is_file() and not p.is_symlink()) if folder.is_dir() else []
         )
         if len(others) != 1:
             several = f"There are {len(others)} notebooks, none called {name}.ipynb." if others else ""
-            return Submitted(student, folder, None, several)
+            return Submitted(student, folder, None, nothing, several)
         called = one_line(others[0].name, 100)
         path, problem = others[0], f"The notebook was called {called}; it was graded all the same."
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return Submitted(student, folder, path, hashlib.sha256(_contents(path)).hexdigest(), problem)
     except OSError as error:
-        link = path.is_symlink()
-        why = "is a symbolic link; links are not followed" if link else f"cannot be read ({error.strerror})"
-        return Submitted(student, folder, None, f"{one_line(path.name, 100)} {why}.")
+        why = (
+            "is a symbolic link; links are not followed" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        )
+        return Submitted(student, folder, None, nothing, f"{one_line(path.name, 100)} {why}.")
+
+
+def _contents(path: Path) -> bytes:
+    """A file's bytes, no more than is graded. Raises `OSError` for a link, a folder, a pipe, or what cannot be read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not _is_file(descriptor):
-            return Submitted(student, folder, None, f"{one_line(path.name, 100)} is not a file.")
-        return Submitted(student, folder, file.read(MAX_BYTES + 1), problem)
+            raise OSError(0, "it is not a file")
+        return file.read(MAX_BYTES + 1)
 
 
 def _is_text(name: str) -> bool:

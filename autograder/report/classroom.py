@@ -107,7 +107,7 @@ def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> 
         digest,
         answers=hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest() if long_enough else "",
         untouched=bool(answers) and not own,
-        changed=submitted.raw is not None and submitted.digest != digest,
+        changed=submitted.path is not None and submitted.digest != digest,
     )
 
 

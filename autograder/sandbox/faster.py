@@ -7,6 +7,7 @@ A grading kernel sets it where the student did not, and where nobody looks at si
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 STEPS = 16  # measured: 16 and 48 are alike, 128 is slower
@@ -17,7 +18,7 @@ def install() -> None:
     """Make `fit` of built-in models train in longer steps. Called once, in the warm process."""
     import keras
 
-    if keras.backend.backend() != "tensorflow":
+    if keras.backend.backend() != "tensorflow" or os.environ.get("AUTOGRADER_PLAIN_STEPS"):
         return
     original = keras.Model.fit
 

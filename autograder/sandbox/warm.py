@@ -8,6 +8,7 @@ threads do not survive a fork, but before the first operation there are none.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -57,6 +58,11 @@ def _import_everything() -> None:
     import autograder.data
     import autograder.sandbox.observer
     import autograder.sandbox.probe  # noqa: F401
+    from autograder.sandbox import faster
+
+    faster.install()
+    gc.collect()
+    gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
 
 
 class Warm:

@@ -1,0 +1,219 @@
+"""`make bench`: everything as a ratio within one run. Writes benchmarks/results.json and prints a table.
+
+Other work on the machine disturbs both sides of a ratio alike only if it is steady; run it on an idle one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from autograder import data
+from autograder.exercise import find_exercise
+from autograder.grading import batch, grade
+from autograder.grading.course import Course
+from autograder.grading.repair import repair
+from autograder.grading.run import NotebookRun
+from autograder.sandbox import wall
+from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+from benchmarks import honest_class, stand_in
+from benchmarks.cluster import two_workers_over_one
+from benchmarks.latency import latencies
+from benchmarks.memory import PeakMemory
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+PROGRAMS = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def main() -> int:
+    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "class": honest,
+        "memory": memory,
+        "cluster": cluster,
+        "coordinator": coordinator,
+        "latency": latency,
+    }
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: all)")
+    chosen = parser.parse_args().parts or list(parts)
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    for name in chosen:
+        print(f"-- {name}", flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            results |= parts[name](Path(scratch))
+        results["machine"] = machine()
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    print()
+    for key, value in sorted(results.items()):
+        print(f"{key:34} {value if not isinstance(value, float) else round(value, 3)}")
+    print(f"\nWritten to {RESULTS.relative_to(HERE.parent)}")
+    return 0
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were measured on."""
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    packages = ("keras", "numpy", "nbgrader", "nbclient", "jupyter_client", "ipykernel", "distributed")
+    found = {name: version(name) for name in packages}
+    tensorflow = {n: version(n) for n in ("tensorflow-cpu", "tensorflow") if _installed(n)}
+    cores = str(len(os.sched_getaffinity(0)))
+    return {"cpu": model, "cores": cores, "python": platform.python_version(), **found, **tensorflow}
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except ModuleNotFoundError:
+        return False
+
+
+def honest(scratch: Path) -> dict[str, Any]:
+    """The honest class by plain nbgrader and by us, and the floor: the students' own cells, warm."""
+    cores = len(os.sched_getaffinity(0))
+    course = scratch / "course"
+    students = honest_class.write(course / "submitted")
+    ours, theirs, stages = 0.0, 0.0, dict.fromkeys(("kernel", "cells", "models", "checks", "notebook", "total"), 0.0)
+    scores: dict[str, Any] = {}
+    for exercise in students:
+        Course(course).make_ready(exercise)  # both sides need that once; it is no part of grading
+    for exercise in students:
+        out = scratch / "out.json"
+        command = [sys.executable, "-m", "autograder", "grade", exercise, "--course", str(course), "--json", str(out)]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        ours += time.perf_counter() - began
+        for result in json.loads(out.read_text())["submissions"]:
+            for stage in stages:
+                stages[stage] += result["seconds"].get(stage, 0.0)
+        scores[exercise] = _scores(course)
+        print(f"   {exercise}: ours {ours:.1f} s so far", flush=True)
+    floor = sum(_floor(exercise, course) for exercise in students) / cores
+    for exercise in students:
+        began = time.perf_counter()
+        command = ["nbgrader", "autograde", exercise, "--force"]
+        subprocess.run(command, cwd=course, env=PROGRAMS, check=True, capture_output=True)
+        theirs += time.perf_counter() - began
+        print(f"   {exercise}: nbgrader {theirs:.1f} s so far", flush=True)
+    equal = _scores(course) == scores[list(students)[-1]]
+    return {
+        "nbgrader_ratio": theirs / ours,
+        "floor_ratio": ours / floor,
+        "class_seconds_ours": ours,
+        "class_seconds_nbgrader": theirs,
+        "class_seconds_floor": floor,
+        "class_submissions": sum(len(s) for s in students.values()),
+        "class_grades_equal": equal,
+        "class_stage_seconds": {k: round(v, 1) for k, v in stages.items()},
+    }
+
+
+def _floor(exercise: str, course: Path) -> float:
+    """Seconds the students' own cells take, one after another, in a warm process, as the students wrote them."""
+    found = find_exercise(exercise)
+    template = grade._read_template(found.notebook)
+    os.environ["AUTOGRADER_PLAIN_STEPS"] = "1"
+    try:
+        with WarmProcess(wall.choose("auto")) as warm:
+            warm.wait_until_ready()
+            seconds = 0.0
+            for path in sorted((course / "submitted").glob(f"*/{exercise}/{exercise}.ipynb")):
+                notebook = repair(path.read_bytes(), template).notebook
+                with NotebookRun(notebook, warm, Limits(), None) as run:
+                    run.run_rest()
+                    seconds += run.seconds["cells"]
+            return seconds
+    finally:
+        del os.environ["AUTOGRADER_PLAIN_STEPS"]
+
+
+def _scores(course: Path) -> dict[str, float]:
+    query = (
+        "select s.id || c.name || n.notebook_id, g.auto_score from grade g join base_cell c on c.id = g.cell_id"
+        " join submitted_notebook n on n.id = g.notebook_id"
+        " join submitted_assignment a on a.id = n.assignment_id join student s on s.id = a.student_id"
+    )
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        return {key: round(score, 4) for key, score in connection.execute(query)}
+
+
+def memory(scratch: Path) -> dict[str, Any]:
+    """Memory of one submission beyond what it shares with the warm process, at its peak, MB."""
+    peaks = {}
+    for name in ("01-image-classification", "03-dense-networks", "05-overfitting"):
+        exercise = find_exercise(name)
+        raw = (HERE.parent / "solutions" / name / f"{name}.ipynb").read_bytes()
+        with WarmProcess(wall.choose("auto")) as warm:
+            warm.wait_until_ready()
+            with PeakMemory(warm.pid) as peak:
+                grade.grade(raw, exercise, warm, Limits(), held_out=data.load_held_out(name))
+            peaks[name] = round(peak.megabytes)
+    return {"memory_mb_per_submission": max(peaks.values()), "memory_mb_by_exercise": peaks}
+
+
+def cluster(scratch: Path) -> dict[str, Any]:
+    """Speed of two dask workers over one, same class."""
+    return two_workers_over_one(scratch)
+
+
+def coordinator(scratch: Path) -> dict[str, Any]:
+    """Coordinator's time and memory with a stand-in for running: 1,000 and 10,000 submissions."""
+    seconds, peak = {}, {}
+    for students in (1_000, 10_000):
+        course = scratch / str(students)
+        (course / "submitted").mkdir(parents=True)
+        stand_in.write_class(course / "submitted", "03-dense-networks", students)
+        code = "from benchmarks.__main__ import coordinate; import sys; coordinate(sys.argv[1])"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(course)], check=True, capture_output=True, text=True, cwd=HERE.parent
+        )
+        measured = json.loads(done.stdout.splitlines()[-1])
+        seconds[students], peak[students] = measured["seconds"], measured["megabytes"]
+        shutil.rmtree(course)
+        print(f"   {students}: {seconds[students]:.1f} s, {peak[students]:.0f} MB", flush=True)
+    return {
+        "coordinator_ms_per_submission": seconds[10_000] / 10,
+        "total_10k_over_1k": seconds[10_000] / seconds[1_000],
+        "coordinator_mb": peak,
+    }
+
+
+def coordinate(root: str) -> None:
+    """Grade a class of stand-ins in this process; print seconds and peak memory as JSON."""
+    import resource
+
+    course = Course(Path(root))
+    exercise = course.make_ready("03-dense-networks")
+    setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
+    began = time.perf_counter()
+    submissions = course.submissions(exercise.name)
+    batch.grade_class(course, exercise, setup, submissions, 2, pools=stand_in.pools(exercise))
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(json.dumps({"seconds": seconds, "megabytes": peak}))
+
+
+def latency(scratch: Path) -> dict[str, Any]:
+    """How long a learner waits for `check`, median after the first, in seconds."""
+    found = latencies()
+    return {"check_seconds": found, "check_seconds_median": statistics.median(found.values())}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

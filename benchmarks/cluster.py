@@ -1,0 +1,91 @@
+"""Two dask workers against one, as real processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import distributed
+import nbformat
+
+from autograder.grading import batch
+from autograder.grading.answered import answered
+from autograder.grading.cluster import cluster_pools
+from autograder.grading.course import Course
+from autograder.sandbox import wall
+from autograder.sandbox.limits import Limits
+
+EXERCISE = "03-dense-networks"
+STUDENTS = 8
+
+
+@contextlib.contextmanager
+def dask_cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and workers as processes of their own on the loopback; yields the address and the workers."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "distributed.cli"]
+    scheduler = [
+        *dask[:2],
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-dashboard",
+    ]
+    worker = [
+        *dask[:2],
+        "distributed.cli.dask_worker",
+        address,
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+        "--host",
+        "127.0.0.1",
+    ]
+    processes = [subprocess.Popen(scheduler, **quiet)]
+    try:
+        processes += [subprocess.Popen(worker, **quiet) for _ in range(workers)]
+        with distributed.Client(address, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(workers, timeout=90)
+        yield address, processes[1:]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            process.kill()
+
+
+def two_workers_over_one(scratch: Path) -> dict[str, Any]:
+    """Seconds for the same class with one and with two workers, their warm processes ready beforehand."""
+    seconds = {}
+    for workers in (1, 2):
+        root = scratch / str(workers)
+        for number in range(STUDENTS):
+            folder = root / "submitted" / f"student-{number}" / EXERCISE
+            folder.mkdir(parents=True)
+            nbformat.write(answered(EXERCISE, {}), folder / f"{EXERCISE}.ipynb")
+        course = Course(root)
+        exercise = course.make_ready(EXERCISE)
+        setup = batch.prepare(exercise, Limits(), wall.choose("auto"))
+        with dask_cluster(workers) as (address, _):
+            submissions = course.submissions(EXERCISE)
+            pools = cluster_pools(address)
+            batch.grade_class(course, exercise, setup, submissions[:workers], workers, pools=pools)
+            began = time.perf_counter()
+            batch.grade_class(course, exercise, setup, submissions, workers, force=True, pools=pools)
+            seconds[workers] = time.perf_counter() - began
+        print(f"   {workers} workers: {seconds[workers]:.1f} s", flush=True)
+    return {"dask_2_over_1": seconds[1] / seconds[2]}
