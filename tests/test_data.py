@@ -179,9 +179,7 @@ class TestWhereDataIsFound:
 
 
 class TestWhatALearnerReads:
-    def test_when_the_file_is_missing(
-        self, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_when_the_file_is_missing(self, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(data, "__file__", str(tmp_path / "nowhere" / "autograder" / "data.py"))
         with pytest.raises(data.DataError) as raised:
             data.load_mnist()
@@ -224,9 +222,7 @@ class TestWhatALearnerReads:
         content = bytearray((DATA / "fashion.npz").read_bytes())
         content[position] ^= 1
         (data_folder / "fashion.npz").write_bytes(content)
-        with pytest.raises(
-            data.DataError, match=r"fashion\.npz (is damaged|is another file|holds other data)"
-        ):
+        with pytest.raises(data.DataError, match=r"fashion\.npz (is damaged|is another file|holds other data)"):
             data.load_fashion()
 
     def test_when_it_is_a_folder(self, data_folder: Path) -> None:
@@ -310,17 +306,13 @@ class TestHeldOut:
                 r"holds images of shape \(0, 28, 28\)",
             ),
             (
-                npz(
-                    images=np.zeros((1, 28, 28, 1), np.uint8), labels=np.array([3], np.uint8), kind="fashion"
-                ),
+                npz(images=np.zeros((1, 28, 28, 1), np.uint8), labels=np.array([3], np.uint8), kind="fashion"),
                 "holds label 3, but fashion has 3 classes",
             ),
             (npz(images=np.array([{}]), labels=[0], kind="mnist"), "is damaged"),  # would need a pickle
         ],
     )
-    def test_that_cannot_be_graded_with_is_refused(
-        self, held_out_folder: Path, content: bytes, says: str
-    ) -> None:
+    def test_that_cannot_be_graded_with_is_refused(self, held_out_folder: Path, content: bytes, says: str) -> None:
         (held_out_folder / "04-softmax.npz").write_bytes(content)
         with pytest.raises(data.DataError, match=says) as raised:
             data.load_held_out("04-softmax")
@@ -379,8 +371,7 @@ class TestPrivateHeldOut:
         own = data.read_held_out(private / "03-dense-networks.npz")
         assert published is not None
         nearest = [
-            np.abs(published.images.astype(np.int16) - image).sum(axis=(1, 2, 3)).argmin()
-            for image in own.images
+            np.abs(published.images.astype(np.int16) - image).sum(axis=(1, 2, 3)).argmin() for image in own.images
         ]
         assert len(set(nearest)) == 900
         assert (published.labels[nearest] == own.labels).all()
@@ -402,9 +393,7 @@ class TestPrivateHeldOut:
             assert (same / f"{exercise}.npz").read_bytes() == first
             assert (other / f"{exercise}.npz").read_bytes() != first
 
-    def test_a_seed_that_can_be_guessed_is_refused(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_seed_that_can_be_guessed_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert make_private(tmp_path / "out", b"42\n") == 1
         assert "fewer than 16 bytes" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
