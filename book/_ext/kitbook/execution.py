@@ -45,6 +45,7 @@ def files_that_matter(root: Path) -> list[Path]:
             *(root / "data").glob("*.npz"),
             *(root / "autograder").rglob("*.py"),
             *(book / "_ext").rglob("*.py"),
+            book / "widget_data.py",
             book / "_ext" / "matplotlibrc",
         ]
     )
