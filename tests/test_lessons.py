@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+from kitbook.accessibility import mend  # noqa: E402
 from kitbook.execution import execution_digest  # noqa: E402
 from kitbook.figures import adapt_svg  # noqa: E402
 from kitbook.front_matter import FrontMatterError, Lesson, read_lesson, read_lessons  # noqa: E402
@@ -109,6 +110,20 @@ def test_svg_takes_the_pages_colour_and_its_own_ids() -> None:
         assert part in drawn
     assert 'role="img" aria-label="a &quot;small&quot; drawing"' in drawn
     assert "max-width: 96px" in drawn
+
+
+def test_repairs_take_away_what_axe_objects_to_and_nothing_else() -> None:
+    page = (
+        '<summary aria-label="Toggle hidden content"><p>Show the code</p></summary><div role="list" '
+        'class="citation-list"></div><span style="color: #00af00; text-decoration-color: #00af00">784</span>'
+        '<button aria-label="Close">x</button>'
+    )
+    mended = mend(page)
+    assert mended == (
+        '<summary><p>Show the code</p></summary><div class="citation-list"></div><span>784</span>'
+        '<button aria-label="Close">x</button>'
+    )
+    assert mend(mended) == mended
 
 
 def test_markdown_for_notebooks_loses_roles_and_fills_in_numbers() -> None:
