@@ -6,8 +6,8 @@
 Every accuracy and every gap that an exercise asks for is measured with the reference solution and with three
 other honest solutions, each from many seeds. Training is done in one process and on one thread. A network is
 compiled once; for each seed it gets the variables of a newly built one, and an optimizer that has seen nothing.
-It is then trained batch by batch with Keras's own training step and a new order of the images in each epoch, as
-`fit` does, but without what `fit` costs for each epoch. Killed at any moment, it picks up where it was.
+It is then trained with Keras's own training step and a new order of the images in each epoch, as `fit` does, but
+without what `fit` costs for each epoch and each batch. Killed at any moment, it picks up where it was.
 """
 
 from __future__ import annotations
@@ -189,11 +189,10 @@ SOLUTIONS = (
         "04 trained", "Adam 0.01, batch 100, 3 epochs", _digits, 3, batch=100, optimizer=FAST, initializer="he_normal"
     ),
     Solution(
-        "05 overfitted", "reference: 128 relu, Adam 0.005", _few, 30, batch=25, hidden=(128,), optimizer=_adam(0.005)
+        "05 overfitted", "reference: 128 relu, Adam 0.003", _few, 30, batch=20, hidden=(128,), optimizer=_adam(0.003)
     ),
-    Solution("05 overfitted", "128 relu, Adam 0.01", _few, 30, batch=25, hidden=(128,), optimizer=FAST),
     Solution("05 overfitted", "256 relu, Adam 0.003", _few, 40, batch=20, hidden=(256,), optimizer=_adam(0.003)),
-    Solution("05 overfitted", "64-64 relu, Adam 0.005", _few, 40, batch=25, hidden=(64, 64), optimizer=_adam(0.005)),
+    Solution("05 overfitted", "64-64 relu, Adam 0.003", _few, 40, batch=25, hidden=(64, 64), optimizer=_adam(0.003)),
     Solution(
         "05 overfitted",
         "128 tanh, logits, Adam 0.005",
@@ -224,10 +223,10 @@ SOLUTIONS = (
         optimizer=_adam(0.003),
         patience=8,
     ),
-    Solution("05 cured", "reference: 32 relu, dropout 0.5", _all, 12, batch=40, hidden=(32,), dropout=0.5),
+    Solution("05 cured", "reference: 32 relu, dropout 0.5", _all, 8, batch=40, hidden=(32,), dropout=0.5),
     Solution("05 cured", "64 relu, L2 0.03", _all, 12, batch=32, hidden=(64,), l2=0.03),
     Solution("05 cured", "64 relu, early stopping", _all, 60, batch=32, hidden=(64,), patience=5),
-    Solution("05 cured", "8 relu, 10 epochs", _all, 10, batch=32, hidden=(8,)),
+    Solution("05 cured", "16 relu, 8 epochs", _all, 8, batch=32, hidden=(16,)),
 )
 
 
@@ -276,6 +275,7 @@ class Runner:
         )
         self._model.optimizer.build(self._model.trainable_variables)
         self._fresh = [np.array(v) for v in self._model.optimizer.variables]
+        self._epoch = self._compiled_epoch()
 
     def _build(self) -> Any:
         import keras
@@ -295,6 +295,21 @@ class Runner:
         classes = int(self.data.train[1].max()) + 1
         model.add(layers.Dense(classes, activation=None if s.logits else "softmax", kernel_initializer=s.initializer))
         return model
+
+    def _compiled_epoch(self) -> Callable[[np.ndarray], None]:
+        """One epoch of Keras's own training step as one TensorFlow graph: a tenth of the time of single calls."""
+        import tensorflow as tf  # type: ignore[import-untyped]
+
+        images, labels = (tf.constant(part) for part in self.data.train)
+        size, model = self.solution.batch, self._model
+
+        def epoch(order: Any) -> None:
+            for i in tf.range((len(self.data.train[0]) + size - 1) // size):
+                chosen = order[i * size : (i + 1) * size]
+                model.train_step((tf.gather(images, chosen), tf.gather(labels, chosen)))
+
+        graph = tf.function(epoch)
+        return lambda order: graph(tf.constant(order))
 
     def run(self, seed: int) -> dict[str, float]:
         """Train from this seed; what there is to measure afterwards, by name."""
@@ -318,20 +333,17 @@ class Runner:
         return {name: round(value, 5) for name, value in measured.items()}
 
     def _train(self, rng: np.random.Generator) -> list[float]:
-        """What `fit` does, batch by batch, without its cost for each epoch. Returns the validation losses."""
+        """What `fit` does, without its cost for each epoch and batch. Returns the validation losses, if any."""
         import keras
 
-        images, labels = self.data.train
+        images, _ = self.data.train
         early = keras.callbacks.EarlyStopping(patience=self.solution.patience or 0, restore_best_weights=True)
         early.set_model(self._model)
         early.on_train_begin()
         losses: list[float] = []
         self._model.stop_training = False
         for epoch in range(self.solution.epochs):
-            order = rng.permutation(len(images))
-            for begin in range(0, len(order), self.solution.batch):
-                batch = order[begin : begin + self.solution.batch]
-                self._model.train_on_batch(images[batch], labels[batch])
+            self._epoch(rng.permutation(len(images)))
             if self.solution.patience is not None:
                 losses.append(self._validation_loss())
                 early.on_epoch_end(epoch, {"val_loss": losses[-1]})
@@ -359,6 +371,7 @@ def sweep(seeds: int, task: str = "") -> None:
     done: dict[str, list[dict[str, float]]] = (
         json.loads(RESULTS.read_text("utf-8"))["runs"] if RESULTS.is_file() else {}
     )
+    done = {solution.key: done[solution.key] for solution in SOLUTIONS if solution.key in done}
     for solution in SOLUTIONS:
         runs = done.setdefault(solution.key, [])
         if len(runs) >= seeds or not solution.task.startswith(task):
@@ -459,6 +472,12 @@ fitted curve is a guess where nothing was ever observed, so *failed* counts what
 In all {failed} of {tried} measurements failed their threshold (with none failed, the rule of three bounds the
 chance, taken over all thresholds together, at {rule}). The largest chance in the table is {worst}; 1e-3 is what we
 allow. Below a threshold credit falls off along a ramp, so bad luck would cost a part of one test, not all of it.
+
+What the sweep changed: exercise 5 first suggested Adam with a rate of 0.01 and asked for 95 % of the labels by heart
+and a gap of 0.10. Of 100 seeds 4 fell short of each, because so large a rate now and then throws the weights about in
+the last epoch. It now suggests 0.003, and asks for 85 % and 0.05. Its cure had to reach 85 % of unseen images: with an
+L2 penalty 6 of 100 seeds did not. It now has to reach 75 %; that it is a cure is told by the gap. A hidden layer of
+only 8 relu units lost a whole class in 2 of 100 runs (units that never fire again); the text now suggests 16.
 
 | task | threshold | solution | seeds | mean | sd | smallest | largest | failed | chance |
 |---|---|---|---|---|---|---|---|---|---|

@@ -56,11 +56,11 @@ def _network(
 WIDE = f'layers.Dense(128, activation="relu"), {SOFTMAX}'
 FEW = "few_images, few_labels"
 VALIDATED = "validation_data=(x_val, y_val)"
-FAST = "keras.optimizers.Adam(0.005)"
+FAST = "keras.optimizers.Adam(0.003)"
 
 
 def _overfitted(
-    layers: str = WIDE, fit: str = f"{FEW}, epochs=30, batch_size=25", optimizer: str = FAST, **more: str
+    layers: str = WIDE, fit: str = f"{FEW}, epochs=30, batch_size=20", optimizer: str = FAST, **more: str
 ) -> dict[str, str]:
     return {"overfitted-answer": _network("overfitted", layers, fit, optimizer, **more)}
 
@@ -539,7 +539,7 @@ RIGHT = [
         "cured by few units and few epochs",
         {
             "cured-answer": _network(
-                "cured", f'layers.Dense(8, activation="relu"), {SOFTMAX}', "x_train, y_train, epochs=10"
+                "cured", f'layers.Dense(16, activation="relu"), {SOFTMAX}', "x_train, y_train, epochs=8"
             )
         },
     ),
