@@ -498,9 +498,11 @@ def build(units):
     net.compile("adam", "categorical_crossentropy", metrics=["acc"])
     return net
 
+early = keras.callbacks.EarlyStopping("val_loss", patience=8, restore_best_weights=True)
 stopped = build(64)
-stopped_history = stopped.fit(few_images, few_labels, epochs=80, batch_size=20, validation_data=(x_val, y_val), verbose=0,
-    callbacks=[keras.callbacks.EarlyStopping("val_loss", patience=8, restore_best_weights=True)]).history
+stopped_history = stopped.fit(
+    few_images, few_labels, epochs=80, batch_size=20, verbose=0, validation_data=(x_val, y_val), callbacks=[early]
+).history
 """
 L2 = f'layers.Dense(64, activation="relu", kernel_regularizer=keras.regularizers.L2(0.03)), {SOFTMAX}'
 LOGITS = "keras.losses.CategoricalCrossentropy(from_logits=True)"
@@ -521,7 +523,8 @@ RIGHT = [
         "cured by L2, NumPy's minimum by hand",
         {
             "cured-answer": _network("cured", L2, "x_train, y_train, epochs=12, batch_size=32"),
-            "best_epoch-answer": 'def best_epoch(h):\n    losses = h["val_loss"]\n    return losses.index(min(losses)) + 1',
+            "best_epoch-answer": 'def best_epoch(h):\n    losses = h["val_loss"]\n'
+            "    return losses.index(min(losses)) + 1",
         },
     ),
     Right(
@@ -577,7 +580,8 @@ RIGHT = [
     Right(
         "best epoch with a loop, gap rounded",
         _best(
-            'best = 0\n    for i, loss in enumerate(history["val_loss"]):\n        if loss < history["val_loss"][best]:\n'
+            'best, losses = 0, history["val_loss"]\n    for i, loss in enumerate(losses):\n'
+            "        if loss < losses[best]:\n"
             "            best = i\n    return best + 1"
         )
         | _gap('return round(history["accuracy"][-1] - history["val_accuracy"][-1], 6)'),
