@@ -18,6 +18,7 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Class:
     course: str = "keras"
     learners: tuple[str, ...] = ("learner1", "learner2")
     instructors: tuple[str, ...] = ("instructor",)
+    exercises: tuple[str, ...] = ()  # all of the kit's, unless some are named
 
     @property
     def account(self) -> str:
@@ -75,6 +77,7 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     for user in (*group.users, group.account):
         if _exists(user) and _MARK not in pwd.getpwnam(user).pw_gecos:
             raise CannotSetUp(f"There is a user '{user}' on this machine already. Choose other names.")
+    close_clone()
     os.umask(0o022)
     group.state.mkdir(parents=True, exist_ok=True)
     for name in ("home", "courses", "roles", "run"):
@@ -99,6 +102,14 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     (group.state / "class.json").write_text(json.dumps(described, indent=1) + "\n")
     prepare_course(group)
     return group.state / "class.json"
+
+
+def close_clone() -> None:
+    """Keep learners of this machine out of the clone, where the solutions are, in files and in git's history."""
+    mode = stat.S_IMODE(ROOT.stat().st_mode)
+    if mode & 0o077:
+        print(f"Closing {ROOT} to other users of this machine (chmod go-rwx): the solutions are in it.", flush=True)
+        ROOT.chmod(mode & ~0o077)
 
 
 def take_down(group: Class) -> None:
@@ -200,10 +211,14 @@ def _lay_out_exchange(group: Class) -> None:
 def _lay_out_course(group: Class) -> None:
     folder = group.course_folder
     _folder(folder, group.account, 0o700)
-    for source, target in ((ROOT / "solutions", folder / "source"), (ROOT / "data" / "held_out", folder / "held_out")):
-        if not target.exists():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns(".*"))
-            _give(target, group.account)
+    exercises = group.exercises or tuple(sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb")))
+    copies = [(ROOT / "solutions" / name, folder / "source" / name) for name in exercises]
+    copies.append((ROOT / "data" / "held_out", folder / "held_out"))
+    _folder(folder / "source", group.account, 0o700)
+    for original, copy in copies:
+        if not copy.exists():
+            shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".*"))
+            _give(copy, group.account)
     config = folder / "nbgrader_config.py"
     if not config.exists():
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.exchange.default import ExchangeCollect
-from traitlets import Integer
+from nbgrader.utils import temp_attrs
+from traitlets import Bool, Integer
 
 KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
 
@@ -33,13 +34,30 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     src_records: list[dict[str, Any]]
     max_bytes = Integer(60_000_000, help="Larger files are left out.").tag(config=True)
 
+    inbound_by_learner = Bool(
+        False,
+        help="""On Kubernetes every learner is the same Unix user. There each learner's pod mounts a folder of its own
+        as the inbound folder, so the name of that folder says whose work it is: inbound/LEARNER/SUBMISSION.""",
+    ).tag(config=True)
+
+    def init_src(self) -> None:
+        student = self.coursedir.student_id or "*"
+        if self.inbound_by_learner:
+            with temp_attrs(self.coursedir, student_id=f"{student}/{student}"):
+                super().init_src()
+        else:
+            super().init_src()
+
     def _path_to_record(self, path: str) -> dict[str, Any]:
         """Called before the newest folder of each learner is chosen: a forged one must not stand in its way."""
-        owner = _owner(path)
+        place = Path(path)
+        owner = _owner_by_folder(place) if self.inbound_by_learner else _owner(path)
         try:
             record: dict[str, Any] = super()._path_to_record(path)
         except Exception:  # a name that is no submission's; nbgrader would stop here, for everybody
-            record = {"username": "", "filename": Path(path).name, "timestamp": datetime.min}
+            record = {"username": "", "filename": place.name, "timestamp": datetime.min}
+        if self.inbound_by_learner:
+            record["filename"] = f"{place.parent.name}/{place.name}"
         if owner != record["username"]:
             self.log.warning("%s belongs to %s, not to '%s'; it is not collected.", path, owner, record["username"])
             record["username"] = _FORGED + owner
@@ -92,6 +110,10 @@ def _owner(path: str) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def _owner_by_folder(place: Path) -> str:
+    return "a link" if place.is_symlink() or place.parent.is_symlink() else place.parent.name
 
 
 def _complete(submission: Path, folder_name: str) -> None:

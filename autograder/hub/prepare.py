@@ -32,6 +32,8 @@ def prepare(root: Path, learners: list[str]) -> list[str]:
     course = Course(root)
     names = sorted(f.parent.name for f in course.source_root().glob("*/*.ipynb"))
     config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    if config.get("CollectOwnWork", {}).get("inbound_by_learner"):
+        _make_inbound_folders(Path(config.Exchange.root) / course.root.name / "inbound", learners)
     with programs_of_this_python():
         for name in names:
             course.make_ready(name)
@@ -48,6 +50,15 @@ def prepare(root: Path, learners: list[str]) -> list[str]:
             if not done["success"]:
                 raise NotReleased(f"{name}: {done.get('error') or done.get('log')}")
     return names
+
+
+def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
+    """On Kubernetes, a folder for each learner, which only that learner's pod mounts (and this account's)."""
+    inbound.mkdir(parents=True, exist_ok=True)
+    inbound.chmod(0o711)
+    for learner in learners:
+        (inbound / learner).mkdir(exist_ok=True)
+        (inbound / learner).chmod(0o777)
 
 
 def _same(one: Path, other: Path) -> bool:

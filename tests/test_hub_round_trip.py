@@ -1,0 +1,308 @@
+"""The whole round trip on a real Hub, in a real browser.
+
+By hand in the browser: logging in, the launch link, fetching, typing an answer, running, the hint, mending it, running
+all, validating, submitting; collecting, grading, commenting, generating and releasing feedback; fetching and reading
+it.
+Through the contents API of the same user's server: the answers of the other seven tasks. Through nbgrader's own API:
+what the second learner does.
+
+With AUTOGRADER_PICTURES=DIR a picture of every step is written there; AUTOGRADER_TEST_HUB=5 takes JupyterHub 5.5.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, missing
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
+
+if os.getuid() != 0:
+    pytest.skip("separate Unix users need root", allow_module_level=True)
+
+from hub_class import EXERCISE, TrialHub, trial_hub  # noqa: E402
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright  # noqa: E402
+
+from autograder.grading.answered import answered  # noqa: E402
+
+LONG = 240_000  # milliseconds; TensorFlow's import and training on a busy machine
+UNSCALED = (
+    "x_train = train_data.reshape(600, 784).astype('float32')\nx_test = test_data.reshape(100, 784).astype('float32')"
+)
+SCALED = "x_train = train_data.reshape(600, 784).astype('float32') / 255\n" + (
+    "x_test = test_data.reshape(100, 784).astype('float32') / 255"
+)
+COMMENT = "Well argued. Next time look at the validation curve, too."
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[TrialHub]:
+    if not shutil.which("npm"):
+        missing("npm is not installed")
+    with trial_hub() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Desk:
+    """One person at one browser."""
+
+    def __init__(self, hub: TrialHub, browser: Any, user: str) -> None:
+        self.hub, self.user = hub, user
+        self.context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 900})
+        self.context.set_default_timeout(LONG)
+        self.page: Page = self.context.new_page()
+        self._pictures = 0
+
+    def log_in(self, address: str) -> None:
+        self.page.goto(self.hub.url + address)
+        self.page.fill("#username_input", self.user)
+        self.page.fill("#password_input", self.hub.passwords[self.user])
+        self.page.click("#login_submit")
+
+    def picture(self, name: str) -> None:
+        if folder := os.environ.get("AUTOGRADER_PICTURES"):
+            self._pictures += 1
+            self.page.wait_for_timeout(500)
+            self.page.screenshot(path=Path(folder, f"{self.user}-{self._pictures:02}-{name}.png"))
+
+    def ask(self, method: str, path: str, body: Any = None, form: dict[str, str] | None = None) -> Any:
+        """Call an API of this user's server from this user's page, with its cookies."""
+        result = self.page.evaluate(
+            """async ([method, url, body, form]) => {
+                const token = (document.cookie.match(/_xsrf=([^;]*)/) || ["", ""])[1];
+                const headers = { "X-XSRFToken": token };
+                const options = { method, headers };
+                if (body !== null) {
+                    options.body = JSON.stringify(body);
+                    headers["Content-Type"] = "application/json";
+                }
+                if (form !== null) { options.body = new URLSearchParams(form); }
+                const answer = await fetch(url, options);
+                return [answer.status, await answer.text()];
+            }""",
+            [method, f"/user/{self.user}/{path}", body, form],
+        )
+        assert result[0] < 300, result
+        return json.loads(result[1])
+
+    def open_assignments(self) -> None:
+        self.page.click(".lm-MenuBar-itemLabel:text('Nbgrader')")
+        self.page.click(".lm-Menu-itemLabel:text('Assignment List')")
+        expect(self.page.get_by_text("Released assignments").first).to_be_visible(timeout=LONG)
+
+
+def _launch_link(hub: TrialHub) -> str:
+    """What the book's own extension makes of its settings."""
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    from kitbook.notebooks import launch_links
+
+    launch = {"repository": f"file://{hub.group.state}/material", "branch": "main", "jupyterhub": hub.url}
+    return launch_links(launch, EXERCISE)["JupyterHub"].removeprefix(hub.url)
+
+
+def _filled_in(first: str) -> Any:
+    """The exercise with this answer to its first task and the right ones to all others, as a learner writes them."""
+    text = json.dumps(answered(EXERCISE, {"flattened-answer": first}))
+    return json.loads(re.sub(r"[ ]*### (BEGIN|END) SOLUTION(\\n)?", "", text))
+
+
+def _work_as_far_as_task_two(desk: Desk) -> None:
+    """Put the answers to all tasks but the first into the fetched notebook."""
+    notebook = _filled_in("# YOUR CODE HERE\nraise NotImplementedError()")
+    path = f"api/contents/{EXERCISE}/{EXERCISE}.ipynb"
+    desk.ask("PUT", path, {"type": "notebook", "content": notebook})
+
+
+def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> None:
+    ada = Desk(hub, browser, "hub-ada")
+    _learner_opens_the_lesson(ada)
+    _learner_fetches(ada)
+    _learner_errs_reads_the_hint_and_mends_it(ada)
+    _learner_validates_and_submits(ada)
+    bo = Desk(hub, browser, "hub-bo")
+    _second_learner_submits_what_is_wrong(bo)
+    tutor = Desk(hub, browser, "hub-tutor")
+    _instructor_collects(tutor)
+    _instructor_grades(tutor)
+    _instructor_comments(tutor)
+    _instructor_gives_it_back(tutor)
+    _learner_reads_it(ada)
+    _formgraders_own_button_runs_our_grader(tutor)
+
+
+def _learner_opens_the_lesson(ada: Desk) -> None:
+    ada.log_in(_launch_link(ada.hub))
+    ada.page.wait_for_url("**/lab/tree/material/notebooks/**")
+    expect(ada.page.locator(".jp-Notebook h1").first).to_contain_text("Dense networks", timeout=LONG)
+    ada.picture("lesson")
+
+
+def _learner_fetches(ada: Desk) -> None:
+    ada.open_assignments()
+    ada.page.get_by_role("button", name="Fetch", exact=True).click()
+    expect(ada.page.get_by_role("button", name="Submit", exact=True)).to_be_visible(timeout=LONG)
+    ada.picture("fetched")
+    _work_as_far_as_task_two(ada)
+
+
+def _learner_errs_reads_the_hint_and_mends_it(ada: Desk) -> None:
+    page = ada.page
+    page.goto(f"{ada.hub.url}/user/{ada.user}/lab/tree/{EXERCISE}/{EXERCISE}.ipynb?reset")
+    cells = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+    cells.filter(has_text="from autograder import start").first.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_text("training images (600, 28, 28, 1)")).to_be_visible(timeout=LONG)
+
+    answer = cells.filter(has_text="YOUR CODE HERE").first
+    position = cells.evaluate_all("(all) => all.findIndex((cell) => cell.textContent.includes('YOUR CODE HERE'))")
+    check = cells.nth(position + 1)
+
+    def type_and_run(source: str) -> None:
+        cells.nth(position).locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(source)
+        page.keyboard.press("Shift+Enter")
+        check.locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+
+    answer.scroll_into_view_if_needed()
+    type_and_run(UNSCALED)
+    expect(check.locator(".jp-OutputArea")).to_contain_text("Divide by 255", timeout=LONG)
+    check.scroll_into_view_if_needed()
+    ada.picture("hint")
+    type_and_run(SCALED)
+    expect(check.locator(".jp-OutputArea")).not_to_contain_text("Divide by 255", timeout=LONG)
+    expect(check.locator(".jp-OutputArea")).to_contain_text("2 of 2", timeout=LONG)
+    ada.picture("mended")
+    page.keyboard.press("Control+S")
+
+
+def _learner_validates_and_submits(ada: Desk) -> None:
+    page = ada.page
+    page.wait_for_timeout(1000)
+    page.get_by_text("Validate", exact=True).first.click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Success", timeout=LONG)
+    ada.picture("validated")
+    dialog.get_by_role("button").last.click()
+    ada.open_assignments()
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page.get_by_text("There are no submitted assignments.")).to_be_hidden(timeout=LONG)
+    page.wait_for_timeout(1500)
+    ada.picture("submitted")
+
+
+def _second_learner_submits_what_is_wrong(bo: Desk) -> None:
+    bo.log_in("/hub/spawn")
+    bo.page.wait_for_url("**/lab**")
+    form = {"course_id": "trial", "assignment_id": EXERCISE}
+    assert bo.ask("POST", "assignments/fetch", form=form)["success"]
+    notebook = _filled_in(UNSCALED)
+    path = f"api/contents/{EXERCISE}/{EXERCISE}.ipynb"
+    bo.ask("PUT", path, {"type": "notebook", "content": notebook})
+    assert bo.ask("POST", "assignments/submit", form=form)["success"]
+
+
+def _instructor_collects(tutor: Desk) -> None:
+    tutor.log_in("/services/trial/formgrader")
+    row = tutor.page.locator("tr", has_text=EXERCISE)
+    row.locator(".collect a").click()
+    expect(tutor.page.locator(".modal-dialog:visible")).to_contain_text("Successfully collected", timeout=LONG)
+    tutor.picture("collected")
+    tutor.page.locator(".modal-dialog:visible button").first.click()
+    expect(row.locator(".num-submissions")).to_have_text("2", timeout=LONG)
+
+
+def _instructor_grades(tutor: Desk) -> None:
+    page = tutor.page
+    page.goto(f"{tutor.hub.url}/services/trial/lab")
+    page.locator(".jp-LauncherCard", has_text="Grade a class").click()
+    expect(page.locator("#ag-exercise option")).to_have_text(f"{EXERCISE} (2 collected)", timeout=LONG)
+    page.locator("#ag-grade").click()
+    expect(page.locator(".ag-grading progress")).to_be_visible(timeout=LONG)
+    expect(page.locator("#ag-status")).to_contain_text("1 of 2 graded", timeout=LONG)
+    tutor.picture("grading")
+    expect(page.locator("#ag-status")).to_contain_text("2 graded in", timeout=LONG)
+    results = page.locator("#ag-results tbody tr")
+    expect(results).to_have_count(2)
+    expect(results.filter(has_text="hub-ada")).to_contain_text("25 of 25")
+    expect(results.filter(has_text="hub-bo")).to_contain_text("Divide by 255")
+    tutor.picture("graded")
+
+
+def _instructor_comments(tutor: Desk) -> None:
+    page = tutor.page
+    page.goto(f"{tutor.hub.url}/services/trial/formgrader/gradebook/{EXERCISE}/{EXERCISE}")
+    page.locator("tbody a", has_text="Submission #").first.wait_for()
+    database = tutor.hub.group.course_folder / "gradebook.db"
+    with sqlite3.connect(database) as gradebook:
+        query = (
+            "select submitted_notebook.id from submitted_notebook join submitted_assignment on"
+            " submitted_assignment.id = submitted_notebook.assignment_id where submitted_assignment.student_id = ?"
+        )
+        (submission,) = gradebook.execute(query, ("hub-ada",)).fetchone()
+    page.goto(f"{tutor.hub.url}/services/trial/formgrader/submissions/{submission}/")
+    page.wait_for_load_state("networkidle")  # the page fills its fields only then
+    box = page.locator("textarea.comment").first
+    with page.expect_response(lambda answer: "/api/comment/" in answer.url and answer.request.method != "GET") as saved:
+        box.fill(COMMENT)
+        box.press("Tab")
+    assert saved.value.ok
+    tutor.picture("commented")
+    with sqlite3.connect(database) as gradebook:
+        assert gradebook.execute("select count(*) from comment where manual_comment = ?", (COMMENT,)).fetchone() == (1,)
+
+
+def _instructor_gives_it_back(tutor: Desk) -> None:
+    page = tutor.page
+    page.goto(f"{tutor.hub.url}/services/trial/formgrader/manage_assignments")
+    row = page.locator("tr", has_text=EXERCISE)
+    for step, says in ((".generate-feedback a", "generated"), (".release-feedback a", "released")):
+        row.locator(step).click()
+        expect(page.locator(".modal-dialog:visible")).to_contain_text(f"Successfully {says}", timeout=LONG)
+        tutor.picture(f"feedback-{says}")
+        page.locator(".modal-dialog:visible button").first.click()
+        expect(page.locator(".modal-dialog:visible")).to_have_count(0)
+
+
+def _learner_reads_it(ada: Desk) -> None:
+    page = ada.page
+    page.goto(f"{ada.hub.url}/user/{ada.user}/lab?reset")
+    ada.open_assignments()
+    page.get_by_role("button", name="Fetch Feedback").first.click()
+    expect(page.get_by_text("(view feedback)").first).to_be_visible(timeout=LONG)
+    ada.picture("feedback-fetched")
+    folder = f"{EXERCISE}/feedback"
+    (when,) = ada.ask("GET", f"api/contents/{folder}")["content"]
+    page.goto(f"{ada.hub.url}/user/{ada.user}/files/{folder}/{when['name']}/{EXERCISE}.html")
+    expect(page.locator("body")).to_contain_text(COMMENT)
+    expect(page.locator("body")).to_contain_text("25.0 / 25.0")
+    ada.picture("feedback")
+
+
+def _formgraders_own_button_runs_our_grader(tutor: Desk) -> None:
+    """nbgrader's own would run the student's code with the course account's rights."""
+    page = tutor.page
+    page.goto(f"{tutor.hub.url}/services/trial/formgrader/manage_submissions/{EXERCISE}")
+    page.locator("tr", has_text="hub-bo").locator(".autograde a").click()
+    dialog = page.locator(".modal-dialog:visible")
+    expect(dialog).to_contain_text("Successfully autograded", timeout=LONG)
+    expect(dialog).to_contain_text("Sandbox: bubblewrap")
+    tutor.picture("formgraders-button")
