@@ -39,6 +39,7 @@ def examine() -> list[Finding]:
         _exercises(),
         _held_out(),
         _bubblewrap(),
+        _protections(),
     ]
     return findings + _memory()
 
@@ -105,6 +106,27 @@ def _bubblewrap() -> Finding:
         return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
     remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
     return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
+
+
+def _protections() -> Finding:
+    """The wall and the limits, attacked."""
+    try:
+        from autograder.grading.protections import try_protections
+        from autograder.sandbox import wall
+        from autograder.sandbox.client import WarmProcessFailed
+    except ImportError as error:
+        return Finding("protections", False, f"not tried: {error}", "pip install 'autograder[grade]'")
+    try:
+        found = try_protections(wall.choose("auto"))
+    except WarmProcessFailed as error:
+        return Finding("protections", False, f"not tried: {error}")
+    missing = [name for name, held in found.held.items() if not held]
+    held = ", ".join(name for name, held in found.held.items() if held) or "none"
+    text = f"tried and held: {held} (memory measured: {found.memory})"
+    if not missing:
+        return Finding("protections", True, text)
+    remedy = "Whoever's code is graded here can get past these. SECURITY.md says what each needs."
+    return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(missing)}", remedy)
 
 
 def _memory() -> list[Finding]:

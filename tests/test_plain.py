@@ -76,11 +76,13 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and a == b
 
 
+@settings(deadline=None)
 @given(_values)
 def test_comes_out_as_it_went_in(value: Any) -> None:
     assert _same(value, decode(encode(value)))
 
 
+@settings(deadline=None)
 @given(_json, st.lists(st.binary(max_size=40), max_size=3))
 def test_any_tree_is_read_or_refused(tree: Any, arrays: list[bytes]) -> None:
     try:
@@ -89,7 +91,7 @@ def test_any_tree_is_read_or_refused(tree: Any, arrays: list[bytes]) -> None:
         assert str(reason)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(_arrays, st.data())
 def test_mutated_arrays_are_read_or_refused(array: np.ndarray, data: st.DataObject) -> None:
     out = io.BytesIO()
@@ -158,6 +160,7 @@ def test_text_fits_into_a_file() -> None:
     assert one_line(["no text"], 100) == ""
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_on_the_channel_are_refused(raw: bytes) -> None:
     ours, theirs = socket.socketpair()
@@ -168,6 +171,7 @@ def test_any_bytes_on_the_channel_are_refused(raw: bytes) -> None:
             Channel(ours).receive(1.0)
 
 
+@settings(deadline=None)
 @given(_json)
 def test_any_head_on_the_channel_is_read_or_refused(head: Any) -> None:
     raw = json.dumps(head).encode()

@@ -66,7 +66,7 @@ def _locked(notebook: Any) -> list[tuple[str, str]]:
     return [(c.cell_type, c.source) for c in locked]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes(raw: bytes) -> None:
     _check(raw)

@@ -1,0 +1,250 @@
+"""Outputs are hostile: nothing of a student's runs or reaches out in the browser of whoever looks at them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
+
+from autograder.grading.feedback import feedback_page
+from autograder.grading.outputs import make_safe, plain_markdown, show_result
+from autograder.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
+
+EVIL = "http://evil.invalid/"
+SCRIPT = "window.forged = 1"
+MARKUP = (
+    f"<script>{SCRIPT}</script>",
+    f"<img src=x onerror='{SCRIPT}'>",
+    f"<img src='{EVIL}pixel.png'>",
+    f"<svg onload='{SCRIPT}'><a xlink:href='javascript:{SCRIPT}'><text>x</text></a></svg>",
+    f"<iframe src='{EVIL}'></iframe><iframe srcdoc='<script>parent.{SCRIPT}</script>'></iframe>",
+    f"<style>@import '{EVIL}a.css'; body {{ background: url({EVIL}b.png) }}</style>",
+    f"<div style='background:url({EVIL}c.png)' onmouseover='{SCRIPT}'>x</div>",
+    f"<meta http-equiv=refresh content='0;url={EVIL}'><base href='{EVIL}'>",
+    f"<link rel=stylesheet href='{EVIL}d.css'><object data='{EVIL}e'></object><embed src='{EVIL}f'>",
+    f"<form action='{EVIL}'><input autofocus onfocus='{SCRIPT}'><button formaction='javascript:{SCRIPT}'>x</button></form>",
+    f"<a href='javascript:{SCRIPT}'>click</a><a href='JaVaScRiPt&#58;{SCRIPT}'>click</a>",
+    f"<math><mtext><table><mglyph><style><img src=x onerror='{SCRIPT}'></style></mglyph></table></mtext></math>",
+    f"</pre></div></body><script>{SCRIPT}</script>",
+    f"<details open ontoggle='{SCRIPT}'>x</details><video src=x onerror='{SCRIPT}'></video>",
+    f"$\\href{{javascript:{SCRIPT}}}{{click}}$ $$\\style{{background:url({EVIL}g)}}{{x}}$$ \\(\\unicode[{EVIL}]{{x}}\\)",
+    f"$\\mmlToken{{mi}}[href='javascript:{SCRIPT}']{{x}}$ $\\bbox[background:url({EVIL}h)]{{x}}$",
+    f"\x1b[31m<script>{SCRIPT}</script>\x1b[0m \x1b]8;;{EVIL}\x07link\x1b]8;;\x07",
+)
+MARKDOWN = (
+    *MARKUP,
+    f"[click](javascript:{SCRIPT}) [click](JAVASCRIPT:{SCRIPT}) [click](java&#115;cript:{SCRIPT})",
+    f"![pixel]({EVIL}pixel.png) ![pixel][ref]\n\n[ref]: {EVIL}ref.png",
+    f"[click](data:text/html,<script>{SCRIPT}</script>) <javascript:{SCRIPT}>",
+    f"![x](attachment:evil.svg) ![x](x 'a\" onerror=\"{SCRIPT}')",
+    f"&lt;script&gt;{SCRIPT}&lt;/script&gt; &#60;script&#62;{SCRIPT}&#60;/script&#62;",
+    f"`<script>{SCRIPT}</script>`\n\n```html\n<script>{SCRIPT}</script>\n```",
+)
+
+
+def _png(width: int = 2, height: int = 2) -> bytes:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = b"".join(b"\0" + b"\xff\0\0" * 2 for _ in range(2))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def hostile_notebook() -> nbformat.NotebookNode:
+    """Everything that an output or a cell can carry, with a script or an address in it."""
+    outputs: list[Any] = []
+    for text in MARKUP:
+        outputs += [
+            {"output_type": "stream", "name": text, "text": text},
+            {"output_type": "error", "ename": text, "evalue": text, "traceback": [text]},
+            {"output_type": "display_data", "metadata": {text: text}, "data": {"text/html": text, "text/plain": text}},
+            {"output_type": "display_data", "metadata": {}, "data": {"text/markdown": text, "text/latex": text}},
+            {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": text, text: text}},
+            {"output_type": "display_data", "metadata": {}, "data": {"application/javascript": SCRIPT}},
+            {"output_type": "display_data", "metadata": {}, "data": {"application/vnd.jupyter.widget-view+json": {}}},
+            {"output_type": "execute_result", "execution_count": text, "data": {"image/png": text, "image/jpeg": text}},
+        ]
+    picture = base64.b64encode(_png()).decode()
+    outputs.append(
+        {
+            "output_type": "display_data",
+            "data": {"image/png": picture},
+            "metadata": {"image/png": {"width": "x onerror=1"}},
+        }
+    )
+    cells = [new_code_cell(f"print('{MARKUP[0]}')")]
+    cells[0].outputs = [nbformat.from_dict(o) for o in outputs[:150]]
+    cells += [new_code_cell("x")]
+    cells[1].outputs = [nbformat.from_dict(o) for o in outputs[150:]]
+    cells += [make(text) for text in MARKDOWN for make in (new_markdown_cell, new_raw_cell)]
+    grading = {"grade": True, "grade_id": "task", "locked": True, "points": 2, "schema_version": 3, "solution": False}
+    cells.append(new_code_cell("check('task')", metadata={"nbgrader": grading | {"task": False}}))
+    return unchecked(cells)
+
+
+def unchecked(cells: list[Any]) -> nbformat.NotebookNode:
+    """A notebook that need not be valid, as it comes from a hostile kernel."""
+    notebook = new_notebook()
+    notebook.cells = cells
+    return notebook
+
+
+def hostile_result(text: str) -> SubmissionResult:
+    tests = (TestResult(text, Outcome.FAILED, text, (text,)),)
+    return SubmissionResult(text, "exercise", Status.CRASHED, (CheckResult("task", 2.0, tests),), text, (text,))
+
+
+def hostile_page() -> str:
+    notebook = hostile_notebook()
+    result = hostile_result(" ".join(MARKUP))
+    make_safe(notebook)
+    show_result(notebook.cells[-1], result.checks[0], 1)
+    return feedback_page(notebook, result)
+
+
+def test_plots_and_tables_still_show() -> None:
+    cell = new_code_cell("x")
+    table = "<table border='1' class='dataframe'><tr><th>a</th></tr><tr><td>1</td></tr></table>"
+    picture = base64.b64encode(_png()).decode()
+    cell.outputs = [
+        new_output("display_data", {"text/html": table}),
+        new_output("display_data", {"image/png": picture}),
+        new_output("stream", name="stdout", text="hello\n"),
+    ]
+    make_safe(new_notebook(cells=[cell]))
+    assert "<td>1</td>" in cell.outputs[0].data["text/html"]
+    assert cell.outputs[1].data["image/png"] == picture
+    assert cell.outputs[2].text == "hello\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [_png(100_000, 100_000), _png(0, 5), b"<svg onload=alert(1)>", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b""],
+)
+def test_pictures_that_are_none_or_too_many_pixels_are_left_out(raw: bytes) -> None:
+    cell = new_code_cell("x")
+    for kind in ("image/png", "image/jpeg"):
+        cell.outputs = [new_output("display_data", {kind: base64.b64encode(raw).decode()})]
+        make_safe(new_notebook(cells=[cell]))
+        assert not cell.outputs[0].data
+
+
+def test_a_real_jpeg_is_kept() -> None:
+    image = pytest.importorskip("PIL.Image")
+    out = io.BytesIO()
+    image.new("RGB", (30, 20)).save(out, "JPEG")
+    cell = new_code_cell(
+        "x", outputs=[new_output("display_data", {"image/jpeg": base64.b64encode(out.getvalue()).decode()})]
+    )
+    make_safe(new_notebook(cells=[cell]))
+    assert "image/jpeg" in cell.outputs[0].data
+
+
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_mimes = st.sampled_from(["text/plain", "text/html", "image/png", "image/jpeg", "text/latex"])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"output_type": st.sampled_from(["stream", "error", "display_data", "execute_result", "x"]) | _anything},
+            optional={
+                "data": st.dictionaries(_mimes, _anything, max_size=3) | _anything,
+                "text": _anything,
+                "name": _anything,
+                "traceback": _anything,
+                "ename": _anything,
+                "evalue": _anything,
+            },
+        ),
+        max_size=4,
+    )
+)
+def test_outputs_of_any_form_become_well_formed(outputs: list[dict[str, Any]]) -> None:
+    cell = new_code_cell("x")
+    cell.outputs = [nbformat.from_dict(o) for o in outputs]
+    notebook = unchecked([cell])
+    make_safe(notebook)
+    cell.execution_count = 1
+    nbformat.validate(notebook)
+    nbformat.writes(notebook).encode("utf-8")
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=st.sampled_from("<>[]()!$\\`&;#:ab \n"), max_size=60))
+def test_markdown_of_a_students_makes_no_link_picture_or_tag(text: str) -> None:
+    from nbconvert.filters import markdown2html
+
+    html = markdown2html(plain_markdown(text))
+    html = re.sub(r'<a class="anchor-link" href="#[^"<>]*">&#182;</a>', "", html)  # nbconvert's own, at headings
+    for word in ("<a ", "<img", "<script", "href=", "src="):
+        assert word not in html
+    assert not {"$", "\\"} & set(html)
+
+
+def test_a_message_that_quotes_a_student_stays_text() -> None:
+    result = CheckResult("task", 1.0, (TestResult("t", Outcome.FAILED, str(Mismatch("<b>$x$")), ("<i>",)),))
+    cell = new_code_cell("check('task')")
+    show_result(cell, result, 3)
+    html = cell.outputs[0].data["text/html"]
+    assert "tex2jax_ignore" in html
+    assert "<b>$" not in html
+    assert cell.outputs[1].data["text/plain"] == "0.0"
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path) -> None:
+    """Every script would set `forged`, every address is evil.invalid; links are pressed as well."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    file = tmp_path / "feedback.html"
+    file.write_text(hostile_page(), "utf-8", errors="replace")
+    asked: list[str] = []
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        page.on("request", lambda request: asked.append(request.url))
+        page.route("http*://**", lambda route: route.abort())
+        page.goto(file.as_uri())
+        page.wait_for_timeout(1500)
+        assert page.evaluate("window.forged") is None
+        for selector in ("iframe", "object", "embed", "form", "svg", "base", "video", "input"):
+            assert page.locator(f"body {selector}").count() == 0
+        links = page.eval_on_selector_all("body a", "all => all.map(a => a.getAttribute('href') || '')")
+        assert not [link for link in links if "script" in link.lower() or link.startswith("data:")]
+        scripts = page.eval_on_selector_all("body script", "all => all.map(s => s.textContent)")
+        assert not [s for s in scripts if "forged" in s]
+        handlers = page.evaluate(
+            "[...document.querySelectorAll('body *')]"
+            ".filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length"
+        )
+        assert handlers == 0
+        assert page.locator("img[src^='data:image/png']").count() == 1
+        # MathJax is not there offline, so what it would read is looked at: no formula outside what it passes over.
+        formulas = page.evaluate(
+            "(() => { const found = []; const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);"
+            " while (walk.nextNode()) { const p = walk.currentNode.parentElement;"
+            " if (/\\\\\\\\(href|style|unicode|mmlToken|bbox)|\\\\$/.test(walk.currentNode.data)"
+            " && !p.closest('pre, code, script, style, .tex2jax_ignore')) found.push(walk.currentNode.data); }"
+            " return found; })()"
+        )
+        assert formulas == []
+        browser.close()
+    assert not [url for url in asked if "evil" in url]

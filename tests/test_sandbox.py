@@ -1,0 +1,235 @@
+"""The wall and the limits, tried from inside; and that nothing of one submission is there for the next."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from hostile import LIMITS
+
+from autograder.grading.run import NotebookRun
+from autograder.outcome import Status
+from autograder.sandbox import memory, syscalls, wall
+from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.limits import BadLimit, Limits
+from autograder.sandbox.wall import NoSandbox, Sandbox, Verdict
+
+ROOMY = Limits(cell_seconds=20, notebook_seconds=60, memory_mb=600, processes=64, disk_mb=60, file_mb=30)
+
+
+@pytest.fixture(scope="module")
+def open_air() -> Iterator[WarmProcess]:
+    """A warm process with limits only."""
+    with WarmProcess(Sandbox.LIMITS_ONLY) as process:
+        yield process
+
+
+def run(warm: WarmProcess, *cells: str, limits: Limits = ROOMY) -> tuple[str, NotebookRun]:
+    """What the cells printed, and the finished run."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    with NotebookRun(notebook, warm, limits, None) as ran:
+        ran.run_rest()
+    said = [str(o.get("text") or o.get("evalue") or "") for c in notebook.cells for o in c.outputs]
+    return "".join(said), ran
+
+
+LEAVE = """
+import ctypes, multiprocessing.shared_memory as shm, os, subprocess
+open('/tmp/left', 'w').write('left'); open('/dev/shm/left', 'w').write('left')
+kept = shm.SharedMemory('left2', create=True, size=100)
+for fd in range(3): os.write(2, b'left on stderr')
+subprocess.Popen(['setsid', 'nohup', 'sleep', '987'])
+if os.fork() == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)
+    import time; time.sleep(987)
+import keras, autograder.plain, builtins
+keras.left = autograder.plain.left = builtins.left = True
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall(248, b'user', b'left', b'left', 4, -3)
+for name in os.listdir('/proc/self/fd'):
+    try:
+        if int(name) > 2 and os.readlink('/proc/self/fd/' + name).startswith('/'): os.write(int(name), b'left')
+    except OSError: pass
+print('done')
+"""
+LOOK = """
+import builtins, os, keras, autograder.plain
+print('FILES', [f for f in os.listdir('/tmp') + os.listdir('/dev/shm') if 'left' in f])
+print('NAMES', [m for m in (keras, autograder.plain, builtins) if hasattr(m, 'left')])
+seen = []
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    try: seen.append(open(f'/proc/{pid}/cmdline').read())
+    except OSError: pass
+print('PROCESSES', [s for s in seen if '987' in s])
+print('KEYS', [line for line in open('/proc/keys') if 'left' in line] if os.path.exists('/proc/keys') else [])
+for name in os.listdir('/proc/self/fd'):
+    try:
+        path = os.readlink('/proc/self/fd/' + name)
+        if path.startswith('/tmp/#'): print('LOG', os.pread(int(name), 1000, 0))
+    except OSError: pass
+"""
+
+
+@pytest.mark.sandbox
+def test_nothing_is_left_for_the_next(warm: WarmProcess) -> None:
+    assert "done" in run(warm, LEAVE)[0]
+    said, _ = run(warm, LOOK)
+    assert said.split() == ["FILES", "[]", "NAMES", "[]", "PROCESSES", "[]", "KEYS", "[]"]
+    assert not _processes("sleep\x00987")
+
+
+def test_without_a_wall_no_process_is_left(open_air: WarmProcess) -> None:
+    said, _ = run(open_air, "import os\nos.system('(setsid sleep 988 &) ; sleep 989 &')\nprint('done')")
+    assert "done" in said
+    time.sleep(0.3)
+    assert not _processes("sleep\x00988")
+    assert not _processes("sleep\x00989")
+
+
+def test_without_a_wall_the_network_is_still_closed(open_air: WarmProcess) -> None:
+    said, _ = run(open_air, "import socket\ntry: socket.socket()\nexcept OSError as e: print('closed', e.errno)")
+    assert "closed 97" in said
+
+
+TRIES = {
+    "network": "import socket; socket.create_connection(('127.0.0.1', 22), 1)",
+    "vsock": "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    "write to /": "open('/planted', 'w')",
+    "write to /dev": "open('/dev/planted', 'w')",
+    "write to the package": "import autograder; open(autograder.__path__[0] + '/planted', 'w')",
+    "read the checks": "open(__import__('autograder').__path__[0] + '/checks/test_03_dense_networks.py')",
+    "read the solutions": f"__import__('os').listdir({str(Path(__file__).resolve().parent.parent / 'solutions')!r})",
+    "read somebody's home": "__import__('os').listdir('/home')",
+    "read passwords": "open('/etc/passwd')",
+    "read the exchange": "__import__('os').listdir('/usr/local/share')",
+    "keyring": "assert __import__('ctypes').CDLL(None).syscall(248, b'user', b'a', b'b', 1, -3) > 0",
+    "mount": "assert __import__('ctypes').CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, b'') == 0",
+    "trace": "assert __import__('ctypes').CDLL(None).ptrace(16, 1, 0, 0) == 0",
+    "nested user namespace": "import subprocess; subprocess.run(['unshare', '-Ur', 'true'], check=True)",
+    "anonymous file in memory": "import os; os.memfd_create('x')",
+}
+
+
+@pytest.mark.sandbox
+def test_the_wall_holds(warm: WarmProcess) -> None:
+    code = "import traceback\n"
+    for name, attempt in TRIES.items():
+        code += f"try:\n    exec({attempt!r})\n    print('GOT THROUGH', {name!r})\nexcept BaseException: print('no')\n"
+    said, _ = run(warm, code)
+    assert "GOT THROUGH" not in said
+    assert said.count("no") >= len(TRIES)
+
+
+@pytest.mark.sandbox
+def test_honest_tools_still_work(warm: WarmProcess) -> None:
+    """The filter must not cost what an exercise may use."""
+    said, _ = run(
+        warm,
+        "import subprocess, threading, multiprocessing as mp, tempfile, asyncio\n"
+        "print(subprocess.run(['echo', 'child'], capture_output=True, text=True).stdout)\n"
+        "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
+        "with mp.get_context('fork').Pool(2) as pool: print(pool.map(abs, [-1, -2]))\n"
+        "print(tempfile.TemporaryFile().write(b'file'))",
+        "import keras, numpy as np\nm = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+        "m.compile(loss='mse', jit_compile=True)\nm.fit(np.zeros((8, 4)), np.zeros((8, 3)), verbose=0)\n"
+        "print('trained')",
+    )
+    for word in ("child", "thread", "[1, 2]", "4", "trained"):
+        assert word in said
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import mmap\nm = mmap.mmap(-1, 3 * 10**9)\nfor i in range(0, len(m), 4096): m[i] = 1",
+        "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        b = bytearray(200_000_000)\n"
+        "        for i in range(0, len(b), 4096): b[i] = 1\n        time.sleep(20)\ntime.sleep(20)",
+    ],
+    ids=["shared", "forked"],
+)
+@pytest.mark.parametrize("grouped", [True, False], ids=["control group", "by process"])
+def test_memory_is_measured_as_a_whole(code: str, grouped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not grouped:
+        monkeypatch.setattr(memory.MemoryGroup, "make", staticmethod(lambda *_: None))
+    with WarmProcess(Sandbox.BUBBLEWRAP) as warm:
+        if grouped and warm.measures_memory != "control group":
+            pytest.skip("no control group can be made here")
+        _, ran = run(warm, code)
+        assert ran.status is Status.OUT_OF_MEMORY
+        assert "600 MB of memory" in ran.message
+        assert warm.alive
+        assert "fine" in run(warm, "print('fine')")[0]
+
+
+@pytest.mark.sandbox
+def test_processes_are_counted(warm: WarmProcess) -> None:
+    said, _ = run(
+        warm,
+        "import os, time\nn = 0\ntry:\n    while n < 200:\n        if os.fork() == 0: time.sleep(60)\n        n += 1\n"
+        "except OSError: pass\nprint('children:', n)",
+        limits=LIMITS,
+    )
+    assert 10 < int(said.split("children:")[1].split()[0]) < LIMITS.processes
+
+
+def test_a_filter_for_each_processor() -> None:
+    for machine in ("x86_64", "aarch64"):
+        program = syscalls.filter_for(machine, internet=False)
+        steps = [struct.unpack("=HBBI", program[i : i + 8]) for i in range(0, len(program), 8)]
+        assert len(steps) < 4096
+        for i, (code, yes, no, _) in enumerate(steps):
+            if code & 0x07 == 0x05:  # a jump never leads out of the program
+                assert i + 1 + max(yes, no) < len(steps)
+        assert steps[-1][0] == 0x06
+
+
+def test_sandbox_require_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wall, "try_bubblewrap", lambda: Verdict(False, "bubblewrap is not installed"))
+    assert wall.choose("auto") is Sandbox.LIMITS_ONLY
+    with pytest.raises(NoSandbox, match="not installed"):
+        wall.choose("require")
+
+
+def test_limits_say_what_is_wrong_with_them() -> None:
+    assert Limits().with_settings({"memory_mb": 500}, "here").memory_mb == 500
+    for settings in ({"memory": 5}, {"memory_mb": "5"}, {"memory_mb": 0}, {"memory_mb": True}):
+        with pytest.raises(BadLimit, match="here"):
+            Limits().with_settings(settings, "here")
+
+
+@pytest.mark.sandbox
+def test_a_killed_owner_takes_everything_along() -> None:
+    code = (
+        "import os, sys, time\nfrom autograder.sandbox.client import WarmProcess\n"
+        "from autograder.sandbox.wall import Sandbox\nw = WarmProcess(Sandbox.BUBBLEWRAP); w.wait_until_ready()\n"
+        "print(w.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        owner.kill()
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def _processes(words: str) -> list[str]:
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            line = Path(f"/proc/{name}/cmdline").read_text(errors="replace") if name.isdigit() else ""
+        except OSError:
+            continue
+        if line.startswith(words):
+            found.append(line)
+    return found
