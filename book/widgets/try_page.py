@@ -28,6 +28,7 @@ html_theme = "sphinx_book_theme"
 html_static_path = [{static!r}]
 html_css_files = ["book.css"]
 html_copy_source = False
+html_context = {{"default_mode": "auto"}}
 """
 #: The widgets that want data, and the name under which the page holds them.
 DATA = {"draw-a-digit": "digits", "confusion-explorer": "confusion"}
@@ -64,7 +65,7 @@ def page_source(data: dict[str, Any]) -> str:
     for name in widget.widget_names():
         source = DATA.get(name)
         option = f":data: {source}\n" if source else ""
-        parts.append(f"## {name}\n\n```{{widget}} {name}\n{option}Here is what a reader sees without scripts.\n```")
+        parts.append(f"## {name}\n\n```{{widget}} {name}\n{option}\nHere is what a reader sees without scripts.\n```")
     parts += [f"```{{raw}} html\n{as_script(name, content)}\n```" for name, content in data.items()]
     return "\n\n".join(parts) + "\n"
 

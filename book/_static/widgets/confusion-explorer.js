@@ -1,6 +1,6 @@
 // A confusion matrix to look into: choose a cell and see its images; choose a class and see what its rates count.
 
-import { liveSentence, make, percent, pick, whole } from "./controls.js";
+import { liveSentence, make, percent, pick, scrollFrame, whole } from "./controls.js";
 import { accuracy, measures, worstMistake } from "./confusion.js";
 
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -104,8 +104,7 @@ export function start(stage, { classes, counts, examples, sprite, columns, side 
   says.element.classList.add("widget-unseen");
   stage.append(
     make("p", { class: "widget-hint" }, "Choose a cell: click it, or move with the arrow keys."),
-    make("div", { class: "widget-scroll" },
-      make("table", { class: "widget-table widget-confusion" },
+    scrollFrame(make("table", { class: "widget-table widget-confusion" },
         make("caption", {}, `${whole(counts.flat().reduce((sum, count) => sum + count, 0))} test images, ${percent(accuracy(counts), 1)} right`), head, body)),
     heading, pictures,
     make("div", { class: "widget-class" }, classChoice.field, rates),

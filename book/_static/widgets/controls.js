@@ -30,11 +30,11 @@ function fill(element, attributes, children) {
 /** A slider with its label and its value in words. `show` turns the number into what is read and read out. */
 export function slider({ label, min, max, step, value, show = String, onInput }) {
   const id = freshId("slider");
-  const output = make("output", { for: id });
+  const words = make("span", { class: "widget-value", "aria-hidden": "true" }); // read out as the slider's own value
   const input = make("input", { type: "range", id, min, max, step, value });
   const tell = () => {
-    output.textContent = show(Number(input.value));
-    input.setAttribute("aria-valuetext", output.textContent);
+    words.textContent = show(Number(input.value));
+    input.setAttribute("aria-valuetext", words.textContent);
   };
   input.addEventListener("input", () => {
     tell();
@@ -42,7 +42,7 @@ export function slider({ label, min, max, step, value, show = String, onInput })
   });
   tell();
   return {
-    field: make("div", { class: "widget-field" }, make("label", { for: id }, label), input, output),
+    field: make("div", { class: "widget-field" }, make("label", { for: id }, label), input, words),
     get value() {
       return Number(input.value);
     },
@@ -91,6 +91,17 @@ export function tick({ label, checked, onChange }) {
 /** A button. */
 export function button(words, onClick, attributes = {}) {
   return make("button", { type: "button", class: "widget-button", onclick: onClick, ...attributes }, words);
+}
+
+/** A frame for what may be wider than the page. While it is, the keyboard can reach it to scroll. */
+export function scrollFrame(...children) {
+  const frame = make("div", { class: "widget-scroll" }, ...children);
+  const watch = new ResizeObserver(() => {
+    if (frame.scrollWidth > frame.clientWidth) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
+  });
+  for (const part of [frame, ...children]) watch.observe(part);
+  return frame;
 }
 
 /** A sentence that a screen reader reads out when it changes. It waits for a pause, or a moving slider would never let it finish. */

@@ -5,7 +5,7 @@ import { button, choose, decimals, liveSentence, make, percent, pick, whenLooksC
 import { answer, bytesOf, readNetwork, weightsOfUnit } from "./dense-network.js";
 import { SIDE, centreOfMass, prepare } from "./digit-preparation.js";
 import { drawingPad } from "./drawing-pad.js";
-import { paintGrey, paintSigned, usualReach } from "./pixel-pictures.js";
+import { paintGrey, paintSigned, signedColours, usualReach } from "./pixel-pictures.js";
 import { argmax } from "./softmax.js";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
@@ -28,8 +28,9 @@ function steps() {
   );
   return {
     element,
-    show(drawing, prepared) {
-      paintGrey(drawn.canvas, drawing);
+    show(pad, prepared) {
+      Object.assign(drawn.canvas, { width: pad.width, height: pad.height });
+      drawn.canvas.getContext("2d").drawImage(pad, 0, 0);
       const black = { width: SIDE, height: SIDE, pixels: new Uint8Array(SIDE * SIDE) };
       paintGrey(boxed.canvas, prepared ? prepared.boxed : black);
       paintGrey(centred.canvas, prepared ? prepared.centred : black);
@@ -72,22 +73,27 @@ function reasons(onChoose) {
       make("span", { "aria-hidden": "true" }, "="), product.figure),
     sentence,
   );
+  let colours, layer, units, reach; // what changes only with the network or the page's colours
   return {
     element,
-    show(layer, input, digit, score) {
-      const all = DIGITS.map((_, unit) => weightsOfUnit(layer, unit));
-      const reach = usualReach(layer.weights);
-      buttons.forEach(({ canvas, press }, unit) => {
-        paintSigned(canvas, all[unit], reach);
-        press.setAttribute("aria-pressed", String(unit === digit));
-      });
-      const products = all[digit].map((weight, pixel) => weight * input[pixel]);
-      paintSigned(weights.canvas, all[digit], reach);
+    /** Take another network's first layer, or the page's new colours. */
+    use(newLayer) {
+      layer = newLayer;
+      colours = signedColours(element);
+      reach = usualReach(layer.weights);
+      units = DIGITS.map((_, unit) => weightsOfUnit(layer, unit));
+      buttons.forEach(({ canvas }, unit) => paintSigned(canvas, units[unit], reach, colours));
+    },
+    show(input, digit, score) {
+      buttons.forEach(({ press }, unit) => press.setAttribute("aria-pressed", String(unit === digit)));
+      const products = units[digit].map((weight, pixel) => weight * input[pixel]);
+      paintSigned(weights.canvas, units[digit], reach, colours);
       paintGrey(image.canvas, { width: SIDE, height: SIDE, pixels: input.map((value) => 255 * value) });
-      paintSigned(product.canvas, products, Math.max(...products.map(Math.abs)) || 1);
+      paintSigned(product.canvas, products, Math.max(...products.map(Math.abs)) || 1, colours);
       const total = (sign) => products.reduce((sum, value) => sum + Math.max(0, sign * value), 0);
       const bias = layer.bias[digit];
-      sentence.textContent = `Score of ${digit}: ${decimals(total(1), 1)} for − ${decimals(total(-1), 1)} against ${bias < 0 ? "−" : "+"} ${decimals(Math.abs(bias), 1)} bias = ${decimals(score, 1)}.`;
+      const sums = `${decimals(total(1), 1)} for − ${decimals(total(-1), 1)} against`;
+      sentence.textContent = `Score of ${digit}: ${sums} ${bias < 0 ? "−" : "+"} ${decimals(Math.abs(bias), 1)} bias = ${decimals(score, 1)}.`;
     },
   };
 }
@@ -123,8 +129,7 @@ export function start(stage, data) {
 
   function update() {
     planned = 0;
-    const drawing = pad.read();
-    const prepared = prepare(drawing);
+    const prepared = prepare(pad.read());
     const input = prepared ? prepared.input : new Float32Array(SIDE * SIDE);
     const { scores, probabilities } = answer(network.layers, input);
     const given = argmax(scores);
@@ -132,14 +137,19 @@ export function start(stage, data) {
       Array.from(scores, (score, digit) => ({ cells: [decimals(score, 1)], length: probabilities[digit], words: decimals(probabilities[digit], 3) })),
       given,
     );
-    preparation.show(drawing, prepared);
+    preparation.show(pad.canvas, prepared);
     const order = DIGITS.map(Number).sort((one, other) => probabilities[other] - probabilities[one]);
     says.say(prepared
       ? `It says ${given}, with probability ${decimals(probabilities[given])}. Next: ${order[1]}, with ${decimals(probabilities[order[1]])}.`
       : `Nothing drawn yet. Even so the network answers: ${given}, from its biases alone.`);
-    const single = network.layers.length === 1;
-    whyPart.hidden = !single;
-    if (single) why.show(network.layers[0], input, explained ?? given, scores[explained ?? given]);
+    if (!whyPart.hidden) why.show(input, explained ?? given, scores[explained ?? given]);
+  }
+
+  /** Begin again with what only the network and the page's colours decide. Only one layer can be explained by a picture of its weights. */
+  function refresh() {
+    whyPart.hidden = network.layers.length > 1;
+    if (!whyPart.hidden) why.use(network.layers[0]);
+    update();
   }
 
   function example(number) {
@@ -161,7 +171,7 @@ export function start(stage, data) {
     value: 0,
     onChange: (number) => {
       network = networks[number];
-      update();
+      refresh();
     },
   });
   const whyPart = make("details", { class: "widget-part", open: true }, make("summary", {}, "Why this answer?"), why.element);
@@ -183,7 +193,7 @@ export function start(stage, data) {
   );
   stage.pad = pad; // for tests: the same way in as a reader's strokes
   stage.update = update;
-  whenLooksChange(update);
+  whenLooksChange(refresh);
   example(0);
-  update();
+  refresh();
 }

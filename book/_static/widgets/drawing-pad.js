@@ -134,10 +134,13 @@ export function drawingPad({ onChange, onPen }) {
       strokes = lines.map((line) => [...line]);
       repaint();
     },
+    canvas,
     /** The drawing as a picture of brightness. */
     read() {
       const { data } = context.getImageData(0, 0, SIDE, SIDE);
-      return { width: SIDE, height: SIDE, pixels: Uint8Array.from({ length: SIDE * SIDE }, (_, pixel) => data[4 * pixel]) };
+      const pixels = new Uint8Array(SIDE * SIDE);
+      for (let pixel = 0; pixel < pixels.length; pixel += 1) pixels[pixel] = data[4 * pixel];
+      return { width: SIDE, height: SIDE, pixels };
     },
   };
   return pad;

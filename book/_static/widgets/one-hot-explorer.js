@@ -1,6 +1,6 @@
 // Put classes in another order: integer labels change what is near to what, one-hot rows do not.
 
-import { button, decimals, liveSentence, make, pick } from "./controls.js";
+import { button, decimals, liveSentence, make, pick, scrollFrame } from "./controls.js";
 import { distances, moved, oneHot, shuffled } from "./one-hot.js";
 
 /** A table of distances between all pairs of classes. The darker, the further. */
@@ -8,7 +8,7 @@ function distanceTable(caption) {
   const body = make("tbody");
   const head = make("thead");
   return {
-    table: make("div", { class: "widget-scroll" }, make("table", { class: "widget-table widget-matrix" }, make("caption", {}, caption), head, body)),
+    table: scrollFrame(make("table", { class: "widget-table widget-matrix" }, make("caption", {}, caption), head, body)),
     show(names, rows, marked) {
       const largest = Math.max(...rows.flat());
       head.replaceChildren(make("tr", {}, make("td"), ...names.map((name) => make("th", { scope: "col" }, name))));

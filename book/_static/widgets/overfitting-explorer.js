@@ -1,6 +1,6 @@
 // Recorded training runs to walk through: width, number of images, dropout and epochs move the two curves and the gap between them.
 
-import { choose, decimals, liveSentence, make, makeSvg, percent, slider, tick, whole } from "./controls.js";
+import { choose, decimals, liveSentence, make, makeSvg, percent, scrollFrame, slider, tick, whole } from "./controls.js";
 import { bestEpoch, lossGap, readRuns } from "./learning-curves.js";
 import recorded from "./overfitting-runs.js";
 
@@ -116,7 +116,7 @@ export function start(stage) {
     make("div", { class: "widget-columns" }, lossPlot.svg, accuracyPlot.svg),
     key,
     says.element,
-    make("div", { class: "widget-scroll" }, make("table", { class: "widget-table" }, make("caption", {}, "In numbers"), make("thead", {}, make("tr", {}, ...head)), numbers)),
+    scrollFrame(make("table", { class: "widget-table" }, make("caption", {}, "In numbers"), make("thead", {}, make("tr", {}, ...head)), numbers)),
     keep,
     make("p", { class: "widget-hint" }, recorded.about),
   );

@@ -5,7 +5,8 @@ export function paintGrey(canvas, { width, height, pixels }) {
   canvas.width = width;
   canvas.height = height;
   const image = new ImageData(width, height);
-  pixels.forEach((brightness, place) => image.data.set([brightness, brightness, brightness, 255], 4 * place));
+  const bytes = new Uint32Array(image.data.buffer); // one number a pixel: this runs while somebody draws
+  for (let place = 0; place < bytes.length; place += 1) bytes[place] = 0xff000000 | (Math.round(pixels[place]) * 0x010101);
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
@@ -15,17 +16,22 @@ function colour(element, name) {
   return [1, 3, 5].map((place) => parseInt(hex.slice(place, place + 2), 16));
 }
 
+/** The colours for against, nothing and for, as the page has them now. */
+export function signedColours(element) {
+  return ["--widget-against", "--widget-zero", "--widget-for"].map((name) => colour(element, name));
+}
+
 /** Paint numbers below and above zero: against and for. `reach` gets the full colour; zero has the colour of the page. */
-export function paintSigned(canvas, numbers, reach, side = 28) {
+export function paintSigned(canvas, numbers, reach, [against, none, forIt], side = 28) {
   canvas.width = side;
   canvas.height = side;
-  const [against, none, forIt] = ["--widget-against", "--widget-zero", "--widget-for"].map((name) => colour(canvas, name));
   const image = new ImageData(side, side);
-  numbers.forEach((number, place) => {
-    const share = Math.min(1, Math.abs(number) / reach);
-    const end = number < 0 ? against : forIt;
-    image.data.set([...none.map((zero, part) => zero + share * (end[part] - zero)), 255], 4 * place);
-  });
+  for (let place = 0; place < numbers.length; place += 1) {
+    const share = Math.min(1, Math.abs(numbers[place]) / reach);
+    const end = numbers[place] < 0 ? against : forIt;
+    for (let part = 0; part < 3; part += 1) image.data[4 * place + part] = none[part] + share * (end[part] - none[part]);
+    image.data[4 * place + 3] = 255;
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

@@ -1,6 +1,6 @@
 // Choose input, Flatten and units: shapes and parameter counts follow, and one sees what a dense unit looks at.
 
-import { choose, liveSentence, make, makeSvg, slider, tick, whole } from "./controls.js";
+import { choose, liveSentence, make, makeSvg, scrollFrame, slider, tick, whole } from "./controls.js";
 import { network, parameters, shapeText, size } from "./layer-shapes.js";
 
 const INPUTS = {
@@ -115,7 +115,7 @@ export function start(stage) {
       make("div", { class: "widget-columns widget-two" },
         make("figure", { class: "widget-picture" }, seenFigure, seenWords),
         make("figure", { class: "widget-picture" }, outFigure, outWords))),
-    make("div", { class: "widget-scroll" }, make("table", { class: "widget-table" }, make("caption", {}, "The network"), make("thead", {}, make("tr", {}, ...head)), body, foot)),
+    scrollFrame(make("table", { class: "widget-table" }, make("caption", {}, "The network"), make("thead", {}, make("tr", {}, ...head)), body, foot)),
     verdict,
     says.element,
   );

@@ -1,0 +1,432 @@
+"""Each widget in Chromium: by mouse, keyboard and finger, light and dark, on paper, without scripts, equal to Keras."""
+
+from __future__ import annotations
+
+import base64
+import io
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from handwriting import STYLES, Line, drawn, plain
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from autograder.data import load_mnist
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
+NAMES = [
+    "confusion-explorer",
+    "draw-a-digit",
+    "one-hot-explorer",
+    "overfitting-explorer",
+    "shapes-explorer",
+    "softmax-explorer",
+]
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+Opener = Callable[..., Page]
+
+
+def host(page: Page, name: str) -> Locator:
+    """A widget's place on the page."""
+    return page.locator(f'.widget[data-widget="{name}"]')
+
+
+def status(widget: Locator) -> Locator:
+    """What the widget tells a screen reader."""
+    return widget.get_by_role("status").first
+
+
+def test_the_page_holds_every_widget(open_page: Opener) -> None:
+    page = open_page()
+    assert sorted(w.get_attribute("data-widget") or "" for w in page.locator(".widget").all()) == NAMES
+
+
+def test_a_page_opened_from_a_disk_works_as_well(open_page: Opener, page_folder: Path) -> None:
+    page = open_page((page_folder / "index.html").as_uri())
+    assert page.locator(".widget[data-state=ready]").count() == len(NAMES)
+
+
+def test_without_scripts_the_page_says_so_and_shows_stills(open_page: Opener) -> None:
+    page = open_page(java_script_enabled=False)
+    for name in NAMES:
+        widget = host(page, name)
+        assert "needs JavaScript" in widget.inner_text()
+        assert "what a reader sees without scripts" in widget.inner_text()
+        assert widget.locator("img").is_visible()
+
+
+# --- Draw a digit ---
+
+
+def drag(page: Page, pad: Locator, line: Line) -> None:
+    """Draw a line with the mouse. Points are in a square of 280 x 280."""
+    pad.scroll_into_view_if_needed()
+    frame = pad.bounding_box()
+    assert frame
+    at = [(frame["x"] + x * frame["width"] / 280, frame["y"] + y * frame["height"] / 280) for x, y in line]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+@pytest.fixture
+def pad_page(open_page: Opener) -> tuple[Page, Locator, Locator]:
+    """The page, the widget and its drawing area."""
+    page = open_page()
+    widget = host(page, "draw-a-digit")
+    return page, widget, widget.get_by_role("application")
+
+
+def test_ten_digits_drawn_with_the_mouse_are_mostly_right(pad_page: tuple[Page, Locator, Locator]) -> None:
+    page, widget, pad = pad_page
+    right = 0
+    for digit in range(10):
+        widget.get_by_role("button", name="Clear").click()
+        for line in plain(digit):
+            drag(page, pad, line)
+        page.wait_for_timeout(350)
+        right += f"It says {digit}," in status(widget).inner_text()
+    assert right >= 8
+
+
+#: Draws, answers at once, returns the answers.
+ANSWERS = """drawings => {
+    const stage = document.querySelector('[data-widget=draw-a-digit] .widget-stage');
+    return drawings.map((lines) => {
+        stage.pad.draw(lines.map((line) => line.map(([x, y]) => ({ x, y }))));
+        stage.update();
+        return Number(stage.querySelector('.widget-winner th').textContent);
+    });
+}"""
+
+
+def test_drawn_digits_in_many_hands(pad_page: tuple[Page, Locator, Locator], record_property: Any) -> None:
+    page, widget, _ = pad_page
+    dice = random.Random(0)
+    truth = [digit for _ in range(20) for digit in range(10)]
+    drawings = [drawn(digit, dice) for digit in truth]
+    for number, least in ((0, 0.9), (1, 0.9)):
+        widget.locator(".widget-choice label").nth(number).click()
+        accuracy = float(np.mean(np.array(page.evaluate(ANSWERS, drawings)) == truth))
+        record_property(f"drawn-{number}", accuracy)
+        print(f"network {number}: {accuracy:.3f} of {len(truth)} drawn digits")
+        assert accuracy >= least
+    styles = [(digit, style) for digit in STYLES for style in range(len(STYLES[digit]))]
+    answers = page.evaluate(ANSWERS, [plain(*style) for style in styles])
+    assert np.mean([digit == answer for (digit, _), answer in zip(styles, answers)]) >= 0.9
+
+
+def test_test_images_keep_their_answer_when_prepared_again(
+    pad_page: tuple[Page, Locator, Locator], models: dict[str, Any]
+) -> None:
+    """MNIST's images, put on the pad ten times as large, come out of the preparation nearly as they went in."""
+    page, _, _ = pad_page
+    _, (images, labels) = load_mnist()
+    images, labels = images[:300], labels[:300]
+    before = np.asarray(models["one layer"](images.astype("float32") / 255)).argmax(axis=1)
+    answers = page.evaluate(
+        """async ([text, count]) => {
+            const { paintGrey } = await import('./_static/widgets/pixel-pictures.js');
+            const { bytesOf } = await import('./_static/widgets/dense-network.js');
+            const bytes = bytesOf(text), answers = [], canvas = document.createElement('canvas');
+            const stage = document.querySelector('[data-widget=draw-a-digit] .widget-stage');
+            for (let n = 0; n < count; n += 1) {
+                paintGrey(canvas, { width: 28, height: 28, pixels: bytes.slice(784 * n, 784 * (n + 1)) });
+                stage.pad.put(canvas);
+                stage.update();
+                answers.push(Number(stage.querySelector('.widget-winner th').textContent));
+            }
+            return answers;
+        }""",
+        [base64.b64encode(images.tobytes()).decode(), len(images)],
+    )
+    accuracy, accuracy_before = np.mean(answers == labels), np.mean(before == labels)
+    same = np.mean(answers == before)
+    print(f"as they are {accuracy_before:.3f}, prepared again {accuracy:.3f}, same answer {same:.3f}")
+    assert accuracy >= accuracy_before - 0.03
+
+
+def test_scores_equal_those_of_keras(open_page: Opener, models: dict[str, Any]) -> None:
+    """On 200 images, both networks, in the browser's own arithmetic: scores and probabilities to 1e-4."""
+    import keras
+
+    page = open_page()
+    _, (images, _) = load_mnist()
+    inputs = images[:200].astype("float32") / 255
+    for number, model in enumerate(models.values()):
+        probabilities = np.asarray(model(inputs))
+        last = model.layers[-1]
+        before = keras.Model(model.inputs[0], last.input)  # up to the scores
+        weights, bias = last.get_weights()
+        scores = np.asarray(before(inputs)) @ weights + bias
+        answers = page.evaluate(
+            """async ([text, number]) => {
+                const { answer, bytesOf, readNetwork } = await import('./_static/widgets/dense-network.js');
+                const data = JSON.parse(document.querySelector('[data-widget-data=digits]').textContent);
+                const layers = readNetwork(data.networks[number]), bytes = bytesOf(text), answers = [];
+                for (let n = 0; n < 200; n += 1) {
+                    const image = Float32Array.from(bytes.slice(784 * n, 784 * (n + 1)), (value) => value / 255);
+                    const { scores, probabilities } = answer(layers, image);
+                    answers.push([[...scores], probabilities]);
+                }
+                return answers;
+            }""",
+            [base64.b64encode(images[:200].tobytes()).decode(), number],
+        )
+        ours = np.array(answers)
+        difference = np.abs(ours[:, 0] - scores).max()
+        print(f"network {number}: scores {difference:.1e}, p {np.abs(ours[:, 1] - probabilities).max():.1e}")
+        assert difference < 1e-4
+        assert np.abs(ours[:, 1] - probabilities).max() < 1e-4
+        assert (ours[:, 0].argmax(axis=1) == probabilities.argmax(axis=1)).all()
+
+
+def test_drawing_with_the_keyboard(pad_page: tuple[Page, Locator, Locator]) -> None:
+    page, widget, pad = pad_page
+    widget.get_by_role("button", name="Clear").click()
+    page.wait_for_timeout(350)
+    assert "Nothing drawn" in status(widget).inner_text()
+    pad.focus()
+    for key in ["ArrowUp"] * 8 + ["Space"] + ["ArrowDown"] * 16 + ["Space"]:
+        page.keyboard.press(key)
+    page.wait_for_timeout(350)
+    assert re.search("It says [17],", status(widget).inner_text())
+    expect(widget.get_by_role("status").nth(1)).to_have_text("Pen up")
+    page.keyboard.press("Backspace")
+    page.wait_for_timeout(350)
+    assert "Nothing drawn" in status(widget).inner_text()
+
+
+def test_drawing_with_a_finger_on_a_phone(open_page: Opener) -> None:
+    page = open_page(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    widget = host(page, "draw-a-digit")
+    widget.get_by_role("button", name="Clear").tap()
+    pad = widget.get_by_role("application")
+    pad.scroll_into_view_if_needed()
+    frame = pad.bounding_box()
+    assert frame
+    scrolled = page.evaluate("scrollY")
+    finger = page.context.new_cdp_session(page)
+    for line in plain(7):
+        at = [
+            {"x": frame["x"] + x * frame["width"] / 280, "y": frame["y"] + y * frame["height"] / 280} for x, y in line
+        ]
+        finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at[:1]})
+        for point in at[1:]:
+            finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(status(widget)).to_contain_text("It says 7,")
+    assert page.evaluate("scrollY") == scrolled, "drawing must not move the page"
+
+
+def test_a_test_image_and_a_reason_can_be_chosen(pad_page: tuple[Page, Locator, Locator]) -> None:
+    _, widget, _ = pad_page
+    widget.get_by_label("Or take a test image").select_option(label="a 7")
+    expect(status(widget)).to_contain_text("It says 7,")
+    widget.get_by_role("button", name="weights for 3").click()
+    sentence = widget.locator(".widget-reasons .widget-says").inner_text()
+    found = re.fullmatch(r"Score of 3: ([\d.]+) for − ([\d.]+) against ([+−]) ([\d.]+) bias = (−?[\d.]+)\.", sentence)
+    assert found, sentence
+    for_it, against, sign, bias, total = found.groups()
+    sum_ = float(for_it) - float(against) + float(bias) * (1 if sign == "+" else -1)
+    assert float(total.replace("−", "-")) == pytest.approx(sum_, abs=0.21)
+
+
+# --- Softmax ---
+
+
+def test_softmax_by_keyboard_until_the_naive_formula_breaks(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "softmax-explorer")
+    good, naive = widget.locator("table").first, widget.locator("table").last
+    before = good.locator("tbody tr").first.inner_text().split()[-1]
+    constant = widget.get_by_label("add to every score")
+    constant.focus()
+    for _ in range(90):
+        page.keyboard.press("ArrowRight")
+    assert constant.input_value() == "90"
+    assert good.locator("tbody tr").first.inner_text().split()[-1] == before
+    assert "nan" in naive.inner_text()
+    expect(widget.locator(".widget-verdict")).to_contain_text("Overflow")
+    expect(status(widget)).to_contain_text("Overflow")
+    widget.get_by_role("button", name="Start again").press("Enter")
+    assert "nan" not in naive.inner_text()
+    assert constant.input_value() == "0"
+
+
+def test_softmax_by_mouse(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "softmax-explorer")
+    temperature = widget.get_by_label("temperature")
+    temperature.scroll_into_view_if_needed()
+    frame = temperature.bounding_box()
+    assert frame
+    page.mouse.click(frame["x"] + frame["width"] - 3, frame["y"] + frame["height"] / 2)
+    assert temperature.get_attribute("aria-valuetext") == "10.00"
+    shares = [float(row.inner_text().split()[-1]) for row in widget.locator("table").first.locator("tbody tr").all()]
+    assert max(shares) - min(shares) < 0.12, "a high temperature makes nearly equal shares"
+
+
+# --- One-hot ---
+
+
+def test_classes_move_with_keyboard_and_focus_stays(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "one-hot-explorer")
+    widget.get_by_role("button", name="Move dress up").focus()
+    page.keyboard.press("Enter")
+    expect(status(widget)).to_contain_text("dress is now number 1")
+    expect(widget.get_by_role("button", name="Move dress up")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(status(widget)).to_contain_text("dress is now number 0")
+    expect(widget.get_by_role("button", name="Move dress down")).to_be_focused()
+    assert "[0.5 0.5 0 0 0]" in widget.locator(".widget-mixture").inner_text()
+
+
+def test_shuffling_changes_integers_only(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "one-hot-explorer")
+    integers, rows = widget.locator(".widget-matrix tbody").all()
+    before = (integers.inner_text(), sorted(rows.inner_text().split()))
+    names = widget.locator("tbody").first.inner_text()
+    widget.get_by_role("button", name="Shuffle the classes").click()
+    assert widget.locator("tbody").first.inner_text() != names
+    assert sorted(rows.inner_text().split()) == before[1]
+    assert integers.inner_text() != before[0]
+
+
+# --- Shapes ---
+
+
+def test_the_trap_of_dense_on_an_image(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "shapes-explorer")
+    total = widget.locator("tfoot td")
+    assert total.inner_text().replace("\u202f", "") == "7883"
+    box = widget.get_by_label("Flatten first")
+    box.focus()
+    page.keyboard.press("Space")
+    assert total.inner_text() == "53"
+    expect(widget.locator(".widget-verdict")).to_contain_text("The trap")
+    expect(widget.locator(".widget-verdict")).to_contain_text("(None, 28, 28, 3)")
+    assert widget.get_by_role("img", name="one unit looks at 1 of its 784 numbers").is_visible()
+    widget.get_by_text("already a row of 784").click()
+    assert total.inner_text().replace("\u202f", "") == "7883"
+
+
+# --- Confusion ---
+
+
+def test_a_cell_shows_its_images_by_mouse_and_keyboard(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "confusion-explorer")
+    cell = widget.get_by_role("button", name="true 4, answer 9:")
+    cell.click()
+    count = int(cell.inner_text())
+    assert widget.locator(".widget-pictures li").count() == min(8, count)
+    expect(status(widget)).to_contain_text("taken for 9")
+    page.keyboard.press("ArrowDown")
+    expect(widget.get_by_role("button", name="true 5, answer 9:")).to_be_focused()
+    assert widget.get_by_label("Class").input_value() == "5"
+    assert widget.locator(".widget-confusion button[tabindex='0']").count() == 1, "one stop for the tab key"
+    found = re.search(r"Sensitivity.*?(\d+) / (\d+) = ([\d.]+) %", widget.inner_text(), re.S)
+    assert found
+    assert float(found[3]) == pytest.approx(100 * int(found[1]) / int(found[2]), abs=0.06)
+
+
+def test_the_images_of_a_cell_are_those_of_mnist(open_page: Opener, models: dict[str, Any]) -> None:
+    """The first image on the page is the test image with the surest of these answers."""
+    page = open_page()
+    widget = host(page, "confusion-explorer")
+    widget.get_by_role("button", name="true 7, answer 7:").click()
+    tile = widget.locator(".widget-tile").first
+    tile.scroll_into_view_if_needed()
+    shown = np.asarray(Image.open(io.BytesIO(tile.screenshot())).convert("L").resize((28, 28), Image.Resampling.BOX))
+    _, (images, labels) = load_mnist()
+    answers = np.asarray(models["one layer"](images.astype("float32") / 255))
+    sureness = np.where((labels == 7) & (answers.argmax(axis=1) == 7), answers.max(axis=1), 0)
+    sure = [images[n] for n in np.argsort(-sureness, kind="stable")[:40]]  # many answers are 1.000 to three places
+    differences = [np.abs(shown.astype(int) - image).mean() for image in sure]
+    assert min(differences) < 12
+    assert np.median(differences) > 12
+
+
+# --- Overfitting ---
+
+
+def test_curves_follow_the_controls(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "overfitting-explorer")
+
+    def gap() -> float:
+        return float(widget.locator("tbody tr").first.locator("td").nth(2).inner_text().replace("−", "-"))
+
+    few = gap()
+    widget.get_by_text("3\u202f000", exact=True).click()
+    assert gap() < few
+    curve = widget.locator(".widget-plot").first.locator(".widget-training").last
+    long = curve.get_attribute("d") or ""
+    widget.get_by_label("epochs", exact=True).focus()
+    page.keyboard.press("Home")
+    assert len(curve.get_attribute("d") or "") < len(long)
+    page.keyboard.press("End")
+    assert curve.get_attribute("d") == long
+    widget.get_by_label("keep these curves").check()
+    widget.get_by_text("60 %", exact=True).click()
+    assert (widget.locator(".widget-old").first.get_attribute("d") or "") == long
+
+
+# --- For everybody ---
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 360])
+def test_axe_finds_no_barrier(open_page: Opener, theme: str, width: int) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed: build the book once")
+    page = open_page(viewport={"width": width, "height": 900})
+    page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    page.wait_for_timeout(300)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run('.widget').then((result) => result.violations)")
+    assert not [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in found]
+    for name in NAMES:
+        wide = host(page, name).evaluate("element => element.scrollWidth - element.clientWidth")
+        assert wide <= 0, f"{name} is wider than the page"
+
+
+def test_every_control_shows_its_focus(open_page: Opener) -> None:
+    page = open_page()
+    for name in NAMES:
+        controls = host(page, name).locator("button:visible:not([disabled]), select:visible, input, summary:visible")
+        first = controls.first
+        first.focus()
+        page.keyboard.press("Shift")  # the keyboard is in use, so that focus is shown
+        outlines = first.evaluate(
+            "e => [e, e.nextElementSibling].filter(Boolean).map((part) => getComputedStyle(part).outlineStyle)"
+        )
+        assert "solid" in outlines or "auto" in outlines, name
+
+
+def test_on_paper_widgets_are_light_and_still(open_page: Opener) -> None:
+    page = open_page()
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.emulate_media(media="print")
+    page.wait_for_timeout(300)
+    widget = host(page, "draw-a-digit")
+    assert widget.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(255, 255, 255)"
+    assert not widget.get_by_role("button", name="Clear").is_visible()
+    corner = widget.locator(".widget-weights canvas").first.evaluate(
+        "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    )
+    assert min(corner[:3]) > 200, "weights are painted again in the colours of paper"
+    assert len(page.pdf()) > 50_000
