@@ -1,0 +1,305 @@
+"""Production files, checked as far as it goes without a cluster, a registry or a GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.markers import Marker
+
+HUB = ROOT / "hub"
+VALUES: dict[str, Any] = yaml.safe_load((HUB / "z2jh" / "values.yaml").read_text("utf-8"))
+KUBERNETES = ("1.33", "1.35", "1.37")  # 1.33 is the first whose pods may have user namespaces by default
+PROFILES = [profile["slug"] for profile in VALUES["singleuser"]["profileList"]]
+
+
+def _manifest(profile: str, user: str = "ada") -> dict[str, Any]:
+    """The pod that KubeSpawner would ask for, with these values handed on as the chart's own configuration does."""
+    import asyncio
+
+    from kubernetes_asyncio.client import ApiClient
+    from kubespawner import KubeSpawner
+    from traitlets.config import Config
+
+    single = VALUES["singleuser"]
+    storage = single["storage"]
+    home = {"name": "volume-{user_server}", "persistentVolumeClaim": {"claimName": "claim-{user_server}"}}
+    settings = {
+        "image": f"{single['image']['name']}:{single['image']['tag']}",
+        "image_pull_policy": single["image"]["pullPolicy"],
+        "uid": single["uid"],
+        "fs_gid": single["fsGid"],
+        "allow_privilege_escalation": single["allowPrivilegeEscalation"],
+        "extra_pod_config": single["extraPodConfig"],
+        "environment": VALUES["hub"]["config"]["KubeSpawner"]["environment"] | single["extraEnv"],
+        "default_url": single["defaultUrl"],
+        "start_timeout": single["startTimeout"],
+        "mem_guarantee": single["memory"]["guarantee"],
+        "mem_limit": single["memory"]["limit"],
+        "cpu_guarantee": single["cpu"]["guarantee"],
+        "cpu_limit": single["cpu"]["limit"],
+        "storage_pvc_ensure": storage["type"] == "dynamic",
+        "storage_capacity": storage["capacity"],
+        "volumes": [home, *storage["extraVolumes"]],
+        "volume_mounts": [
+            {"name": home["name"], "mountPath": storage["homeMountPath"]},
+            *storage["extraVolumeMounts"],
+        ],
+        "profile_list": single["profileList"],
+    }
+
+    async def make() -> dict[str, Any]:
+        with mock.patch("kubespawner.spawner.load_config"):  # there is no cluster to be asked
+            spawner = KubeSpawner(config=Config({"KubeSpawner": settings}), _mock=True)
+        spawner.user.name = user
+        spawner.user_options = {"profile": profile}
+        await spawner.load_user_options()
+        pod = await spawner.get_pod_manifest()
+        manifest: dict[str, Any] = ApiClient.sanitize_for_serialization(ApiClient(), pod)
+        return manifest
+
+    return asyncio.run(make())
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_learners_pod_is_one_that_kubernetes_takes(profile: str) -> None:
+    import kubernetes_validate
+
+    manifest = _manifest(profile)
+    for version in KUBERNETES:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_learners_pod_has_limits_and_no_rights(profile: str) -> None:
+    spec = _manifest(profile)["spec"]
+    (container,) = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["runAsUser"] == 1000
+    assert set(container["resources"]["limits"]) >= {"cpu", "memory"}
+    assert {"name": "TF_FORCE_GPU_ALLOW_GROWTH", "value": "true"} in container["env"]
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert mounts["/dev/shm"]["name"] == "shm"
+    assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
+
+
+def test_learner_sees_their_own_inbound_folder_and_may_change_nothing_else() -> None:
+    mounts = {m["mountPath"]: m for m in _manifest("cpu", "ada")["spec"]["containers"][0]["volumeMounts"]}
+    exchange = {path: mount for path, mount in mounts.items() if path.startswith("/srv/exchange")}
+    assert exchange["/srv/exchange/keras/inbound"]["subPath"] == "keras/inbound/ada"
+    assert sorted(path for path, mount in exchange.items() if not mount.get("readOnly")) == [
+        "/srv/exchange/keras/inbound"
+    ]
+    assert all(mount.get("subPath") for mount in exchange.values()), "the whole exchange would be there"
+
+
+def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
+    asks = {slug: _manifest(slug)["spec"] for slug in PROFILES}
+    with_gpu = [s for s, spec in asks.items() if "nvidia.com/gpu" in spec["containers"][0]["resources"]["limits"]]
+    tolerating = [
+        s for s, spec in asks.items() if any(t["key"] == "nvidia.com/gpu" for t in spec.get("tolerations", []))
+    ]
+    assert with_gpu == tolerating == ["gpu"]
+
+
+def _documents(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((HUB / "z2jh" / name).read_text("utf-8")))
+
+
+@pytest.mark.parametrize("name", ["course.yaml", "grade-job.yaml"])
+def test_manifests_are_ones_that_kubernetes_takes(name: str) -> None:
+    import kubernetes_validate
+
+    for document in _documents(name):
+        for version in KUBERNETES:
+            kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_a_slip_in_a_manifest_would_be_noticed() -> None:
+    import kubernetes_validate
+
+    (deployment, *_) = _documents("course.yaml")
+    deployment["spec"]["template"]["spec"]["containers"][0]["resorces"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, KUBERNETES[-1], strict=True)
+
+
+@pytest.mark.parametrize("name", ["course.yaml", "grade-job.yaml"])
+def test_what_grades_is_walled_in(name: str) -> None:
+    workload, *rest = _documents(name)
+    pod = workload["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["hostUsers"] is False
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsUser"] not in (0, VALUES["singleuser"]["uid"])
+    assert container["securityContext"]["procMount"] == "Unmasked"  # Kubernetes takes it with hostUsers: false alone
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+    policies = [d["spec"] for d in rest if d["kind"] == "NetworkPolicy"]
+    assert [p["policyTypes"] for p in policies] == [["Ingress", "Egress"]]
+    labels = workload["spec"]["template"]["metadata"]["labels"]
+    assert policies[0]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_one_image_and_one_service_name_everywhere() -> None:
+    image = f"{VALUES['singleuser']['image']['name']}:{VALUES['singleuser']['image']['tag']}"
+    used = {
+        document["spec"]["template"]["spec"]["containers"][0]["image"]
+        for name in ("course.yaml", "grade-job.yaml")
+        for document in _documents(name)
+        if "template" in document["spec"]
+    }
+    assert used == {image}
+    (service,) = VALUES["hub"]["services"]
+    assert {f"nbgrader-{service}", f"formgrade-{service}"} == set(VALUES["hub"]["config"]["JupyterHub"]["load_groups"])
+    import autograder
+
+    assert VALUES["singleuser"]["image"]["tag"] == autograder.__version__
+
+
+class _Config(dict[str, Any]):
+    """Takes whatever a configuration file sets, as traitlets' own does."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self.setdefault(name, _Config())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
+def _roles(config: dict[str, Any]) -> dict[str, Any]:
+    return {r["name"]: (set(r["scopes"]), tuple(r.get("groups", ()))) for r in config["JupyterHub"]["load_roles"]}
+
+
+def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is tried in the browser is the measure; TLJH's and the chart's must not grant more."""
+    from traitlets.config import Config
+
+    group = {"state": "/s", "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
+    group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4}}
+    (tmp_path / "class.json").write_text(json.dumps(group))
+    monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    local = _Config()
+    path = HUB / "jupyterhub_config.py"
+    exec(compile(path.read_text("utf-8"), str(path), "exec"), {"get_config": lambda: local, "__file__": str(path)})
+
+    littlest = Config()
+    names = {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]}
+    exec((HUB / "tljh" / "class_config.py").read_text("utf-8"), names)
+    littlest_roles = {"JupyterHub": {"load_roles": littlest.JupyterHub.load_roles.get_value([])}}
+    chart = [{"name": name, **role} for name, role in VALUES["hub"]["loadRoles"].items()]
+    assert _roles(littlest_roles) == _roles(local) == _roles({"JupyterHub": {"load_roles": chart}})
+    assert littlest.JupyterHub.load_groups == local["JupyterHub"]["load_groups"]
+
+
+def test_image_is_sound_to_hadolint() -> None:
+    hadolint = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    assert hadolint, "it is in the lock"
+    done = subprocess.run([hadolint, str(HUB / "image" / "Dockerfile")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_image_stands_on_a_version_and_runs_as_nobody_special() -> None:
+    text = (HUB / "image" / "Dockerfile").read_text("utf-8")
+    base = re.search(r"^ARG BASE=(\S+)$", text, re.M)
+    assert base is not None
+    assert re.search(r":\d+\.\d+\.\d+-", base[1]), "a moving tag"
+    assert re.findall(r"^USER (\S+)$", text, re.M) == [str(VALUES["singleuser"]["uid"])]
+    assert "TF_FORCE_GPU_ALLOW_GROWTH=true" in text
+    for source in re.findall(r"^COPY (\S+) ", text, re.M):
+        assert source.startswith(("hub/image/", "hub/roles", "dist/autograder-")), source
+        if "*" not in source:
+            assert (ROOT / source).exists()
+
+
+def _pins(path: Path) -> dict[str, str]:
+    """What a lock pins on Linux, x86-64, Python 3.12."""
+    there = {"python_full_version": "3.12.3", "python_version": "3.12", "sys_platform": "linux", "os_name": "posix"}
+    there |= {"platform_machine": "x86_64", "platform_python_implementation": "CPython"}
+    pins = {}
+    for line in path.read_text("utf-8").splitlines():
+        package, _, marker = line.partition(" ; ")
+        if "==" in package and (not marker or Marker(marker).evaluate(there)):
+            name, version = package.split("==")
+            pins[name.strip()] = version.strip()
+    return pins
+
+
+def test_image_has_the_locks_versions() -> None:
+    lock, image = _pins(ROOT / "requirements.lock"), _pins(HUB / "image" / "requirements.lock")
+    differ = {n: (v, lock[n]) for n, v in image.items() if n in lock and v != lock[n]}
+    assert set(differ) == {"jupyterhub"}, differ
+    assert image["jupyterhub"].startswith("5."), "what chart 4 and TLJH have as their Hub"
+    assert image["tensorflow"] == lock["tensorflow-cpu"]
+    unknown = {n for n in image if n not in lock and not n.startswith("nvidia-")}
+    assert unknown <= {"tensorflow", "nbgitpuller", "tensorboard", "markdown", "werkzeug"}, unknown
+    for needed in ("nbgrader", "keras", "ipykernel", "jupyterlab", "nbgitpuller", "nh3", "nvidia-cudnn-cu12"):
+        assert needed in image
+    own = dict(line.split("==") for line in (HUB / "requirements.txt").read_text().splitlines() if "==" in line)
+    assert own.items() <= image.items()
+
+
+def test_littlest_script_is_sound_bash_and_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    script = HUB / "tljh" / "set-up.sh"
+    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
+    if not Path("/opt/tljh").exists():
+        done = subprocess.run([str(script), "tutor", "ada"], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+    for path in re.findall(r"\$clone/(hub/[\w./-]+|tools/[\w./-]+)", script.read_text("utf-8")):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("address", ["http://0.0.0.0:8000", "http://:8000", "http://hub.example.org", "http://[::]:80"])
+def test_demonstration_passwords_are_refused_elsewhere(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HUB))
+    from demo_passwords import NotLocal, refuse_unless_local
+
+    with pytest.raises(NotLocal):
+        refuse_unless_local(address)
+    refuse_unless_local("http://127.0.0.1:8000")
+
+
+def test_make_hub_says_so_in_one_line() -> None:
+    command = [sys.executable, str(HUB / "local.py"), "--address", "0.0.0.0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "127.0.0.1 alone" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_passwords_that_others_can_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HUB))
+    from demo_passwords import DemoPasswords
+    from traitlets.config import Application
+
+    class Hub(Application):  # type: ignore[misc]
+        bind_url = "http://127.0.0.1:8000"
+
+    path = tmp_path / "passwords.json"
+    path.write_text('{"ada": "secret"}')
+    path.chmod(0o644)
+    with pytest.raises(PermissionError):
+        DemoPasswords(parent=Hub(), passwords_file=str(path))
+    path.chmod(0o600)
+    asked = DemoPasswords(parent=Hub(), passwords_file=str(path))
+    import asyncio
+
+    assert asyncio.run(asked.authenticate(None, {"username": "ada", "password": "secret"})) == "ada"
+    for wrong in ({"username": "ada", "password": ""}, {"username": "bo", "password": "secret"}):
+        assert asyncio.run(asked.authenticate(None, wrong)) is None
