@@ -38,9 +38,12 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
     by_module = {find_exercise(name).checks.name: name for name in exercise_names()}
     exercise = find_exercise(by_module[request.path.name])
     notebook = repair(path.read_bytes(), nbformat.read(exercise.notebook, 4)).notebook
-    with WarmProcess(wall.choose("auto")) as warm:
-        with NotebookRun(notebook, warm, Limits(), data.load_held_out(exercise.name)) as run:
-            yield exercise, run
+    held_out = data.load_held_out(exercise.name)
+    with (
+        WarmProcess(wall.choose("auto")) as warm,
+        NotebookRun(notebook, warm, Limits(), held_out) as run,
+    ):
+        yield exercise, run
 
 
 @pytest.fixture

@@ -91,8 +91,8 @@ CLASS = (
         "eli",
         "raw scores, and a loss that expects probabilities",
         {
-            "architecture-answer": "model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='relu'), "
-            "layers.Dense(3)])"
+            "architecture-answer": "model = keras.Sequential([keras.Input((784,)), "
+            "layers.Dense(10, activation='relu'), layers.Dense(3)])"
         },
         score=(15, 24.5),
         says="logarithm",

@@ -24,7 +24,7 @@ def main() -> int:
     for student in CLASS:
         hand_in(student)
     # A course may set limits of its own; a demonstration need not wait a minute for an endless loop.
-    (COURSE / "autograder.json").write_text(json.dumps({"limits": {"cell_seconds": 12}}) + "\n")
+    (COURSE / "autograder.json").write_text(json.dumps({"limits": {"cell_seconds": 15}}) + "\n")
     command = [sys.executable, "-m", "autograder", "grade", EXERCISE, "--course", str(COURSE)]
     print("$ autograder " + " ".join(["grade", EXERCISE, "--course", "demo/course"]), flush=True)
     began = time.monotonic()

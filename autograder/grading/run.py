@@ -28,11 +28,12 @@ from autograder.observe import compile_settings
 from autograder.outcome import Mismatch, Status
 from autograder.plain import Message, NotPlain
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
-from autograder.sandbox.client import Fork, WarmProcess
-from autograder.sandbox.limits import Limits
+from autograder.sandbox.client import Fork, WarmProcess, wait_for
+from autograder.sandbox.limits import Limits, busyness
 from autograder.sandbox.probe import SERVE
 from autograder.submission import Missing, NoModel, Raised
 
+DYING_SECONDS = 5.0  # for the news of a process's end to arrive
 INTERRUPT_SECONDS = 3.0  # what a cell has to stop after it was interrupted, before everything is ended
 
 
@@ -62,7 +63,7 @@ class NotebookRun:
         self.passed: list[str] = []  # graded cells that the run has come to
         self.seconds = {"kernel": 0.0, "cells": 0.0, "answers": 0.0, "models": 0.0}
         self._warm = warm
-        self._limits = limits
+        self._limits = limits.stretched(busyness())
         self._held_out = held_out
         self._next_cell = 0
         self._error = ""
@@ -167,6 +168,7 @@ class NotebookRun:
             self._stop(Status.TIMED_OUT, text)
 
     def _died(self, index: int) -> None:
+        wait_for(lambda: self._exit_status() is not None, DYING_SECONDS)  # on a busy machine the news comes late
         code = self._exit_status()
         number = sum(c.cell_type == "code" for c in self.notebook.cells[: index + 1])
         cell = f"in code cell {number}"
