@@ -19,7 +19,7 @@ _LIMITS = Limits(cell_seconds=20, notebook_seconds=60, memory_mb=400, processes=
 _ATTEMPTS = {
     "no network": "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
     "no way round the network's wall": "import socket; socket.socket(40, socket.SOCK_STREAM)",
-    "nothing written outside": "import autograder, os; p = autograder.__path__[0] + '/.trial'; open(p, 'w'); os.remove(p)",
+    "nothing written outside": "import autograder, os; p = autograder.__path__[0] + '/x'; open(p, 'w'); os.remove(p)",
     "checks out of sight": "import autograder, os; os.stat(autograder.__path__[0] + '/checks')"
     " and os.listdir(autograder.__path__[0] + '/checks')[0]",
     "homes out of sight": "import os; os.listdir('/home'); os.listdir('/etc/ssh')",

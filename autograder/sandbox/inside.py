@@ -101,7 +101,9 @@ def guarded(
         for sock in keep:
             sock.close()
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(init, signal.SIGUSR1))
-        os._exit(_status(os.waitpid(init, 0)[1]))
+        # What init ended with is passed on as it is: it has put a signal into the number already.
+        code = os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
     except BaseException as error:
         os.write(2, f"sandbox: {type(error).__name__}: {error}\n".encode())
         os._exit(125)

@@ -158,16 +158,19 @@ network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
     _stopped(
         "a function that never returns and cannot be interrupted",
         """
+import signal
 def dense_relu(x, W, b):
-    while True:
-        try:
-            while True: pass
-        except BaseException: pass""",
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True: pass""",
         (TIMED_OUT,),
         "did not answer",
     ),
     # -- memory, processes, disk -----------------------------------------------------------------------------------
-    _passing("a list that grows and grows", "hoard = []\nwhile True: hoard.append(bytearray(50_000_000))"),
+    _stopped(
+        "a list that grows and grows",
+        "hoard = []\nwhile True: hoard.append(bytearray(50_000_000))",
+        (GRADED, CRASHED, MEMORY, TIMED_OUT),
+    ),
     _stopped(
         "memory shared between processes",
         """
@@ -199,11 +202,12 @@ while True:
     except OSError: pass""",
         (TIMED_OUT, MEMORY, CRASHED),
     ),
-    _passing(
+    _stopped(
         "threads without end",
         """
 import threading, time
 while True: threading.Thread(target=time.sleep, args=(30,), daemon=True).start()""",
+        (GRADED, CRASHED, MEMORY, TIMED_OUT),
     ),
     _passing(
         "a full disk",
@@ -219,13 +223,17 @@ try:
     for n in range(10**6): open(f"file{n}", "w")
 except OSError as error: print(error)""",
     ),
-    _passing("more files open than may be", "files = [open('/dev/null') for _ in range(10_000)]"),
+    _stopped(
+        "more files open than may be",
+        "files = [open('/dev/null') for _ in range(10_000)]",
+        (GRADED, CRASHED, MEMORY, TIMED_OUT),
+    ),
     Fault(
         "a model of a billion parameters",
         answers={
             "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(10**6, activation='relu'), layers.Dense(10**3), layers.Dense(3)])"
         },
-        status=(GRADED, MEMORY, CRASHED),
+        status=(GRADED, MEMORY, CRASHED, TIMED_OUT),
     ),
     # -- the end of the process --------------------------------------------------------------------------------------
     _stopped("os._exit", "import os\nos._exit(0)", (CRASHED,), "ended in code cell"),
@@ -239,7 +247,7 @@ except OSError as error: print(error)""",
         (CRASHED, GRADED, MEMORY),
     ),
     _stopped("kills itself", "import os\nos.kill(os.getpid(), 9)", (MEMORY, CRASHED), "killed"),
-    _passing(
+    _stopped(
         "kills everything it can see",
         """
 import os
@@ -247,6 +255,7 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     if pid not in (os.getpid(), -os.getpid()):
         try: os.kill(pid, 9) if pid != -1 else None
         except OSError: pass""",
+        (GRADED, CRASHED, MEMORY, TIMED_OUT),
     ),
     _stopped("closes every file", "import os\nos.closerange(0, 256)", (CRASHED, TIMED_OUT)),
     # -- output ------------------------------------------------------------------------------------------------------
