@@ -223,7 +223,7 @@ SOLUTIONS = (
         optimizer=_adam(0.003),
         patience=8,
     ),
-    Solution("05 cured", "reference: 32 relu, dropout 0.5", _all, 8, batch=40, hidden=(32,), dropout=0.5),
+    Solution("05 cured", "reference: 32 relu, dropout 0.5, 8 epochs", _all, 8, batch=40, hidden=(32,), dropout=0.5),
     Solution("05 cured", "64 relu, L2 0.03", _all, 12, batch=32, hidden=(64,), l2=0.03),
     Solution("05 cured", "64 relu, early stopping", _all, 60, batch=32, hidden=(64,), patience=5),
     Solution("05 cured", "16 relu, 8 epochs", _all, 8, batch=32, hidden=(16,)),
