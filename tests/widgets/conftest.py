@@ -72,9 +72,11 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("requestfailed", lambda request: troubles.append(f"not found: {request.url}"))
+        scripts = options.get("java_script_enabled", True)
+        if scripts:  # else Chromium counts every script as a failed request
+            page.on("requestfailed", lambda request: troubles.append(f"not found: {request.url}"))
         page.goto(where)
-        if options.get("java_script_enabled", True):
+        if scripts:
             waiting = ".widget:not([data-state=ready])"
             page.wait_for_function(f"!document.querySelector({waiting!r})", timeout=30_000)
         return page

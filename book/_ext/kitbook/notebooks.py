@@ -27,7 +27,7 @@ from .front_matter import Lesson, read_lesson, split_front_matter
 from .lesson_boxes import CALLOUTS
 
 #: Cells with one of these tags serve the book alone.
-BOOK_ONLY = {"remove-cell"}
+BOOK_ONLY = {"remove-cell", "book-only"}
 FENCE = re.compile(
     r"^(?P<mark>`{3,}|:{3,})\{(?P<name>[\w-]+)\}[ ]?(?P<title>[^\n]*)\n(?P<body>.*?)^(?P=mark)[ ]*$\n?", re.M | re.S
 )

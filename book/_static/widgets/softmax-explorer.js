@@ -50,7 +50,7 @@ export function start(stage, _data, { classes = ["t-shirt", "shoe", "dress"], sc
     broken.textContent = verdictNow;
     broken.classList.toggle("widget-broken", !verdictNow.startsWith("Both"));
     const list = classes.map((name, place) => `${name} ${decimals(good[place], 3)}`).join(", ");
-    says.say(`Probabilities: ${list}. They sum to ${decimals(good.reduce((sum, share) => sum + share, 0), 3)}. Naive formula: ${verdictNow.split(":")[0].replace("Both ways agree here.", "the same.")}`);
+    says.say(`Probabilities: ${list}. They sum to ${decimals(good.reduce((sum, share) => sum + share, 0), 3)}. The naive formula: ${verdictNow.startsWith("Both") ? "the same" : verdictNow.split(":")[0].toLowerCase()}.`);
   }
 
   const reset = button("Start again", () => {
