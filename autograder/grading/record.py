@@ -80,9 +80,9 @@ class Recorder:
         try:
             if notebook is not None:
                 write_atomically(graded / f"{self._name}.ipynb", notebook)
-                if submitted.timestamp:
-                    write_atomically(graded / "timestamp.txt", submitted.timestamp + "\n")
+                _copy_notes(submitted, graded)
             write_atomically(self._feedback(student), page if page is not None else _plain_page(result))
+            _copy_notes(submitted, self._feedback(student).parent)
             self._gradebook.enter(student, submitted.timestamp, result)
         except (OSError, OperationalError) as error:
             raise _cannot_write(student, error) from error
@@ -127,6 +127,14 @@ def _cannot_write(student: str, error: OSError | OperationalError) -> CourseErro
         f"The result of {student} cannot be written: {why}. What was graded before is kept; mend this, and run the"
         " same command again."
     )
+
+
+def _copy_notes(submitted: Submitted, folder: Path) -> None:
+    """What nbgrader's release_feedback asks for: when it was handed in, and the secret that names the page."""
+    if submitted.timestamp:
+        write_atomically(folder / "timestamp.txt", submitted.timestamp + "\n")
+    if submitted.secret:
+        write_atomically(folder / "submission_secret.txt", submitted.secret)  # to the byte: it is hashed
 
 
 def write_atomically(path: Path, text: str) -> None:
