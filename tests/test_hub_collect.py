@@ -1,0 +1,171 @@
+"""Collecting from an exchange in which somebody has been at work. Needs root, to give files to others."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if os.getuid() != 0:
+    pytest.skip("giving files to other users needs root", allow_module_level=True)
+
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
+
+from autograder.grading.release import programs_of_this_python
+from autograder.hub.collect import CollectOwnWork
+
+pytestmark = pytest.mark.slow  # nbgrader makes a gradebook for each
+
+EXERCISE = "03-dense-networks"
+# Two users that every Debian has; nothing is run as them.
+HONEST, ROGUE = "daemon", "games"
+WHEN = "2026-01-15 12:00:0{second}.000000 UTC"
+
+
+class Exchange:
+    """An exchange and a course directory."""
+
+    def __init__(self, root: Path, by_learner: bool = False) -> None:
+        self.inbound = root / "exchange" / "keras" / "inbound"
+        self.course = root / "keras"
+        self.inbound.mkdir(parents=True)
+        self.course.mkdir()
+        self._by_learner = by_learner
+
+    def hand_in(self, claims: str, owner: str, text: str, second: int = 1, folder: Path | None = None) -> Path:
+        """What nbgrader's submit leaves, with `owner` as the owner of it all."""
+        name = f"{claims}+{EXERCISE}+{WHEN.format(second=second)}+random"
+        place = (folder or self.inbound) / name
+        place.mkdir()
+        (place / f"{EXERCISE}.ipynb").write_text(text)
+        (place / "timestamp.txt").write_text(WHEN.format(second=second))
+        (place / "submission_secret.txt").write_text("secret")
+        for path in (place, *place.iterdir()):
+            _give(path, owner)
+        return place
+
+    def collect(self) -> dict[str, dict[str, str]]:
+        """Collect; return the text of each collected file by student and name."""
+        config = Config()
+        config.CourseDirectory.root = str(self.course)
+        config.CourseDirectory.course_id = "keras"
+        config.CourseDirectory.assignment_id = EXERCISE
+        config.Exchange.root = str(self.inbound.parent.parent)
+        config.CollectOwnWork.inbound_by_learner = self._by_learner
+        os.chmod(self.inbound.parent.parent, 0o777)
+        with programs_of_this_python():
+            CollectOwnWork(coursedir=CourseDirectory(config=config), config=config).start()
+        submitted = self.course / "submitted"
+        found: dict[str, dict[str, str]] = {}
+        for student in submitted.iterdir() if submitted.is_dir() else []:
+            found[student.name] = {p.name: p.read_text() for p in (student / EXERCISE).iterdir()}
+        return found
+
+
+def _give(path: Path, owner: str) -> None:
+    entry = pwd.getpwnam(owner)
+    os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+
+@pytest.fixture
+def exchange(tmp_path: Path) -> Exchange:
+    return Exchange(tmp_path)
+
+
+def test_honest_work_is_collected_whole(exchange: Exchange) -> None:
+    exchange.hand_in(HONEST, HONEST, "old", 1)
+    exchange.hand_in(HONEST, HONEST, "new", 2)
+    files = exchange.collect()[HONEST]
+    assert files[f"{EXERCISE}.ipynb"] == "new"
+    assert files["submission_secret.txt"] == "secret"
+    assert files["timestamp.txt"].startswith("2026-01-15 12:00:02")
+
+
+def test_work_in_anothers_name_is_not_and_does_not_hide_theirs(exchange: Exchange) -> None:
+    exchange.hand_in(HONEST, HONEST, "mine", 1)
+    exchange.hand_in(HONEST, ROGUE, "forged", 9)
+    collected = exchange.collect()
+    assert list(collected) == [HONEST]
+    assert collected[HONEST][f"{EXERCISE}.ipynb"] == "mine"
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "folder link", "pipe", "huge"])
+def test_what_is_no_plain_file_of_theirs_is_left_out(exchange: Exchange, tmp_path: Path, kind: str) -> None:
+    """A link to the solution, collected with the course's rights, would come back as feedback."""
+    solution = tmp_path / "solution.ipynb"
+    solution.write_text("the solution")
+    place = exchange.hand_in(ROGUE, ROGUE, "x")
+    notebook = place / f"{EXERCISE}.ipynb"
+    notebook.unlink()
+    if kind == "link":
+        notebook.symlink_to(solution)
+        _give(notebook, ROGUE)
+    elif kind == "hard link":
+        os.link(solution, notebook)
+    elif kind == "pipe":
+        os.mkfifo(notebook)
+        _give(notebook, ROGUE)
+    elif kind == "huge":
+        with notebook.open("wb") as file:
+            file.truncate(100_000_000)
+        _give(notebook, ROGUE)
+    else:
+        real = tmp_path / "elsewhere"
+        shutil.move(place, real)
+        (real / f"{EXERCISE}.ipynb").write_text("the solution")
+        place.symlink_to(real)
+        _give(place, ROGUE)
+    exchange.hand_in(HONEST, HONEST, "mine")
+    collected = exchange.collect()
+    assert collected[HONEST][f"{EXERCISE}.ipynb"] == "mine"
+    assert f"{EXERCISE}.ipynb" not in collected.get(ROGUE, {})
+
+
+@pytest.mark.parametrize("name", [f"{HONEST}+{EXERCISE}+yesterday+x", f"a+{EXERCISE}+", f"+{EXERCISE}+++"])
+def test_a_name_that_is_none_stops_nobody_elses(exchange: Exchange, name: str) -> None:
+    (exchange.inbound / name).mkdir()
+    _give(exchange.inbound / name, ROGUE)
+    exchange.hand_in(HONEST, HONEST, "mine")
+    assert list(exchange.collect()) == [HONEST]
+
+
+def test_a_submission_without_nbgraders_notes_gets_them(exchange: Exchange) -> None:
+    """nbgrader's release_feedback stops, for everybody, at the first that lacks them."""
+    place = exchange.hand_in(HONEST, HONEST, "mine")
+    (place / "timestamp.txt").unlink()
+    (place / "submission_secret.txt").unlink()
+    files = exchange.collect()[HONEST]
+    assert files["timestamp.txt"].startswith("2026-01-15 12:00:01")
+    assert len(files["submission_secret.txt"]) >= 64
+
+
+def test_plain_nbgrader_follows_the_link(exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why this is needed at all; when it fails, nbgrader was mended."""
+    from nbgrader.exchange.default import ExchangeCollect
+
+    solution = tmp_path / "solution.ipynb"
+    solution.write_text("the solution")
+    notebook = exchange.hand_in(ROGUE, ROGUE, "x") / f"{EXERCISE}.ipynb"
+    notebook.unlink()
+    notebook.symlink_to(solution)
+    monkeypatch.setitem(globals(), "CollectOwnWork", ExchangeCollect)
+    assert exchange.collect()[ROGUE][f"{EXERCISE}.ipynb"] == "the solution"
+
+
+def test_where_all_are_one_user_the_mounted_folder_says_whose_work_it_is(tmp_path: Path) -> None:
+    exchange = Exchange(tmp_path, by_learner=True)
+    for learner in ("ada", "bo@example.org"):
+        (exchange.inbound / learner).mkdir()
+    exchange.hand_in("ada", HONEST, "ada's", folder=exchange.inbound / "ada")
+    exchange.hand_in("bo@example.org", HONEST, "bo's", folder=exchange.inbound / "bo@example.org")
+    exchange.hand_in("ada", HONEST, "forged by bo", 9, folder=exchange.inbound / "bo@example.org")
+    collected: dict[str, Any] = exchange.collect()
+    assert {student: files[f"{EXERCISE}.ipynb"] for student, files in collected.items()} == {
+        "ada": "ada's",
+        "bo@example.org": "bo's",
+    }
