@@ -1,0 +1,80 @@
+"""Measure the digit widget: `python book/widgets/measure.py FOLDER/html`, FOLDER being what was given to try_page.py.
+
+How many drawn digits are right, how many printed ones, and how long an answer takes in Chromium on this machine.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "widgets"))
+
+from handwriting import drawn
+
+STAGE = "const stage = document.querySelector('[data-widget=draw-a-digit] .widget-stage');"
+ANSWER = "const answer = () => Number(stage.querySelector('.widget-winner th').textContent);"
+DRAW = f"""drawings => {{ {STAGE} {ANSWER}
+    return drawings.map((lines) => {{
+        stage.pad.draw(lines.map((line) => line.map(([x, y]) => ({{ x, y }}))));
+        const started = performance.now();
+        stage.update();
+        return [answer(), performance.now() - started];
+    }});
+}}"""
+PRINT = f"""fonts => {{ {STAGE} {ANSWER}
+    const canvas = Object.assign(document.createElement('canvas'), {{ width: 280, height: 280 }});
+    const pen = canvas.getContext('2d');
+    return fonts.flatMap((font) => [...'0123456789'].map((digit) => {{
+        Object.assign(pen, {{ fillStyle: 'black', font, textAlign: 'center' }});
+        pen.fillRect(0, 0, 280, 280);
+        pen.fillStyle = 'white';
+        pen.fillText(digit, 140, 215);
+        stage.pad.put(canvas);
+        stage.update();
+        return answer() === Number(digit);
+    }}));
+}}"""
+FONTS = (
+    "220px 'DejaVu Sans'",
+    "220px 'DejaVu Serif'",
+    "220px 'DejaVu Sans Mono'",
+    "220px 'Liberation Sans'",
+    "220px 'Liberation Serif'",
+    "italic 220px 'Liberation Serif'",
+    "220px 'Liberation Mono'",
+)
+
+
+def measure(page: Page) -> None:
+    """Print the figures of the network that is chosen on the page."""
+    dice = random.Random(0)
+    truth = [digit for _ in range(50) for digit in range(10)]
+    results = page.evaluate(DRAW, [drawn(digit, dice) for digit in truth])
+    right = sum(answer == digit for digit, (answer, _) in zip(truth, results))
+    times = sorted(time for _, time in results)
+    printed = page.evaluate(PRINT, list(FONTS))
+    print(f"drawn: {right} of {len(truth)} right; printed: {sum(printed)} of {len(printed)}")
+    half, most = times[len(times) // 2], times[len(times) * 9 // 10]
+    print(f"an answer takes up to {half:.1f} ms in half of them, up to {most:.1f} ms in nine of ten")
+
+
+def main() -> None:
+    """Measure every network of the page."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.goto((Path(sys.argv[1]) / "index.html").resolve().as_uri())
+        page.wait_for_selector("[data-widget=draw-a-digit][data-state=ready]")
+        for network in page.locator("[data-widget=draw-a-digit] .widget-choice label").all():
+            print(network.inner_text())
+            network.click()
+            measure(page)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
