@@ -126,12 +126,8 @@ def _from_keras(name: str) -> Iterator[Bytes]:
     try:
         (x_train, y_train), (x_test, y_test) = import_module(f"keras.datasets.{name}").load_data()
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        raise BuildError(
-            f"keras.datasets.{name} did not load ({error}): name a folder of IDX files instead"
-        ) from error
-    for array, (file, digest) in zip(
-        (x_train, y_train, x_test, y_test), ORIGINALS[name].items(), strict=True
-    ):
+        raise BuildError(f"keras.datasets.{name} did not load ({error}): name a folder of IDX files instead") from error
+    for array, (file, digest) in zip((x_train, y_train, x_test, y_test), ORIGINALS[name].items(), strict=True):
         if sha256(to_idx(array)) != digest:
             raise BuildError(f"keras.datasets.{name} gives other data than the original {file}")
         yield array
@@ -162,9 +158,7 @@ def random_numbers(seed: bytes, purpose: str) -> np.random.RandomState:
     return np.random.RandomState(np.frombuffer(digest, ">u4").astype(np.uint32))
 
 
-def draw(
-    pool: Labelled, per_class: tuple[int, ...], taken: set[bytes], rng: np.random.RandomState
-) -> Labelled:
+def draw(pool: Labelled, per_class: tuple[int, ...], taken: set[bytes], rng: np.random.RandomState) -> Labelled:
     """Draw so many images of each class, shuffled, none that equals one in `taken`; add them to it."""
     chosen: list[int] = []
     for label, count in enumerate(per_class):
@@ -177,9 +171,7 @@ def draw(
                 taken.add(content)
                 chosen.append(int(index))
         if len(chosen) < before + count:
-            raise BuildError(
-                f"only {len(chosen) - before} images of class {label} are left, {count} are needed"
-            )
+            raise BuildError(f"only {len(chosen) - before} images of class {label} are left, {count} are needed")
     order = rng.permutation(np.array(chosen))
     return Labelled(pool.images[order], pool.labels[order])
 
@@ -220,9 +212,7 @@ def draw_fashion(fashion: Original, taken: set[bytes]) -> tuple[Labelled, Labell
     return train, test
 
 
-def draw_held_out(
-    pools: Mapping[str, Labelled], taken: set[bytes], seed: bytes
-) -> dict[str, dict[str, Array]]:
+def draw_held_out(pools: Mapping[str, Labelled], taken: set[bytes], seed: bytes) -> dict[str, dict[str, Array]]:
     """The arrays of a held-out set for each exercise, from its pool; no image of `taken`, none twice."""
     sets: dict[str, dict[str, Array]] = {}
     for exercise, (kind, per_class) in HELD_OUT_PLAN.items():
@@ -236,12 +226,8 @@ def draw_held_out(
 def pools_of(mnist_test: Labelled, fashion: Original) -> dict[str, Labelled]:
     """What each exercise's held-out set is drawn from: learners have every digit, but few of the clothes."""
     parts = [fashion_classes(fashion.train), fashion_classes(fashion.test)]
-    clothes = Labelled(
-        np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
-    )
-    return {
-        exercise: mnist_test if kind == "mnist" else clothes for exercise, (kind, _) in HELD_OUT_PLAN.items()
-    }
+    clothes = Labelled(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+    return {exercise: mnist_test if kind == "mnist" else clothes for exercise, (kind, _) in HELD_OUT_PLAN.items()}
 
 
 def published_clothes(exercise: str) -> Labelled:
@@ -350,9 +336,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     held_out.add_argument(
         "--seed-file", type=Path, required=True, metavar="FILE", help="16 secret bytes or more; keep it"
     )
-    held_out.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read"
-    )
+    held_out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read")
 
     for command, otherwise in ((kit, "keras.datasets"), (held_out, "the published sets, changed")):
         command.add_argument(

@@ -114,7 +114,7 @@ CLASS = (
         "a loop that never ends",
         {"trained-answer": "epoch = 0\nwhile epoch < 10:\n    loss = 1.0"},
         status="timed out",
-        score=(14, 19),
+        score=(14, 21),
         says="longer than",
     ),
     Student(

@@ -20,8 +20,18 @@ EXERCISES = sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb")
 SPREAD = {"test_catalogue.py", "test_agreement.py", "test_release.py", "test_checks_survive.py"}
 
 
+# What takes longer than the gate has: `make test-all` runs it, `make test` the rest.
+EXHAUSTIVE = ("test_book", "test_hub", "test_checks_survive", "test_cluster", "test_report", "test_widgets")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        trains = item.path.name == "test_catalogue.py" and item.get_closest_marker("slow")
+        other = item.path.name == "test_agreement.py" and not ("03-" in item.name or "02-" in item.name)
+        if trains or other or (item.path.name.startswith(EXHAUSTIVE) and item.get_closest_marker("slow")):
+            item.add_marker(pytest.mark.exhaustive)
+        if item.path.name.startswith(EXHAUSTIVE) and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.exhaustive)
         if item.path.name not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
 

@@ -32,12 +32,12 @@ MARKUP = (
     f"<div style='background:url({EVIL}c.png)' onmouseover='{SCRIPT}'>x</div>",
     f"<meta http-equiv=refresh content='0;url={EVIL}'><base href='{EVIL}'>",
     f"<link rel=stylesheet href='{EVIL}d.css'><object data='{EVIL}e'></object><embed src='{EVIL}f'>",
-    f"<form action='{EVIL}'><input autofocus onfocus='{SCRIPT}'><button formaction='javascript:{SCRIPT}'>x</button></form>",
+    f"<form action='{EVIL}'><input autofocus onfocus='{SCRIPT}'><button formaction='javascript:{SCRIPT}'>x</button></form>",  # noqa: E501
     f"<a href='javascript:{SCRIPT}'>click</a><a href='JaVaScRiPt&#58;{SCRIPT}'>click</a>",
     f"<math><mtext><table><mglyph><style><img src=x onerror='{SCRIPT}'></style></mglyph></table></mtext></math>",
     f"</pre></div></body><script>{SCRIPT}</script>",
     f"<details open ontoggle='{SCRIPT}'>x</details><video src=x onerror='{SCRIPT}'></video>",
-    f"$\\href{{javascript:{SCRIPT}}}{{click}}$ $$\\style{{background:url({EVIL}g)}}{{x}}$$ \\(\\unicode[{EVIL}]{{x}}\\)",
+    f"$\\href{{javascript:{SCRIPT}}}{{click}}$ $$\\style{{background:url({EVIL}g)}}{{x}}$$ \\(\\unicode[{EVIL}]{{x}}\\)",  # noqa: E501
     f"$\\mmlToken{{mi}}[href='javascript:{SCRIPT}']{{x}}$ $\\bbox[background:url({EVIL}h)]{{x}}$",
     f"\x1b[31m<script>{SCRIPT}</script>\x1b[0m \x1b]8;;{EVIL}\x07link\x1b]8;;\x07",
 )

@@ -88,7 +88,7 @@ def test_any_tree_is_read_or_refused(tree: Any, arrays: list[bytes]) -> None:
     try:
         decode(Message(tree, arrays))
     except NotPlain as reason:
-        assert str(reason)
+        assert str(reason)  # noqa: PT017 - either outcome is fine, a crash is not
 
 
 @settings(max_examples=300, deadline=None)

@@ -27,7 +27,8 @@ NAME = "learner-bundle"
 DATA = ("README.md", "fashion.npz", "mnist.npz")
 MARKERS = (b"BEGIN SOLUTION", b"END SOLUTION", b"BEGIN HIDDEN TESTS", b"END HIDDEN TESTS")
 # Whatever has one of these in its path stays with the instructor.
-PRIVATE = re.compile(r"(^|/)(solutions?|source|held_out|tests|gradebook[^/]*\.db|submitted|autograded|feedback)(/|\.npz|$)")
+_PRIVATE_NAMES = r"solutions?|source|held_out|tests|gradebook[^/]*\.db|submitted|autograded|feedback"
+PRIVATE = re.compile(rf"(^|/)({_PRIVATE_NAMES})(/|\.npz|$)")
 EPOCH = (2020, 1, 1, 0, 0, 0)  # of every file in the archive, so that it depends on contents alone
 README = """\
 # Exercises on image classification with Keras

@@ -14,6 +14,7 @@ import nbgrader.api as api
 from nbgrader.utils import parse_utc
 from sqlalchemy import Connection, bindparam, create_engine, event, insert, or_, select, update
 
+from autograder.grading.outputs import plain_markdown
 from autograder.grading.release import programs_of_this_python
 from autograder.outcome import CheckResult, Outcome, SubmissionResult
 
@@ -126,14 +127,14 @@ def _grade(notebook: str, cell: str, check: CheckResult | None) -> dict[str, Any
 
 
 def _comment(result: SubmissionResult) -> str | None:
-    lines = [line for line in (result.message, *result.notes) if line]
+    lines = [plain_markdown(line) for line in (result.message, *result.notes) if line]  # nbgrader renders it
     return "\n\n".join(lines) or None
 
 
 def _time(timestamp: str) -> Any:
     try:
         return parse_utc(timestamp) if timestamp else None
-    except ValueError:
+    except (ValueError, OverflowError):  # it lies in the student's folder, and may say anything
         return None
 
 

@@ -8,6 +8,7 @@ share a transaction.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -101,7 +102,7 @@ class Recorder:
         try:
             self._gradebook.commit()
             for student, note in self._uncommitted:
-                path = self._notes / f"{student}.json"
+                path = self._note_file(student)
                 if note is None:
                     path.unlink(missing_ok=True)
                 else:
@@ -112,10 +113,15 @@ class Recorder:
 
     def _note(self, student: str) -> dict[str, Any] | None:
         try:
-            note = json.loads((self._notes / f"{student}.json").read_text("utf-8"))
+            note = json.loads(self._note_file(student).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return note if isinstance(note, dict) else None
+
+    def _note_file(self, student: str) -> Path:
+        # A folder's name may be as long as a file's, and then leaves no room for an ending.
+        name = student if len(os.fsencode(student)) < 200 else hashlib.sha256(os.fsencode(student)).hexdigest()
+        return self._notes / f"{name}.json"
 
     def _feedback(self, student: str) -> Path:
         return self._course.root / "feedback" / student / self._name / f"{self._name}.html"

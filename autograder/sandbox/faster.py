@@ -55,7 +55,7 @@ def _may(model: Any, keras: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def _batches(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
     """How many batches this call of `fit` trains on, at most."""
     given = dict(zip(("x", "y", "batch_size", "epochs"), args, strict=False)) | kwargs
-    return len(given["x"]) / (given.get("batch_size") or 32) * given.get("epochs", 1)
+    return float(len(given["x"])) / (given.get("batch_size") or 32) * given.get("epochs", 1)
 
 
 def _listed(callbacks: Any) -> list[Any]:
@@ -66,6 +66,6 @@ def _listed(callbacks: Any) -> list[Any]:
 
 def _looks_at_batches(callback: Any, keras: Any) -> bool:
     base = keras.callbacks.Callback
-    names = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-    names += ("on_test_batch_begin", "on_test_batch_end")
+    kinds = ("train_batch", "test_batch", "batch")
+    names = [f"on_{kind}_{when}" for kind in kinds for when in ("begin", "end")]
     return not isinstance(callback, base) or any(getattr(type(callback), n) is not getattr(base, n) for n in names)
