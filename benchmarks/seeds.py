@@ -447,8 +447,16 @@ def table() -> str:
                 f" {len(values)} | {fmean(values):.3f} | {stdev(values):.3f} | {min(values):.3f} |"
                 f" {max(values):.3f} | {fails} | {_shown(chance)} |"
             )
+    short = [s.key for s in SOLUTIONS if len(runs.get(s.key, [])) < 100]
+    missing = f"**Not finished**, fewer than 100 seeds so far: {'; '.join(short)}.\n\n" if short else ""
     return _PAGE.format(
-        made=made, rows="\n".join(rows), failed=failed, tried=f"{tried:,}", worst=_shown(worst), rule=f"{3 / tried:.1e}"
+        missing=missing,
+        made=made,
+        rows="\n".join(rows),
+        failed=failed,
+        tried=f"{tried:,}",
+        worst=_shown(worst),
+        rule=f"{3 / tried:.1e}",
     )
 
 
@@ -458,7 +466,7 @@ def _shown(chance: float) -> str:
 
 _PAGE = """# How often would honest work fail by bad luck?
 
-Made by `python -m benchmarks.seeds --table` from `seeds.json`; run there with {made}.
+Made by `python -m benchmarks.seeds --table` from `seeds.json`, which was measured with {made}.
 
 Each accuracy and gap that an exercise asks for, measured with the reference solution and with three other honest
 ones, each from the seeds 1, 2, 3, … *held-out* is what grading uses; *test* is what a learner's own notebook has. The
@@ -473,8 +481,8 @@ In all {failed} of {tried} measurements failed their threshold (with none failed
 chance, taken over all thresholds together, at {rule}). The largest chance in the table is {worst}; 1e-3 is what we
 allow. Below a threshold credit falls off along a ramp, so bad luck would cost a part of one test, not all of it.
 
-What the sweep changed: exercise 5 first suggested Adam with a rate of 0.01 and asked for 95 % of the labels by heart
-and a gap of 0.10. Of 100 seeds 4 fell short of each, because so large a rate now and then throws the weights about in
+{missing}What the sweep changed: exercise 5 first suggested Adam with a rate of 0.01 and asked for 95 % of the labels
+by heart and a gap of 0.10. Of 100 seeds 4 fell short of each, because so large a rate now and then throws the weights about in
 the last epoch. It now suggests 0.003, and asks for 85 % and 0.05. Its cure had to reach 85 % of unseen images: with an
 L2 penalty 6 of 100 seeds did not. It now has to reach 75 %; that it is a cure is told by the gap. A hidden layer of
 only 8 relu units lost a whole class in 2 of 100 runs (units that never fire again); the text now suggests 16.
