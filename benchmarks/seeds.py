@@ -485,7 +485,8 @@ allow. Below a threshold credit falls off along a ramp, so bad luck would cost a
 by heart and a gap of 0.10. Of 100 seeds 4 fell short of each, because so large a rate now and then throws the weights
 about in the last epoch. It now suggests 0.003, and asks for 85 % and 0.05. Its cure had to reach 85 % of unseen images:
 with an L2 penalty 6 of 100 seeds did not. It now has to reach 75 %; that it is a cure is told by the gap.
-A hidden layer of only 8 relu units lost a whole class in 2 of 100 runs (units that never fire again); the text now suggests 16.
+A hidden layer of only 8 relu units lost a whole class in 2 of 100 runs (units that never fire again);
+the text now suggests 16.
 
 | task | threshold | solution | seeds | mean | sd | smallest | largest | failed | chance |
 |---|---|---|---|---|---|---|---|---|---|
