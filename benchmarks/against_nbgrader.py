@@ -82,6 +82,8 @@ def measure(results: dict[str, Any], only: int | None) -> None:
                 "ours": {"score": ours.score, "status": str(ours.status), "says": ours.message},
                 "nbgrader": theirs,
             }
+            if entry.name == "honest" and theirs.get("score") is None:
+                raise SystemExit("nbgrader did not grade the honest notebook in time: measure on an idle machine.")
             RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
             print(f"{entry.name}: ours {ours.score:g} ({ours.status}), nbgrader {theirs}", flush=True)
 

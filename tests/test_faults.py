@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,12 @@ from faults.corpus import FAULTS, Fault
 from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in
 
 from autograder.exercise import Exercise
+from autograder.grading import batch, gradebook
+from autograder.grading.course import Course
 from autograder.grading.grade import grade
-from autograder.outcome import Outcome, SubmissionResult
+from autograder.outcome import Outcome, Status, SubmissionResult
 from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.wall import Sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -61,3 +64,84 @@ def _told(result: SubmissionResult) -> str:
         for test in check.tests:
             said += [test.message, *test.hints]
     return "\n".join(said)
+
+
+ODD_NAMES = ("\u017dofie \u6f22\u5b57", "<img src=x onerror=alert(1)>", "[bold]..evil")
+
+
+@pytest.mark.slow
+def test_a_class_with_everything_in_it(course: Path, exercise: Exercise) -> None:
+    """Attackers, faults, odd names and folders among three honest students: nobody else is hurt, nothing is lost."""
+    honest = Entry("honest").raw()
+    chosen = [e for e in (*ATTACKS, *FAULTS) if e.name in _MIXED]
+    assert len(chosen) == len(_MIXED)
+    hands_in = {f"m{i:02d}": entry.raw() for i, entry in enumerate(chosen)}
+    hands_in |= dict.fromkeys(("aa", "m05-honest", "zz"), honest) | dict.fromkeys(ODD_NAMES, honest)
+    for student, raw in hands_in.items():
+        _folder(course, student).joinpath(f"{EXERCISE}.ipynb").write_bytes(raw)
+    _odd_folders(course, honest)
+    odd = Course(course)
+    ready = odd.make_ready(EXERCISE)
+    setup = replace(batch.prepare(ready, LIMITS, Sandbox.BUBBLEWRAP), held_out=None)
+    submissions = odd.submissions(EXERCISE)
+    done = batch.grade_class(odd, ready, setup, submissions, workers=2)
+    results = {result["student"]: result for result in done.submissions}
+    assert len(results) == len(submissions)
+    for student in ("aa", "m05-honest", "zz", *ODD_NAMES):
+        assert results[student]["score"] == sum(EARNED.values()), student
+        assert results[student]["status"] == "graded"
+    for result in results.values():
+        assert result["score"] <= sum(EARNED.values()) + 2.0
+        assert result["status"] != "error", result
+        assert result["status"] == "graded" or result["message"]
+    with sqlite3.connect(course / "gradebook.db") as book:
+        students = {row[0] for row in book.execute("select id from student")}
+    assert students == set(results)
+
+
+_MIXED = (
+    "evaluate and predict of every model",
+    "signed messages of the wrong form",
+    "text that is no Unicode, in a cell's name",
+    "one array named a hundred thousand times",
+    "test cells copied",
+    "memory shared between processes",
+    "os._exit",
+    "a crash of Python itself",
+    "cut short",
+    "an empty file",
+)
+
+
+def _folder(course: Path, student: str) -> Path:
+    folder = course / "submitted" / student / EXERCISE
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _odd_folders(course: Path, honest: bytes) -> None:
+    """Folders as they come out of e-mails and archives."""
+    name = f"{EXERCISE}.ipynb"
+    _folder(course, "nothing")
+    (_folder(course, "a folder") / name).mkdir()
+    (_folder(course, "a link") / name).symlink_to("/etc/passwd")
+    os.mkfifo(_folder(course, "a pipe") / name)
+    two = _folder(course, "two")
+    for other in ("one.ipynb", "two.ipynb"):
+        (two / other).write_bytes(honest)
+    strange = _folder(course, "timestamps")
+    (strange / name).write_bytes(b"")
+    (strange / "timestamp.txt").write_text("9" * 60 + "-99-99")
+    pipe = _folder(course, "piped timestamp")
+    (pipe / name).write_bytes(b"")
+    os.mkfifo(pipe / "timestamp.txt")
+    (_folder(course, "a" * 254) / name).write_bytes(b"")
+    os.makedirs(os.fsencode(course / "submitted") + b"/no\xfftext/" + EXERCISE.encode())
+
+
+def test_what_the_gradebook_says_is_no_markup_and_no_time_is_too_odd() -> None:
+    result = SubmissionResult("s", "e", Status.CRASHED, (), "<img src=x onerror=alert(1)>", ("[x](javascript:1) $x$",))
+    said = gradebook._comment(result) or ""
+    assert not set("<[$") & set(said)
+    for timestamp in ("9" * 60 + "-99-99", "99999999999999999999", "\x00", "now"):
+        assert gradebook._time(timestamp) is None
