@@ -147,6 +147,7 @@ class MemoryGroup:
     def make(process: int, tree: ProcessTree) -> MemoryGroup | None:
         """Make a group and move the processes into it; None where that is not allowed."""
         for parent, version in _parents():
+            _remove_leftovers(parent)
             folder = parent / f"autograder-{process}"
             try:
                 folder.mkdir()
@@ -189,6 +190,14 @@ class MemoryGroup:
                 return
             except OSError:  # the last process is not quite gone
                 time.sleep(0.02)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove groups of warm processes whose owners were killed; one that is in use cannot be removed."""
+    for folder in parent.glob("autograder-[0-9]*"):
+        if not Path("/proc", folder.name.removeprefix("autograder-")).exists():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _parents() -> Iterator[tuple[Path, int]]:
