@@ -23,16 +23,17 @@ from typing import Any
 
 import pytest
 from conftest import ROOT, missing
+from hub_class import EXERCISE, TrialHub, trial_hub
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.sandbox]
+from autograder.grading.answered import answered
 
-if os.getuid() != 0:
-    pytest.skip("separate Unix users need root", allow_module_level=True)
-
-from hub_class import EXERCISE, TrialHub, trial_hub  # noqa: E402
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright  # noqa: E402
-
-from autograder.grading.answered import answered  # noqa: E402
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.sandbox,
+    pytest.mark.skipif(os.getuid() != 0, reason="separate Unix users need root"),
+]
 
 LONG = 240_000  # milliseconds; TensorFlow's import and training on a busy machine
 UNSCALED = (

@@ -1,0 +1,125 @@
+"""Back-up and restore, tried: while somebody writes, after a loss, and of what is damaged."""
+
+from __future__ import annotations
+
+import importlib.util
+import sqlite3
+import stat
+import threading
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from conftest import ROOT
+
+
+def _tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("backup", ROOT / "hub" / "backup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+backup = _tool()
+
+
+@pytest.fixture
+def class_of_one(tmp_path: Path) -> tuple[Path, Path]:
+    """A course and an exchange, with something in each."""
+    course, exchange = tmp_path / "keras", tmp_path / "exchange"
+    for path in ("source/x/x.ipynb", "submitted/ada/x/x.ipynb", "feedback/ada/x/x.html", ".autograder/x/done/ada.json"):
+        (course / path).parent.mkdir(parents=True)
+        (course / path).write_text(path)
+    inbound = exchange / "keras" / "inbound" / "ada+x"
+    inbound.mkdir(parents=True)
+    (inbound / "x.ipynb").write_text("handed in, not collected")
+    inbound.parent.chmod(0o1733)
+    with closing(sqlite3.connect(course / "gradebook.db")) as gradebook:
+        gradebook.execute("create table grade (student text, points real)")
+        gradebook.execute("insert into grade values ('ada', 25)")
+        gradebook.commit()
+    return course, exchange
+
+
+def test_what_was_lost_comes_back(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    import shutil
+
+    course, exchange = class_of_one
+    backup.save(course, exchange, tmp_path / "safe" / "monday.tar.gz")
+    before = {p.relative_to(course): p.read_bytes() for p in course.rglob("*") if p.is_file()}
+    shutil.rmtree(course)
+    shutil.rmtree(exchange)
+    backup.restore(tmp_path / "safe" / "monday.tar.gz", tmp_path / "back")
+    after = {p.relative_to(tmp_path / "back/course"): p for p in (tmp_path / "back/course").rglob("*") if p.is_file()}
+    assert set(after) == set(before)
+    gradebook = Path("gradebook.db")
+    assert all(after[name].read_bytes() == before[name] for name in before if name != gradebook)
+    with closing(sqlite3.connect(after[gradebook])) as database:
+        assert database.execute("select * from grade").fetchall() == [("ada", 25.0)]
+    inbound = tmp_path / "back/exchange/inbound"
+    assert (inbound / "ada+x/x.ipynb").read_text() == "handed in, not collected"
+    assert stat.S_IMODE(inbound.stat().st_mode) & 0o044 == 0, "learners could list what was handed in"
+
+
+def test_is_whole_while_somebody_writes(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    """Two rows of one transaction are in the copy both or neither, again and again."""
+    course, exchange = class_of_one
+    with closing(sqlite3.connect(course / "gradebook.db")) as gradebook:
+        gradebook.execute("delete from grade")
+        gradebook.commit()
+    stop = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(course / "gradebook.db", timeout=60)) as gradebook:
+            while not stop.is_set():
+                gradebook.execute("insert into grade values ('ada', 1)")
+                gradebook.execute("insert into grade values ('bo', 1)")
+                gradebook.commit()
+                stop.wait(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    counts = []
+    try:
+        for number in range(5):
+            backup.save(course, exchange, tmp_path / f"{number}.tar.gz")
+            backup.restore(tmp_path / f"{number}.tar.gz", tmp_path / str(number))
+            with closing(sqlite3.connect(tmp_path / str(number) / "course" / "gradebook.db")) as copy:
+                counts.append(
+                    [
+                        copy.execute("select count(*) from grade where student = ?", (s,)).fetchone()[0]
+                        for s in ("ada", "bo")
+                    ]
+                )
+    finally:
+        stop.set()
+        writer.join()
+    assert all(ada == bo for ada, bo in counts), counts
+    assert counts[-1][0] > 0
+
+
+def test_a_damaged_gradebook_does_not_replace_a_good_backup(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    course, exchange = class_of_one
+    target = tmp_path / "safe.tar.gz"
+    backup.save(course, exchange, target)
+    good = target.read_bytes()
+    (course / "gradebook.db").write_bytes(b"not a database, and long enough to be looked at" * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        backup.save(course, exchange, target)
+    assert target.read_bytes() == good
+    assert [p.name for p in tmp_path.glob(".backup-*")] == []
+
+
+def test_restoring_overwrites_nothing(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    course, exchange = class_of_one
+    backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    with pytest.raises(FileExistsError):
+        backup.restore(tmp_path / "safe.tar.gz", course)
+
+
+def test_others_cannot_read_it(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    backup.save(*class_of_one, tmp_path / "safe.tar.gz")
+    assert stat.S_IMODE((tmp_path / "safe.tar.gz").stat().st_mode) == 0o600

@@ -1,0 +1,214 @@
+"""Who can reach what on a running Hub: tried by page, by API, and in the file system, as each of the three people.
+
+The table is printed, and written to $AUTOGRADER_PICTURES/permissions.md where that is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import ROOT, missing
+from hub_class import EXERCISE, TrialHub, Visitor, as_user, trial_hub
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.getuid() != 0, reason="separate Unix users need root")]
+
+TABLE: list[tuple[str, str, str, str]] = []
+ALLOWED, REFUSED = "allowed", "refused"
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[TrialHub]:
+    if not shutil.which("npm"):
+        missing("npm is not installed")
+    with trial_hub() as started:
+        yield started
+    lines = ["| who | by | what | what happened |", "|---|---|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in TABLE]
+    print("\n".join(lines))
+    if folder := os.environ.get("AUTOGRADER_PICTURES"):
+        Path(folder, "permissions.md").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def people(hub: TrialHub) -> dict[str, Visitor]:
+    """Everybody logged in, with their servers running."""
+    everybody = {}
+    for user in hub.group.users:
+        visitor = hub.session(user)
+        visitor.start_server()
+        everybody[user] = visitor
+    return everybody
+
+
+def _note(who: str, by: str, what: str, expected: str, happened: bool, detail: str) -> None:
+    verdict = ALLOWED if happened else REFUSED
+    TABLE.append((who, by, f"`{what}`", f"{verdict} ({detail})"))
+    assert verdict == expected, f"{who}, by {by}: {what} was {verdict}: {detail}"
+
+
+ADA, TUTOR = "hub-ada", "hub-tutor"
+PAGES = [
+    (ADA, "/user/hub-ada/lab", ALLOWED),
+    (ADA, "/user/hub-bo/lab", REFUSED),
+    (ADA, "/user/hub-tutor/lab", REFUSED),
+    (ADA, "/user/hub-bo/api/contents", REFUSED),
+    (ADA, "/services/trial/autograder/", REFUSED),
+    (ADA, "/services/trial/autograder/api/state", REFUSED),
+    (ADA, "/services/trial/formgrader", REFUSED),
+    (ADA, "/services/trial/lab", REFUSED),
+    (ADA, "/services/trial/api/contents/gradebook.db", REFUSED),
+    (ADA, "/user/hub-ada/autograder/", REFUSED),
+    (ADA, "/user/hub-ada/formgrader", REFUSED),
+    (ADA, "/hub/admin", REFUSED),
+    (TUTOR, "/services/trial/autograder/", ALLOWED),
+    (TUTOR, "/services/trial/autograder/api/state", ALLOWED),
+    (TUTOR, "/services/trial/formgrader/manage_assignments", ALLOWED),
+    (TUTOR, "/services/trial/lab", ALLOWED),
+    (TUTOR, "/user/hub-ada/lab", REFUSED),
+    (TUTOR, "/hub/admin", REFUSED),
+]
+
+
+@pytest.mark.parametrize(("who", "path", "expected"), PAGES)
+def test_pages(people: dict[str, Visitor], who: str, path: str, expected: str) -> None:
+    answer = people[who].call("GET", path) if "/api/" in path else people[who].get(path)
+    _note(who, "page", path, expected, answer.ok, str(answer.status_code))
+
+
+def test_nobody_reaches_anything_without_logging_in(hub: TrialHub, people: dict[str, Visitor]) -> None:
+    ports = {"through the proxy": hub.url}
+    described = json.loads((hub.group.state / "class.json").read_text())
+    ports["straight to its port"] = f"http://127.0.0.1:{described['ports']['course']}"
+    for how, url in ports.items():
+        for path in ("/services/trial/formgrader", "/services/trial/autograder/api/state"):
+            answer = requests.get(url + path, allow_redirects=False, timeout=60)
+            _note("nobody", how, path, REFUSED, answer.ok and answer.status_code < 300, str(answer.status_code))
+
+
+CALLS = [
+    ("GET", "/hub/api/users", None),
+    ("GET", "/hub/api/users/hub-bo", None),
+    ("GET", "/hub/api/groups", None),
+    ("GET", "/hub/api/proxy", None),
+    ("GET", "/hub/api/services/trial", None),
+    ("POST", "/hub/api/groups/formgrade-trial/users", {"users": [ADA]}),
+    ("POST", "/hub/api/users/hub-bo/server", {}),
+    ("DELETE", "/hub/api/users/hub-bo/server", None),
+    ("POST", "/hub/api/users/hub-bo/tokens", {}),
+    ("PATCH", "/hub/api/users/hub-ada", {"admin": True}),
+    ("POST", "/hub/api/shutdown", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_hub_api(people: dict[str, Visitor], method: str, path: str, body: object) -> None:
+    answer = people[ADA].call(method, path, body)
+    listed = answer.ok and any(other in answer.text for other in ("hub-bo", TUTOR, "formgrade-trial", '"pid"'))
+    done = answer.ok and (method != "GET" or listed)
+    _note(ADA, "API, logged in", f"{method} {path}", REFUSED, done, str(answer.status_code))
+
+
+def _token_of_server(user: str) -> str:
+    """What a learner finds in a terminal of their own server."""
+    script = (
+        "import glob,os\n"
+        "for p in glob.glob('/proc/[0-9]*/environ'):\n"
+        "    try: e = open(p).read()\n"
+        "    except OSError: continue\n"
+        "    for v in e.split(chr(0)):\n"
+        f"        if v.startswith('JUPYTERHUB_API_TOKEN=') and 'JUPYTERHUB_USER={user}' in e: print(v.split('=')[1])\n"
+    )
+    done = subprocess.run(["runuser", "-u", user, "--", "python3", "-c", script], capture_output=True, text=True)
+    return done.stdout.split()[0]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_hub_api_with_the_servers_token(
+    hub: TrialHub, people: dict[str, Visitor], method: str, path: str, body: object
+) -> None:
+    headers = {"Authorization": f"token {_token_of_server(ADA)}"}
+    answer = requests.request(method, hub.url + path, json=body, headers=headers, timeout=60)
+    listed = answer.ok and any(other in answer.text for other in ("hub-bo", TUTOR, '"pid"'))
+    done = answer.ok and (method != "GET" or listed)
+    _note(ADA, "API, own server's token", f"{method} {path}", REFUSED, done, str(answer.status_code))
+
+
+def test_learner_cannot_start_grading_and_nor_can_a_page_of_another_site(people: dict[str, Visitor]) -> None:
+    path = "/services/trial/autograder/api/grade"
+    answer = people[ADA].call("POST", path, {"exercise": EXERCISE})
+    _note(ADA, "API, logged in", f"POST {path}", REFUSED, answer.ok, str(answer.status_code))
+    people[TUTOR].get("/services/trial/autograder/")
+    forged = people[TUTOR].session.post(
+        people[TUTOR].url + path, json={"exercise": EXERCISE}, headers={"Origin": "http://evil.example"}, timeout=60
+    )
+    _note(TUTOR, "page of another site", f"POST {path}", REFUSED, forged.ok, str(forged.status_code))
+    wrong = people[TUTOR].call("POST", path, {"exercise": "../../etc"})
+    _note(TUTOR, "API", f"POST {path} of what is no exercise", REFUSED, wrong.ok, str(wrong.status_code))
+
+
+def test_own_groups_may_be_asked_for(hub: TrialHub, people: dict[str, Visitor]) -> None:
+    headers = {"Authorization": f"token {_token_of_server(ADA)}"}
+    answer = requests.get(f"{hub.url}/hub/api/users/{ADA}", headers=headers, timeout=60)
+    _note(ADA, "API, own server's token", f"GET /hub/api/users/{ADA}", ALLOWED, answer.ok, str(answer.status_code))
+    assert answer.json()["groups"] == ["nbgrader-trial"]
+    listed = requests.get(
+        f"{hub.url}/hub/api/services", headers={"Authorization": f"token {_token_of_server(TUTOR)}"}, timeout=60
+    )
+    assert list(listed.json()) == ["trial"], "nbgrader's list of courses would be empty"
+
+
+FILES = [
+    (ADA, "ls {state}/home/hub-ada", ALLOWED),
+    (ADA, "ls {state}/home/hub-bo", REFUSED),
+    (ADA, "ls {state}/courses/trial", REFUSED),
+    (ADA, "cat {state}/courses/trial/gradebook.db", REFUSED),
+    (ADA, "cat {state}/courses/trial/source/{exercise}/{exercise}.ipynb", REFUSED),
+    (ADA, "ls {state}/courses/trial/held_out", REFUSED),
+    (ADA, "ls {root}/solutions", REFUSED),
+    (ADA, "cat {state}/passwords.json", REFUSED),
+    (ADA, "cat {state}/hub/jupyterhub.sqlite", REFUSED),
+    (ADA, "cat {state}/hub/log", REFUSED),
+    (ADA, "ls {state}/run/hub-bo", REFUSED),
+    (ADA, "cat {state}/exchange/trial/outbound/{exercise}/{exercise}.ipynb", ALLOWED),
+    (ADA, "touch {state}/exchange/trial/outbound/{exercise}/x", REFUSED),
+    (ADA, "mkdir {state}/exchange/trial/inbound/hub-ada+x", ALLOWED),
+    (ADA, "ls {state}/exchange/trial/inbound", REFUSED),
+    (ADA, "ls {state}/exchange/trial/feedback", REFUSED),
+    (ADA, "touch {state}/exchange/trial/feedback/x", REFUSED),
+    (ADA, "mv {state}/exchange/trial {state}/exchange/gone", REFUSED),
+    (ADA, "touch {state}/material/x", REFUSED),
+    (ADA, "touch {venv}/lib/x", REFUSED),
+    (ADA, "touch {state}/roles/learner/x", REFUSED),
+    ("hub-bo", "rmdir {state}/exchange/trial/inbound/hub-ada+x", REFUSED),
+    (TUTOR, "ls {state}/home/hub-ada", REFUSED),
+    (TUTOR, "ls {state}/courses/trial", REFUSED),
+    ("course-trial", "ls {state}/courses/trial", ALLOWED),
+    ("course-trial", "ls {state}/home/hub-ada", REFUSED),
+    ("course-trial", "ls {state}/exchange/trial/inbound", ALLOWED),
+]
+
+
+@pytest.mark.parametrize(("who", "command", "expected"), FILES)
+def test_files(hub: TrialHub, people: dict[str, Visitor], who: str, command: str, expected: str) -> None:
+    told = command.format(state=hub.group.state, root=ROOT, venv=hub.group.venv, exercise=EXERCISE)
+    done = as_user(hub.group, who, ["sh", "-c", told])
+    what = command.replace("{state}", "CLASS").replace("{root}", "CLONE").replace("{exercise}", "03")
+    detail = "done" if done.returncode == 0 else done.stderr.strip().rsplit(": ", 1)[-1]
+    _note(who, "file system", what.replace("{venv}", "VENV"), expected, done.returncode == 0, detail)
+
+
+def test_environment_and_kernels_of_others_are_closed(hub: TrialHub, people: dict[str, Visitor]) -> None:
+    people["hub-bo"].call("POST", "/user/hub-bo/api/kernels", {"name": "python3"})
+    script = "for p in $(pgrep -u hub-bo); do cat /proc/$p/environ && exit 0; done; exit 1"
+    done = as_user(hub.group, ADA, ["sh", "-c", script])
+    _note(ADA, "file system", "environment of hub-bo's server", REFUSED, done.returncode == 0, "Permission denied")
+    listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True).stdout
+    kernels = [line for line in listening.splitlines() if "ipykernel" in line]
+    _note(ADA, "network", "kernels' ports of others", REFUSED, bool(kernels), "there are none, only private sockets")
