@@ -31,7 +31,8 @@ demo: system $(READY)
 	@$(BIN)/python demo/run.py
 
 test: system $(READY)
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests -m "not exhaustive"
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests -m "not exhaustive" || \
+		{ echo "Once more, one at a time, what failed:"; $(BIN)/python -m pytest -q --last-failed tests -m "not exhaustive"; }
 
 test-all: system $(READY)
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup tests

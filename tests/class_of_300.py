@@ -8,7 +8,7 @@ import random
 import shutil
 from pathlib import Path
 
-from conftest import ROOT
+from kit import ROOT
 
 from autograder.exercise import Task, find_exercise
 from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import ROOT
+from kit import ROOT
 
 sys.path[:0] = [str(ROOT / "hub"), str(ROOT / "tools")]
 

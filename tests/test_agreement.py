@@ -15,7 +15,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import EXERCISES, ROOT
+from kit import EXERCISES, ROOT
 
 from autograder.grading.answered import answered
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT
+from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
 from autograder.grading import batch

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from conftest import ROOT
+from kit import ROOT
 
 
 def _tool() -> ModuleType:

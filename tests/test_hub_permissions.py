@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import ROOT, missing
 from hub_class import EXERCISE, TrialHub, Visitor, as_user, trial_hub
+from kit import ROOT, missing
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.getuid() != 0, reason="separate Unix users need root")]
 

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from conftest import ROOT
+from kit import ROOT
 from packaging.markers import Marker
 
 HUB = ROOT / "hub"

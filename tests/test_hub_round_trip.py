@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, missing
 from hub_class import EXERCISE, TrialHub, trial_hub
+from kit import ROOT, missing
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from autograder.grading.answered import answered

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from IPython.core.interactiveshell import InteractiveShell
+from kit import ROOT
 
 from autograder import notebook
 from autograder.exercise import UnknownExercise, find_exercise

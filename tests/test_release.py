@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import EXERCISES, ROOT
+from kit import EXERCISES, ROOT
 
 from autograder.exercise import Exercise, find_exercise
 from autograder.grading.release import ReleaseFailed, release

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import class_of_300
 import pytest
 from class_of_300 import HOSTILE, NAME
-from conftest import ROOT
+from kit import ROOT
 
 from autograder.exercise import find_exercise
 from autograder.grading.course import Course, CourseError

@@ -55,7 +55,7 @@ def _may(model: Any, keras: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 def _batches(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
     """How many batches this call of `fit` trains on, at most."""
     given = dict(zip(("x", "y", "batch_size", "epochs"), args, strict=False)) | kwargs
-    return float(len(given["x"])) / (given.get("batch_size") or 32) * given.get("epochs", 1)
+    return float(len(given["x"]) / (given.get("batch_size") or 32) * given.get("epochs", 1))
 
 
 def _listed(callbacks: Any) -> list[Any]:
