@@ -58,7 +58,7 @@ hub: $(READY)
 	@$(BIN)/python hub/local.py --hub $(HUB)
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell $$(git ls-files '*.md' 'autograder/*.py')
 
 # The lock holds no address of any package index, so that everybody's own is used.
 lock: $(READY)

@@ -28,6 +28,10 @@ EXHAUSTIVE = (
 )
 
 
+def _needs_a_hub(item: pytest.Item) -> bool:
+    return item.path.name.startswith("test_hub_") and item.path.name != "test_hub_bundle.py"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         trains = item.path.name == "test_catalogue.py" and item.get_closest_marker("slow")
