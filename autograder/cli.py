@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
 
     grade = commands.add_parser("grade", help="grade a class")
-    grade.add_argument("exercise", metavar="EXERCISE")
+    grade.add_argument("exercises", metavar="EXERCISE", nargs="+", help="one exercise, or several in one go")
     grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
     where = grade.add_mutually_exclusive_group()
     where.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
@@ -114,28 +114,22 @@ def _grade(options: argparse.Namespace) -> int:
 
     course = Course(options.course)
     sandbox = wall.choose(options.sandbox)
-    exercise = course.make_ready(options.exercise)
-    submissions = course.submissions(options.exercise, options.student)
+    works = []
+    for name in dict.fromkeys(options.exercises):
+        exercise = course.make_ready(name)
+        setup = batch.prepare(exercise, batch.limits_for(course, name), sandbox)
+        works.append(batch.Work(exercise, setup, course.submissions(name, options.student)))
     course.gradebook_is_sound()
-    setup = batch.prepare(exercise, batch.limits_for(course, exercise.name), sandbox)
     workers, pools = options.workers or batch.default_workers(), None
     if options.scheduler:
         cluster = _cluster()
         workers, pools = cluster.worker_count(options.scheduler), cluster.cluster_pools(options.scheduler)
     view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
     with view:
-        done = batch.grade_class(
-            course,
-            exercise,
-            setup,
-            submissions,
-            workers,
-            pools=pools,
-            force=options.force,
-            tell=view.tell,
-        )
+        done = batch.grade_exercises(course, works, workers, pools=pools, force=options.force, tell=view.tell)
     view.summary(done, course.root)
-    _write_json(options.json, done.to_json())
+    results = [one.to_json() for one in done]
+    _write_json(options.json, results[0] if len(results) == 1 else {"exercises": results})
     return 0
 
 

@@ -7,7 +7,7 @@ score depends on the submission's bytes alone, so that two runs over the same cl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
@@ -45,12 +45,12 @@ class StandIn(Executor):
         return Done(result, self._setup.template, "<!DOCTYPE html><title>stand-in</title>" + "x" * 20_000)
 
 
-def pools(exercise: Exercise) -> Callable[[int, Setup], Any]:
+def pools(exercise: Exercise) -> Callable[[int, Sequence[Setup]], Any]:
     """Pools of stand-ins, for `grade_class(pools=...)`."""
 
     @contextmanager
-    def open_pool(_workers: int, setup: Setup) -> Iterator[StandIn]:
-        yield StandIn(setup, exercise)
+    def open_pool(_workers: int, setups: Sequence[Setup]) -> Iterator[StandIn]:
+        yield StandIn(setups[0], exercise)
 
     return open_pool
 

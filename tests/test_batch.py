@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -11,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,8 +159,8 @@ def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[
     exercise = course_object.make_ready(NAME)
 
     @contextmanager
-    def pools(workers: int, setup: Any) -> Any:
-        with stand_in.pools(exercise)(workers, setup) as inner:
+    def pools(workers: int, setups: Any) -> Any:
+        with stand_in.pools(exercise)(workers, setups) as inner:
             yield Dying(inner, "student-00003", error)
 
     results = {s["student"]: s for s in grade(course, pools).submissions}
@@ -168,6 +169,44 @@ def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[
     assert "our fault" in results["student-00003"]["message"]
     assert all(r["status"] == "graded" for s, r in results.items() if s != "student-00003")
     assert grade(course).skipped == 5  # what was our fault is tried again
+
+
+def work_or_die(job: Any, setups: Any, exercise: Any, mark: Path) -> Any:
+    """What a worker does for a job; the first time it comes to one student, it is killed."""
+    if job.student == "student-00002" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stand_in.StandIn(setups[0], exercise)._done(job)
+
+
+class RealProcesses(Executor):
+    """The local pool's own kind of processes, with a stand-in's work in them."""
+
+    def __init__(self, inner: Executor, *given: Any) -> None:
+        self._inner, self._given = inner, given
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self._inner.submit(work_or_die, args[0], *self._given)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nobody_a_grade(course: Path, prepared: Path, tmp_path: Path) -> None:
+    """A real process, a real SIGKILL: its job and those beside it are done again, to the same grades."""
+    undisturbed = another_course(prepared, tmp_path / "undisturbed")
+    for root in (course, undisturbed):
+        stand_in.write_class(root / "submitted", NAME, 6)
+    grade(undisturbed)
+    exercise, mark = Course(course).make_ready(NAME), tmp_path / "killed"
+
+    @contextmanager
+    def pools(workers: int, setups: Any) -> Any:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as inner:
+            yield RealProcesses(inner, setups, exercise, mark)
+
+    done = grade(course, pools)
+    assert mark.exists()
+    assert {s["status"] for s in done.submissions} == {"graded"}
+    assert rows(course) == rows(undisturbed)
 
 
 KILLED = """

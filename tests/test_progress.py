@@ -75,7 +75,7 @@ def test_summary_names_the_slowest_and_the_strangest() -> None:
     usual = [result(f"s{n:02}", cells=5.0 + n / 10, total=6.0 + n / 10) for n in range(9)]
     odd = [result("loop", "timed out", cells=60.0, total=61.0), result("empty", cells=0.1, total=1.0)]
     stream = io.StringIO()
-    ProgressView(stream, Sandbox.BUBBLEWRAP).summary(Batch("x", usual + odd, skipped=4), Path("course"))
+    ProgressView(stream, Sandbox.BUBBLEWRAP).summary([Batch("x", usual + odd, skipped=4)], Path("course"))
     shown = stream.getvalue()
     assert "7 graded in" in shown
     assert "4 unchanged since last time" in shown
@@ -87,7 +87,7 @@ def test_summary_names_the_slowest_and_the_strangest() -> None:
 def test_of_a_large_class_the_summary_shows_those_who_need_it() -> None:
     results = [result(f"s{n:03}") for n in range(300)] + [result("lost", "crashed")]
     stream = io.StringIO()
-    ProgressView(stream, Sandbox.BUBBLEWRAP).summary(Batch("x", results, skipped=0), Path("course"))
+    ProgressView(stream, Sandbox.BUBBLEWRAP).summary([Batch("x", results, skipped=0)], Path("course"))
     shown = stream.getvalue()
     assert "lost" in shown
     assert "s001" not in shown

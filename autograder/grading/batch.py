@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from autograder.grading import worker
 from autograder.grading.course import Course, Submitted
 from autograder.grading.grade import missing
 from autograder.grading.record import Recorder
+from autograder.grading.regrade import regrade_all
+from autograder.grading.results import Results
 from autograder.grading.worker import Done, Job, Setup
 from autograder.outcome import Outcome, Status, SubmissionResult, without_tests
 from autograder.sandbox.client import WarmProcessFailed
@@ -34,8 +37,8 @@ FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
 
 
-# Opens an executor of so many workers, all of which have called `worker.begin(setup)`.
-Pools = Callable[[int, Setup], AbstractContextManager[Executor]]
+# Opens an executor of so many workers, all of which have called `worker.begin(setups)`.
+Pools = Callable[[int, Sequence[Setup]], AbstractContextManager[Executor]]
 
 
 class GradingImpossible(RuntimeError):
@@ -50,6 +53,7 @@ class Progress:
     done: int = 0
     failed: int = 0  # of `done`: those that could not be graded to the end
     skipped: int = 0  # of `total`: graded earlier, unchanged since
+    replayed: int = 0  # of `done`: changed checks, put to what was observed earlier
     running: list[str] = field(default_factory=list)
 
 
@@ -58,11 +62,12 @@ class Batch:
     """A finished batch: one JSON result per submission, in order of student."""
 
     exercise: str
-    submissions: list[dict[str, Any]]
+    submissions: Sequence[dict[str, Any]]
     skipped: int
+    replayed: int = 0  # of those that were not skipped: no code was run
 
     def to_json(self) -> dict[str, Any]:
-        return {"exercise": self.exercise, "submissions": self.submissions}
+        return {"exercise": self.exercise, "submissions": list(self.submissions)}
 
 
 def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
@@ -77,6 +82,15 @@ def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
     )
 
 
+@dataclass(frozen=True)
+class Work:
+    """What there is to grade of one exercise."""
+
+    exercise: Exercise
+    setup: Setup
+    submissions: list[Submitted]
+
+
 def grade_class(
     course: Course,
     exercise: Exercise,
@@ -87,79 +101,152 @@ def grade_class(
     pools: Pools | None = None,
     tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
 ) -> Batch:
+    """`grade_exercises` for a single exercise."""
+    return grade_exercises(course, [Work(exercise, setup, submissions)], workers, force, pools, tell)[0]
+
+
+def grade_exercises(
+    course: Course,
+    works: Sequence[Work],
+    workers: int,
+    force: bool = False,
+    pools: Pools | None = None,
+    tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+) -> list[Batch]:
     """Grade what is new or changed, record each result when it is ready.
+
+    Several exercises share the workers, so that Keras is imported once and no core waits for an exercise's last
+    submission.
 
     Args:
         pools: where the work is done; processes of this machine by default.
         tell: called after every result with the progress and that result's JSON.
+
+    Returns:
+        A batch for each of `works`, in that order.
     """
-    common = _digest(setup)
-    results: dict[str, dict[str, Any]] = {}
-    progress = Progress(total=len(submissions))
-    with Recorder(course, exercise) as recorder:
-        todo: list[tuple[Submitted, str]] = []
-        for submitted in submissions:
-            key = f"{submitted.digest}-{common}"
-            earlier = None if force else recorder.earlier(submitted, key)
-            if earlier is not None:
-                results[submitted.student] = earlier
-                progress.skipped += 1
-            elif submitted.path is None:
-                result = missing(submitted.student, exercise, setup.sandbox).with_notes(*_notes(submitted))
-                recorder.record(submitted, result, None, None, key)
-                results[submitted.student] = result.to_json()
-                progress.done += 1
-                tell(progress, results[submitted.student])
-            else:
-                todo.append((submitted, key))
-        tell(progress, None)
-        # Longest first, as far as earlier runs tell: a long one that starts last keeps everybody waiting.
-        todo.sort(key=lambda item: recorder.seconds_last_time(item[0]), reverse=True)
-        keys = {submitted.student: key for submitted, key in todo}
-        pending = 0.0
-        graded = _graded([s for s, _ in todo], exercise, setup, workers, pools or local_pool, progress)
-        for submitted, done, more in graded:
-            recorder.record(submitted, done.result, done.notebook, done.page, keys[submitted.student])
+    progress = Progress(total=sum(len(work.submissions) for work in works))
+    with contextlib.ExitStack() as recorders:
+        desks = [_Desk(work, recorders.enter_context(Recorder(course, work.exercise))) for work in works]
+        todo: list[_Task] = []
+        pending = 0.0  # since when there is something to flush
+        writing = desks[0]  # the gradebook has one open transaction at most
+
+        def record(desk: _Desk, submitted: Submitted, done: Done, more: bool) -> None:
+            nonlocal pending, writing
+            if desk is not writing:
+                writing.recorder.flush()
+                writing = desk
+            said = desk.recorder.record(submitted, done, desk.key(submitted), desk.ran(submitted))
+            desk.results.add(said)
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
-                recorder.flush()
+                desk.recorder.flush()
                 pending = 0.0
-            results[submitted.student] = done.result.to_json()
             progress.done += 1
+            tell(progress, said)
+
+        for desk in desks:
+            for submitted in desk.work.submissions:
+                earlier = None if force else desk.recorder.earlier(submitted, desk.key(submitted))
+                if earlier is not None:
+                    desk.results.add(earlier)
+                    desk.skipped += 1
+                    progress.skipped += 1
+                elif submitted.path is None:
+                    result = missing(submitted.student, desk.work.exercise, desk.work.setup.sandbox)
+                    record(desk, submitted, Done(result.with_notes(*_notes(submitted)), None, None), True)
+                else:
+                    todo.append(_Task(submitted, desk))
+        tell(progress, None)
+        # Longest first, as far as earlier runs tell: a long one that starts last keeps everybody waiting.
+        todo.sort(key=lambda task: task.desk.recorder.seconds_last_time(task.submitted), reverse=True)
+        replayed = set()
+        if not force:
+            for task, again in _replayed(todo, desks, workers):
+                replayed.add(task)
+                task.desk.replayed += 1
+                progress.replayed += 1
+                progress.failed += again.result.status is not Status.GRADED
+                record(task.desk, task.submitted, again, False)
+        todo = [task for task in todo if task not in replayed]
+        for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or local_pool, progress):
             progress.failed += done.result.status is not Status.GRADED
-            tell(progress, results[submitted.student])
-    return Batch(exercise.name, [results[s] for s in sorted(results)], progress.skipped)
+            record(task.desk, task.submitted, done, more)
+    return [Batch(desk.work.exercise.name, desk.results, desk.skipped, desk.replayed) for desk in desks]
+
+
+@dataclass(eq=False)
+class _Desk:
+    """Where the results of one exercise go."""
+
+    work: Work
+    recorder: Recorder
+    results: Results = field(default_factory=Results)
+    skipped: int = 0
+    replayed: int = 0
+
+    def __post_init__(self) -> None:
+        self._common = _digest(self.work.setup)
+        self._but_checks = _digest(replace(self.work.setup, checks=""))
+
+    def key(self, submitted: Submitted) -> str:
+        """What a result of this submission depends on."""
+        return f"{submitted.digest}-{self._common}"
+
+    def ran(self, submitted: Submitted) -> str:
+        """What a run of this submission depends on."""
+        return f"{submitted.digest}-{self._but_checks}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A submission to grade, and where its result goes."""
+
+    submitted: Submitted
+    desk: _Desk
+
+
+def _replayed(todo: list[_Task], desks: list[_Desk], workers: int) -> Iterator[tuple[_Task, Done]]:
+    """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
+    for desk in desks:
+        mine = {task.submitted.student: task for task in todo if task.desk is desk}
+        known = [desk.recorder.recorded(task.submitted, desk.ran(task.submitted)) for task in mine.values()]
+        recorded = [one for one in known if one is not None]
+        for student, again in regrade_all(recorded, desk.work.exercise, desk.work.setup.held_out, workers):
+            if again is not None:
+                yield mine[student], again
 
 
 def _graded(
-    todo: list[Submitted], exercise: Exercise, setup: Setup, workers: int, pools: Pools, progress: Progress
-) -> Iterator[tuple[Submitted, Done, bool]]:
+    todo: list[_Task], setups: list[Setup], workers: int, pools: Pools, progress: Progress
+) -> Iterator[tuple[_Task, Done, bool]]:
     """Yield each submission with what came of it, in whatever order they finish, and whether more is ready already.
 
     A worker that dies takes the pool with it, and nobody can say which job was to blame. All that were
     running are tried again, at last one at a time, so that only the guilty one is given up.
     """
-    waiting = [(one, 1) for one in reversed(todo)]
-    suspects: list[tuple[Submitted, int]] = []
+    waiting = [(task, 1) for task in reversed(todo)]
+    suspects: list[tuple[_Task, int]] = []
     failures = 0  # of ours, one after another
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else min(workers, len(waiting))
-        with pools(pool_size, setup) as pool:
-            running: dict[Future[Done], tuple[Submitted, int]] = {}
+        with pools(pool_size, setups) as pool:
+            running: dict[Future[Done], tuple[_Task, int]] = {}
             source = suspects if alone else waiting
             _refill(pool, running, source, pool_size)
             while running:
-                progress.running = sorted(one.student for one, _ in running.values())
+                progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
                 ready = wait(running, return_when=FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
                 _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
                 broken = False
-                for number, (future, one, attempt) in enumerate(finished, 1):
+                for number, (future, task, attempt) in enumerate(finished, 1):
                     try:
                         done = future.result()
                         failures = 0
-                        yield one, done, number < len(finished) or any(f.done() for f in running)
+                        yield task, done, number < len(finished) or any(f.done() for f in running)
                         continue
                     except ChecksBroken:
                         raise  # nobody's submission can be checked
@@ -175,33 +262,39 @@ def _graded(
                             f" with them: {why[:300]}. What was graded is kept. `autograder doctor` may say more."
                         )
                     if attempt < TRIES:
-                        suspects.append((one, attempt + 1))
+                        suspects.append((task, attempt + 1))
                     else:
-                        yield one, _given_up(one, exercise, setup, why[:300]), False
+                        yield task, _given_up(task, why[:300]), False
                 if broken:
-                    for one, attempt in running.values():
-                        suspects.append((one, attempt + 1))
+                    for task, attempt in running.values():
+                        suspects.append((task, attempt + 1))
                     break
 
 
+def _title(task: _Task, exercises: int) -> str:
+    student = task.submitted.student
+    return student if exercises == 1 else f"{student} ({task.desk.work.exercise.name})"
+
+
 def _refill(
-    pool: Executor, running: dict[Future[Done], tuple[Submitted, int]], source: list[tuple[Submitted, int]], size: int
+    pool: Executor, running: dict[Future[Done], tuple[_Task, int]], source: list[tuple[_Task, int]], size: int
 ) -> None:
     while source and len(running) < size:
-        one, attempt = source.pop()
-        job = Job(one.student, one.raw or b"", _notes(one))
+        task, attempt = source.pop()
+        one = task.submitted
+        job = Job(task.desk.work.exercise.name, one.student, one.raw or b"", _notes(one))
         try:
-            running[pool.submit(worker.work, job)] = one, attempt
+            running[pool.submit(worker.work, job)] = task, attempt
         except BrokenProcessPool:  # the futures in `running` say so, too
-            source.append((one, attempt))
+            source.append((task, attempt))
             return
 
 
 @contextmanager
-def local_pool(workers: int, setup: Setup) -> Iterator[Executor]:
+def local_pool(workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
     """Processes of this machine, each with a warm process of its own. They end with the context."""
     pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin_process, initargs=(setup,)
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin_process, initargs=(setups,)
     )
     try:
         yield pool
@@ -215,12 +308,11 @@ def local_pool(workers: int, setup: Setup) -> Iterator[Executor]:
             process.join()
 
 
-def _given_up(one: Submitted, exercise: Exercise, setup: Setup, why: str) -> Done:
+def _given_up(task: _Task, why: str) -> Done:
+    one, exercise, sandbox = task.submitted, task.desk.work.exercise, task.desk.work.setup.sandbox
     message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
     checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
-    result = SubmissionResult(
-        one.student, exercise.name, Status.ERROR, checks, message, _notes(one), str(setup.sandbox)
-    )
+    result = SubmissionResult(one.student, exercise.name, Status.ERROR, checks, message, _notes(one), str(sandbox))
     return Done(result, None, None)
 
 

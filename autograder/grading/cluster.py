@@ -7,7 +7,7 @@ worker once, through a worker plugin, to those that join later too.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
@@ -30,13 +30,13 @@ class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
 
     name = "autograder"
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setups: Sequence[Setup]) -> None:
+        self._setups = setups
 
     def setup(self, worker: Any) -> None:
         from autograder.grading.worker import begin
 
-        begin(self._setup)
+        begin(self._setups)
 
     def teardown(self, worker: Any) -> None:
         from autograder.grading.worker import end
@@ -55,7 +55,7 @@ def check_address(address: str) -> None:
         return
     raise SchedulerRefused(
         f"{address} is another machine and the connection is not encrypted. Start scheduler and workers with TLS"
-        " certificates and use tls://..., see the page on clusters."
+        " certificates (--tls-ca-file, --tls-cert, --tls-key) and use tls://..."
     )
 
 
@@ -78,10 +78,10 @@ def cluster_pools(address: str) -> Pools:
     check_address(address)
 
     @contextmanager
-    def open_pool(_workers: int, setup: Setup) -> Iterator[Executor]:
+    def open_pool(_workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
         client = _connect(address)
         try:
-            client.register_plugin(BeginWorker(setup))
+            client.register_plugin(BeginWorker(setups))
             yield client.get_executor(pure=False)
         finally:
             client.close()

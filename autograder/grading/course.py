@@ -42,7 +42,7 @@ class CourseError(RuntimeError):
     """The course directory cannot be used; the message says why and whose it is."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """What one student handed in. `path` is None when there is no notebook; `problem` says what is odd."""
 

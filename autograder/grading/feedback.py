@@ -20,10 +20,50 @@ from traitlets.config import Config
 from autograder.grading.outputs import plain_markdown
 from autograder.outcome import SubmissionResult
 
+# Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
+# sandbox holds here. All five exercises together hold less than a page may show.
+MAX_CELL = 20_000  # characters of one cell that a page shows
+MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
+MAX_PAGE = 100_000  # of all cells that are not the exercise's own
+_CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
+
 
 def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult) -> str:
-    """The page for one student. `notebook` holds the results in its graded cells (`outputs.show_result`)."""
+    """The page for one student. `notebook` holds the results in its graded cells (`outputs.show_result`).
+
+    What a student wrote can make it shorter, but never stop it.
+    """
     page = copy.deepcopy(notebook)
+    _shorten(page)
+    try:
+        return _page(page, result)
+    except Exception:  # a text that nbconvert's parsers choke on, such as quotes nested without end
+        page.cells = [cell for cell in page.cells if _is_locked(cell)]
+        return _page(page, result)
+
+
+def _shorten(page: nbformat.NotebookNode) -> None:
+    """Leave out what is too long of the cells that a student may have written."""
+    left = MAX_PAGE
+    for cell in page.cells:
+        if _is_locked(cell):
+            continue
+        if cell.cell_type == "code":
+            cell.source = "\n".join(
+                line if len(line) <= MAX_LINE else line[:MAX_LINE] + " ..." for line in cell.source.split("\n")
+            )
+        allowed = min(MAX_CELL, left)
+        if len(cell.source) > allowed:
+            mark = f"# {_CUT}" if cell.cell_type == "code" else _CUT
+            cell.source = f"{cell.source[:allowed]}\n\n{mark}" if allowed else mark
+        left -= min(len(cell.source), allowed)
+
+
+def _is_locked(cell: nbformat.NotebookNode) -> bool:
+    return bool((cell.metadata.get("nbgrader") or {}).get("locked"))
+
+
+def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
     points = {check.name: check for check in result.checks}
     for cell in page.cells:
         grading = cell.metadata.get("nbgrader")

@@ -11,10 +11,11 @@ import nbformat
 
 from autograder import data
 from autograder.checking import ChecksBroken, run_checks
-from autograder.exercise import Exercise, task_of
+from autograder.exercise import Exercise, Task, task_of
 from autograder.grading import outputs
 from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
+from autograder.grading.replay import Recording
 from autograder.grading.run import NotebookRun
 from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
 from autograder.sandbox.client import WarmProcess, WarmProcessFailed
@@ -34,6 +35,7 @@ class Graded:
 
     result: SubmissionResult
     notebook: nbformat.NotebookNode | None = field(repr=False, default=None)
+    record: bytes | None = field(repr=False, default=None)  # see `replay.Recording`
 
 
 def grade(
@@ -82,8 +84,14 @@ def _run_and_check(
     notebook = repaired.notebook
     with NotebookRun(notebook, warm, limits, held_out) as run:
         began = time.perf_counter()
-        submission = Submission(run)
-        checks = run_checks(exercise, submission, before=lambda task: run.run_until(task.grade_id))
+        recording = Recording(run)
+        submission = Submission(recording)
+
+        def come_to(task: Task) -> None:
+            run.run_until(task.grade_id)
+            recording.begin(task.grade_id)
+
+        checks = run_checks(exercise, submission, before=come_to)
         run.run_rest()
         seconds |= run.seconds
         others = run.seconds["cells"] + run.seconds["models"]
@@ -91,7 +99,7 @@ def _run_and_check(
         status, message = run.status, run.message
     began = time.perf_counter()
     outputs.make_safe(notebook)
-    _show_results(notebook, {check.name: check for check in checks})
+    show_results(notebook, {check.name: check for check in checks})
     seconds["notebook"] = time.perf_counter() - began
     notes = repaired.repairs
     if warm.sandbox is Sandbox.LIMITS_ONLY:
@@ -108,10 +116,11 @@ def _run_and_check(
         submission.measures,
         submission.curves,
     )
-    return Graded(result, notebook)
+    return Graded(result, notebook, recording.to_bytes() if status is Status.GRADED else None)
 
 
-def _show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult]) -> None:
+def show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult]) -> None:
+    """Make what graded cells say what their checks said, in place."""
     number = 0
     for cell in notebook.cells:
         if cell.cell_type != "code":

@@ -18,6 +18,8 @@ from autograder.outcome import CheckResult
 from autograder.report_view import CheckView
 
 MAX_TEXT = 200_000  # characters of one text output
+MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
+MAX_COLOURS = 2_000  # changes of colour in one text; nbconvert copies the rest of the text at each
 MAX_IMAGE_BYTES = 4_000_000
 MAX_PIXELS = 40_000_000  # of one picture
 MAX_OUTPUTS = 200  # of one cell
@@ -83,7 +85,7 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
     for mime, value in output["data"].items():
         if mime == "text/plain":
             data[mime] = _text(value)
-        elif mime == "text/html":
+        elif mime == "text/html" and len(_text(value)) <= MAX_HTML:
             html = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
             data[mime] = _no_formulas(html)
         elif mime in _IMAGES and (image := _image(mime, value)):
@@ -98,6 +100,8 @@ def _text(value: Any) -> str:
     if not isinstance(text, str):
         return ""
     text = text.encode("utf-8", "replace").decode("utf-8")
+    if text.count("\x1b") > MAX_COLOURS:
+        text = text.replace("\x1b", "")
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n(The rest was left out.)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -71,8 +72,28 @@ class ProgressView:
             self._said = now
             self._console.print(Text("; ".join(said for said in (pace, running) if said)))
 
-    def summary(self, batch: Batch, course: Path) -> None:
+    def summary(self, batches: Sequence[Batch], course: Path) -> None:
         """Who got what (of a large class only those who were not graded to the end), and where things are."""
+        for batch in batches:
+            if len(batches) > 1:
+                self._console.print(Text(f"{_printable(batch.exercise)}", style="bold"))
+            self._results(batch)
+        seconds = time.monotonic() - self._began
+        skipped = sum(batch.skipped for batch in batches)
+        new = sum(len(batch.submissions) for batch in batches) - skipped
+        kept = f", {skipped} unchanged since last time" if skipped else ""
+        if replayed := sum(batch.replayed for batch in batches):
+            kept += f", {replayed} of them by what was observed last time, for only the checks had changed"
+        rate = f", {_rate(new / seconds)}" if new and seconds else ""
+        self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
+        for batch in batches:
+            of = f"{batch.exercise}: " if len(batches) > 1 else ""
+            for line in _times(batch.submissions):
+                self._console.print(Text(_printable(of + line)))
+        self._console.print(f"Gradebook: {course / 'gradebook.db'}")
+        self._console.print(f"Feedback:  {course / 'feedback'}")
+
+    def _results(self, batch: Batch) -> None:
         shown, left_out = batch.submissions, 0
         if len(shown) > MAX_ROWS:
             shown = [r for r in shown if r["status"] != Status.GRADED][:MAX_ROWS]
@@ -81,15 +102,6 @@ class ProgressView:
             self._console.print(_table(shown))
         if left_out:
             self._console.print(f"{left_out} more are not shown. `autograder report` shows the whole class.")
-        seconds = time.monotonic() - self._began
-        new = len(batch.submissions) - batch.skipped
-        kept = f", {batch.skipped} unchanged since last time" if batch.skipped else ""
-        rate = f", {_rate(new / seconds)}" if new and seconds else ""
-        self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
-        for line in _times(batch.submissions):
-            self._console.print(Text(_printable(line)))
-        self._console.print(f"Gradebook: {course / 'gradebook.db'}")
-        self._console.print(f"Feedback:  {course / 'feedback'}")
 
 
 def pace_of(progress: Progress, seconds: float) -> str:
@@ -116,7 +128,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _table(results: list[dict[str, Any]]) -> Table:
+def _table(results: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, title=None)
     for heading in ("student", "score", "status", "first hint"):
         table.add_column(heading, justify="right" if heading == "score" else "left", overflow="fold")
@@ -127,7 +139,7 @@ def _table(results: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _times(results: list[dict[str, Any]]) -> list[str]:
+def _times(results: Sequence[dict[str, Any]]) -> list[str]:
     """The slowest, and others that took a strange time, one line each."""
     times = {r["student"]: r["seconds"] for r in results if r.get("seconds")}
     slow = slowest(times, 3)

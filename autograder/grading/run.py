@@ -318,7 +318,10 @@ class NotebookRun:
             self._start_serving()
             channel.send(plain.encode(question), seconds)
             answer = self._answer_in_time(channel, seconds)
-        except (ChannelClosed, ChannelTimeout):
+        except ChannelClosed:  # the process has ended, or is about to: the news may come later than the end itself
+            self._died(self._next_cell - 1)
+            raise Stopped(self.message) from None
+        except ChannelTimeout:
             name = question["name"]
             if self._exit_status() is not None:
                 self._died(self._next_cell - 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from autograder.sandbox.wall import Sandbox
 
 @dataclass(frozen=True)
 class Setup:
-    """What all submissions of a batch have in common."""
+    """What all submissions of an exercise have in common."""
 
     exercise: str
     template: str  # the released notebook, as text
@@ -33,6 +34,7 @@ class Setup:
 class Job:
     """One submission to grade."""
 
+    exercise: str
     student: str
     raw: bytes
     notes: tuple[str, ...] = ()
@@ -45,31 +47,40 @@ class Done:
     result: Any  # SubmissionResult
     notebook: str | None
     page: str | None
+    record: bytes | None = None  # what the checks were answered, see `replay.Recording`
 
 
-_desk: tuple[Setup, Exercise, WarmProcess] | None = None
+class _Desk:
+    """A warm process, and each exercise with its files in a folder that only the trusted side sees."""
+
+    def __init__(self, setups: Sequence[Setup], warm: WarmProcess) -> None:
+        self.setups = setups
+        self.warm = warm
+        self.exercises = {setup.exercise: (setup, _unpack(setup, self.warm.scratch)) for setup in setups}
 
 
-def begin_process(setup: Setup) -> None:
+_desk: _Desk | None = None
+
+
+def begin_process(setups: Sequence[Setup]) -> None:
     """`begin` for a process of the coordinator's own pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
-    begin(setup)
+    begin(setups)
 
 
-def begin(setup: Setup) -> None:
-    """Prepare this process: start its warm process, write the exercise's files to a folder of its own."""
+def begin(setups: Sequence[Setup]) -> None:
+    """Start a warm process and write down what there is to know of these exercises, all with the same sandbox."""
     global _desk
     end()
-    warm = WarmProcess(setup.sandbox)
-    _desk = setup, _unpack(setup, warm.scratch), warm
+    _desk = _Desk(setups, WarmProcess(setups[0].sandbox))
 
 
 def end() -> None:
     """End this process's warm process, if it has one."""
     global _desk
     if _desk is not None:
-        _desk[2].close()
+        _desk.warm.close()
         _desk = None
 
 
@@ -86,21 +97,18 @@ def work(job: Job) -> Done:
 
     global _desk
     assert _desk is not None, "begin() comes first"
-    setup, exercise, warm = _desk
-    if not warm.alive:
-        warm.close()
-        warm = WarmProcess(setup.sandbox)
-        _desk = setup, _unpack(setup, warm.scratch), warm
-        exercise = _desk[1]
+    if not _desk.warm.alive:
+        begin(_desk.setups)
+    setup, exercise = _desk.exercises[job.exercise]
     try:
-        graded = grade(job.raw, exercise, warm, setup.limits, job.student, setup.held_out)
+        graded = grade(job.raw, exercise, _desk.warm, setup.limits, job.student, setup.held_out)
     except WarmProcessFailed:
-        warm.close()  # the next job starts a new one
+        _desk.warm.close()  # the next job starts a new one
         raise
     result = graded.result.with_notes(*job.notes)
     if graded.notebook is None:
         return Done(result, None, None)
-    return Done(result, nbformat.writes(graded.notebook), feedback_page(graded.notebook, result))
+    return Done(result, nbformat.writes(graded.notebook), feedback_page(graded.notebook, result), graded.record)
 
 
 def _unpack(setup: Setup, folder: Path) -> Exercise:

@@ -1,0 +1,123 @@
+"""The gradebook stays nbgrader's: its own API reads it, adds to it, and what it added is graded like the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit import ROOT
+from nbgrader.api import Gradebook
+from sqlalchemy import event
+
+sys.path.insert(0, str(ROOT))
+from autograder.grading import batch, gradebook
+from autograder.grading.course import Course
+from autograder.grading.release import programs_of_this_python
+from autograder.grading.results import Results
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+from benchmarks import stand_in
+
+NAME = "03-dense-networks"
+
+
+def grade(course: Course, **options: Any) -> batch.Batch:
+    exercise = course.make_ready(NAME)
+    setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
+    found = course.submissions(NAME)
+    return batch.grade_class(course, exercise, setup, found, 2, pools=stand_in.pools(exercise), **options)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Course, batch.Batch]:
+    root = tmp_path_factory.mktemp("course")
+    stand_in.write_class(root / "submitted", NAME, 5)
+    course = Course(root)
+    return course, grade(course)
+
+
+def test_nbgraders_api_reads_it(graded: tuple[Course, batch.Batch]) -> None:
+    course, done = graded
+    with programs_of_this_python(), Gradebook(course.db_url, course.root.name) as book:
+        for result in done.submissions:
+            submission = book.find_submission(NAME, result["student"])
+            assert submission.score == pytest.approx(result["score"])
+            assert submission.max_score == result["max_score"]
+            assert not submission.needs_manual_grade
+        assert book.average_assignment_score(NAME) == pytest.approx(
+            sum(r["score"] for r in done.submissions) / len(done.submissions)
+        )
+
+
+def test_what_nbgraders_api_added_is_graded_like_the_rest(graded: tuple[Course, batch.Batch]) -> None:
+    course, _ = graded
+    stand_in.write_class(course.root / "late", NAME, 1)
+    (course.root / "late/student-00000").rename(course.root / "submitted/zoe")
+    with programs_of_this_python(), Gradebook(course.db_url, course.root.name) as book:
+        book.add_student("zoe", first_name="Zoe")
+        book.add_submission(NAME, "zoe")
+    done = grade(course)
+    assert done.skipped == 5
+    (zoe,) = [r for r in done.submissions if r["student"] == "zoe"]
+    with programs_of_this_python(), Gradebook(course.db_url, course.root.name) as book:
+        assert book.find_submission(NAME, "zoe").score == pytest.approx(zoe["score"])
+        assert book.find_student("zoe").first_name == "Zoe"
+
+
+def test_nbgraders_export_reads_it(graded: tuple[Course, batch.Batch]) -> None:
+    course, done = graded
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        [sys.executable, "-m", "nbgrader", "export", "--to", "grades.csv"],
+        cwd=course.root,
+        env=os.environ | {"PATH": programs},
+        capture_output=True,
+        check=True,
+    )
+    exported = (course.root / "grades.csv").read_text()
+    for result in done.submissions:
+        assert result["student"] in exported
+
+
+def test_a_submission_costs_the_same_few_statements_whoever_came_before(tmp_path: Path) -> None:
+    stand_in.write_class(tmp_path / "submitted", NAME, 40)
+    course = Course(tmp_path)
+    exercise = course.make_ready(NAME)
+    book = gradebook.Gradebook(course.db_url, tmp_path.name, NAME)
+    counted: list[str] = []
+    event.listen(book._connection.engine, "before_cursor_execute", lambda *told: counted.append(told[2]))
+    executor = stand_in.StandIn(batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP), exercise)
+    costs = []
+    for submitted in course.submissions(NAME):
+        counted.clear()
+        job = batch.Job("", submitted.student, submitted.raw or b"")
+        book.enter(submitted.student, "", executor.submit(len, job).result().result)
+        costs.append(len(counted))
+    book.commit()
+    book.close()
+    assert max(costs) <= 5
+    assert len(set(costs)) == 1
+
+
+def test_ids_grow_so_that_indices_are_added_to_at_their_end() -> None:
+    ids = [gradebook._new_id() for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert {len(i) for i in ids} == {32}
+    assert [i[:16] for i in ids] == sorted(i[:16] for i in ids)
+
+
+def test_results_come_back_in_order_and_as_they_were() -> None:
+    results = Results()
+    made = [{"student": s, "score": n / 3, "checks": [{"message": "é" * 50}]} for n, s in enumerate("cab")]
+    for result in made:
+        results.add(result)
+    results.add(made[0] | {"score": 9})
+    assert list(results) == [made[1], made[2], made[0] | {"score": 9}]
+    assert results[0] == made[1]
+    assert results[-1]["score"] == 9
+    assert results[:2] == [made[1], made[2]]
+    assert len(results) == 3
