@@ -75,6 +75,14 @@ class ModelReport:
         return self._predict(inputs)
 
     @property
+    def untrained(self) -> bool:
+        """Whether no batch was ever trained on since it was built and compiled, as the student's process says.
+
+        Good for choosing a hint, not for a score: whoever wants to can say anything.
+        """
+        return self.compiled is None or self.compiled.iterations == 0
+
+    @property
     def dense_layers(self) -> tuple[LayerReport, ...]:
         return tuple(layer for layer in self.layers if layer.class_name == "Dense")
 

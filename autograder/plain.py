@@ -123,6 +123,8 @@ def _encode_known(value: Any, message: Message, depth: int) -> Any:
         return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
     if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
         return value if not isinstance(value, str) else value[:MAX_TEXT]
+    if isinstance(value, Opaque):  # came across before
+        return {"t": "opaque", "v": value.type_name}
     if isinstance(value, np.generic):
         return _encode_known(value.item(), message, depth)
     if isinstance(value, int):
@@ -209,6 +211,9 @@ class _Decoder:
 
     def key(self, pair: Any, depth: int) -> Any:
         key = self.tree(pair[0], depth + 1)
+        if isinstance(key, int) and abs(key) >= 2**53:
+            # Multiples of 2**61 - 1 all have the hash 0: a dictionary of many such keys takes minutes to fill.
+            return str(key)[:200]
         return key if isinstance(key, (str, int, float, bool, type(None))) else repr(key)[:200]
 
 
@@ -259,6 +264,8 @@ def read_npy(data: bytes) -> np.ndarray:
         array = array.astype(dtype.newbyteorder("="), order="C", copy=True)
     except Exception as error:  # an empty array whose other axes are beyond counting
         raise NotPlain("An array's announced shape and its data do not agree.") from error
+    if dtype.kind == "b":
+        return np.asarray(array.view(np.uint8) != 0)  # a byte of 7 would be true here and 7 there
     if dtype.kind == "U" and array.size:
         points = array.reshape(-1).view(np.uint32)
         if (points > _LAST_CHARACTER).any() or ((points >= 0xD800) & (points < 0xE000)).any():

@@ -151,6 +151,22 @@ def test_numbers_stay_within_reach() -> None:
         decode(Message({"t": "int", "v": "\u00b2"}))
 
 
+def test_keys_that_all_have_one_hash_take_no_time() -> None:
+    """Without their turning into text, 80,000 of them would keep a worker busy for more than a minute."""
+    same = 2**61 - 1
+    tree = {"t": "dict", "v": [[{"t": "int", "v": str(n * same)}, n] for n in range(1, 3_000)]}
+    found = decode(Message(tree))
+    assert len(found) == 2_999
+    assert len({hash(key) for key in found}) > 2_900
+
+
+def test_a_boolean_is_nothing_but_true_or_false() -> None:
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.array([2, 0, 7], np.uint8).view(bool))
+    found = decode(Message({"t": "array", "v": 0}, [out.getvalue()]))
+    assert found.view(np.uint8).tolist() == [1, 0, 1]
+
+
 def test_text_fits_into_a_file() -> None:
     for tree in ("\ud800", {"t": "opaque", "v": "a\x1b[2J\ud800\n" * 50}):
         value = decode(Message(tree))

@@ -16,7 +16,7 @@ from hostile import LIMITS
 
 from autograder.grading.run import NotebookRun
 from autograder.outcome import Status
-from autograder.sandbox import memory, syscalls, wall
+from autograder.sandbox import inside, memory, syscalls, wall
 from autograder.sandbox.client import WarmProcess
 from autograder.sandbox.limits import BadLimit, Limits
 from autograder.sandbox.wall import NoSandbox, Sandbox, Verdict
@@ -233,3 +233,20 @@ def _processes(words: str) -> list[str]:
         if line.startswith(words):
             found.append(line)
     return found
+
+
+def test_a_process_that_ends_while_it_is_covered_stops_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the outer /proc stays, other processes' entries are covered; one of them may end in between."""
+
+    def mount(source: str, target: str, *_: object) -> None:
+        if source == "proc":
+            raise PermissionError(1, "not here")
+        covered.append(target)
+        if target == "/proc/4399":
+            raise FileNotFoundError(2, "it has ended")
+
+    covered: list[str] = []
+    monkeypatch.setattr(inside, "_mount", mount)
+    monkeypatch.setattr(os, "listdir", lambda _: ["4399", "4400", "self"])
+    inside._own_proc()
+    assert covered == ["/proc/4399", "/proc/4400"]

@@ -1,13 +1,24 @@
-"""Training in fewer, longer steps, with the same result to the last bit.
+"""Training with less around it, and with the same result to the last bit.
 
-Keras asks Python for every batch. With ``steps_per_execution`` it does several inside one call of the
-compiled function: the same operations in the same order, so the same weights, without Python in between.
-A grading kernel sets it where the student did not, and where nobody looks at single batches.
+Small models spend most of `fit` not on arithmetic but on what surrounds it. In a grading kernel four such things
+go, for Keras's own Sequential and Functional models with TensorFlow (measured together: 12 epochs of 48 batches of
+10 fashion images, 20 % validation: 2.9 s of processor time before, 1.7 s after), and none changes the order of any
+operation on numbers:
+
+* batches one by one: with ``steps_per_execution`` Python is asked for every sixteenth batch alone;
+* a training step traced twice, because optimizer and metrics make their variables inside the first trace:
+  they are made before it;
+* a pipeline's tuner, for whose sleeping thread the end of each epoch waits, and an iterator made after each epoch
+  that nobody uses;
+* a pipeline of functions for data that stay in order (validation, `evaluate`, `predict`): slices will do.
+
+Where anything is unusual, Keras's own code runs, and says whatever it has to say to the student.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 STEPS = 16  # measured: 16 and 48 are alike, 128 is slower
@@ -15,15 +26,29 @@ WORTH_IT = 300  # batches; the loop takes 0.25 s longer to trace and saves about
 
 
 def install() -> None:
-    """Make `fit` of built-in models train in longer steps. Called once, in the warm process."""
+    """Make built-in models train with less around it. Called once, in the warm process."""
     import keras
 
     if keras.backend.backend() != "tensorflow" or os.environ.get("AUTOGRADER_PLAIN_STEPS"):
         return
+    _train_in_long_steps(keras)
+    try:
+        from keras.src.backend.tensorflow.trainer import TFEpochIterator
+        from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+    except ImportError:  # Keras keeps these to itself and may move them
+        return
+    _feed_without_tuner(ArrayDataAdapter)
+    _open_each_epoch_once(TFEpochIterator)
+
+
+def _train_in_long_steps(keras: Any) -> None:
     original = keras.Model.fit
 
     def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not _may(self, keras, args, kwargs):
+        if not _is_built_in(self):
+            return original(self, *args, **kwargs)
+        _make_variables_before_the_trace(self, keras, args, kwargs)
+        if not _may_take_long_steps(self, keras, args, kwargs):
             return original(self, *args, **kwargs)
         before = self.steps_per_execution
         self.steps_per_execution = STEPS
@@ -38,24 +63,54 @@ def install() -> None:
     keras.Model.fit = fit
 
 
-def _may(model: Any, keras: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether it pays, and nobody could tell the difference: no step, setting or batch callback of the student's."""
+def _is_built_in(model: Any) -> bool:
+    """Whether nothing of the student's takes part in a training step."""
     try:
         kind = type(model)
-        if kind.__name__ not in ("Sequential", "Functional") or not kind.__module__.startswith("keras.src.models."):
-            return False
-        if not model.compiled or model.run_eagerly or model.steps_per_execution != 1:
-            return False
-        callbacks = kwargs.get("callbacks", args[5] if len(args) > 5 else None)
-        return _batches(args, kwargs) >= WORTH_IT and not any(_looks_at_batches(c, keras) for c in _listed(callbacks))
+        known = kind.__name__ in ("Sequential", "Functional") and kind.__module__.startswith("keras.src.models.")
+        return bool(known and model.built and model.compiled and not model.run_eagerly)
     except Exception:  # whatever is odd here is the student's to see from the real `fit`
         return False
 
 
-def _batches(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float:
-    """How many batches this call of `fit` trains on, at most."""
-    given = dict(zip(("x", "y", "batch_size", "epochs"), args, strict=False)) | kwargs
-    return float(len(given["x"]) / (given.get("batch_size") or 32) * given.get("epochs", 1))
+def _make_variables_before_the_trace(model: Any, keras: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Build optimizer and metrics, which `fit` would do in the middle of tracing, to trace once more after that."""
+    try:
+        optimizer, metrics = model.optimizer, model._compile_metrics
+        if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
+            optimizer.build(model.trainable_variables)
+        labels: Any = _given(args, kwargs).get("y")
+        if metrics is not None and not metrics.built and hasattr(labels, "shape") and _answers_one_tensor(model):
+            metrics.build(keras.KerasTensor((None, *labels.shape[1:]), labels.dtype.name), model.outputs[0])
+    except Exception:  # it is built in the trace then, or fails there
+        return
+
+
+def _answers_one_tensor(model: Any) -> bool:
+    """Whether calling the model gives one tensor, not a list or dictionary of one."""
+    kind = type(model).__name__
+    return len(model.outputs) == 1 and (kind == "Sequential" or not isinstance(model.output, (list, tuple, dict)))
+
+
+def _may_take_long_steps(model: Any, keras: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether it pays, and nobody could tell the difference: no setting and no batch callback of the student's."""
+    try:
+        given = _given(args, kwargs)
+        batches = len(given["x"]) / (given.get("batch_size") or 32) * given.get("epochs", 1)
+        callbacks = _listed(given.get("callbacks"))
+        return (
+            model.steps_per_execution == 1
+            and batches >= WORTH_IT
+            and not any(_looks_at_batches(callback, keras) for callback in callbacks)
+        )
+    except Exception:
+        return False
+
+
+def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` by name, as far as they matter here."""
+    names = ("x", "y", "batch_size", "epochs", "verbose", "callbacks")
+    return dict(zip(names, args, strict=False)) | kwargs
 
 
 def _listed(callbacks: Any) -> list[Any]:
@@ -69,3 +124,56 @@ def _looks_at_batches(callback: Any, keras: Any) -> bool:
     kinds = ("train_batch", "test_batch", "batch")
     names = [f"on_{kind}_{when}" for kind in kinds for when in ("begin", "end")]
     return not isinstance(callback, base) or any(getattr(type(callback), n) is not getattr(base, n) for n in names)
+
+
+def _feed_without_tuner(adapter: Any) -> None:
+    import tensorflow as tf
+
+    original = adapter.get_tf_dataset
+    options = tf.data.Options()
+    options.autotune.enabled = False
+
+    def get_tf_dataset(self: Any) -> Any:
+        batches = _slices(self)
+        return (original(self) if batches is None else batches).with_options(options)
+
+    adapter.get_tf_dataset = get_tf_dataset
+
+
+def _slices(adapter: Any) -> Any:
+    """The batches of `adapter` in order, with the shapes Keras gives them, or None where they are no plain slices."""
+    try:
+        import numpy as np
+        import tensorflow as tf
+        from keras.src import tree
+        from keras.src.trainers.data_adapters.array_slicing import convert_to_sliceable
+
+        if adapter._shuffle:
+            return None
+        inputs = tree.lists_to_tuples(convert_to_sliceable(adapter._inputs, target_backend="tensorflow"))
+        if not all(isinstance(part, (np.ndarray, tf.Tensor)) for part in tree.flatten(inputs)):
+            return None  # sparse or ragged
+        whole = adapter._partial_batch_size == 0
+        slices = tf.data.Dataset.from_tensor_slices(inputs)
+        return slices.batch(adapter._batch_size, drop_remainder=whole).prefetch(1)
+    except Exception:
+        return None
+
+
+def _open_each_epoch_once(epochs: Any) -> None:
+    original = epochs._enumerate_iterator
+
+    def _enumerate_iterator(self: Any) -> Iterator[Any]:
+        if self.steps_per_epoch or not self._num_batches:
+            yield from original(self)
+            return
+        self.data_adapter.on_epoch_begin()
+        self._steps_seen = 0
+        iterator = iter(self._get_iterator())
+        for step in range(0, self._num_batches, self.steps_per_execution):
+            self._steps_seen += self.steps_per_execution
+            yield step, step + self.steps_per_execution - 1, iterator
+        self._steps_seen = 0
+        self.data_adapter.on_epoch_end()
+
+    epochs._enumerate_iterator = _enumerate_iterator

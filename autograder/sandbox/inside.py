@@ -187,7 +187,8 @@ def _own_proc() -> None:
         ours = {os.readlink("/proc/self"), str(_parent_in_proc())}
         for name in os.listdir("/proc"):
             if name.isdigit() and name not in ours:
-                _mount("none", f"/proc/{name}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "size=4096,mode=0555")
+                with contextlib.suppress(FileNotFoundError):  # it ended meanwhile: nothing is left to cover
+                    _mount("none", f"/proc/{name}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "size=4096,mode=0555")
 
 
 def _parent_in_proc() -> int:

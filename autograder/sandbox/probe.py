@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,18 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
         IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
     app = IPKernelApp.instance(config=config, connection_file=file)
     app.initialize(["--quiet"])
+    app.shell.set_custom_exc((RecursionError,), _show_first_frames)
+    # For its history, which is off here, IPython formats each error a second time: seconds for an endless recursion.
+    app.shell._format_exception_for_storage = lambda *_, **__: {}
     seal()
     app.start()
+
+
+def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> list[str]:
+    """Show an endless recursion by its first frames; IPython would look up the source of a thousand, for seconds."""
+    lines = traceback.format_exception(kind, error, trace, limit=4)
+    shell._showtraceback(kind, error, lines)
+    return lines
 
 
 def serve() -> None:

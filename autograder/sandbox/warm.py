@@ -46,6 +46,7 @@ def _become_nobody() -> None:
 
 def _import_everything() -> None:
     # What almost every exercise imports. A fork shares these pages, so they cost no memory twice.
+    gc.disable()  # imports make hardly any garbage, and the collector looks through all of it again and again
     # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     import ipykernel.kernelapp  # noqa: F401
@@ -63,6 +64,8 @@ def _import_everything() -> None:
     faster.install()
     gc.collect()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
+    gc.enable()
+    gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
 
 
 class Warm:

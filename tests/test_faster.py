@@ -1,0 +1,202 @@
+"""What `sandbox/faster.py` leaves out of `fit` must change nothing: same weights, histories and answers, to the bit.
+
+The trainings below run twice, each time in a process of its own: as Keras does them, and as a grading kernel does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def trainings() -> dict[str, Callable[[], Any]]:
+    """Trainings by name; each returns what a student could look at. Called in a process of its own."""
+    import keras
+    import numpy as np
+
+    from autograder import data
+
+    (images, labels), _ = data.load_fashion()
+    x = images.reshape(600, 784).astype("float32") / 255
+    y = labels.astype("float32")
+    whole = y.argmax(1)
+
+    def network(*layers: Any, optimizer: Any = "adam", loss: str = "categorical_crossentropy", **more: Any) -> Any:
+        keras.utils.set_random_seed(7)
+        body = layers or (keras.layers.Dense(12, activation="relu"), keras.layers.Dense(3, activation="softmax"))
+        model = keras.Sequential([keras.Input((784,)), *body])
+        model.compile(loss=loss, optimizer=optimizer, metrics=["accuracy"], **more)
+        return model
+
+    def seen(model: Any, *histories: Any) -> Any:
+        return model.get_weights(), [h.history for h in histories], model.evaluate(x, y, verbose=0)
+
+    def plain() -> Any:
+        model = network()
+        return seen(model, model.fit(x, y, epochs=8, batch_size=10, validation_split=0.2, verbose=0))
+
+    def short() -> Any:  # too short for long steps
+        model = network(optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
+        return seen(model, model.fit(x, y, epochs=2, batch_size=50, verbose=0))
+
+    def remainder() -> Any:  # a last batch that is not whole, in training and in validation
+        model = network()
+        found = model.fit(x, y, epochs=9, batch_size=13, validation_data=(x[:101], y[:101]), verbose=0)
+        return seen(model, found)
+
+    def in_order() -> Any:
+        model = network()
+        return seen(model, model.fit(x, y, epochs=8, batch_size=10, shuffle=False, verbose=0))
+
+    def dropout() -> Any:
+        layers = keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.3), keras.layers.Dense(3)
+        model = network(*layers, keras.layers.Softmax())
+        return seen(model, model.fit(x, y, epochs=7, batch_size=10, validation_split=0.1, verbose=0))
+
+    def stopped_early() -> Any:
+        stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
+        model = network()
+        return seen(model, model.fit(x, y, 10, 30, 0, [stop], 0.2))  # all in order of position
+
+    def batches_watched() -> Any:
+        lines: list[Any] = []
+
+        class Watch(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                lines.append((batch, sorted((logs or {}).items())))
+
+        model = network()
+        found = model.fit(x, y, epochs=6, batch_size=10, callbacks=[Watch()], verbose=0)
+        return [*seen(model, found), lines]
+
+    def again() -> Any:  # a second `fit` goes on where the first one stopped
+        model = network()
+        first = model.fit(x, y, epochs=6, batch_size=10, verbose=0)
+        return seen(model, first, model.fit(x, y, epochs=6, batch_size=10, verbose=0))
+
+    def weighted() -> Any:
+        keras.utils.set_random_seed(7)
+        model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(3)])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"], weighted_metrics=["accuracy"])
+        found = model.fit(x, whole, epochs=6, batch_size=10, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, verbose=0)
+        return model.get_weights(), found.history, model.evaluate(x, whole, sample_weight=np.ones(600), verbose=0)
+
+    def two_inputs() -> Any:
+        keras.utils.set_random_seed(7)
+        left, right = keras.Input((392,)), keras.Input((392,))
+        joined = keras.layers.Concatenate()([left, right])
+        model = keras.Model([left, right], keras.layers.Dense(3, activation="softmax")(joined))
+        model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+        halves = [x[:, :392], x[:, 392:]]
+        found = model.fit(halves, y, epochs=6, batch_size=10, validation_split=0.2, verbose=0)
+        return (
+            model.get_weights(),
+            found.history,
+            model.predict(halves, verbose=0),
+            model.evaluate(halves, y, verbose=0),
+        )
+
+    def doubles_and_lists() -> Any:  # float64 images and labels in whole numbers
+        model = network(loss="sparse_categorical_crossentropy")
+        found = model.fit(x.astype("float64"), whole, epochs=6, batch_size=10, verbose=0)
+        return model.get_weights(), found.history, model.predict(x.astype("float64"), batch_size=7, verbose=0)
+
+    def built_late() -> Any:
+        keras.utils.set_random_seed(7)
+        model = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+        model.compile(loss="mse", optimizer="adam", metrics=["accuracy", "mae"])
+        return seen(model, model.fit(x, y, epochs=6, batch_size=10, verbose=0))
+
+    def so_many_steps() -> Any:
+        model = network()
+        return seen(model, model.fit(x, y, epochs=3, batch_size=10, steps_per_epoch=20, verbose=0))
+
+    def mistaken() -> Any:  # a mistake gets Keras's own words
+        model = network()
+        try:
+            model.fit(x, y[:, :2], epochs=10, batch_size=10, verbose=0)
+        except Exception as error:
+            return type(error).__name__, str(error)[:60]
+        return "no error"
+
+    found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
+    found += [doubles_and_lists, built_late, so_many_steps, mistaken]
+    return {training.__name__: training for training in found}
+
+
+def main() -> None:
+    import numpy as np
+
+    from autograder.sandbox import faster
+
+    faster.install()
+
+    def digest(seen: Any) -> str:
+        if isinstance(seen, np.ndarray):
+            return hashlib.sha256(seen.tobytes()).hexdigest()
+        if isinstance(seen, (list, tuple)):
+            return hashlib.sha256("".join(map(digest, seen)).encode()).hexdigest()
+        return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+    print(json.dumps({name: digest(training()) for name, training in trainings().items()}))
+
+
+def digests(**settings: str) -> dict[str, str]:
+    done = subprocess.run(
+        [sys.executable, __file__],
+        env=os.environ
+        | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
+        | settings,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_no_bit_of_any_training_changes() -> None:
+    faster, plain = digests(), digests(AUTOGRADER_PLAIN_STEPS="1")
+    assert len(plain) == 14
+    assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
+
+
+def test_a_training_step_is_traced_once_and_validation_needs_no_pipeline_of_functions() -> None:
+    """Keras keeps these parts to itself; should they move, nothing breaks, but this says that the speed is gone."""
+    code = """
+import keras, numpy as np
+from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
+from autograder.sandbox import faster
+faster.install()
+steps, original = [], TensorFlowTrainer.train_step
+TensorFlowTrainer.train_step = lambda self, data: steps.append(1) or original(self, data)
+x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+model.compile(loss="mse", optimizer="adam", metrics=["accuracy"])
+model.fit(x, y, verbose=0)
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+made = ArrayDataAdapter(x, y, batch_size=10, shuffle=False).get_tf_dataset()
+print(len(steps), faster._slices(ArrayDataAdapter(x, y, batch_size=10, shuffle=False)) is not None,
+      made.options().autotune.enabled)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["1", "True", "False"], done.stderr[-2000:]
+
+
+if __name__ == "__main__":
+    main()
