@@ -15,6 +15,7 @@ import datetime
 import importlib.metadata
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -28,11 +29,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from attacks.corpus import ATTACKS  # noqa: E402
 from faults.corpus import FAULTS  # noqa: E402
-from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in  # noqa: E402
+from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in, private_images  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "against_nbgrader.json"
 PAGE = ROOT / "book" / "instructors" / "forged-stopped-lost.md"
 CELL_SECONDS = 30  # its default
+PROCESS_GB = 6  # of memory, for each of its processes
 RUN_SECONDS = 240  # for one notebook; the entries have ten cells, and most do nothing
 HEAVY = {  # they would fill this machine, since nothing limits them there
     "memory shared between processes",
@@ -74,9 +76,10 @@ def measure(results: dict[str, Any], only: int | None) -> None:
     with tempfile.TemporaryDirectory() as scratch, WarmProcess(wall.choose("require")) as warm:
         exercise = exercise_in(Path(scratch))
         template = new_course(Path(scratch))
+        images = private_images()
         for entry in left:
             raw = entry.raw()
-            ours = grade(raw, exercise, warm, LIMITS, "m", None).result
+            ours = grade(raw, exercise, warm, LIMITS, "m", images).result
             theirs = {"tried": False} if entry.name in HEAVY else with_nbgrader(raw, template, Path(scratch))
             results[entry.name] = {
                 "ours": {"score": ours.score, "status": str(ours.status), "says": ours.message},
@@ -141,12 +144,25 @@ def _in_a_course(students: dict[str, bytes], template: Path, scratch: Path) -> d
         "--die-with-parent",
     ]
     command += ["--setenv", "HOME", "/tmp", "--", sys.executable, __file__, "--one", "*", str(course)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as run:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_limit_machine,
+    ) as run:
         try:
             run.wait(RUN_SECONDS * len(students))
         except subprocess.TimeoutExpired:
             os.killpg(run.pid, signal.SIGKILL)
     return {student: _score(course, student) for student in students}
+
+
+def _limit_machine() -> None:
+    """Spare the machine. nbgrader has no such limits; what needs more than this is in `HEAVY`, and not tried."""
+    resource.setrlimit(resource.RLIMIT_DATA, (PROCESS_GB * 10**9,) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**9,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def autograde(students: str, course: str) -> None:
@@ -187,7 +203,9 @@ def page(results: dict[str, Any]) -> str:
     honest = sum(EARNED.values())
     theirs_honest = (results.get("honest") or {}).get("nbgrader", {}).get("score")
     theirs_honest = honest if theirs_honest is None else theirs_honest
-    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("nbgrader", "keras", "nbclient"))
+    packages = ("autograder", "nbgrader", "keras", "nbclient")
+    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in packages)
+    left = sum(entry.name not in results for entry in (*ATTACKS, *FAULTS))
     attacks, attack_counts = _rows(ATTACKS, results, honest, theirs_honest, _attack_words)
     faults, fault_counts = _rows(FAULTS, results, honest, theirs_honest, _fault_words)
     return _PAGE.format(
@@ -197,6 +215,7 @@ def page(results: dict[str, Any]) -> str:
         attacks="\n".join(attacks),
         faults="\n".join(faults),
         attack_counts=attack_counts,
+        left=f" {left} entries of the two lists were not measured yet and are missing below." if left else "",
         fault_counts=fault_counts,
     )
 
@@ -253,7 +272,11 @@ _PAGE = """\
 What happens to the same hostile and unlucky notebooks in this kit and in plain `nbgrader autograde`.
 Measured on {date} with {versions}; nbgrader's time limit was {seconds} s a cell. Each notebook holds the same modest
 honest work, worth {honest:g} of 25 points, and something else. `python benchmarks/against_nbgrader.py` measures
-it again.
+it again.{left}
+
+Both sides ran **the same checks**. Under nbgrader they stand in the test cells and run in the student's own process, as
+nbgrader does it; they look at models and values as carefully there, which is why many naive forgeries gain nothing on
+either side. A notebook that reaches the grader, the checks or their results does not need to forge a value.
 
 Points are *forged* when a notebook earns more than its honest work. A batch is *stopped* when the student
 sorted next is not graded. A grade is *lost* when the student gets none, though the notebook held work worth one.

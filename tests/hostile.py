@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder import data
 from autograder.exercise import Exercise, find_exercise
 from autograder.sandbox.limits import Limits
 
@@ -83,6 +84,15 @@ def exercise_in(folder: Path) -> Exercise:
     notebook.write_text(_RELEASED_TEXT, "utf-8")
     checks.write_bytes(found.checks.read_bytes())
     return Exercise.read(EXERCISE, notebook, checks)
+
+
+def private_images() -> data.HeldOut:
+    """Images that nobody has: the published test images, one pixel to the left."""
+    _, (images, labels) = data.load_fashion()
+    moved = images.copy()
+    moved[:, :, :-1] = images[:, :, 1:]
+    moved[:, :, -1] = 0
+    return data.HeldOut(moved, labels.argmax(axis=1), "fashion", "private")
 
 
 def filled_in(answers: Mapping[str, str]) -> Notebook:

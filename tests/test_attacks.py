@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from attacks.corpus import ATTACKS, Attack
-from hostile import EARNED, LIMITS, Entry, exercise_in
+from hostile import EARNED, LIMITS, Entry, exercise_in, private_images
 
 from autograder import data
 from autograder.exercise import Exercise
@@ -25,12 +25,7 @@ def exercise(tmp_path_factory: pytest.TempPathFactory) -> Exercise:
 
 @pytest.fixture(scope="module")
 def held_out() -> data.HeldOut:
-    """Images that nobody has: the published test images, one pixel to the left."""
-    _, (images, labels) = data.load_fashion()
-    moved = images.copy()
-    moved[:, :, :-1] = images[:, :, 1:]
-    moved[:, :, -1] = 0
-    return data.HeldOut(moved, labels.argmax(axis=1), "fashion", "private")
+    return private_images()
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from autograder.outcome import Outcome, Status, SubmissionResult
 from autograder.sandbox.client import WarmProcess
 from autograder.sandbox.wall import Sandbox
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.slow]  # together they wait for minutes
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from autograder.grading import feedback
 from autograder.grading.feedback import feedback_page
 from autograder.grading.outputs import make_safe, plain_markdown, show_result
 from autograder.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
@@ -149,6 +151,45 @@ def test_a_real_jpeg_is_kept() -> None:
     )
     make_safe(new_notebook(cells=[cell]))
     assert "image/jpeg" in cell.outputs[0].data
+
+
+SLOW = {  # each took more than five seconds, or for ever
+    "brackets": new_code_cell("(" * 1_000_000),
+    "attributes": new_code_cell("a." * 300_000),
+    "strings": new_code_cell("f'{" * 200_000),
+    "questions": new_code_cell("?" * 300_000),
+    "a wide table": new_markdown_cell("\n".join(["|a" * 5_000, "|-" * 5_000, *["|a" * 5_000] * 20])),
+    "colours": new_code_cell("x", outputs=[new_output("stream", name="stdout", text="\x1b[31ma" * 30_000)]),
+    "tags in tags": new_code_cell("x", outputs=[new_output("display_data", {"text/html": "<div>" * 40_000})]),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_no_text_makes_its_page_take_long(name: str) -> None:
+    """No limit of the sandbox holds where pages are made."""
+    result = SubmissionResult("s", "exercise", Status.GRADED, (), "", ())
+    notebook = new_notebook(cells=[SLOW[name]])
+    began = time.process_time()
+    make_safe(notebook)
+    page = feedback_page(notebook, result)
+    assert time.process_time() - began < 5
+    assert len(page) < 1_000_000
+
+
+def test_a_page_that_cannot_be_made_is_made_of_the_exercises_own_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = new_notebook(cells=[new_markdown_cell("mine"), new_markdown_cell("theirs")])
+    notebook.cells[1].metadata["nbgrader"] = {"locked": True, "grade": False, "solution": False, "grade_id": "text"}
+    real = feedback._page
+
+    def choke(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
+        if any(cell.source == "mine" for cell in page.cells):
+            raise RecursionError
+        return real(page, result)
+
+    monkeypatch.setattr(feedback, "_page", choke)
+    page = feedback_page(notebook, SubmissionResult("s", "exercise", Status.GRADED, (), "", ()))
+    assert "theirs" in page
+    assert "mine" not in page
 
 
 _anything = st.recursive(

@@ -886,4 +886,110 @@ for n in range(5):
 """,
     ),
     Attack("text that is no Unicode, in a cell's name", way="messages", own=True, change=_surrogates),
+    # -- found by looking for what is on no list ---------------------------------------------------------------------------
+    Attack(
+        "keys that all have one hash",
+        way="crossing",
+        own=True,
+        first="""
+import autograder.sandbox.probe as probe
+from autograder.plain import Message
+pairs = [[{'t': 'int', 'v': str(n * (2**61 - 1))}, None] for n in range(1, 60_000)]
+probe._answer = lambda *a: Message({'value': {'t': 'dict', 'v': pairs}})
+""",
+    ),
+    Attack(
+        "dots that the page's colouring cannot get past",
+        way="pages",
+        own=True,
+        last="a." * 300_000,
+    ),
+    Attack(
+        "a reply before the cell has ended, and a flood after it",
+        way="messages",
+        own=True,
+        first="""
+import threading, time
+kernel = get_ipython().kernel
+parent = kernel.get_parent('shell')
+def flood():
+    time.sleep(0.3)
+    while True:
+        kernel.session.send(kernel.iopub_socket, 'stream', {'name': 'stdout', 'text': 'x' * 2_000_000}, parent=parent)
+threading.Thread(target=flood, daemon=True).start()
+kernel.session.send(kernel.iopub_socket, 'status', {'execution_state': 'idle'}, parent=parent)
+""",
+    ),
+    Attack(
+        "integers of eight bits by their layers' type",
+        worth=COPY,
+        way="models",
+        own=True,
+        answers={
+            "deeper-answer": """
+deeper_model = keras.Sequential([keras.Input((784,)), layers.Dense(8, activation='relu'), layers.Dense(3, activation='softmax')])
+deeper_model.quantize('int8')
+deeper_model.compile(loss='categorical_crossentropy', optimizer='adam')
+"""
+        },
+    ),
+    Attack(
+        "a graph that doubles forty times",
+        way="models",
+        own=True,
+        answers={
+            "deeper-answer": """
+node = inputs = keras.Input((784,))
+for _ in range(40): node = layers.Concatenate()([node, node])
+deeper_model = keras.Model(inputs, node)
+deeper_model.compile(loss='categorical_crossentropy', optimizer='adam')
+"""
+        },
+    ),
+    Attack(
+        "a vocabulary read from a file",
+        way="models",
+        own=True,
+        answers={
+            "deeper-answer": _forged_model(
+                "config['layers'][1] = {'module': 'keras.layers', 'class_name': 'StringLookup', 'config': {'vocabulary': '/etc/passwd'}, 'registered_name': None}"
+            )
+        },
+    ),
+    Attack(
+        "outputs beyond every number, for each class at once",
+        worth=COPY,
+        way="models",
+        own=True,
+        answers={
+            "trained-answer": FAKE_HISTORY + "model.set_weights([np.full_like(w, 3e38) for w in model.get_weights()])",
+            "deeper-answer": "deeper_model = model",
+        },
+    ),
+    Attack(
+        "names that only look like the exercise's",
+        way="changed cells",
+        own=True,
+        change=lambda n: (
+            [
+                n["cells"].append(code_cell("4.0", nbgrader={"grade_id": name, "grade": True, "points": 9}))
+                for name in (
+                    "fl\u0430ttened",
+                    "flattened\u200b",
+                    "Flattened",
+                    "flattened\x00",
+                    " flattened",
+                    "flattened" * 12,
+                )
+            ]
+            and None
+        ),
+    ),
+    Attack(
+        "large arrays under every name that is asked for",
+        way="crossing",
+        own=True,
+        answers={"flattened-answer": "x_train = x_test = np.zeros((600, 400_000), np.int8)"},
+        worth={},
+    ),
 )
