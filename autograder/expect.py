@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from autograder.models import ModelReport
 from autograder.outcome import Mismatch, NotAttempted
 from autograder.plain import type_name
 from autograder.submission import Accuracy, a, as_array
 
 Hint = str | Sequence[str]
+NEVER_TRAINED = "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more."
 # What a misunderstanding makes (a value, or a predicate of the value), and what to say then.
 Mistakes = Mapping[Any, str] | Iterable[tuple[Any, str]]
 
@@ -127,7 +129,8 @@ class Expectation:
             return
         share = min(max((found.value - zero_at) / (accuracy - zero_at), 0.0), 1.0)
         hints = _hints(hint)
-        if found.unscaled >= accuracy:
+        # A network that has hardly learned may do a little better on larger numbers, too.
+        if found.unscaled >= accuracy and found.unscaled - found.value >= 0.15:
             hints = (
                 f"With pixels from 0 to 255 your network reaches {found.unscaled:.2f}: that is what it was"
                 " trained on. Train it on the scaled images, values 0 to 1.",
@@ -138,6 +141,20 @@ class Expectation:
             " is needed"
         )
         raise Mismatch(_with_reason(says, because), hints, share)
+
+    def to_have_learned(self, model: ModelReport, guessing: float, at_least: float, hint: Hint = ()) -> None:
+        """An `Accuracy` well above that of `guessing`, on scaled or on unscaled pixels.
+
+        What a history or a setting says of a training counts only with a network that has learned something:
+        both are easily typed by hand.
+        """
+        found = self.value
+        if not isinstance(found, Accuracy):
+            raise TypeError("to_have_learned needs what submission.accuracy() returned")
+        if max(found.value, found.unscaled) >= at_least:
+            return
+        says = f"`{model.name}` gets {found.value:.0%} of the images right; guessing gets {guessing:.0%}."
+        raise Mismatch(says, (NEVER_TRAINED,) if model.untrained else _hints(hint))
 
     def to_satisfy(
         self,

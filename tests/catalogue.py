@@ -1,8 +1,9 @@
 """Wrong and right answers to the exercises, and how one of them is tried.
 
 An entry replaces some of an exercise's answer cells; all other cells keep the reference solution. It is run
-as a notebook would run it: an error in one cell does not stop the next. The entries themselves are in
-``answers/exercise_NN.py``.
+as a notebook would run it: an error in one cell does not stop the next. An entry that trains nothing is tried in
+this process, as a learner's own notebook tries it, in milliseconds. One that trains is run as grading runs it, in
+a fork of a warm process behind the wall. The entries themselves are in ``answers/exercise_NN.py``.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import importlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nbformat
+
+from autograder import data
 from autograder.checking import run_checks
 from autograder.exercise import Exercise, Task, find_exercise, task_of
+from autograder.grading.run import NotebookRun
 from autograder.notebook import NamespaceAnswers
 from autograder.outcome import CheckResult
+from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.limits import Limits
 from autograder.submission import Submission
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
@@ -117,8 +125,18 @@ def try_answers(exercise: str, answers: Mapping[str, str], only: str | None = No
         only: grade_id of the one check to run; no cell after it is run.
     """
     run = _Run(exercise, filled_in(exercise, answers)["cells"])
-    with _source_notebooks():
+    with _source_notebooks(), tempfile.TemporaryDirectory() as folder, chdir(folder):
         return run_checks(reference(exercise), Submission(run.answers), only=only, before=run.up_to)
+
+
+def try_as_grading(
+    exercise: str, answers: Mapping[str, str], warm: WarmProcess, only: str | None = None
+) -> tuple[CheckResult, ...]:
+    """The same as `try_answers`, with the cells run in a fork of a warm process and the models observed there."""
+    found = reference(exercise)
+    notebook = nbformat.reads(json.dumps(filled_in(exercise, answers)), 4)
+    with NotebookRun(notebook, warm, Limits(), data.load_held_out(exercise)) as run:
+        return run_checks(found, Submission(run), only=only, before=lambda task: run.run_until(task.grade_id))
 
 
 def sources_run(exercise: str, answers: Mapping[str, str], only: str | None = None) -> str:

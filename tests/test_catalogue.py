@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import pytest
-from catalogue import Catalogue, Right, Wrong, catalogues, reference, source_notebook, trains, try_answers
+from catalogue import (
+    Catalogue,
+    Right,
+    Wrong,
+    catalogues,
+    reference,
+    source_notebook,
+    trains,
+    try_answers,
+    try_as_grading,
+)
 
 from autograder.outcome import CheckResult, Outcome
 
 CATALOGUES = catalogues()
 EXERCISES = [catalogue.exercise for catalogue in CATALOGUES]
+Trying = Callable[..., tuple[CheckResult, ...]]
 
 
 def _case(exercise: str, entry: Wrong | Right):  # type: ignore[no-untyped-def]
-    """One entry as a parameter; slow when trying it trains a network."""
+    """One entry as a parameter; slow, and in need of the sandbox, when trying it trains a network."""
     only = entry.check if isinstance(entry, Wrong) else None
     words = re.sub(r"[^a-zA-Z0-9_.]+", "-", entry.name).strip("-")
     title = f"{exercise[:2]}-{only}: {words}" if only else f"{exercise[:2]}: {words}"
-    marks = [pytest.mark.slow] if trains(exercise, entry.answers, only) else []
+    marks = [pytest.mark.slow, pytest.mark.sandbox] if trains(exercise, entry.answers, only) else []
     return pytest.param(exercise, entry, id=title, marks=marks)
 
 
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Trying:
+    """How to try an entry: behind the wall if it trains, else at once."""
+    if request.node.get_closest_marker("sandbox"):
+        return partial(try_as_grading, warm=request.getfixturevalue("warm"))
+    return try_answers
+
+
 @pytest.mark.parametrize(("exercise", "entry"), [_case(c.exercise, e) for c in CATALOGUES for e in c.wrong])
-def test_wrong_answer_fails_with_its_hint(exercise: str, entry: Wrong) -> None:
-    (result,) = try_answers(exercise, entry.answers, only=entry.check)
+def test_wrong_answer_fails_with_its_hint(exercise: str, entry: Wrong, tried: Trying) -> None:
+    (result,) = tried(exercise, entry.answers, only=entry.check)
     assert result.outcome in (Outcome.FAILED, Outcome.NOT_ATTEMPTED), _told(result)
     assert result.points < result.max_points, _told(result)
     first_hint = result.hints[0] if result.hints else ""
@@ -34,17 +55,46 @@ def test_wrong_answer_fails_with_its_hint(exercise: str, entry: Wrong) -> None:
 
 
 @pytest.mark.parametrize(("exercise", "entry"), [_case(c.exercise, e) for c in CATALOGUES for e in c.right])
-def test_right_answer_gets_full_marks(exercise: str, entry: Right) -> None:
-    results = try_answers(exercise, entry.answers)
+def test_right_answer_gets_full_marks(exercise: str, entry: Right, tried: Trying) -> None:
+    results = tried(exercise, entry.answers)
     assert all(r.points == r.max_points for r in results), "\n".join(_told(r) for r in results)
 
 
 @pytest.mark.parametrize(
     ("exercise", "entry"), [_case(name, Right("the reference solution", {})) for name in EXERCISES]
 )
-def test_reference_gets_full_marks(exercise: str, entry: Right) -> None:
-    results = try_answers(exercise, entry.answers)
+def test_reference_gets_full_marks(exercise: str, entry: Right, tried: Trying) -> None:
+    results = tried(exercise, entry.answers)
     assert {r.outcome for r in results} == {Outcome.PASSED}, "\n".join(_told(r) for r in results)
+
+
+# Typed by hand, and as good as one that `fit` returned; the last even has the losses of the network as it was built.
+_FORGED = """
+{name} = keras.callbacks.History()
+{name}.epoch = [0, 1, 2, 3]
+{name}.history = {{"loss": [0.9, 0.4, 0.2, 0.1], "accuracy": [0.5, 0.8, 0.9, 0.9],
+                  "val_loss": [{best} + 0.3, {best}, {best} + 0.1, {best} + 0.2], "val_accuracy": [0.5, 0.8, 0.8, 0.8]}}
+"""
+_UNTRAINED = """
+stopped = keras.Sequential([keras.Input((784,)), layers.Dense(128, "relu"), layers.Dense(3, "softmax")])
+stopped.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
+loss = stopped.evaluate(x_val, y_val, verbose=0)[0]
+"""
+_STOPPED = _UNTRAINED + _FORGED.format(name="stopped_history", best="loss")
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answers", "task"),
+    [
+        ("03-dense-networks", {"trained-answer": _FORGED.format(name="history", best="0.2")}, "trained"),
+        ("04-softmax", {"trained-answer": _FORGED.format(name="history", best="0.2")}, "trained"),
+        ("05-overfitting", {"overfitted-answer": "", "stopped-answer": _STOPPED}, "stopped"),
+    ],
+)
+def test_a_history_typed_by_hand_earns_nothing(exercise: str, answers: dict[str, str], task: str) -> None:
+    (result,) = try_answers(exercise, answers, only=task)
+    assert result.points == 0, _told(result)
+    assert "never been trained" in result.hints[0]
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

@@ -12,7 +12,7 @@ from autograder.outcome import NotAttempted
 from autograder.submission import Submission
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
-NEEDED = 0.85  # measured: see docs of thresholds in benchmarks/seeds.md
+NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md
 NOTHING_BELOW = 0.60
 
 
@@ -252,8 +252,7 @@ class TestTrained:
         try:
             history = submission.history("history")
         except NotAttempted:
-            compiled = submission.model("model").compiled
-            if compiled is None or not compiled.iterations:
+            if submission.model("model").untrained:
                 raise
             raise fail(
                 "`model` was trained, but there is no `history` of it.",
@@ -279,17 +278,12 @@ def _has_learned(submission: Submission) -> None:
             "Some weights of `model` are NaN (not a number).",
             hint="The training ran away. Scale the images to 0..1, or take a smaller learning rate.",
         )
-    accuracy = submission.accuracy("model")
-    if accuracy.value < 0.6 and accuracy.unscaled < 0.6:
-        new = model.compiled is None or model.compiled.iterations == 0
-        raise fail(
-            f"`model` gets {accuracy.value:.0%} of the images right; guessing gets 33%.",
-            hint=(
-                "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more."
-                if new
-                else "It was trained, but hardly learned. Do images and labels belong together, in the same order?"
-            ),
-        )
+    expect(submission.accuracy("model")).to_have_learned(
+        model,
+        guessing=1 / 3,
+        at_least=NOTHING_BELOW,
+        hint="It was trained, but hardly learned. Do images and labels belong together, in the same order?",
+    )
 
 
 class TestAccuracy:
@@ -332,7 +326,7 @@ class TestAccuracy:
         )
 
     def test_is_good_enough(self, submission: Submission) -> None:
-        """The network gets at least 85 % of unseen images right"""
+        """The network gets at least 82 % of unseen images right"""
         expect(submission.accuracy("model"), "the accuracy of `model`").to_reach(
             NEEDED,
             zero_at=NOTHING_BELOW,
@@ -361,7 +355,7 @@ class TestDeeper:
         _loss_fits_output(model)
 
     def test_is_good_enough(self, submission: Submission) -> None:
-        """It gets at least 85 % of unseen images right"""
+        """It gets at least 82 % of unseen images right"""
         expect(submission.accuracy("deeper_model"), "the accuracy of `deeper_model`").to_reach(
             NEEDED,
             zero_at=NOTHING_BELOW,

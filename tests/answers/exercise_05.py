@@ -393,12 +393,6 @@ WRONG = [
         "A little less of the cure",
     ),
     Wrong(
-        "trained on the few",
-        _cured(WIDE, f"{FEW}, epochs=40, batch_size=25", optimizer=FAST),
-        "cured",
-        "It knows little and is fooled a little",
-    ),
-    Wrong(
         "cured but never trained",
         NO_FEW
         | NO_STOP
