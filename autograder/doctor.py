@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import __version__, data
+from autograder import __version__, data, device
 from autograder.exercise import exercise_names
 from autograder.sandbox.wall import try_bubblewrap
 
@@ -33,6 +33,7 @@ def examine() -> list[Finding]:
         Finding("autograder", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
         _packages("learner's packages", ["keras", "numpy", "ipykernel", "matplotlib", "pytest"], "autograder"),
         _backend(),
+        _gpu(),
         _packages("grading", ["nbclient", "nbformat", "nbgrader", "nh3", "rich"], "'autograder[grade]'"),
         _packages("cluster", ["distributed"], "'autograder[cluster]'"),
         _data(),
@@ -74,6 +75,23 @@ def _backend() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             continue
     return Finding("Keras backend", False, f"{wanted} is not installed", "pip install 'autograder[cpu]'")
+
+
+def _gpu() -> Finding:
+    """The driver's word, and whether what is installed can use it and leaves room for others."""
+    there = device.gpus()
+    if not there:
+        return Finding("GPU", True, "none; the lessons need none")
+    told = "; ".join(map(str, there))
+    try:
+        importlib.metadata.version("nvidia-cudnn-cu12")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("GPU", True, f"{told}; not in use", "To use it: pip install 'autograder[gpu]'")
+    if limit := os.environ.get(device.LIMIT):
+        told += f"; each kernel takes {limit} MiB at most"
+    if os.environ.get(device.GROWTH) == "true":
+        return Finding("GPU", True, told)
+    return Finding("GPU", True, told, f"Shared? Set {device.GROWTH}=true, or the first kernel takes all its memory.")
 
 
 def _data() -> Finding:

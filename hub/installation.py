@@ -60,6 +60,9 @@ def install(prefix: Path, hub: str) -> Path:
             command = [*_installer(venv), "--no-deps", "--force-reinstall", str(wheel)]
             subprocess.run(command, check=True)
             _mark(venv, "kit", _digest(wheel.read_bytes()))
+    for_kernels = venv / "etc" / "ipython"
+    for_kernels.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "roles" / "ipython_kernel_config.py", for_kernels)
     return venv
 
 

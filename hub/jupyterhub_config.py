@@ -9,6 +9,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from demo_passwords import DemoPasswords, refuse_unless_local  # noqa: E402
+from jupyterhub import version_info  # noqa: E402
+from jupyterhub.objects import Server  # noqa: E402
 
 c = get_config()  # noqa: F821
 group = json.loads(Path(os.environ["AUTOGRADER_HUB_CLASS"]).read_text("utf-8"))
@@ -22,7 +24,8 @@ c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports['hub']}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports['proxy']}"
 c.ConfigurableHTTPProxy.command = group["proxy"]
 c.ConfigurableHTTPProxy.pid_file = str(state / "hub" / "proxy.pid")
-c.JupyterHub.db_url = f"sqlite:///{state / 'hub' / 'jupyterhub.sqlite'}"
+# One for each major version, whose layouts differ. It holds sessions and users; the class's work is elsewhere.
+c.JupyterHub.db_url = f"sqlite:///{state / 'hub' / f'jupyterhub-{version_info[0]}.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(state / "hub" / "cookie_secret")
 
 # --- Who may log in. Nobody is an administrator: whoever needs that has root on this machine.
@@ -82,7 +85,18 @@ c.Spawner.pre_spawn_hook = for_user
 c.Spawner.cmd = [str(programs / "jupyterhub-singleuser")]
 c.Spawner.default_url = "/lab"
 c.Spawner.env_keep = []
-c.Spawner.http_timeout = c.Spawner.start_timeout = 90  # seconds; JupyterLab on a busy small machine
+c.Spawner.http_timeout = c.Spawner.start_timeout = 180  # seconds; JupyterLab on a busy small machine
+
+# A Hub tries ten times, for a second each, to reach a service that it started, and then ends itself. A Jupyter server
+# takes longer to start on a busy machine.
+_reach = Server.wait_up
+
+
+async def _reach_patiently(server: Server, timeout: float = 10, **options: object) -> object:
+    return await _reach(server, timeout=max(timeout, 18), **options)
+
+
+Server.wait_up = _reach_patiently
 
 # --- The course's own server: formgrader, grading page, JupyterLab over the course's folder. It runs as the
 # course's account, needs no right on the Hub, and has the course's name, as nbgrader wants.

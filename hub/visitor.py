@@ -27,11 +27,28 @@ class Visitor:
         self.get("/hub/spawn")
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            # A page, not an API: it leads through OAuth to this server's own cookie. A slow server has no page yet.
+            self.get(f"/user/{self.user}/lab")
             answer = self.get(f"/user/{self.user}/api/status")
             if answer.ok and "started" in answer.text:
                 return
             time.sleep(0.5)
         raise TimeoutError(f"{self.user}'s server did not start in {seconds:g} s")
+
+    def stop_server(self, seconds: float = 180) -> None:
+        """Stop it and wait until it is gone.
+
+        Raises:
+            TimeoutError: it is still there.
+        """
+        self.call("DELETE", f"/hub/api/users/{self.user}/server")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = self.call("GET", f"/hub/api/users/{self.user}")
+            if answer.ok and not answer.json()["servers"]:
+                return
+            time.sleep(0.5)
+        raise TimeoutError(f"{self.user}'s server did not stop in {seconds:g} s")
 
     def get(self, path: str) -> requests.Response:
         """Follow redirects, through OAuth too."""

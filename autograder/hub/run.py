@@ -23,6 +23,10 @@ class AlreadyRunning(RuntimeError):
     """A class is graded by one run at a time; the message says which is under way."""
 
 
+class NoReport(RuntimeError):
+    """There is no report to show; the message is what the command said."""
+
+
 @dataclass
 class Run:
     """A run, under way or over."""
@@ -124,6 +128,25 @@ class Grading:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(run.finished()), _STOP_SECONDS)
                 return
+
+    async def report(self, exercise: str) -> Path:
+        """Write the report of the class on an exercise, as `autograder report` does; return the page.
+
+        Raises:
+            NoReport: nothing of it was graded yet, most often.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "autograder", "report", exercise, "--course", str(self.course)),
+            cwd=self.course,
+            env=_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise NoReport(said.decode("utf-8", errors="replace").strip())
+        return self.course / "report" / f"{exercise}.html"
 
     def _results(self, exercise: str) -> Path:
         return self.course / ".autograder" / exercise / "last-run.json"

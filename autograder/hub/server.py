@@ -15,10 +15,11 @@ from typing import Any
 
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_escape, url_path_join
 from tornado import web
 from traitlets import Enum, Unicode
 
-from autograder.hub.run import AlreadyRunning, Grading
+from autograder.hub.run import AlreadyRunning, Grading, NoReport
 from autograder.sandbox.wall import try_bubblewrap
 
 _PAGE = Path(__file__).parent / "page"
@@ -50,6 +51,7 @@ class GradingApp(ExtensionApp):
                 (r"/autograder/api/state", StateHandler),
                 (r"/autograder/api/grade", GradeHandler),
                 (r"/autograder/api/stop", StopHandler),
+                (r"/autograder/report/([^/]+)", ReportHandler),
             ]
         )
         # The formgrader's own buttons would run students' code with the course account's rights. This extension is
@@ -112,6 +114,20 @@ class StopHandler(_WithGrading, APIHandler):
         self.finish({})
 
 
+class ReportHandler(_WithGrading, JupyterHandler):
+    """The report of the class, written anew; its links to feedback and notebooks lead to the course's files."""
+
+    @web.authenticated
+    async def get(self, exercise: str) -> None:
+        await _require_exercise(self.grading, exercise)
+        try:
+            page = await self.grading.report(exercise)
+        except NoReport as error:
+            raise web.HTTPError(HTTPStatus.CONFLICT, str(error)) from error
+        root = Path(self.settings["server_root_dir"]).expanduser().resolve()
+        self.redirect(url_path_join(self.base_url, "files", url_escape(page.relative_to(root).as_posix())))
+
+
 class FormgraderHandler(_WithGrading, JupyterHandler):
     """The formgrader's button beside one submission: the same grader, that one student, always anew."""
 
@@ -124,14 +140,18 @@ class FormgraderHandler(_WithGrading, JupyterHandler):
         self.finish(json.dumps({"success": run.status == 0, "log": log, "error": "" if run.status == 0 else log}))
 
 
+async def _require_exercise(grading: Grading, exercise: str) -> None:
+    if exercise not in await asyncio.to_thread(grading.exercises):
+        raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"There is no exercise '{exercise}' in this course.")
+
+
 async def _begin(grading: Grading, exercise: str, force: bool, student: str | None = None) -> Any:
     """Start a run.
 
     Raises:
         web.HTTPError: there is no such exercise or student (400), or another run is under way (409).
     """
-    if exercise not in await asyncio.to_thread(grading.exercises):
-        raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"There is no exercise '{exercise}' in this course.")
+    await _require_exercise(grading, exercise)
     if student is not None and not os.path.isdir(grading.course / "submitted" / student / exercise):
         raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"Nothing of '{student}' was collected for '{exercise}'.")
     try:

@@ -42,6 +42,7 @@ fill() { sed -e "s#{course}#$course#; s#{exchange}#$exchange#; s#{root}#$folder#
 fill "$clone/hub/nbgrader_config_course.py" > "$folder/nbgrader_config.py"
 chown -hR "$account:$account" "$folder"
 cp -rT "$clone/hub/roles" "$state/roles"
+install -D -m 0644 "$clone/hub/roles/ipython_kernel_config.py" "$user_env/etc/ipython/ipython_kernel_config.py"
 for role in learner instructor; do fill "$clone/hub/nbgrader_config_user.py" > "$state/roles/$role/nbgrader_config.py"; done
 
 echo "3. The sandbox"

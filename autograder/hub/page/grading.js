@@ -95,6 +95,11 @@ export function mount(root, address) {
     return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   }
 
+  function report(exercise) {
+    const href = `${address}/autograder/report/${encodeURIComponent(exercise.name)}`;
+    return element("p", {}, element("a", { id: "ag-report", href, target: "_blank", textContent: "Report of the class" }));
+  }
+
   function show(state) {
     const run = state.run;
     const running = run !== null && run.status === null;
@@ -130,7 +135,7 @@ export function mount(root, address) {
     log.hidden = run === null;
     said.textContent = run === null ? "" : run.lines.join("\n");
     const exercise = state.exercises.find((one) => one.name === choice.value);
-    results.replaceChildren(...(exercise && exercise.result && !running ? [table(exercise.result)] : []));
+    results.replaceChildren(...(exercise && exercise.result && !running ? [table(exercise.result), report(exercise)] : []));
     return running;
   }
 
