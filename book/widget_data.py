@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from IPython.display import HTML, display
 from numpy.typing import ArrayLike, NDArray
@@ -76,7 +77,7 @@ def network(model: Any) -> list[dict[str, Any]]:
 def probabilities(model: Any, images: NDArray[Any]) -> NDArray[np.float64]:
     """The model's answers to images 0 to 255, in the shape that it takes. Scores are made probabilities."""
     scaled = images.reshape(len(images), *model.input_shape[1:]).astype("float32") / 255
-    answers = np.asarray(model(scaled), dtype=np.float64)
+    answers = np.asarray(keras.ops.convert_to_numpy(model(scaled)), dtype=np.float64)
     if np.allclose(answers.sum(axis=1), 1, atol=1e-3) and answers.min() >= 0:
         return answers
     powers = np.exp(answers - answers.max(axis=1, keepdims=True))

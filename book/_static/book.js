@@ -70,14 +70,22 @@ function startInstructorSwitch() {
     show(on);
   });
   show(memory.get("instructor-notes") === "on");
-  title.after(button);
+  const actions = document.querySelector(".lesson-actions");
+  if (actions) actions.append(button);
+  else title.after(button);
 }
 
 /** Whatever can scroll sideways must be reachable by keyboard. */
+const SCROLLABLE = ".bd-article pre, .bd-article table, .bd-article div.math, .katex-display, .figure-frame";
+
 function startScrollables() {
   const make = () => {
-    for (const region of document.querySelectorAll(".bd-article pre, .bd-article table, .bd-article div.math, .katex-display")) {
-      if (region.scrollWidth > region.clientWidth) region.tabIndex = 0;
+    for (const region of document.querySelectorAll(SCROLLABLE)) {
+      if (region.scrollWidth <= region.clientWidth) continue;
+      region.tabIndex = 0;
+      if (!region.classList.contains("figure-frame")) continue;
+      region.role = "group";
+      region.ariaLabel = "figure, scrolls sideways";
     }
   };
   make();

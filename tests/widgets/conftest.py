@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
+from web import served
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "book" / "widgets"), str(ROOT / "book" / "_ext")]
@@ -33,41 +31,21 @@ def page_folder(models: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
     return try_page.build(tmp_path_factory.mktemp("widgets"), try_page.page_data(models))
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves files and says nothing."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
-
-
 @pytest.fixture(scope="session")
 def address(page_folder: Path) -> Iterator[str]:
     """Where the page is served."""
-    (page_folder / "favicon.ico").touch()  # a browser asks for one
-    handler = functools.partial(Quiet, directory=str(page_folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/index.html"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with served(page_folder) as root:
+        yield f"{root}/index.html"
 
 
 @pytest.fixture
-def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page, with any of Playwright's context options. At the end, an error in a console fails the test."""
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
 
     def opened(where: str = address, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)

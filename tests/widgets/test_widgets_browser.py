@@ -86,6 +86,26 @@ def pad_page(open_page: Opener) -> tuple[Page, Locator, Locator]:
     return page, widget, widget.get_by_role("application")
 
 
+#: What the network answers to what is on the pad now. It usually waits for the next frame to answer.
+ANSWER = """() => {
+    const stage = document.querySelector('[data-widget=draw-a-digit] .widget-stage');
+    stage.update();
+    return Number(stage.querySelector('.widget-winner th').textContent);
+}"""
+
+
+def test_a_line_takes_the_place_of_the_example(pad_page: tuple[Page, Locator, Locator]) -> None:
+    page, widget, pad = pad_page
+    assert page.evaluate(ANSWER) == 0, "the page begins with a test image"
+    for line in plain(7):
+        drag(page, pad, line)
+    assert page.evaluate(ANSWER) == 7
+    box = widget.locator(".widget-steps figcaption").first
+    expect(box).to_contain_text(re.compile(r"a box of \d+ × \d+ in 280 × 280"))
+    widget.get_by_role("button", name="Take back").click()
+    expect(box).to_contain_text("there is none yet")
+
+
 def test_ten_digits_drawn_with_the_mouse_are_mostly_right(pad_page: tuple[Page, Locator, Locator]) -> None:
     page, widget, pad = pad_page
     right = 0
@@ -93,8 +113,7 @@ def test_ten_digits_drawn_with_the_mouse_are_mostly_right(pad_page: tuple[Page, 
         widget.get_by_role("button", name="Clear").click()
         for line in plain(digit):
             drag(page, pad, line)
-        page.wait_for_timeout(350)
-        right += f"It says {digit}," in status(widget).inner_text()
+        right += page.evaluate(ANSWER) == digit
     assert right >= 8
 
 
@@ -193,17 +212,14 @@ def test_scores_equal_those_of_keras(open_page: Opener, models: dict[str, Any]) 
 def test_drawing_with_the_keyboard(pad_page: tuple[Page, Locator, Locator]) -> None:
     page, widget, pad = pad_page
     widget.get_by_role("button", name="Clear").click()
-    page.wait_for_timeout(350)
-    assert "Nothing drawn" in status(widget).inner_text()
+    expect(status(widget)).to_contain_text("Nothing drawn")
     pad.focus()
     for key in ["ArrowUp"] * 8 + ["Space"] + ["ArrowDown"] * 16 + ["Space"]:
         page.keyboard.press(key)
-    page.wait_for_timeout(350)
-    assert re.search("It says [17],", status(widget).inner_text())
+    expect(status(widget)).to_contain_text(re.compile("It says [17],"))
     expect(widget.get_by_role("status").nth(1)).to_have_text("Pen up")
     page.keyboard.press("Backspace")
-    page.wait_for_timeout(350)
-    assert "Nothing drawn" in status(widget).inner_text()
+    expect(status(widget)).to_contain_text("Nothing drawn")
 
 
 def test_drawing_with_a_finger_on_a_phone(open_page: Opener) -> None:
@@ -368,7 +384,9 @@ def test_curves_follow_the_controls(open_page: Opener) -> None:
     widget = host(page, "overfitting-explorer")
 
     def gap() -> float:
-        return float(widget.locator("tbody tr").first.locator("td").nth(2).inner_text().replace("−", "-"))
+        return float(
+            widget.get_by_role("row", name="gap between them").locator("td").first.inner_text().replace("−", "-")
+        )
 
     few = gap()
     widget.get_by_text("3\u202f000", exact=True).click()
@@ -386,6 +404,44 @@ def test_curves_follow_the_controls(open_page: Opener) -> None:
 
 
 # --- For everybody ---
+
+
+def test_every_widget_answers_a_finger(open_page: Opener) -> None:
+    """The drawing area has a test of its own."""
+    page = open_page(viewport={"width": 360, "height": 800}, has_touch=True, is_mobile=True)
+    softmax = host(page, "softmax-explorer")
+    constant = softmax.get_by_label("add to every score")
+    constant.scroll_into_view_if_needed()
+    frame = constant.bounding_box()
+    assert frame
+    page.touchscreen.tap(frame["x"] + frame["width"] - 4, frame["y"] + frame["height"] / 2)
+    expect(softmax.locator(".widget-verdict")).to_contain_text("Overflow")
+    labels = host(page, "one-hot-explorer")
+    labels.get_by_role("button", name="Move dress up").tap()
+    expect(status(labels)).to_contain_text("dress is now number 1")
+    shapes = host(page, "shapes-explorer")
+    shapes.get_by_text("Flatten first").tap()
+    expect(shapes.locator(".widget-verdict")).to_contain_text("The trap")
+    confusion = host(page, "confusion-explorer")
+    confusion.get_by_role("button", name="true 3, answer 5:").tap()
+    expect(status(confusion)).to_contain_text("taken for 5")
+    curves = host(page, "overfitting-explorer")
+    before = curves.locator(".widget-training").last.get_attribute("d")
+    curves.get_by_text("60 %", exact=True).tap()
+    assert curves.locator(".widget-training").last.get_attribute("d") != before
+
+
+def test_the_tab_key_leads_through_every_widget_and_out_of_it(open_page: Opener) -> None:
+    page = open_page()
+    for name in NAMES:
+        widget = host(page, name)
+        widget.locator("button:visible:not([disabled]), select:visible, input, canvas[tabindex], summary").first.focus()
+        inside = "element => element.contains(document.activeElement)"
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if not widget.evaluate(inside):
+                break
+        assert not widget.evaluate(inside), f"{name} does not let go of the keyboard"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -421,12 +477,13 @@ def test_on_paper_widgets_are_light_and_still(open_page: Opener) -> None:
     page = open_page()
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.emulate_media(media="print")
-    page.wait_for_timeout(300)
     widget = host(page, "draw-a-digit")
     assert widget.evaluate("element => getComputedStyle(element).backgroundColor") == "rgb(255, 255, 255)"
     assert not widget.get_by_role("button", name="Clear").is_visible()
-    corner = widget.locator(".widget-weights canvas").first.evaluate(
-        "canvas => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    page.wait_for_function(  # weights are painted again, in the colours of paper
+        """() => {
+            const pen = document.querySelector('.widget-weights canvas').getContext('2d');
+            return Math.min(...pen.getImageData(0, 0, 1, 1).data) > 200;
+        }"""
     )
-    assert min(corner[:3]) > 200, "weights are painted again in the colours of paper"
     assert len(page.pdf()) > 50_000

@@ -4,9 +4,9 @@ import { make } from "./controls.js";
 
 /**
  * A table with one row for each name. `columns` are the headings of the numbers that stand before the bar; `barColumn` heads the bar
- * and its number. `show` takes for each row its words for `columns`, the length of its bar (0 to 1) and the bar's words.
+ * and its number; `foot` names a last line without a bar. `show` takes for each row its words for `columns`, the length of its bar (0 to 1) and the bar's words; and the words of the last line.
  */
-export function barTable({ caption, first, names, columns, barColumn }) {
+export function barTable({ caption, first, names, columns, barColumn, foot = null }) {
   const rows = names.map((name) => {
     const cells = columns.map(() => make("td", { class: "widget-number" }));
     const bar = make("span", { class: "widget-bar" });
@@ -23,9 +23,12 @@ export function barTable({ caption, first, names, columns, barColumn }) {
     make("thead", {}, make("tr", {}, ...head, make("td", { "aria-hidden": "true" }))),
     make("tbody", {}, ...rows.map(({ line }) => line)),
   );
+  const sums = [...columns, barColumn].map(() => make("td", { class: "widget-number" }));
+  if (foot) table.append(make("tfoot", {}, make("tr", {}, make("th", { scope: "row" }, foot), ...sums, make("td", { "aria-hidden": "true" }))));
   return {
     table,
-    show(values, winner = -1) {
+    show(values, winner = -1, last = []) {
+      last.forEach((words, place) => (sums[place].textContent = words));
       values.forEach(({ cells, length, words }, place) => {
         const row = rows[place];
         cells.forEach((content, number) => (row.cells[number].textContent = content));

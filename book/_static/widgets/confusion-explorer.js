@@ -6,8 +6,8 @@ import { accuracy, measures, worstMistake } from "./confusion.js";
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
 /** One measure with the numbers it is made of. */
-function rate(name, meaning, top, bottom, share) {
-  return make("p", {}, make("strong", {}, name), ` (${meaning}): `, make("code", {}, `${whole(top)} / ${whole(bottom)}`), ` = ${percent(share, 1)}`);
+function rate(name, frame, meaning, top, bottom, share) {
+  return make("p", {}, make("span", { class: `widget-frame ${frame}`, "aria-hidden": "true" }), make("strong", {}, name), ` (${meaning}): `, make("code", {}, `${whole(top)} / ${whole(bottom)}`), ` = ${percent(share, 1)}`);
 }
 
 /** Put the widget on its stage. `data`: { classes, counts, examples: [{ truth, answer, probability }], sprite, columns, side }. */
@@ -71,8 +71,8 @@ export function start(stage, { classes, counts, examples, sprite, columns, side 
         [found.truePositives, "true positives"], [found.falseNegatives, "false negatives (rest of the row)"],
         [found.falsePositives, "false positives (rest of the column)"], [found.trueNegatives, "true negatives (all the rest)"],
       ].flatMap(([count, words], place) => [place ? ", " : "", make("strong", {}, whole(count)), ` ${words}`]), "."),
-      rate("Sensitivity", `of all images of ${name}, the share found`, found.truePositives, found.truePositives + found.falseNegatives, found.sensitivity),
-      rate("Precision", `of all answers "${name}", the share that is right`, found.truePositives, found.truePositives + found.falsePositives, found.precision),
+      rate("Sensitivity", "widget-in-row", `along the row: of all images of ${name}, the share found`, found.truePositives, found.truePositives + found.falseNegatives, found.sensitivity),
+      rate("Precision", "widget-in-column", `down the column: of all answers "${name}", the share that is right`, found.truePositives, found.truePositives + found.falsePositives, found.precision),
     );
     return found;
   }
@@ -103,7 +103,7 @@ export function start(stage, { classes, counts, examples, sprite, columns, side 
   const body = make("tbody", {}, ...cells.map((line, row) => make("tr", {}, make("th", { scope: "row" }, classes[row]), ...line.map((cell) => make("td", {}, cell)))));
   says.element.classList.add("widget-unseen");
   stage.append(
-    make("p", { class: "widget-hint" }, "Choose a cell: click it, or move with the arrow keys."),
+    make("p", { class: "widget-hint" }, "Choose a cell to see its images: press it, or move with the arrow keys. The lines frame the row and the column of the chosen class."),
     scrollFrame(make("table", { class: "widget-table widget-confusion" },
         make("caption", {}, `${whole(counts.flat().reduce((sum, count) => sum + count, 0))} test images, ${percent(accuracy(counts), 1)} right`), head, body)),
     heading, pictures,

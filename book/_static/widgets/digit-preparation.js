@@ -98,6 +98,21 @@ export function centre(picture) {
   return { width: SIDE, height: SIDE, pixels };
 }
 
+/** Where the `side` × `side` pixels with the most greys lie: the rim of a line, which shows best that a picture is numbers. */
+export function greyestPart({ width, height, pixels }, side) {
+  let best = { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), greys: 0 };
+  for (let top = 0; top <= height - side; top += 1) {
+    for (let left = 0; left <= width - side; left += 1) {
+      let greys = 0;
+      for (let y = top; y < top + side; y += 1) {
+        for (let x = left; x < left + side; x += 1) greys += pixels[y * width + x] > 0 && pixels[y * width + x] < 255;
+      }
+      if (greys > best.greys) best = { left, top, greys };
+    }
+  }
+  return best;
+}
+
 /** All steps, each with its result; null for an empty drawing. `input` is what the network gets. */
 export function prepare(drawing) {
   const box = inkBox(drawing);

@@ -3,50 +3,88 @@
 import { barTable } from "./bars.js";
 import { button, choose, decimals, liveSentence, make, percent, pick, whenLooksChange } from "./controls.js";
 import { answer, bytesOf, readNetwork, weightsOfUnit } from "./dense-network.js";
-import { SIDE, centreOfMass, prepare } from "./digit-preparation.js";
+import { BOX, SIDE, centreOfMass, greyestPart, prepare } from "./digit-preparation.js";
 import { drawingPad } from "./drawing-pad.js";
 import { paintGrey, paintSigned, signedColours, usualReach } from "./pixel-pictures.js";
 import { argmax } from "./softmax.js";
 
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 
+const FINE = 10; // canvas pixels to one of the 28, where lines are drawn over the picture
+const PART = 5; // so many rows and columns are shown as numbers
+const MARK = "#f5b041";
+
 /** A canvas with words under it. */
 function picture(words, description) {
   const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": description });
-  return { canvas, figure: make("figure", { class: "widget-picture" }, canvas, make("figcaption", {}, words)) };
+  const caption = make("figcaption", {}, words);
+  return { canvas, caption, figure: make("figure", { class: "widget-picture" }, canvas, caption) };
 }
 
-/** The steps of the preparation, as pictures. */
+/** Paint a small picture large, at the given place of a square of `side` pixels, so that fine lines can be drawn over it. */
+function paintLarge(canvas, small, side) {
+  const own = make("canvas");
+  paintGrey(own, small);
+  Object.assign(canvas, { width: side * FINE, height: side * FINE });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  const [left, top] = [Math.floor((side - small.width) / 2), Math.floor((side - small.height) / 2)];
+  context.drawImage(own, left * FINE, top * FINE, small.width * FINE, small.height * FINE);
+  return Object.assign(context, { strokeStyle: MARK, fillStyle: MARK, lineWidth: 4 });
+}
+
+/** Draw the two middle lines of 28 × 28, a dot at the centre of mass, and a frame around the pixels that are shown as numbers. */
+function markCentre(context, mass, { left, top }) {
+  const [middle, end] = [(SIDE * FINE) / 2, SIDE * FINE];
+  context.lineWidth = 2;
+  context.strokeRect(left * FINE, top * FINE, PART * FINE, PART * FINE);
+  context.setLineDash([8, 8]);
+  context.beginPath();
+  context.moveTo(middle, 0);
+  context.lineTo(middle, end);
+  context.moveTo(0, middle);
+  context.lineTo(end, middle);
+  context.stroke();
+  context.beginPath();
+  context.arc(mass.x * FINE, mass.y * FINE, 9, 0, 2 * Math.PI);
+  context.fill();
+}
+
+/** The steps of the preparation: a picture of each, with the numbers of this very drawing. */
 function steps() {
-  const drawn = picture("1. your drawing, with the box around its ink", "Your drawing with a frame around the ink");
-  const boxed = picture("2. cut out and shrunk: longer side 20 pixels", "The drawing, shrunk so that its longer side has 20 pixels");
-  const centred = picture("3. centre of mass in the middle of 28 × 28", "The drawing on 28 by 28 pixels, with a cross at its centre of mass");
-  const scaled = make("pre", { class: "widget-rows", tabindex: 0, "aria-label": "Three rows of pixels, scaled" });
-  const element = make(
-    "div", { class: "widget-steps" }, drawn.figure, boxed.figure, centred.figure,
-    make("figure", { class: "widget-picture widget-scaled" }, scaled, make("figcaption", {}, "4. divided by 255: rows 13 to 16 as numbers")),
-  );
+  const drawn = picture("", "Your drawing with a frame around the ink");
+  const boxed = picture("", "The drawing, shrunk so that its longer side has 20 pixels");
+  const centred = picture("", "The drawing on 28 by 28 pixels, with the middle lines and a dot at its centre of mass");
+  const scaled = make("pre", { class: "widget-rows", tabindex: 0, role: "group", "aria-label": "Some of the pixels, scaled to 0 to 1" });
+  const step = (number, words) => [make("strong", {}, `${number}. `), words];
+  const numbers = make("figcaption", {}, ...step(4, "Scale: divide by 255. The framed pixels, as the network gets them."));
+  const element = make("div", { class: "widget-steps" }, drawn.figure, boxed.figure, centred.figure, make("figure", { class: "widget-picture" }, scaled, numbers));
   return {
     element,
     show(pad, prepared) {
       Object.assign(drawn.canvas, { width: pad.width, height: pad.height });
-      drawn.canvas.getContext("2d").drawImage(pad, 0, 0);
-      const black = { width: SIDE, height: SIDE, pixels: new Uint8Array(SIDE * SIDE) };
-      paintGrey(boxed.canvas, prepared ? prepared.boxed : black);
-      paintGrey(centred.canvas, prepared ? prepared.centred : black);
-      const input = prepared ? prepared.input : new Float32Array(SIDE * SIDE);
-      scaled.textContent = [13, 14, 15, 16]
-        .map((row) => Array.from(input.slice(row * SIDE + 8, row * SIDE + 20), (value) => (value ? value.toFixed(1) : " 0 ")).join(" "))
-        .join("\n");
-      if (!prepared) return;
       const frame = drawn.canvas.getContext("2d");
-      Object.assign(frame, { strokeStyle: "#f5b041", lineWidth: 5 });
+      frame.drawImage(pad, 0, 0);
+      const black = { width: SIDE, height: SIDE, pixels: new Uint8Array(SIDE * SIDE) };
+      paintLarge(boxed.canvas, prepared ? prepared.boxed : { ...black, width: BOX, height: BOX }, BOX);
+      const grid = paintLarge(centred.canvas, prepared ? prepared.centred : black, SIDE);
+      const input = prepared ? prepared.input : new Float32Array(SIDE * SIDE);
+      const part = greyestPart(prepared ? prepared.centred : black, PART);
+      const row = (place) => input.slice(place * SIDE + part.left, place * SIDE + part.left + PART);
+      scaled.textContent = Array.from({ length: PART }, (_, place) => Array.from(row(part.top + place), (value) => (value ? value.toFixed(1) : " 0 ")).join(" "))
+        .join("\n");
+      const size = ({ width, height }) => `${width} × ${height}`;
+      drawn.caption.replaceChildren(...step(1, prepared ? `Find the ink: a box of ${size(prepared.box)} in 280 × 280.` : "Find the ink: there is none yet."));
+      boxed.caption.replaceChildren(...step(2, prepared ? `Size: cut it out and bring the longer side to 20 pixels, here ${size(prepared.boxed)}.` : "Size: bring the longer side to 20 pixels."));
+      const mass = prepared && centreOfMass(prepared.centred);
+      centred.caption.replaceChildren(...step(3, mass
+        ? `Centre: lay it on 28 × 28, its centre of mass (the dot) next to the middle: now at ${decimals(mass.x, 1)}, ${decimals(mass.y, 1)}.`
+        : "Centre: lay it on 28 × 28, its centre of mass next to the middle."));
+      if (!prepared) return;
+      Object.assign(frame, { strokeStyle: MARK, lineWidth: 5 });
       frame.strokeRect(prepared.box.left, prepared.box.top, prepared.box.width, prepared.box.height);
-      const mass = centreOfMass(prepared.centred);
-      const cross = centred.canvas.getContext("2d");
-      cross.fillStyle = "#f5b041";
-      cross.fillRect(Math.floor(mass.x) - 1, Math.floor(mass.y), 3, 1);
-      cross.fillRect(Math.floor(mass.x), Math.floor(mass.y) - 1, 1, 3);
+      markCentre(grid, mass, part);
     },
   };
 }
@@ -61,7 +99,7 @@ function reasons(onChoose) {
   });
   const weights = picture("weights", "The weights of the chosen digit as an image");
   const image = picture("image", "The prepared image");
-  const product = picture("weight × pixel", "What each pixel adds to the score");
+  const product = picture("product", "What each pixel adds to the score");
   const sentence = make("p", { class: "widget-says" });
   const element = make(
     "div", { class: "widget-reasons" },
@@ -140,7 +178,7 @@ export function start(stage, data) {
     preparation.show(pad.canvas, prepared);
     const order = DIGITS.map(Number).sort((one, other) => probabilities[other] - probabilities[one]);
     says.say(prepared
-      ? `It says ${given}, with probability ${decimals(probabilities[given])}. Next: ${order[1]}, with ${decimals(probabilities[order[1]])}.`
+      ? `It says ${given}, with probability ${decimals(probabilities[given], 3)}. Next: ${order[1]}, with ${decimals(probabilities[order[1]], 3)}.`
       : `Nothing drawn yet. Even so the network answers: ${given}, from its biases alone.`);
     if (!whyPart.hidden) why.show(input, explained ?? given, scores[explained ?? given]);
   }
@@ -183,10 +221,10 @@ export function start(stage, data) {
   stage.append(
     make("div", { class: "widget-columns" },
       make("div", {},
-        make("p", { class: "widget-hint" }, "Draw one digit, large, with mouse, finger or arrow keys and space bar."),
+        make("p", { class: "widget-hint" }, "Draw one digit here, with mouse or finger, or with arrow keys and space bar. The example makes room."),
         pad.element,
         make("div", { class: "widget-buttons" }, button("Clear", clear), button("Take back", () => pad.undo())),
-        examples.field),
+        make("div", { class: "widget-buttons" }, examples.field)),
       make("div", {}, networkChoice, says.element, penSays.element, bars.table)),
     make("details", { class: "widget-part", open: true }, make("summary", {}, "How the drawing is prepared"), preparation.element),
     whyPart,

@@ -50,6 +50,14 @@ export function drawingPad({ onChange, onPen }) {
     cursor.classList.toggle("widget-pen-down", pen.down);
   }
 
+  /** Begin a line. It takes the place of a picture that was put here: nobody means to draw over an example. */
+  function begin(point) {
+    if (ground) strokes = [];
+    ground = null;
+    strokes.push([point]);
+    repaint();
+  }
+
   function lift() {
     drawing = false;
     pen.down = false;
@@ -62,8 +70,7 @@ export function drawingPad({ onChange, onPen }) {
     cursor.hidden = true;
     lift();
     drawing = true;
-    strokes.push([place(canvas, event)]);
-    repaint();
+    begin(place(canvas, event));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!drawing) return;
@@ -85,10 +92,7 @@ export function drawingPad({ onChange, onPen }) {
       }
     } else if (event.key === " ") {
       pen.down = !pen.down;
-      if (pen.down) {
-        strokes.push([{ x: pen.x, y: pen.y }]);
-        repaint();
-      }
+      if (pen.down) begin({ x: pen.x, y: pen.y });
       onPen(pen.down ? "Pen down" : "Pen up");
     } else if (event.key === "Backspace") {
       pad.undo();

@@ -1,6 +1,6 @@
 // Recorded training runs to walk through: width, number of images, dropout and epochs move the two curves and the gap between them.
 
-import { choose, decimals, liveSentence, make, makeSvg, percent, scrollFrame, slider, tick, whole } from "./controls.js";
+import { choose, decimals, liveSentence, make, makeSvg, percent, slider, tick, whole } from "./controls.js";
 import { bestEpoch, lossGap, readRuns } from "./learning-curves.js";
 import recorded from "./overfitting-runs.js";
 
@@ -66,6 +66,7 @@ export function start(stage) {
   const lossPlot = plot({ title: "loss", from: 0, to: 2.5, ticks: [0, 0.5, 1, 1.5, 2, 2.5], epochs });
   const accuracyPlot = plot({ title: "accuracy", from: 0.4, to: 1, ticks: [0.4, 0.6, 0.8, 1], epochs });
   const numbers = make("tbody");
+  const [nowHead, bestHead] = [0, 1].map(() => make("th", { scope: "col" }));
 
   const now = () => runs.find((run) => Object.entries(chosen).every(([name, value]) => run[name] === value));
   const control = (name, label, show) =>
@@ -101,23 +102,26 @@ export function start(stage) {
       trainingValues: cut("accuracy"), validationValues: cut("val_accuracy"), marked, old: old("accuracy", "val_accuracy"),
       description: `Accuracy over ${epoch} epochs: training ends at ${percent(at("accuracy", epoch))}, validation at ${percent(at("val_accuracy", epoch))}.`,
     });
-    numbers.replaceChildren(...[["now, after epoch", epoch], ["at the lowest validation loss, epoch", marked]].map(([words, when]) => make("tr", {},
-      make("th", { scope: "row" }, `${words} ${when}`),
-      ...[decimals(at("loss", when)), decimals(at("val_loss", when)), decimals(lossGap(run, when)), percent(at("accuracy", when), 1), percent(at("val_accuracy", when), 1)]
-        .map((value) => make("td", { class: "widget-number" }, value)))));
+    [nowHead, bestHead].forEach((cell, place) => (cell.textContent = place ? `at the circle: epoch ${marked}` : `now: epoch ${epoch}`));
+    const shown = [
+      ["training loss", (when) => decimals(at("loss", when))], ["validation loss", (when) => decimals(at("val_loss", when))],
+      ["gap between them", (when) => decimals(lossGap(run, when))],
+      ["training accuracy", (when) => percent(at("accuracy", when), 1)], ["validation accuracy", (when) => percent(at("val_accuracy", when), 1)],
+    ];
+    numbers.replaceChildren(...shown.map(([words, value]) => make("tr", {},
+      make("th", { scope: "row" }, words), ...[epoch, marked].map((when) => make("td", { class: "widget-number" }, value(when))))));
     says.say(`${diagnosis(run, epoch)} Gap between the losses: ${decimals(lossGap(run, epoch))}.`);
   }
 
-  const head = ["", "training loss", "validation loss", "gap", "training accuracy", "validation accuracy"].map((words) => (words ? make("th", { scope: "col" }, words) : make("td")));
   stage.append(
-    make("div", { class: "widget-columns widget-three" },
-      control("width", "units in the hidden layer", whole), control("images", "training images", whole), control("dropout", "dropout", percent)),
+    make("div", { class: "widget-three" },
+      control("width", "hidden units", whole), control("images", "training images", whole), control("dropout", "dropout", percent)),
     until.field,
     make("div", { class: "widget-columns" }, lossPlot.svg, accuracyPlot.svg),
     key,
     says.element,
-    scrollFrame(make("table", { class: "widget-table" }, make("caption", {}, "In numbers"), make("thead", {}, make("tr", {}, ...head)), numbers)),
     keep,
+    make("table", { class: "widget-table" }, make("caption", {}, "In numbers"), make("thead", {}, make("tr", {}, make("td"), nowHead, bestHead)), numbers),
     make("p", { class: "widget-hint" }, recorded.about),
   );
   update();

@@ -32,28 +32,15 @@ function inputPicture(shape, seen) {
     makeSvg("rect", { x: left, y: top, width, height, class: "widget-lit-frame" }));
 }
 
-/** What comes out for one image: one column of scores, or a whole block of them. */
+/** What comes out for one image: a few scores, or a whole block of them, one square each place that has scores of its own. */
 function outputPicture(shape) {
   const units = shape.at(-1);
-  const stacks = size(shape) / units;
-  const shown = Math.min(stacks, 28 * 28);
-  const across = shown <= 28 ? 1 : 28;
-  const down = Math.ceil(shown / across);
-  const tile = shown === 1 ? 24 : across === 1 ? 6 : 6;
-  const wide = shown === 1 ? 12 : across === 1 ? 168 / units : 6;
-  const cells = [];
-  if (across === 1) {
-    for (let stack = 0; stack < down; stack += 1) {
-      for (let unit = 0; unit < units; unit += 1) {
-        const box = shown === 1 ? { x: 78, y: (unit * 168) / units, width: wide, height: 168 / units } : { x: unit * wide, y: stack * tile, width: wide, height: tile };
-        cells.push(makeSvg("rect", { ...box, class: "widget-score" }));
-      }
-    }
-  } else {
-    for (let stack = 0; stack < shown; stack += 1) {
-      cells.push(makeSvg("rect", { x: (stack % across) * tile, y: Math.floor(stack / across) * tile, width: wide, height: tile, class: "widget-score" }));
-    }
-  }
+  const places = size(shape) / units;
+  const square = (x, y, side, tall = side) => makeSvg("rect", { x, y, width: side, height: tall, class: "widget-score" });
+  const few = (side) => Array.from({ length: units }, (_, unit) => square(84 - side / 2, 84 + (unit - units / 2) * side, side));
+  const rows = () => Array.from({ length: places * units }, (_, cell) => square((cell % units) * (168 / units), Math.floor(cell / units) * (168 / places), 168 / units, 168 / places));
+  const block = (across) => Array.from({ length: places }, (_, place) => square((place % across) * (168 / across), Math.floor(place / across) * (168 / across), 168 / across));
+  const cells = places === 1 ? few(Math.min(32, 168 / units)) : shape.length === 2 ? rows() : block(shape[0]);
   return makeSvg("svg", { viewBox: "-1 -1 170 170", class: "widget-grid", role: "img", "aria-label": `The output for one image: ${whole(size(shape))} scores.` }, ...cells);
 }
 
@@ -86,12 +73,13 @@ export function start(stage) {
     const output = layers.at(-1).output;
     const firstDense = layers.find(({ seen }) => seen !== null);
     body.replaceChildren(
-      make("tr", {}, make("th", { scope: "row" }, "Input"), make("td", {}, make("code", {}, shapeText(shape))), make("td"), make("td", { class: "widget-number" }, "0")),
+      make("tr", {}, make("th", { scope: "row" }, "Input"), make("td", {}, make("code", {}, shapeText(shape))), make("td", { class: "widget-number" }, "0")),
       ...layers.map(({ name, output: after, seen, weights, biases }) => make("tr", {},
         make("th", { scope: "row" }, name),
         make("td", {}, make("code", {}, shapeText(after))),
-        make("td", { class: "widget-sum" }, seen === null ? "nothing to learn" : `${seen} × ${biases} + ${biases}`),
-        make("td", { class: "widget-number" }, whole(weights + biases)))),
+        make("td", {},
+          ...(seen === null ? [] : [make("span", { class: "widget-sum" }, `${whole(seen)} × ${biases} + ${biases} =`), " "]),
+          make("span", { class: "widget-number" }, whole(weights + biases))))),
     );
     total.textContent = whole(parameters(layers));
     seenFigure.replaceChildren(inputPicture(shape, firstDense.seen));
@@ -107,8 +95,8 @@ export function start(stage) {
     says.say(`Output shape ${shapeText(output)}, ${parameters(layers)} parameters.${trapped ? " This is the trap: the image was not flattened." : ""}`);
   }
 
-  const head = ["layer", "output shape", "weights + biases", "parameters"].map((words) => make("th", { scope: "col" }, words));
-  const foot = make("tfoot", {}, make("tr", {}, make("th", { scope: "row", colspan: 3 }, "all parameters"), total));
+  const head = ["layer", "output shape", "parameters: weights + biases"].map((words) => make("th", { scope: "col" }, words));
+  const foot = make("tfoot", {}, make("tr", {}, make("th", { scope: "row", colspan: 2 }, "all parameters"), total));
   stage.append(
     make("div", { class: "widget-columns" },
       make("div", {}, input, flattenBox, hidden.field, units),

@@ -10,6 +10,8 @@ function short(number) {
   return number !== 0 && (number >= 1e5 || number < 1e-3) ? number.toExponential(1).replace("-", "−") : decimals(number, 3);
 }
 
+const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
+
 /** What to say about the naive formula, given its sum. */
 function verdict({ powers, sum }) {
   if (powers.includes(Infinity)) return "Overflow: a power is past the largest float32, and inf / inf is nan. Nothing was wrong with the scores.";
@@ -31,8 +33,8 @@ export function start(stage, _data, { classes = ["t-shirt", "shoe", "dress"], sc
   const constant = slider({
     label: "add to every score", min: -150, max: 150, step: 1, value: 0, show: (number) => decimals(number, 0), onInput: update,
   });
-  const stable = barTable({ caption: "Softmax, largest score taken off first", first: "class", names: classes, columns: ["score"], barColumn: "probability" });
-  const naive = barTable({ caption: "The formula at its word, in float32", first: "class", names: classes, columns: ["exp(score)"], barColumn: "probability" });
+  const stable = barTable({ caption: "Softmax, largest score taken off first", first: "class", names: classes, columns: ["score"], barColumn: "probability", foot: "sum" });
+  const naive = barTable({ caption: "The formula at its word, in float32", first: "class", names: classes, columns: ["exp(score)"], barColumn: "probability", foot: "sum" });
   const broken = make("p", { class: "widget-verdict" });
 
   function update() {
@@ -41,16 +43,17 @@ export function start(stage, _data, { classes = ["t-shirt", "shoe", "dress"], sc
     const good = softmax(now, heat);
     const plain = naiveSoftmax(now, heat);
     const winner = argmax(now);
-    stable.show(good.map((share, place) => ({ cells: [decimals(now[place], 1)], length: share, words: decimals(share, 3) })), winner);
+    stable.show(good.map((share, place) => ({ cells: [decimals(now[place], 1)], length: share, words: decimals(share, 3) })), winner, ["", decimals(total(good), 3)]);
     naive.show(
       plain.probabilities.map((share, place) => ({ cells: [short(plain.powers[place])], length: share, words: decimals(share, 3) })),
       plain.probabilities.some(Number.isNaN) ? -1 : winner,
+      [short(plain.sum), decimals(total(plain.probabilities), 3)],
     );
     const verdictNow = verdict(plain);
     broken.textContent = verdictNow;
     broken.classList.toggle("widget-broken", !verdictNow.startsWith("Both"));
     const list = classes.map((name, place) => `${name} ${decimals(good[place], 3)}`).join(", ");
-    says.say(`Probabilities: ${list}. They sum to ${decimals(good.reduce((sum, share) => sum + share, 0), 3)}. The naive formula: ${verdictNow.startsWith("Both") ? "the same" : verdictNow.split(":")[0].toLowerCase()}.`);
+    says.say(`Probabilities: ${list}. They sum to ${decimals(total(good), 3)}. The naive formula: ${verdictNow.startsWith("Both") ? "the same" : verdictNow.split(":")[0].toLowerCase()}.`);
   }
 
   const reset = button("Start again", () => {
@@ -62,8 +65,9 @@ export function start(stage, _data, { classes = ["t-shirt", "shoe", "dress"], sc
   stage.append(
     make("div", { class: "widget-columns" },
       make("div", {}, ...first.map(({ field }) => field), temperature.field, constant.field, make("div", { class: "widget-buttons" }, reset)),
-      make("div", {}, stable.table, naive.table, broken)),
+      make("div", { class: "widget-results" }, stable.table, naive.table, broken)),
     says.element,
   );
+  says.element.classList.add("widget-unseen"); // all of it can be seen in the tables
   update();
 }
