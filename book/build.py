@@ -23,7 +23,7 @@ STAMP = BUILD / "built-from"
 WELCOME = "book/intro.html"
 
 
-def ensure_katex() -> None:
+def ensure_packages() -> None:
     """Install what book/package-lock.json names, unless it is there already."""
     installed = BOOK / "node_modules" / ".package-lock.json"
     wanted = BOOK / "package-lock.json"
@@ -47,9 +47,8 @@ def structure_digest() -> str:
     return digest.hexdigest()
 
 
-def run_jupyter_book(everything: bool) -> int:
-    """Run Jupyter Book with warnings as errors. Returns its exit status."""
-    options = ["-n", "-W", "--keep-going", *(["--all"] if everything else [])]
+def run_jupyter_book(*options: str) -> int:
+    """Run Jupyter Book. Returns its exit status."""
     jupyter_book = "from jupyter_book.cli.main import main; main()"
     extension = f"import sys; sys.path.insert(0, {str(BOOK / '_ext')!r}); "
     command = [sys.executable, "-c", extension + jupyter_book, "build", str(ROOT), "--path-output", str(BOOK), *options]
@@ -80,10 +79,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build the book into book/_build/html.")
     parser.add_argument("--all", action="store_true", help="build every page again (outputs still come from the cache)")
     parser.add_argument("--clean", action="store_true", help="throw the last build and its outputs away first")
+    parser.add_argument(
+        "--links", action="store_true", help="look up every link to the outside, which needs a network; builds no pages"
+    )
     arguments = parser.parse_args()
     if arguments.clean:
         shutil.rmtree(BUILD, ignore_errors=True)
-    ensure_katex()
+    ensure_packages()
+    if arguments.links:
+        return 1 if run_jupyter_book("--builder", "linkcheck") else 0
     started = time.monotonic()
     digest = structure_digest()
     unchanged = STAMP.is_file() and STAMP.read_text() == digest
@@ -91,7 +95,8 @@ def main() -> int:
     if not unchanged:
         shutil.rmtree(HTML, ignore_errors=True)
     # A page that warned is not read again by itself, so that after a failed build a second would pass.
-    status = run_jupyter_book(everything=arguments.all or not unchanged)
+    everything = ["--all"] if arguments.all or not unchanged else []
+    status = run_jupyter_book("-n", "-W", "--keep-going", *everything)
     if status == 0:
         write_entrance()
         STAMP.write_text(digest)

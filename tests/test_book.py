@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from html import unescape
 from html.parser import HTMLParser
@@ -16,33 +17,18 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from nbclient import NotebookClient
+from playwright.sync_api import Browser, Page, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[1]
-HTML = ROOT / "book" / "_build" / "html"
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
 #: Pages that Sphinx makes by itself.
 GENERATED = {"genindex.html", "search.html"}
+WIDE: ViewportSize = {"width": 1200, "height": 900}
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def book() -> Path:
-    """The book, built from the checkout as it is."""
-    answer = subprocess.run([sys.executable, str(ROOT / "book" / "build.py")], capture_output=True, text=True)
-    assert answer.returncode == 0, (answer.stdout + answer.stderr)[-4000:]
-    return HTML
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def pages(book: Path) -> list[str]:
@@ -52,18 +38,75 @@ def pages(book: Path) -> list[str]:
     return [page for page in found if not page.startswith("_static/") and page != "index.html"]
 
 
-def open_page(
-    browser: Browser, book: Path, name: str, theme: str = "light", width: int = 1200
-) -> tuple[Page, list[str]]:
+def open_page(browser: Browser, book: Path, name: str) -> tuple[Page, list[str]]:
     """Open a page. Returns it, and a list that grows with each request that leaves the book and each error."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
+    page = browser.new_page(viewport=WIDE)
     troubles: list[str] = []
     page.on("request", lambda request: troubles.append(request.url) if outside(request.url) else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("requestfailed", lambda request: troubles.append(f"not found: {request.url}"))
-    page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
     page.goto((book / name).as_uri(), wait_until="load")
     return page, troubles
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What Chromium saw on one page."""
+
+    troubles: list[str]
+    """Requests that left the book, addresses that were not found, errors of scripts."""
+    serious: list[str]
+    """What axe-core calls serious or critical, in light, and for colours in dark."""
+    wide_on_a_phone: int
+    """The page's width in pixels in a window of 320."""
+    headings: list[int]
+    """The levels of the headings, in order."""
+    skip_links: int
+
+
+def serious(page: Page, theme: str, only: str = "") -> list[str]:
+    """What axe-core finds in one theme; ``only`` names a single rule."""
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if only:
+        options["runOnly"] = [only]
+    result: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
+    found = []
+    for violation in result["violations"]:
+        if violation["impact"] in ("serious", "critical"):
+            where = [node["html"][:160] for node in violation["nodes"][:3]]
+            found.append(f"{theme}: {violation['id']} {len(violation['nodes'])}x {where}")
+    return found
+
+
+def visit(browser: Browser, book: Path, name: str) -> Visit:
+    """Open a page once, and look at everything that needs a browser."""
+    page, troubles = open_page(browser, book, name)
+    try:
+        page.wait_for_timeout(200)  # the scripts' own requests
+        headings = page.eval_on_selector_all(
+            ".bd-article :is(h1, h2, h3, h4, h5, h6)", "all => all.map(heading => Number(heading.tagName[1]))"
+        )
+        skip_links = page.eval_on_selector_all("a[href='#main-content']", "all => all.length")
+        of_the_page = list(troubles)  # axe-core's own requests come later
+        page.add_script_tag(path=AXE)
+        found = serious(page, "light")
+        # The dark page has the same structure: its colours alone can differ.
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.wait_for_timeout(300)  # for colours that fade
+        found += serious(page, "dark", only="color-contrast")
+        page.set_viewport_size({"width": 320, "height": 900})
+        width = page.evaluate("document.documentElement.scrollWidth")
+    finally:
+        page.close()
+    return Visit(of_the_page, found, width, headings, skip_links)
+
+
+@pytest.fixture(scope="module")
+def visits(book: Path, browser: Browser) -> dict[str, Visit]:
+    """Every page, visited once."""
+    return {name: visit(browser, book, name) for name in pages(book)}
 
 
 def outside(address: str) -> bool:
@@ -169,63 +212,44 @@ def test_an_unchanged_book_is_built_in_seconds(book: Path) -> None:
 
 
 @pytest.mark.browser
-def test_no_request_leaves_a_page(book: Path, browser: Browser) -> None:
-    left: dict[str, list[str]] = {}
-    for name in pages(book):
-        page, troubles = open_page(browser, book, name)
-        page.wait_for_timeout(200)
-        page.close()
-        if troubles:
-            left[name] = troubles
-    assert not left
+def test_no_request_leaves_a_page(visits: dict[str, Visit]) -> None:
+    assert not {name: seen.troubles for name, seen in visits.items() if seen.troubles}
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(book: Path, browser: Browser, theme: str) -> None:
-    found = []
-    for name in pages(book):
-        page, _ = open_page(browser, book, name, theme)
-        page.wait_for_timeout(200)
-        page.add_script_tag(path=AXE)
-        result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        page.close()
-        for violation in result["violations"]:
-            if violation["impact"] in ("serious", "critical"):
-                where = [node["html"][:160] for node in violation["nodes"][:3]]
-                found.append(f"{name}: {violation['id']} {len(violation['nodes'])}x {where}")
-    assert not found, "\n".join(found)
+def test_axe_finds_nothing_serious(visits: dict[str, Visit]) -> None:
+    assert not {name: seen.serious for name, seen in visits.items() if seen.serious}
 
 
 @pytest.mark.browser
-def test_nothing_scrolls_sideways_on_a_phone(book: Path, browser: Browser) -> None:
-    wide = {}
-    for name in pages(book):
-        page, _ = open_page(browser, book, name, width=320)
-        width = page.evaluate("document.documentElement.scrollWidth")
-        page.close()
-        if width > 320:
-            wide[name] = width
-    assert not wide
+def test_nothing_scrolls_sideways_on_a_phone(visits: dict[str, Visit]) -> None:
+    assert not {name: seen.wide_on_a_phone for name, seen in visits.items() if seen.wide_on_a_phone > 320}
 
 
 @pytest.mark.browser
-def test_headings_are_in_order_and_there_is_a_skip_link(book: Path, browser: Browser) -> None:
+def test_headings_are_in_order_and_there_is_a_skip_link(visits: dict[str, Visit]) -> None:
     wrong = []
-    for name in pages(book):
-        if name in GENERATED:
-            continue
-        page, _ = open_page(browser, book, name)
-        levels = page.eval_on_selector_all(
-            ".bd-article :is(h1, h2, h3, h4, h5, h6)", "all => all.map(heading => Number(heading.tagName[1]))"
-        )
-        skip = page.eval_on_selector_all("a[href='#main-content']", "all => all.length")
-        page.close()
+    for name in visits.keys() - GENERATED:
+        levels = visits[name].headings
         if levels.count(1) != 1 or levels[0] != 1 or any(b > a + 1 for a, b in pairwise(levels)):
             wrong.append(f"{name}: headings {levels}")
-        if not skip:
+        if not visits[name].skip_links:
             wrong.append(f"{name}: no skip link")
     assert not wrong
+
+
+@pytest.mark.browser
+def test_figures_stay_readable_on_a_phone(book: Path, browser: Browser) -> None:
+    page, _ = open_page(browser, book, "lessons/05-overfitting.html")
+    page.set_viewport_size({"width": 320, "height": 900})
+    heights = page.eval_on_selector_all(
+        ".figure-svg text",
+        "all => all.map(words => parseFloat(getComputedStyle(words).fontSize)"
+        " * words.ownerSVGElement.getScreenCTM().a)",
+    )
+    page.close()
+    assert len(heights) > 20
+    assert min(heights) >= 8, "a label is smaller than 8 pixels"
 
 
 @pytest.mark.browser
@@ -254,13 +278,57 @@ def test_notes_for_instructors_are_switched_on_and_remembered(book: Path, browse
     page.close()
 
 
+def notebooks(book: Path) -> list[Path]:
+    """The lessons as notebooks to take away."""
+    return sorted((book / "notebooks").glob("*.ipynb"))
+
+
 def test_a_lesson_comes_as_a_notebook_without_solutions(book: Path) -> None:
-    notebooks = sorted((book / "notebooks").glob("0*.ipynb"))
-    assert len(notebooks) == 5
-    for path in notebooks:
+    lessons = [path for path in notebooks(book) if path.name[0].isdigit()]
+    assert len(lessons) == 5
+    for path in lessons:
         notebook = nbformat.read(path, 4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
         text = "\n".join(cell.source for cell in notebook.cells)
         assert "Challenge: " in text
         for leftover in ("{solution", "{exercise", ":::", "glue", "{term}", "{cite}", "- right:", "For instructors"):
             assert leftover not in text, f"{path.name}: {leftover}"
+
+
+def test_no_notebook_needs_a_cell_that_stayed_in_the_book(book: Path, tmp_path: Path) -> None:
+    # What a cell of the book alone defines is missing outside: ruff finds every name that nobody defines.
+    for path in notebooks(book):
+        code = "\n".join(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")  # type: ignore[no-untyped-call]
+        (tmp_path / f"{path.stem}.py").write_text(code, "utf-8")
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", str(tmp_path)]
+    answer = subprocess.run(ruff, capture_output=True, text=True)
+    assert len(list(tmp_path.glob("*.py"))) == 6
+    assert answer.returncode == 0, answer.stdout
+
+
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "lessons").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_from_start_to_end_outside_the_book(book: Path, tmp_path: Path, name: str) -> None:
+    notebook = nbformat.read(book / "notebooks" / f"{name}.ipynb", 4)  # type: ignore[no-untyped-call]
+    # With the notebook alone in its folder: an error in a cell raises.
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any(output.output_type == "display_data" for output in outputs), "a figure was drawn"
+
+
+def test_no_held_out_label_is_in_the_book(book: Path) -> None:
+    # As bytes, as base64 and as printed numbers; 40 labels in a row stand nowhere by chance.
+    secrets: set[bytes] = set()
+    for path in (ROOT / "data" / "held_out").rglob("*.npz"):
+        with np.load(path) as arrays:
+            for name in arrays.files:
+                if "label" in name or name.startswith("y"):
+                    labels = arrays[name].astype("uint8").ravel()[:48]
+                    secrets |= {labels.tobytes()[:40], base64.b64encode(labels.tobytes())[:52]}
+                    secrets |= {joiner.join(map(str, labels[:40])).encode() for joiner in (", ", ",", " ", "")}
+    assert secrets, "there are held-out sets"
+    texts = [path for path in book.rglob("*") if path.suffix in (".html", ".js", ".json", ".ipynb", ".txt", ".inv")]
+    leaked = [path.name for path in texts for secret in secrets if secret in path.read_bytes()]
+    assert not leaked

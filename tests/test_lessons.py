@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from kit import missing
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from kitbook.accessibility import mend  # noqa: E402
 from kitbook.execution import execution_digest  # noqa: E402
 from kitbook.figures import adapt_svg  # noqa: E402
 from kitbook.front_matter import FrontMatterError, Lesson, read_lesson, read_lessons  # noqa: E402
-from kitbook.generated_pages import clock, tasks_by_objective  # noqa: E402
+from kitbook.generated_pages import clock, tasks_by_objective, timetable  # noqa: E402
 from kitbook.notebooks import launch_links, notebook_to_take_away, plain_markdown  # noqa: E402
+
+from book.build import ensure_packages  # noqa: E402
 
 NAMES = ["01-image-classification", "02-one-hot-encoding", "03-dense-networks", "04-softmax", "05-overfitting"]
 LESSONS = [ROOT / "lessons" / f"{name}.md" for name in NAMES]
@@ -180,6 +185,46 @@ glue("SECRET", 1)
     assert "SECRET" not in text
     for part in ("Challenge: Do it", "* `a`", "x = 1"):
         assert part in text
+
+
+def test_a_notebook_installs_the_package_only_where_that_is_asked_for() -> None:
+    source = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: Python 3}\n---\n\n# T\n"
+    assert len(notebook_to_take_away(source, NO_LESSON, {}).cells) == 1
+    first = notebook_to_take_away(source, NO_LESSON, {}, install="https://example.org/kit.whl").cells[0]
+    assert first.cell_type == "code"
+    assert '%pip install --quiet "https://example.org/kit.whl"' in first.source
+
+
+def test_sessions_are_as_alike_as_whole_lessons_allow() -> None:
+    rows = timetable(read_lessons(ROOT / "lessons"), 9 * 60, 15, 2)
+    starts = [row for row in rows if row.startswith("| 09:00")]
+    assert len(starts) == 2, "each session begins at nine"
+    assert "01-image-classification" in starts[0]
+    assert "04-softmax" in starts[1]
+    assert sum("*Break*" in row for row in rows) == 3
+    assert rows[-1].startswith("| 12:00"), "80 + 15 + 85 minutes after nine"
+
+
+def test_markdown_is_tidy() -> None:
+    if shutil.which("npm") is None:
+        missing("npm is not installed")
+    ensure_packages()
+    answer = subprocess.run(
+        [str(ROOT / "book" / "node_modules" / ".bin" / "markdownlint-cli2")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_code_fits_the_page() -> None:
+    # 78 characters are what a wide page shows without scrolling.
+    long = []
+    for path in (ROOT / "lessons").glob("*.md"):
+        for cell in re.findall(r"```\{code-cell\} python\n(.*?)```", path.read_text("utf-8"), re.S):
+            if "remove-cell" in cell or "remove-input" in cell:
+                continue
+            lines = [line for line in cell.splitlines() if not line.startswith((":tags:", ":mystnb:"))]
+            long += [f"{path.name}: {line}" for line in lines if len(line) > 78]
+    assert not long
 
 
 def test_launch_links_are_off_until_a_repository_is_set() -> None:

@@ -8,7 +8,8 @@ Each module does one thing and can be read alone:
 ``html_element``    the one node that the other modules write their HTML with
 ``front_matter``    questions, objectives, key points and minutes, read from a lesson's YAML
 ``lesson_boxes``    ``overview``, ``keypoints``, ``instructor-note``, ``callout``
-``generated_pages`` ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
+``generated_pages`` ``lesson-list``, ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
+``challenges``      the titles of challenges and their solutions
 ``quiz``            ``quiz`` and ``predict``: questions that answer back
 ``glossary_hover``  a term's definition, wherever the term is used
 ``figures``         figures as inline SVG that follows the page's light or dark colours
@@ -30,6 +31,7 @@ MODULES = (
     "html_element",
     "lesson_boxes",
     "generated_pages",
+    "challenges",
     "quiz",
     "glossary_hover",
     "figures",

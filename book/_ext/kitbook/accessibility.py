@@ -20,6 +20,8 @@ HIDING_LABELS = re.compile(
 ICON_TITLE = re.compile(r'(?P<start><i class="theme-switch [^>]*?) title="[^"]*"')
 #: Rich colours the table of `model.summary()` for a dark terminal (color-contrast).
 RICH_COLOUR = re.compile(r'<span style="color: #[0-9a-f]{6}; text-decoration-color: #[0-9a-f]{6}">')
+#: Every challenge of a page gets the same id from sphinx-exercise, and so does every solution (duplicate-id).
+REPEATED_ID = re.compile(r'<section id="(?:exercise|solution)-content">')
 #: A list of citations has no list items (aria-required-children).
 CITATION_LIST = '<div role="list" class="citation-list">'
 
@@ -29,6 +31,7 @@ def mend(html: str) -> str:
     html = HIDING_LABELS.sub(lambda match: match["start"], html)
     html = ICON_TITLE.sub(lambda match: match["start"], html)
     html = RICH_COLOUR.sub("<span>", html)
+    html = REPEATED_ID.sub("<section>", html)
     return html.replace(CITATION_LIST, '<div class="citation-list">')
 
 

@@ -50,33 +50,65 @@ class AllLessons(SphinxDirective):
         return lessons
 
 
-class Schedule(AllLessons):
-    """``{schedule}``: a day's timetable from the lessons' minutes, with ``:start:`` and ``:break:`` (minutes)."""
+def timetable(lessons: list[Lesson], start: int, pause: int, sessions: int) -> list[str]:
+    """Markdown rows of a timetable in which every session begins at ``start`` (minutes after midnight).
 
-    option_spec: ClassVar = {"start": directives.unchanged, "break": directives.nonnegative_int}
+    The sessions are as alike in length as whole lessons allow: each lesson belongs to the session in which its
+    middle falls when all lessons are laid end to end.
+    """
+    total = sum(lesson.minutes for lesson in lessons)
+    rows = ["| Time | Lesson | Teaching | Exercises |", "|---|---|---|---|"]
+    before, session, now = 0, -1, start
+    for lesson in lessons:
+        belongs = int((before + lesson.minutes / 2) * sessions / total)
+        if belongs != session:
+            if session >= 0:
+                rows.append(f"| {clock(now)} | *End* | | |")
+            session, now = belongs, start
+            if sessions > 1:
+                rows.append(f"| | **Session {session + 1}** | | |")
+        elif pause:
+            rows.append(f"| {clock(now)} | *Break* | | |")
+            now += pause
+        rows.append(
+            f"| {clock(now)} | [](/lessons/{lesson.path.name}) | {lesson.teaching} min | {lesson.exercises} min |"
+        )
+        before += lesson.minutes
+        now += lesson.minutes
+    teaching, exercises = sum(lesson.teaching for lesson in lessons), sum(lesson.exercises for lesson in lessons)
+    return [*rows, f"| {clock(now)} | *End* | {teaching} min in all | {exercises} min in all |"]
+
+
+class LessonList(AllLessons):
+    """``{lesson-list}``: every lesson with the questions it answers."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the list."""
+        rows: list[str] = []
+        for number, lesson in enumerate(self.lessons(), 1):
+            questions = " ".join(lesson.questions)
+            rows.append(f"{number}. **[](/lessons/{lesson.path.name})** ({lesson.minutes} min). {questions}")
+        return parse_markdown(self, rows)
+
+
+class Schedule(AllLessons):
+    """``{schedule}``: a timetable from the lessons' minutes.
+
+    Options: ``:start:`` of each session, ``:break:`` between lessons (minutes), ``:sessions:`` to spread them over.
+    """
+
+    option_spec: ClassVar = {
+        "start": directives.unchanged,
+        "break": directives.nonnegative_int,
+        "sessions": directives.positive_int,
+    }
 
     def run(self) -> list[nodes.Node]:
         """Build the table."""
         hours, _, minutes = self.options.get("start", "09:00").partition(":")
-        now = int(hours) * 60 + int(minutes)
-        pause = self.options.get("break", 15)
-        lessons = self.lessons()
-        rows = ["| Time | Lesson | Teaching | Exercises | Questions |", "|---|---|---|---|---|"]
-        for number, lesson in enumerate(lessons):
-            if number and pause:
-                rows.append(f"| {clock(now)} | *Break* | | | |")
-                now += pause
-            questions = " ".join(lesson.questions)
-            rows.append(
-                f"| {clock(now)} | [](/lessons/{lesson.path.name}) | {lesson.teaching} min "
-                f"| {lesson.exercises} min | {questions} |"
-            )
-            now += lesson.minutes
-        rows.append(
-            f"| {clock(now)} | *End* | {sum(lesson.teaching for lesson in lessons)} min "
-            f"| {sum(lesson.exercises for lesson in lessons)} min | |"
-        )
-        return parse_markdown(self, rows)
+        start = int(hours) * 60 + int(minutes)
+        sessions = self.options.get("sessions", 1)
+        return parse_markdown(self, timetable(self.lessons(), start, self.options.get("break", 15), sessions))
 
 
 class AllKeypoints(AllLessons):
@@ -111,6 +143,7 @@ class ObjectivesAndTasks(AllLessons):
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives."""
+    app.add_directive("lesson-list", LessonList)
     app.add_directive("schedule", Schedule)
     app.add_directive("all-keypoints", AllKeypoints)
     app.add_directive("objectives-and-tasks", ObjectivesAndTasks)

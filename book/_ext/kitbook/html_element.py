@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 
-class HtmlElement(nodes.General, nodes.Element):
+class HtmlElement(nodes.General, nodes.Element):  # type: ignore[misc]
     """An HTML element: its ``tag``, its ``attrs``, and children of any kind."""
 
 

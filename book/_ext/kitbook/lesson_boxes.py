@@ -29,7 +29,7 @@ def parse_markdown(directive: SphinxDirective, lines: list[str]) -> list[nodes.N
     holder = nodes.container()
     source = directive.get_source_info()[0]
     directive.state.nested_parse(StringList(lines, source), directive.content_offset, holder)
-    return holder.children
+    return list(holder.children)
 
 
 def bullets(items: list[str] | tuple[str, ...]) -> list[str]:

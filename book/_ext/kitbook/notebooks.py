@@ -137,8 +137,22 @@ def json_value(text: str) -> Any:
         return text
 
 
-def notebook_to_take_away(source: str, lesson: Lesson, numbers: dict[str, Any]) -> nbformat.NotebookNode:
-    """Make the notebook of a lesson. ``numbers`` are what the prose quotes from the run."""
+INSTALL = """\
+# Where the lessons' package is missing, as on Colab, install it.
+from importlib.util import find_spec
+
+if find_spec("autograder") is None:
+    %pip install --quiet "{package}"
+"""
+
+
+def notebook_to_take_away(
+    source: str, lesson: Lesson, numbers: dict[str, Any], install: str = ""
+) -> nbformat.NotebookNode:
+    """Make the notebook of a lesson. ``numbers`` are what the prose quotes from the run.
+
+    ``install`` is what pip needs to install the lessons' package; empty where the notebook need not do it.
+    """
     header, _ = split_front_matter(source)
     without_solutions = SOLUTION.sub("", source)
     read = read_myst_markdown_notebook(without_solutions)
@@ -150,6 +164,8 @@ def notebook_to_take_away(source: str, lesson: Lesson, numbers: dict[str, Any]) 
                 cells.append(nbformat.v4.new_markdown_cell(text))  # type: ignore[no-untyped-call]
         elif not BOOK_ONLY & set(cell.metadata.get("tags", [])):
             cells.append(nbformat.v4.new_code_cell(cell.source))  # type: ignore[no-untyped-call]
+    if install:
+        cells.insert(0, nbformat.v4.new_code_cell(INSTALL.format(package=install).strip()))  # type: ignore[no-untyped-call]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
@@ -169,11 +185,14 @@ def write_notebooks(app: Sphinx, error: Exception | None) -> None:
         return
     target = Path(app.outdir) / "notebooks"
     target.mkdir(exist_ok=True)
+    install = app.config.kitbook_launch.get("install", "")
+    if install:
+        (Path(app.outdir) / "requirements.txt").write_text(f"{install}\n", "utf-8")
     for page in offered_pages(app):
         path = Path(app.env.doc2path(page))
         lesson = read_lesson(path) or Lesson(path, "", 0, 0, (), {}, ())
         glued = Path(app.outdir).parent / "jupyter_execute" / f"{page}.glue.json"
-        notebook = notebook_to_take_away(path.read_text("utf-8"), lesson, glued_numbers(glued))
+        notebook = notebook_to_take_away(path.read_text("utf-8"), lesson, glued_numbers(glued), install)
         nbformat.write(notebook, target / f"{lesson.name}.ipynb")  # type: ignore[no-untyped-call]
 
 
