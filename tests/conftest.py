@@ -1,52 +1,117 @@
-"""Fixtures that more than one file of tests needs."""
+"""Fixtures that more than one file of tests needs, and the order in which `make test` takes the files."""
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from kit import missing
+from xdist.scheduler import LoadScopeScheduling
 
 from autograder.sandbox.client import WarmProcess
 from autograder.sandbox.wall import Sandbox, try_bubblewrap
 
-# Files whose tests are independent of each other; those of any other file stay together on one worker of xdist.
-SPREAD = {"test_catalogue.py", "test_agreement.py", "test_release.py", "test_checks_survive.py"}
+if TYPE_CHECKING:
+    from hub_class import TrialHub
+    from playwright.sync_api import Browser
 
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-# What takes longer than the gate has: `make test-all` runs it, `make test` the rest.
-EXHAUSTIVE = (
+# With several workers a file's tests stay together on one, so that a book or a Hub is made once. The longest come
+# first: what is left at the end should be short. Files that are not named here follow in their order.
+LONGEST_FIRST = (
     "test_book",
+    "test_hub_permissions",
+    "test_hub_round_trip",
+    "test_widgets_browser",
     "test_faults",
+    "test_attacks",
     "test_hub",
-    "test_checks_survive",
     "test_cluster",
     "test_report",
-    "test_widgets",
+    "test_branches",
+    "test_sandbox",
 )
-
-
-def _needs_a_hub(item: pytest.Item) -> bool:
-    return item.path.name.startswith("test_hub_") and item.path.name != "test_hub_bundle.py"
+# These share one Hub, and so one worker.
+ON_A_HUB = ("test_hub_permissions", "test_hub_round_trip")
+# These share one build of the book, and so one worker.
+ON_THE_BOOK = ("test_book", "test_book_widgets")
+# Independent of each other, so they fill in wherever a worker is free; the slow ones among them first.
+SPREAD = ("test_agreement", "test_checks_survive", "test_own_exercise", "test_release", "test_catalogue")
+# Only these may be skipped where everything should be there: no clone has the original images.
+MAY_BE_SKIPPED = ("MNIST originals", "no control group can be made here")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        trains = item.path.name == "test_catalogue.py" and item.get_closest_marker("slow")
-        other = item.path.name == "test_agreement.py" and not ("03-" in item.name or "02-" in item.name)
-        if (
-            item.path.name == "test_faults.py"
-            or trains
-            or other
-            or (item.path.name.startswith(EXHAUSTIVE) and item.get_closest_marker("slow"))
-        ):
-            item.add_marker(pytest.mark.exhaustive)
-        if item.path.name.startswith(EXHAUSTIVE) and item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.exhaustive)
-        if item.path.name not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    items.sort(key=_turn)  # stable: within a file the order stays
+
+
+class TogetherByFile(LoadScopeScheduling):
+    """Gives all tests of a file, or of files that share something, to one worker.
+
+    (``--dist loadgroup`` would do it by marks, but xdist 3.8 writes them where pytest 9.2 does not look.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        name = Path(nodeid.partition("::")[0]).stem
+        if name in SPREAD:
+            return nodeid
+        return "a Hub" if name in ON_A_HUB else "the book" if name in ON_THE_BOOK else name
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return TogetherByFile(config, log)
+
+
+def _turn(item: pytest.Item) -> tuple[int, bool]:
+    name = item.path.stem
+    if name in SPREAD:
+        return len(LONGEST_FIRST) + 1 + SPREAD.index(name), item.get_closest_marker("slow") is None
+    return next((i for i, start in enumerate(LONGEST_FIRST) if name.startswith(start)), len(LONGEST_FIRST)), False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = _no_skip((yield))
+    if report.failed and (hub := getattr(item, "funcargs", {}).get("hub")):
+        report.sections.append(("the end of the Hub's log", hub.log[-6000:]))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _no_skip((yield))
+
+
+def _no_skip(report: Report) -> Report:
+    """Where nothing may be skipped (the gate), a skip is a failure: a tool is missing that should be there."""
+    if not report.skipped or hasattr(report, "wasxfail") or not os.environ.get("AUTOGRADER_NOTHING_SKIPPED"):
+        return report
+    reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    if not any(words in reason for words in MAY_BE_SKIPPED):
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped here, but: {reason}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Where the time goes, by file: what to make cheaper, and the order above."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid.split("::")[0]] += report.duration
+    if sum(seconds.values()) > 60:
+        terminalreporter.section("seconds by file")
+        for file, spent in seconds.most_common(25):
+            terminalreporter.write_line(f"{spent:7.0f}  {file}")
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +130,38 @@ def warm() -> Iterator[WarmProcess]:
         missing(verdict.reason)
     with WarmProcess(Sandbox.BUBBLEWRAP) as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[TrialHub]:
+    """A real Hub with a small class, shared by the tests of a session."""
+    if not shutil.which("npm"):
+        missing("npm is not installed")
+    from hub_class import trial_hub
+
+    with trial_hub() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The folder of the book, built from the checkout as it is."""
+    root = Path(__file__).resolve().parents[1]
+    answer = subprocess.run([sys.executable, str(root / "book" / "build.py")], capture_output=True, text=True)
+    assert answer.returncode == 0, (answer.stdout + answer.stderr)[-4000:]
+    return root / "book" / "_build" / "html"
+
+
+# Not for the whole session: a second Playwright, of another file on this worker, could not start beside it.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
