@@ -95,24 +95,13 @@ class Grading:
         """
         if self._run is not None and self._run.status is None:
             raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait for its end, or stop it.")
-        command = [sys.executable, "-m", "autograder", "grade", exercise, "--course", str(self.course)]
-        command += ["--sandbox", self._sandbox]
-        command += ["--force"] if force else []
+        arguments = ["grade", exercise, "--sandbox", self._sandbox, *(["--force"] if force else [])]
         if student is None:
             self._results(exercise).parent.mkdir(parents=True, exist_ok=True)
-            command += ["--json", str(self._results(exercise))]
+            arguments += ["--json", str(self._results(exercise))]
         else:
-            command += ["--student", student]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self.course,
-            env=_environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            limit=1_000_000,  # bytes of a line; the command prints none so long
-        )
+            arguments += ["--student", student]
+        process = await self._autograder(*arguments)
         self._run = Run(exercise, process)
         self._run.reader = asyncio.create_task(self._run.read())
         return self._run
@@ -135,18 +124,24 @@ class Grading:
         Raises:
             NoReport: nothing of it was graded yet, most often.
         """
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "autograder", "report", exercise, "--course", str(self.course)),
+        process = await self._autograder("report", exercise)
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise NoReport(said.decode("utf-8", errors="replace").strip())
+        return self.course / "report" / f"{exercise}.html"
+
+    async def _autograder(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start a command of ours on this course, in a session of its own, its output in one pipe."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "autograder", *arguments, "--course", str(self.course)),
             cwd=self.course,
             env=_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=1_000_000,  # bytes of a line; the commands print none so long
         )
-        said, _ = await process.communicate()
-        if process.returncode:
-            raise NoReport(said.decode("utf-8", errors="replace").strip())
-        return self.course / "report" / f"{exercise}.html"
 
     def _results(self, exercise: str) -> Path:
         return self.course / ".autograder" / exercise / "last-run.json"
