@@ -20,7 +20,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
@@ -259,10 +259,10 @@ def test_a_question_answers_the_keyboard(book: Path, browser: Browser) -> None:
     assert page.locator(".waits-for-answer").count() > 0, "a prediction hides the output that would spoil it"
     quiz.locator("input").first.focus()
     page.keyboard.press("Space")
-    assert quiz.get_by_role("status").inner_text().startswith("Not so.")
+    expect(quiz.get_by_role("status")).to_have_text(re.compile("^Not so."))
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    assert quiz.get_by_role("status").inner_text().startswith("Right.")
+    expect(quiz.get_by_role("status")).to_have_text(re.compile("^Right."))
     page.close()
 
 
@@ -270,11 +270,11 @@ def test_a_question_answers_the_keyboard(book: Path, browser: Browser) -> None:
 def test_notes_for_instructors_are_switched_on_and_remembered(book: Path, browser: Browser) -> None:
     page, _ = open_page(browser, book, "lessons/03-dense-networks.html")
     note = page.locator(".instructor-note").first
-    assert not note.is_visible()
+    expect(note).to_be_hidden()
     page.get_by_role("button", name="Show the notes for instructors").click()
-    assert note.is_visible()
+    expect(note).to_be_visible()
     page.reload()
-    assert note.is_visible()
+    expect(note).to_be_visible()
     page.close()
 
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import pytest
 from hub_class import EXERCISE, TrialHub, as_user
-from kit import ROOT
+from kit import PATIENCE, ROOT
 from nbgrader.api import Gradebook
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect, sync_playwright
 
@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield chromium
         chromium.close()
-    expect.set_options(timeout=5_000)  # Playwright's own
+    expect.set_options(timeout=PATIENCE)
 
 
 class Desk:
