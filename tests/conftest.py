@@ -101,6 +101,25 @@ def _no_skip(report: Report) -> Report:
     return report
 
 
+class NameFailuresAtOnce:
+    """Half an hour is long to wait for the name of what failed in its third minute."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            why = str(report.longrepr).strip().splitlines()
+            errors = [line for line in why if line.startswith("E  ")] or why
+            self._terminal.write_line(f"\n{report.nodeid} failed ({report.when}): {errors[0][:300] if errors else ''}")
+
+
+@pytest.hookimpl(trylast=True)  # the terminal's plugin has to be there
+def pytest_configure(config: pytest.Config) -> None:
+    if (terminal := config.pluginmanager.get_plugin("terminalreporter")) is not None:
+        config.pluginmanager.register(NameFailuresAtOnce(terminal))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Where the time goes, by file: what to make cheaper, and the order above."""
     seconds: Counter[str] = Counter()
