@@ -39,6 +39,7 @@ EARNED = {"flattened": 2.0, "architecture": 4.0, "compiled": 3.0}  # by the hone
 LIMITS = Limits(
     cell_seconds=6.0,
     notebook_seconds=25.0,
+    cell_cpu_seconds=12,
     cpu_seconds=60,
     answer_seconds=3.0,
     memory_mb=900,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -16,7 +17,7 @@ from hostile import LIMITS
 
 from autograder.grading.run import NotebookRun
 from autograder.outcome import Status
-from autograder.sandbox import inside, memory, syscalls, wall
+from autograder.sandbox import control_group, inside, processes, syscalls, wall
 from autograder.sandbox.client import WarmProcess
 from autograder.sandbox.limits import BadLimit, Limits
 from autograder.sandbox.wall import NoSandbox, Sandbox, Verdict
@@ -29,6 +30,18 @@ def open_air() -> Iterator[WarmProcess]:
     """A warm process with limits only."""
     with WarmProcess(Sandbox.LIMITS_ONLY) as process:
         yield process
+
+
+@pytest.fixture(scope="module", params=["control group", "by process"])
+def watched(request: pytest.FixtureRequest) -> Iterator[WarmProcess]:
+    """A warm process whose use of memory and processor is measured in one of the two ways."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "by process":
+            patch.setattr(control_group.ControlGroup, "make", staticmethod(lambda *_: None))
+        with WarmProcess(Sandbox.BUBBLEWRAP) as process:
+            if process.measures_memory != request.param:
+                pytest.skip("no control group can be made here")
+            yield process
 
 
 def run(warm: WarmProcess, *cells: str, limits: Limits = ROOMY) -> tuple[str, NotebookRun]:
@@ -156,18 +169,66 @@ def test_honest_tools_still_work(warm: WarmProcess) -> None:
     ],
     ids=["shared", "forked"],
 )
-@pytest.mark.parametrize("grouped", [True, False], ids=["control group", "by process"])
-def test_memory_is_measured_as_a_whole(code: str, grouped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not grouped:
-        monkeypatch.setattr(memory.MemoryGroup, "make", staticmethod(lambda *_: None))
-    with WarmProcess(Sandbox.BUBBLEWRAP) as warm:
-        if grouped and warm.measures_memory != "control group":
-            pytest.skip("no control group can be made here")
-        _, ran = run(warm, code)
-        assert ran.status is Status.OUT_OF_MEMORY
-        assert "600 MB of memory" in ran.message
-        assert warm.alive
-        assert "fine" in run(warm, "print('fine')")[0]
+def test_memory_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
+    _, ran = run(watched, code)
+    assert ran.status is Status.OUT_OF_MEMORY
+    assert "600 MB of memory" in ran.message
+    assert watched.alive
+    assert "fine" in run(watched, "print('fine')")[0]
+
+
+BUSY = "def busy():\n    while True: pass\n"
+SHARE = f"{BUSY}import os\nfor _ in range(5):\n    if os.fork() == 0: busy()\n"
+SHIFTS = (  # one after another, each done before it could be stopped; nobody waits for them
+    "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n    if os.fork() == 0:\n"
+    "        while time.process_time() < 1: pass\n        os._exit(0)\n    time.sleep(0.2)\n"
+)
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    "code", [SHARE + "os.wait()", SHARE, SHIFTS], ids=["all at once", "left to run on", "one after another"]
+)
+def test_processor_time_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
+    limits = replace(ROOMY, cell_cpu_seconds=60, cpu_seconds=4)
+    _, ran = run(watched, code, "import time; time.sleep(15)", limits=limits)
+    assert ran.status is Status.TIMED_OUT
+    assert "4 s of processor time in all" in ran.message
+    assert "fine" in run(watched, "print('fine')")[0]
+
+
+@pytest.mark.sandbox
+def test_on_a_busy_machine_processor_time_stops_a_loop_and_wall_time_nobody(
+    warm: WarmProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.grading.run.busyness", lambda: 6.0)
+    limits = replace(ROOMY, cell_seconds=4, cell_cpu_seconds=2)  # so 24 s of wall time
+    began = time.monotonic()
+    said, ran = run(warm, f"{BUSY}busy()", "print('and on')", limits=limits)
+    assert time.monotonic() - began < 20
+    assert ran.status is Status.TIMED_OUT
+    assert ran.message == (
+        "A cell of yours was stopped: it used more than 2 s of processor time in one cell. Does a loop never end?"
+    )
+    assert "and on" in said  # as after a limit of wall time
+    stubborn = "import signal\n" + BUSY + "signal.signal(signal.SIGINT, signal.SIG_IGN)\nbusy()"
+    said, ran = run(warm, stubborn, "print('and on')", limits=limits)
+    assert (ran.status, "2 s of processor time" in ran.message) == (Status.TIMED_OUT, True)
+    assert "and on" not in said
+    said, ran = run(warm, "import time; time.sleep(5); print('slow but honest')", limits=limits)
+    assert ran.status is Status.GRADED
+    assert "slow but honest" in said
+
+
+def test_processor_time_counts_the_waited_for_once_and_the_abandoned_as_seen() -> None:
+    spent = processes._Spent()
+    spent.look({(1, 0): processes._Process(0, 0, 10, 0), (2, 5): processes._Process(1, 5, 50, 0)})
+    assert spent.ticks == 60
+    spent.look({(1, 0): processes._Process(0, 0, 20, 70)})  # the parent knows of 20 more than were seen
+    assert spent.ticks == 90
+    spent.look({(1, 0): processes._Process(0, 0, 20, 70), (2, 9): processes._Process(1, 9, 15, 0)})
+    spent.look({(1, 0): processes._Process(0, 0, 21, 70)})  # nobody waited for the second number 2
+    assert spent.ticks == 105
 
 
 @pytest.mark.sandbox

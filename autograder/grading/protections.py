@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nbformat
 
@@ -49,6 +49,13 @@ try:
 except OSError: pass
 print(born)
 """
+_BUSY = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        while True: pass
+time.sleep(15)
+"""
 _SHARED = "import mmap\nm = mmap.mmap(-1, 2 * 10**9)\nfor i in range(0, len(m), 4096): m[i] = 1"
 
 
@@ -70,14 +77,16 @@ def try_protections(sandbox: Sandbox) -> Protections:
             held = dict.fromkeys(_ATTEMPTS, False)
         said, _ = _run(warm, _FORKS)
         held["processes"] = said.strip().isdigit() and int(said) < _LIMITS.processes
+        _, status = _run(warm, _BUSY, replace(_LIMITS, cpu_seconds=2))
+        held["processor time"] = status is Status.TIMED_OUT
         _, status = _run(warm, _SHARED)
         held["memory"] = status is Status.OUT_OF_MEMORY
         return Protections(held, warm.measures_memory)
 
 
-def _run(warm: WarmProcess, code: str) -> tuple[str, Status]:
+def _run(warm: WarmProcess, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    with NotebookRun(notebook, warm, _LIMITS, None) as run:
+    with NotebookRun(notebook, warm, limits, None) as run:
         run.run_rest()
     said = "".join(o.text for o in notebook.cells[0].outputs if o.get("output_type") == "stream" and o.name == "stdout")
     return said, run.status

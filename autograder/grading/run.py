@@ -31,10 +31,12 @@ from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, WarmProcess, wait_for
 from autograder.sandbox.limits import Limits, busyness
 from autograder.sandbox.probe import SERVE
+from autograder.sandbox.watch import Excess, Resource
 from autograder.submission import Missing, NoModel, Raised
 
 DYING_SECONDS = 5.0  # for the news of a process's end to arrive
 INTERRUPT_SECONDS = 3.0  # what a cell has to stop after it was interrupted, before everything is ended
+PROCESSOR_INTERVAL = 0.2  # seconds between two looks at a cell's processor time
 
 
 T = TypeVar("T")
@@ -67,6 +69,7 @@ class NotebookRun:
         self._held_out = held_out
         self._next_cell = 0
         self._error = ""
+        self._overspent = False  # whether the present cell was interrupted for its processor time
         self._loop = asyncio.new_event_loop()
         self._client: _Client | None = None
         self._questions: Channel | None = None
@@ -139,8 +142,11 @@ class NotebookRun:
         began = time.perf_counter()
         self._client.timeout = math.ceil(min(self._limits.cell_seconds, left))  # nbclient takes whole seconds
         self._client.begin_cell(self._limits.cell_output_kb * 1000)
+        self._overspent = False
         try:
-            self._wait(self._client.async_execute_cell(cell, index))
+            self._wait(self._execute_and_watch(cell, index))
+            if self._overspent:
+                self._say_stopped(cell, f"used {self._too_much_in_a_cell()}")
         except CellTimeoutError:
             self._interrupt(cell, self._client.timeout)
         except (DeadKernelError, KernelDidNotStart):
@@ -151,21 +157,51 @@ class NotebookRun:
             self.seconds["cells"] += time.perf_counter() - began
         self._remember_error(cell)
 
+    async def _execute_and_watch(self, cell: nbformat.NotebookNode, index: int) -> None:
+        assert self._client is not None
+        watching = asyncio.ensure_future(self._watch_processor())
+        try:
+            await self._client.async_execute_cell(cell, index)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    async def _watch_processor(self) -> None:
+        """Interrupt the present cell when it has used its processor time, and end the kernel if it does not stop."""
+        before = self._warm.cpu_seconds
+        while self._warm.cpu_seconds - before <= self._limits.cell_cpu_seconds:
+            await asyncio.sleep(PROCESSOR_INTERVAL)
+        provisioner = self._manager.provisioner
+        assert isinstance(provisioner, WarmProvisioner)
+        self._overspent = True
+        await provisioner.send_signal(2)
+        await asyncio.sleep(INTERRUPT_SECONDS)
+        if provisioner.fork is not None:
+            provisioner.fork.excess = Excess(Resource.PROCESSOR, self._too_much_in_a_cell())
+            await provisioner.kill()
+
     def _interrupt(self, cell: nbformat.NotebookNode, seconds: float) -> None:
         """A cell ran too long: ask it to stop, and end the kernel if it does not."""
-        text = f"A cell of yours was stopped: it ran longer than {seconds:g} s. Does a loop never end?"
-        cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text + "\n"))
-        self._error = f"a time limit: it ran longer than {seconds:g} s"
         assert self._client is not None
         try:
             stopped = self._warm.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS))
         except Exception:  # see _execute
             stopped = False
-        if stopped:
-            if self.status is Status.GRADED:
-                self.status, self.message = Status.TIMED_OUT, text
-        else:
+        text = self._say_stopped(cell, f"ran longer than {seconds:g} s")
+        if not stopped:
             self._stop(Status.TIMED_OUT, text)
+
+    def _say_stopped(self, cell: nbformat.NotebookNode, says: str) -> str:
+        """Say it in the cell, to the checks that follow, and, unless there was trouble before, of the notebook."""
+        text = f"A cell of yours was stopped: it {says}. Does a loop never end?"
+        cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text + "\n"))
+        self._error = f"a time limit: it {says}"
+        if self.status is Status.GRADED:
+            self.status, self.message = Status.TIMED_OUT, text
+        return text
+
+    def _too_much_in_a_cell(self) -> str:
+        return f"more than {self._limits.cell_cpu_seconds:g} s of processor time in one cell"
 
     def _died(self, index: int) -> None:
         wait_for(lambda: self._exit_status() is not None, DYING_SECONDS)  # on a busy machine the news comes late
@@ -173,8 +209,12 @@ class NotebookRun:
         number = sum(c.cell_type == "code" for c in self.notebook.cells[: index + 1])
         cell = f"in code cell {number}"
         excess = self._excess()
-        if excess:
-            self._stop(Status.OUT_OF_MEMORY, f"Your notebook was ended {cell}: it used {excess}.")
+        if excess is not None and excess.resource is Resource.PROCESSOR:
+            self._stop(
+                Status.TIMED_OUT, f"Your notebook was ended {cell}: it used {excess.says}. Does a loop never end?"
+            )
+        elif excess is not None:
+            self._stop(Status.OUT_OF_MEMORY, f"Your notebook was ended {cell}: it used {excess.says}.")
         elif code == 128 + 9 and self._warm.alive:
             self._stop(
                 Status.OUT_OF_MEMORY,
@@ -298,7 +338,7 @@ class NotebookRun:
             channel.close()
             self._warm.end(fork)
             self._described.clear()  # the models are gone with it
-            raise NoModel(_why_not_observed(error, seconds)) from error
+            raise NoModel(_why_not_observed(error, seconds, fork.excess)) from error
         finally:
             self.seconds["models"] += time.perf_counter() - began
         if "refused" in answer.tree:
@@ -399,11 +439,11 @@ class NotebookRun:
             self._wait(provisioner.cleanup())
         self._manager.context.destroy(linger=0)
 
-    def _excess(self) -> str:
+    def _excess(self) -> Excess | None:
         """What the kernel's fork used too much of, if it was ended for that."""
         provisioner = self._manager.provisioner
         fork = provisioner.fork if isinstance(provisioner, WarmProvisioner) else None
-        return fork.excess if fork is not None else ""
+        return fork.excess if fork is not None else None
 
     def _exit_status(self) -> int | None:
         status: int | None = self._wait(self._manager.provisioner.poll())
@@ -418,12 +458,12 @@ _SHOWN = ("stream", "error", "display_data", "execute_result", "update_display_d
 _TAKEN = ("status", "execute_input", "clear_output", *_SHOWN)
 
 
-def _why_not_observed(error: Exception, seconds: float) -> str:
+def _why_not_observed(error: Exception, seconds: float, excess: Excess | None) -> str:
     if isinstance(error, ChannelTimeout):
         return f"it took longer than {seconds:.0f} s"
     if isinstance(error, NotPlain):
         return "what it is made of is too large to look at"
-    return "it needs too much memory"
+    return f"it needs too much {excess.resource if excess is not None else Resource.MEMORY}"
 
 
 def _model_key(facts: dict[str, Any], arrays: list[bytes]) -> str:

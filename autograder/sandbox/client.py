@@ -19,8 +19,8 @@ from typing import Any
 
 from autograder.sandbox import inside, wall
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.memory import MemoryWatch
 from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.watch import Excess, Watch
 
 START_SECONDS = 120.0  # importing Keras takes 4 s, on a cold and busy disk much longer
 
@@ -36,7 +36,7 @@ class Fork:
     id: int
     folder: Path | None  # where its sockets are, on the host
     status: int | None = None  # exit status once it has ended: 128 + n for signal n
-    excess: str = ""  # what it used too much of, if that is why it was ended ("more than 2000 MB of memory")
+    excess: Excess | None = None  # what it used too much of, if that is why it was ended
 
 
 @dataclass
@@ -49,7 +49,7 @@ class WarmProcess:
     _folder: Path = field(init=False, repr=False)
     _log: Any = field(init=False, repr=False)
     _forks: dict[int, Fork] = field(init=False, default_factory=dict, repr=False)
-    _watch: MemoryWatch | None = field(init=False, default=None, repr=False)
+    _watch: Watch | None = field(init=False, default=None, repr=False)
     _ready: bool = field(init=False, default=False)
     _next: int = field(init=False, default=1)
 
@@ -87,7 +87,7 @@ class WarmProcess:
                 raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self.last_words()}")
         if self._watch is None:
             walled = self.sandbox is Sandbox.BUBBLEWRAP
-            self._watch = MemoryWatch(self._process.pid, walled, self._end_for_excess)
+            self._watch = Watch(self._process.pid, walled, self._end_for_excess)
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
@@ -140,6 +140,11 @@ class WarmProcess:
         return self._watch.how
 
     @property
+    def cpu_seconds(self) -> float:
+        """Processor time of the present submission, all its processes together, as of a tenth of a second ago."""
+        return self._watch.cpu_seconds if self._watch is not None else 0.0
+
+    @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
@@ -190,8 +195,8 @@ class WarmProcess:
     def _request(self, fork: Fork, request: dict[str, Any], limits: Limits) -> socket.socket:
         self.wait_until_ready()
         assert self._watch is not None
-        if len(self._forks) == 1:  # a submission's first; its observer shares the limit
-            self._watch.begin(limits.memory_mb * 10**6)
+        if len(self._forks) == 1:  # a submission's first; its observer shares the limits
+            self._watch.begin(limits.memory_mb * 10**6, limits.cpu_seconds)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -202,7 +207,7 @@ class WarmProcess:
                 raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
         return ours
 
-    def _end_for_excess(self, what: str) -> None:
+    def _end_for_excess(self, what: Excess) -> None:
         """Called from the watching thread; one packet on the control socket is all it sends."""
         for fork in list(self._forks.values()):
             fork.excess = what

@@ -19,7 +19,10 @@ class Limits:
 
     cell_seconds: float = 60.0  # wall time of one cell
     notebook_seconds: float = 240.0  # wall time of all cells together
-    cpu_seconds: int = 600  # processor time of one process, all threads together
+    # Processor time does not grow with the load of a machine as wall time does (`stretched`). What stops a busy loop
+    # there is this: what two cores do in the wall time of an idle machine.
+    cell_cpu_seconds: int = 120  # processor time of one cell, all its processes and threads together
+    cpu_seconds: int = 480  # processor time of all cells, functions and models together
     answer_seconds: float = 15.0  # wall time to answer one question of a check
     memory_mb: int = 2_000  # beyond what the warm process already holds, all processes together
     processes: int = 512  # processes and threads

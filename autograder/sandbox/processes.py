@@ -1,0 +1,159 @@
+"""The processes below a warm process, and what they use, as /proc shows it.
+
+Memory is what each process holds for its part (PSS) and what lies in its scratch folders. Processor time is never
+said to be more than it was, and may be less: processes that begin and end between two looks, and whose parent does
+not wait for them, are not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")  # a second
+
+
+class _Spent:
+    """Processor time of one fork in clock ticks, out of two counts that are each too low at times.
+
+    What is seen of every process misses those that begin and end between two looks. What processes know of the
+    children they waited for misses those nobody waits for.
+    """
+
+    def __init__(self) -> None:
+        self.ticks = 0
+        self._own: dict[tuple[int, int], int] = {}
+        self._ended = 0
+
+    def look(self, there: dict[tuple[int, int], _Process]) -> None:
+        """Take in the processes that are there now, by their ids and starts."""
+        self._ended += sum(ticks for key, ticks in self._own.items() if key not in there)
+        self._own = {key: process.own for key, process in there.items()}
+        one_by_one = self._ended + sum(self._own.values())
+        waited_for = sum(process.own + process.waited for process in there.values())
+        self.ticks = max(self.ticks, one_by_one, waited_for)
+
+
+class ProcessTree:
+    """The processes below a warm process, as this machine's /proc shows them."""
+
+    def __init__(self, process: int, walled: bool) -> None:
+        self._root = process
+        self._walled = walled
+        self._proc: Path | None = None
+        self._forks: dict[tuple[int, int], _Spent] = {}  # by the guard's id and start
+        self._gone = 0  # clock ticks of forks that have ended
+
+    def at_most(self) -> int:
+        """Bytes that the submissions use at most; quick, and far too high if they share much."""
+        proc, warm, children = self._read()
+        ours = {warm, *children.get(warm, [])} | {c for g in children.get(warm, []) for c in children.get(g, [])}
+        theirs = [pid for pid in _below(warm, children) if pid not in ours]
+        return sum(resident(str(pid), proc) for pid in theirs) + self._in_scratch(proc, warm, children)
+
+    def total(self) -> int:
+        """Bytes that the warm process and all below it use, pages that they share counted once."""
+        proc, warm, children = self._read()
+        held = sum(_proportional(proc / str(pid)) for pid in (warm, *_below(warm, children)))
+        return held + self._in_scratch(proc, warm, children)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all forks that were seen so far, those that have ended included; it never goes back."""
+        _, warm, processes = self._look()
+        children = _children(processes)
+        seen = {}
+        for guard in children.get(warm, []):
+            there = {(pid, processes[pid].began): processes[pid] for pid in (guard, *_below(guard, children))}
+            key = guard, processes[guard].began
+            seen[key] = self._forks.pop(key, _Spent())
+            seen[key].look(there)
+        self._gone += sum(fork.ticks for fork in self._forks.values())
+        self._forks = seen
+        return (self._gone + sum(fork.ticks for fork in seen.values())) / _TICKS
+
+    def host_processes(self) -> list[int]:
+        """All process ids below and including the one that was started, as the host counts."""
+        children = _children(_all_in(Path("/proc")))
+        return [self._root, *_below(self._root, children)]
+
+    def _read(self) -> tuple[Path, int, dict[int, list[int]]]:
+        proc, warm, processes = self._look()
+        return proc, warm, _children(processes)
+
+    def _look(self) -> tuple[Path, int, dict[int, _Process]]:
+        if self._proc is None:
+            self._proc = self._inner_proc() if self._walled else Path("/proc")
+        processes = _all_in(self._proc)
+        # Behind the wall pid 1 is bubblewrap and its only child the warm process.
+        warm = next((pid for pid, p in processes.items() if p.parent == 1), 1) if self._walled else self._root
+        return self._proc, warm, processes
+
+    def _inner_proc(self) -> Path:
+        """The sandbox's own /proc: a few entries instead of all of the machine's."""
+        inner = _children(_all_in(Path("/proc")))[self._root][0]
+        return Path(f"/proc/{inner}/root/proc")
+
+    def _in_scratch(self, proc: Path, warm: int, children: dict[int, list[int]]) -> int:
+        if not self._walled:
+            return 0
+        used = 0
+        for guard in children.get(warm, []):
+            for folder in ("tmp", "dev/shm"):
+                with contextlib.suppress(OSError):
+                    found = os.statvfs(proc / str(guard) / "root" / folder)
+                    used += (found.f_blocks - found.f_bfree) * found.f_frsize
+        return used
+
+
+class _Process(NamedTuple):
+    """What /proc/PID/stat says; times in clock ticks."""
+
+    parent: int
+    began: int
+    own: int  # processor time of this process
+    waited: int  # and of those below it that have ended and that it, or one of them, has waited for
+
+
+def _all_in(proc: Path) -> dict[int, _Process]:
+    found = {}
+    for name in os.listdir(proc):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError), open(proc / name / "stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+                own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+                found[int(name)] = _Process(int(fields[1]), int(fields[19]), own, waited)
+    return found
+
+
+def _children(processes: dict[int, _Process]) -> dict[int, list[int]]:
+    children: dict[int, list[int]] = {}
+    for pid, process in processes.items():
+        children.setdefault(process.parent, []).append(pid)
+    return children
+
+
+def _below(pid: int, children: dict[int, list[int]]) -> list[int]:
+    found = list(children.get(pid, []))
+    for child in found:  # grows while it is walked
+        found += children.get(child, [])
+    return found
+
+
+def resident(pid: str, proc: Path = Path("/proc")) -> int:
+    try:
+        return int((proc / pid / "statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError, ValueError):
+        return 0  # it has just ended
+
+
+def _proportional(process: Path) -> int:
+    try:
+        for line in (process / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, IndexError, ValueError):
+        pass
+    return 0

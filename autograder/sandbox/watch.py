@@ -1,0 +1,119 @@
+"""How much memory and processor time a submission uses, all its processes together, and its end when that is too much.
+
+`RLIMIT_DATA` and `RLIMIT_CPU` bind each process alone; the first knows nothing of shared memory or files in a tmpfs,
+the second nothing of a hundred processes that share the work. Here the whole tree below the warm process is measured
+ten times a second: by its control group where one can be had, else by what /proc shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autograder.sandbox.control_group import ControlGroup
+from autograder.sandbox.processes import ProcessTree, resident
+
+_INTERVAL = 0.1  # seconds between two looks
+OWN_GROWTH = 1_500_000_000  # bytes that the trusted process itself may grow by while a fork is there
+
+
+class Resource(StrEnum):
+    """What a submission can use too much of, all its processes together."""
+
+    MEMORY = "memory"
+    OUTPUT = "output"
+    PROCESSOR = "processor time"
+
+
+@dataclass(frozen=True)
+class Excess:
+    """What was used too much of; `says` follows the words "it used"."""
+
+    resource: Resource
+    says: str
+
+
+class Watch:
+    """Watches the tree below one warm process. `too_much` is called, from a thread, with what was too much."""
+
+    def __init__(self, process: int, walled: bool, too_much: Callable[[Excess], None]) -> None:
+        self._tree = ProcessTree(process, walled)
+        self._group = ControlGroup.make(process, self._tree.host_processes)
+        self._too_much = too_much
+        self._memory_limit = 0
+        self._memory_before = 0
+        self._cpu_limit = 0.0
+        self._cpu_before = 0.0
+        self._own = 0
+        self.cpu_seconds = 0.0  # processor time since `begin`, as of the last look
+        self._active = threading.Event()
+        self._ended = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._look, daemon=True, name="watch")
+        self._thread.start()
+
+    @property
+    def how(self) -> str:
+        """How memory is measured here: "control group" or "by process"."""
+        return "control group" if self._group else "by process"
+
+    def begin(self, memory: int, cpu_seconds: float) -> None:
+        """Watch from now on; both limits, `memory` in bytes, are beyond what is there already."""
+        with self._lock:
+            self._memory_before = self._group.bytes() if self._group else self._tree.total()
+            self._memory_limit, self._own = memory, resident("self")
+            self._cpu_before, self._cpu_limit, self.cpu_seconds = self._processor(), cpu_seconds, 0.0
+            if self._group:
+                self._group.limit(self._memory_before + memory + memory // 4)  # the kernel's own end of it, later
+        self._active.set()
+
+    def rest(self) -> None:
+        """There is no fork at present."""
+        self._active.clear()
+
+    def close(self) -> None:
+        """Stop watching, and remove the control group; the processes must have ended."""
+        self._ended = True
+        self._active.set()
+        self._thread.join(2)
+        if self._group:
+            self._group.remove()
+
+    def _look(self) -> None:
+        while not self._ended:
+            self._active.wait()
+            began = time.monotonic()
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                if self._active.is_set() and not self._ended:
+                    self._judge()
+            time.sleep(max(_INTERVAL, 5 * (time.monotonic() - began)))
+
+    def _judge(self) -> None:
+        excess = self._excess()
+        if excess is not None:
+            self._active.clear()
+            self._too_much(excess)
+
+    def _excess(self) -> Excess | None:
+        self.cpu_seconds = self._processor() - self._cpu_before
+        if self.cpu_seconds > self._cpu_limit:
+            return Excess(Resource.PROCESSOR, f"more than {self._cpu_limit:g} s of processor time in all")
+        if self._group:
+            used = self._group.bytes() - self._memory_before
+        elif self._tree.at_most() < self._memory_limit:
+            used = 0
+        else:
+            used = self._tree.total() - self._memory_before
+        if used > self._memory_limit:
+            return Excess(Resource.MEMORY, f"more than {self._memory_limit // 10**6} MB of memory")
+        if resident("self") - self._own > OWN_GROWTH:
+            return Excess(Resource.OUTPUT, "more output than can be held")
+        return None
+
+    def _processor(self) -> float:
+        seconds = self._group.cpu_seconds() if self._group else None
+        return self._tree.cpu_seconds() if seconds is None else seconds
