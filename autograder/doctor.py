@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import __version__, data, device
+from autograder import __version__, data, device, machine
 from autograder.exercise import exercise_names
 from autograder.sandbox.wall import try_bubblewrap
 
@@ -150,7 +150,9 @@ def _protections() -> Finding:
 def _memory() -> list[Finding]:
     if not sys.platform.startswith("linux"):
         return [Finding("system", False, f"{sys.platform}: grading needs Linux")]
-    with open("/proc/meminfo") as meminfo:
-        available = next(int(line.split()[1]) for line in meminfo if line.startswith("MemAvailable"))
-    cores = len(os.sched_getaffinity(0))
-    return [Finding("machine", available > 1_500_000, f"{cores} cores, {available / 1e6:.1f} GB of memory free")]
+    here = machine.examine()
+    text = f"{here.cores} core{'s' * (here.cores > 1)}, {here.free_bytes / 1e9:.1f} GB of memory free"
+    if here.limit_bytes is not None:
+        text += f" of the {here.limit_bytes / 1e9:.1f} GB that a control group allows"
+    text += f"; `autograder grade` takes {here.workers} worker{'s' * (here.workers > 1)}"
+    return [Finding("machine", here.free_bytes > 1_500_000_000, text)]

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import autograder
-from autograder import data
+from autograder import data, machine
 from autograder.checking import ChecksBroken
 from autograder.exercise import Exercise
 from autograder.grading import worker
@@ -338,11 +337,8 @@ def _digest(setup: Setup) -> str:
 
 
 def default_workers() -> int:
-    """One per core, or as many as memory allows: a warm process and a submission take about 1.2 GB."""
-    cores = len(os.sched_getaffinity(0))
-    with open("/proc/meminfo") as meminfo:
-        available = next(int(line.split()[1]) for line in meminfo if line.startswith("MemAvailable"))
-    return max(1, min(cores, available // 1_200_000))
+    """One per core, or as many as memory allows; see `machine`."""
+    return machine.examine().workers
 
 
 def limits_for(course: Course | None, exercise: str) -> Limits:
