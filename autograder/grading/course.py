@@ -73,7 +73,9 @@ class Submitted:
         return self._beside("submission_secret.txt")
 
     def _beside(self, name: str) -> str:
-        """A short text file that lies with the notebook; '' if it is not there, or a link."""
+        """A short text file that lies with the notebook; '' if it is not there, or behind a link."""
+        if self.folder.is_symlink() or self.folder.parent.is_symlink():
+            return ""
         try:
             descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -144,7 +146,9 @@ class Course:
         if not submitted.is_dir():
             raise CourseError(f"{self.root} has no folder submitted/. Collect the students' work into it first.")
         found = sorted(
-            e.name for e in os.scandir(submitted) if not e.name.startswith(".") and e.is_dir(follow_symlinks=False)
+            entry.name
+            for entry in os.scandir(submitted)
+            if not entry.name.startswith(".") and (entry.is_dir(follow_symlinks=False) or entry.is_symlink())
         )
         if students:
             unknown = [s for s in students if s not in found]
@@ -205,6 +209,14 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
     if not _is_text(student):  # neither the gradebook nor a page could hold it
         student = os.fsencode(student).decode("utf-8", "backslashreplace")
         return Submitted(student, folder, None, nothing, "The student's folder has a name that is no text. Rename it.")
+    if set(student) & set(_MARKUP):
+        problem = (
+            "The student's folder has <, \" or \\ in its name, which nbgrader's pages would take for code. Rename it."
+        )
+        return Submitted(student.translate(_FULL_WIDTH), folder, None, nothing, problem)
+    if folder.parent.is_symlink():
+        problem = "The student's folder is a symbolic link; links are not followed."
+        return Submitted(student, folder, None, nothing, problem)
     if folder.is_symlink():
         return Submitted(student, folder, None, nothing, "The folder is a symbolic link; links are not followed.")
     path, problem = folder / f"{name}.ipynb", ""
@@ -224,6 +236,11 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
             "is a symbolic link; links are not followed" if path.is_symlink() else f"cannot be read ({error.strerror})"
         )
         return Submitted(student, folder, None, nothing, f"{one_line(path.name, 100)} {why}.")
+
+
+# nbgrader 0.9.6 writes names into its pages and their scripts as they are (tried in tests/test_formgrader.py).
+_MARKUP = '<"\\'
+_FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in _MARKUP}  # they look the same and mean nothing
 
 
 def _contents(path: Path) -> bytes:
