@@ -21,6 +21,7 @@ from autograder.exercise import find_exercise
 from autograder.grading import batch, worker
 from autograder.grading.answered import answered
 from autograder.grading.course import Course
+from autograder.grading.record import Observations
 from autograder.grading.replay import NotRecorded, Observed, Recording, Replay
 from autograder.models import CompileReport, LayerReport, ModelReport
 from autograder.outcome import Mismatch
@@ -143,6 +144,30 @@ def test_too_much_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = Recording(Asked())
     assert np.array_equal(recording.value("array"), VALUES["array"])
     assert recording.to_bytes() is None
+
+
+def test_long_words_are_too_much_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.grading.replay.MAX_BYTES", 1_000)
+    monkeypatch.setitem(VALUES, "words", "long " * 300)
+    recording = Recording(Asked())
+    recording.value("words")
+    assert recording.to_bytes() is None
+
+
+def test_a_class_keeps_no_more_records_than_there_is_room_for(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.grading.record.MAX_OBSERVED_BYTES", 250)
+    folder = course / ".autograder" / NAME / "observed"
+    folder.mkdir(parents=True)
+    (folder / "ada.record").write_bytes(b"x" * 100)
+    observations = Observations(Course(course))
+    observations.keep(folder / "bo.record", b"x" * 100)
+    observations.keep(folder / "cy.record", b"x" * 100)  # there is no room
+    observations.keep(folder / "bo.record", b"x" * 140)  # in its own place there is
+    assert {p.stem: p.stat().st_size for p in folder.iterdir()} == {"ada": 100, "bo": 140}
+    observations.keep(folder / "bo.record", b"x" * 160)  # nor may the old one stay: it is of another run
+    observations.keep(folder / "ada.record", None)
+    observations.keep(folder / "cy.record", b"x" * 250)
+    assert {p.stem: p.stat().st_size for p in folder.iterdir()} == {"cy": 250}
 
 
 class Here(Executor):

@@ -22,7 +22,7 @@ from autograder.exercise import Exercise
 from autograder.grading import worker
 from autograder.grading.course import Course, Submitted
 from autograder.grading.grade import missing
-from autograder.grading.record import Recorder
+from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
 from autograder.grading.worker import Done, Job, Setup
@@ -126,7 +126,8 @@ def grade_exercises(
     """
     progress = Progress(total=sum(len(work.submissions) for work in works))
     with contextlib.ExitStack() as recorders:
-        desks = [_Desk(work, recorders.enter_context(Recorder(course, work.exercise))) for work in works]
+        observations = Observations(course)
+        desks = [_Desk(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works]
         todo: list[_Task] = []
         pending = 0.0  # since when there is something to flush
         writing = desks[0]  # the gradebook has one open transaction at most

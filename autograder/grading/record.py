@@ -26,12 +26,35 @@ from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
 from autograder.outcome import Status, SubmissionResult
 
+MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
+
+
+class Observations:
+    """The records of a course's runs, on disk. Once they are too many, no more are kept.
+
+    A submission whose record is not there runs again when a check changes, which is always right.
+    """
+
+    def __init__(self, course: Course) -> None:
+        self._bytes = sum(_size(path) for path in course.state.glob("*/observed/*.record"))
+
+    def keep(self, path: Path, content: bytes | None) -> None:
+        """Put a record in the place of the one that is there; nothing, if there is none or no room for it."""
+        others = self._bytes - _size(path)
+        if content is not None and others + len(content) <= MAX_OBSERVED_BYTES:
+            write_atomically(path, content)
+            self._bytes = others + len(content)
+        else:
+            path.unlink(missing_ok=True)
+            self._bytes = others
+
 
 class Recorder:
     """Writes results of one exercise into one course. Use as a context manager; one at a time."""
 
-    def __init__(self, course: Course, exercise: Exercise) -> None:
+    def __init__(self, course: Course, exercise: Exercise, observations: Observations) -> None:
         self._course = course
+        self._observations = observations
         self._name = exercise.name
         self._notes = course.state / exercise.name / "done"
         self._observed = course.state / exercise.name / "observed"
@@ -99,11 +122,10 @@ class Recorder:
                 _copy_notes(submitted, graded)
             write_atomically(self._feedback(student), page if page is not None else _plain_page(result))
             _copy_notes(submitted, self._feedback(student).parent)
-            path = self._file(self._observed, student, "record")
+            observed = None
             if done.record is not None and notebook is not None:
-                write_atomically(path, Observed(ran, digest(notebook), said, done.record).to_bytes())
-            else:
-                path.unlink(missing_ok=True)
+                observed = Observed(ran, digest(notebook), said, done.record).to_bytes()
+            self._observations.keep(self._file(self._observed, student, "record"), observed)
             self._gradebook.enter(student, submitted.timestamp, result)
         except (OSError, OperationalError) as error:
             raise _cannot_write(student, error) from error
@@ -154,6 +176,13 @@ class Recorder:
 
     def _feedback(self, student: str) -> Path:
         return self._course.root / "feedback" / student / self._name / f"{self._name}.html"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _cannot_write(student: str, error: OSError | OperationalError) -> CourseError:

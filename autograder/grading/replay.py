@@ -27,7 +27,8 @@ from autograder.outcome import Mismatch
 from autograder.plain import Message
 from autograder.submission import Answers, Missing, NoModel, Raised
 
-MAX_BYTES = 64_000_000  # of one submission's answers; with more it is not kept, and a changed check runs it again
+MAX_BYTES = 64_000_000  # of one submission's answers; with more it is not kept, and a changed check runs it again.
+# What a class may take is limited in `record.Observations`.
 _Exceptions = (Missing, Raised, NoModel, Mismatch)
 
 
@@ -76,7 +77,8 @@ class Recording:
         if self._size > MAX_BYTES:
             return None
         arrays = [array for _, array in sorted(self._arrays.values())]
-        return zlib.compress(Message(self._entries, arrays).to_bytes(), 1)
+        frame = Message(self._entries, arrays).to_bytes()
+        return zlib.compress(frame, 1) if len(frame) <= MAX_BYTES else None
 
     def _keep(
         self,
