@@ -159,6 +159,26 @@ def test_honest_tools_still_work(warm: WarmProcess) -> None:
         assert word in said
 
 
+UNREAD = """
+import os, socket, time
+for _ in range(30):
+    if os.fork():
+        continue
+    kept = []
+    try:
+        while True:
+            kept += socket.socketpair()
+            for end in kept[-2:]:
+                end.setblocking(False)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_000_000)
+                try:
+                    while True: end.send(bytes(60_000))
+                except BlockingIOError: pass
+    except OSError: time.sleep(20)
+time.sleep(20)
+"""
+
+
 @pytest.mark.sandbox
 @pytest.mark.parametrize(
     "code",
@@ -166,8 +186,9 @@ def test_honest_tools_still_work(warm: WarmProcess) -> None:
         "import mmap\nm = mmap.mmap(-1, 3 * 10**9)\nfor i in range(0, len(m), 4096): m[i] = 1",
         "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        b = bytearray(200_000_000)\n"
         "        for i in range(0, len(b), 4096): b[i] = 1\n        time.sleep(20)\ntime.sleep(20)",
+        UNREAD,
     ],
-    ids=["shared", "forked"],
+    ids=["shared", "forked", "unread"],
 )
 def test_memory_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
     _, ran = run(watched, code)
