@@ -46,7 +46,6 @@ HEAVY = {  # they would fill this machine, since nothing limits them there
     "a list that grows and grows",
     "a model of a billion parameters",
     "a slow drip over many cells",
-    "fifty megabytes",
     "a config of a billion units",
 }
 
@@ -217,6 +216,10 @@ def page(results: dict[str, Any]) -> str:
         attack_counts=attack_counts,
         left=f" {left} entries of the two lists were not measured yet and are missing below." if left else "",
         fault_counts=fault_counts,
+        minutes=RUN_SECONDS // 60,
+        gigabytes=PROCESS_GB,
+        heavy=len(HEAVY),
+        heavy_names=", ".join(entry.name for entry in (*ATTACKS, *FAULTS) if entry.name in HEAVY),
     )
 
 
@@ -280,8 +283,14 @@ either side. A notebook that reaches the grader, the checks or their results doe
 
 Points are *forged* when a notebook earns more than its honest work. A batch is *stopped* when the student
 sorted next is not graded. A grade is *lost* when the student gets none, though the notebook held work worth one.
-Some notebooks would fill the machine if nothing limits them; those were *not tried* on nbgrader. An instructor can
-put nbgrader into a container; that helps against some of the faults, and against none of the forgeries.
+An instructor can put nbgrader into a container; that helps against some of the faults, and against none of the
+forgeries.
+
+nbgrader itself limits only the time of a cell. To spare the machine on which this was measured, each of its runs was
+given {minutes} minutes a notebook, {gigabytes} GB of memory a process and 1 GB a file; what needed more was ended, and stands in the
+tables as lost or stopped. {heavy} notebooks would fill a machine even so, with memory, processes, threads or files, or
+hold it for long. They were graded by this kit and *not tried* on nbgrader, because nothing there would stop them:
+{heavy_names}.
 
 ## Attacks
 
