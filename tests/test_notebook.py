@@ -22,10 +22,12 @@ NAME = "03-dense-networks"
 
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
+    main = sys.modules["__main__"]  # the shell puts its own in its place, and processes started later need this one
     shell = InteractiveShell.instance()
     shell.user_ns.clear()
     yield shell
     InteractiveShell.clear_instance()
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture
