@@ -287,10 +287,10 @@ An instructor can put nbgrader into a container; that helps against some of the 
 forgeries.
 
 nbgrader itself limits only the time of a cell. To spare the machine on which this was measured, each of its runs was
-given {minutes} minutes a notebook, {gigabytes} GB of memory a process and 1 GB a file; what needed more was ended, and stands in the
-tables as lost or stopped. {heavy} notebooks would fill a machine even so, with memory, processes, threads or files, or
-hold it for long. They were graded by this kit and *not tried* on nbgrader, because nothing there would stop them:
-{heavy_names}.
+given {minutes} minutes a notebook, {gigabytes} GB of memory a process and 1 GB a file; what needed more was ended, and
+stands in the tables as lost or stopped. {heavy} notebooks would fill a machine even so, with memory, processes, threads
+or files, or hold it for long. They were graded by this kit and *not tried* on nbgrader, because nothing there would
+stop them: {heavy_names}.
 
 ## Attacks
 
