@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(BOOK / "_ext")]
 
 import widget  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+from sphinx.util.docutils import docutils_namespace  # noqa: E402
 
 from autograder.data import load_mnist  # noqa: E402
 from book.widget_data import as_script, confusion, network_data, probabilities  # noqa: E402
@@ -81,8 +82,9 @@ def build(folder: Path, data: dict[str, Any]) -> Path:
     (source / "conf.py").write_text(CONFIGURATION.format(static=str(BOOK / "_static")), "utf-8")
     (source / "index.md").write_text(page_source(data), "utf-8")
     html = folder / "html"
-    app = Sphinx(source, source, html, folder / "doctrees", "html", status=None, freshenv=True, warningiserror=True)
-    app.build(force_all=True)
+    with docutils_namespace():  # what Sphinx registers would be in the way of a second page in this process
+        app = Sphinx(source, source, html, folder / "doctrees", "html", status=None, freshenv=True, warningiserror=True)
+        app.build(force_all=True)
     if app.statuscode:
         raise RuntimeError("Sphinx warned; its words are above")
     return html
