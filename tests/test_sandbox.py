@@ -99,6 +99,15 @@ def test_nothing_is_left_for_the_next(warm: WarmProcess) -> None:
     assert not _processes("sleep\x00987")
 
 
+@pytest.mark.sandbox
+def test_tensorflow_takes_no_thread_for_each_core(warm: WarmProcess) -> None:
+    """However many cores a node has, another worker runs on each of them."""
+    compute = "import tensorflow as tf\ntf.ones((300, 300)) @ tf.ones((300, 300))\n"
+    count = "len(os.listdir('/proc/self/task'))"
+    said, _ = run(warm, f"import os\nbefore = {count}\n{compute}print({count} - before)")
+    assert int(said.split()[-1]) <= 3  # two kinds, and one that waits; two cores would make it five
+
+
 def test_without_a_wall_no_process_is_left(open_air: WarmProcess) -> None:
     said, _ = run(open_air, "import os\nos.system('(setsid sleep 988 &) ; sleep 989 &')\nprint('done')")
     assert "done" in said
