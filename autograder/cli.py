@@ -113,17 +113,17 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.sandbox import wall
 
     course = Course(options.course)
-    sandbox = wall.choose(options.sandbox)
+    if options.scheduler:
+        cluster = _cluster().look_at(options.scheduler)
+        workers, pools, sandbox = cluster.workers, cluster.pools, wall.choose(options.sandbox, cluster.walled)
+    else:
+        workers, pools, sandbox = options.workers or batch.default_workers(), None, wall.choose(options.sandbox)
     works = []
     for name in dict.fromkeys(options.exercises):
         exercise = course.make_ready(name)
         setup = batch.prepare(exercise, batch.limits_for(course, name), sandbox)
         works.append(batch.Work(exercise, setup, course.submissions(name, options.student)))
     course.gradebook_is_sound()
-    workers, pools = options.workers or batch.default_workers(), None
-    if options.scheduler:
-        cluster = _cluster()
-        workers, pools = cluster.worker_count(options.scheduler), cluster.cluster_pools(options.scheduler)
     view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
     with view:
         done = batch.grade_exercises(course, works, workers, pools=pools, force=options.force, tell=view.tell)
@@ -208,6 +208,7 @@ def _our_failures() -> tuple[type[BaseException], ...]:
         ("autograder.checking", "ChecksBroken"),
         ("autograder.grading.release", "ReleaseFailed"),
         ("autograder.grading.batch", "GradingImpossible"),
+        ("autograder.grading.cluster", "SchedulerLost"),
     ):
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))

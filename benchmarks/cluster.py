@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import distributed
 import nbformat
 
 from autograder.grading import batch
 from autograder.grading.answered import answered
-from autograder.grading.cluster import cluster_pools
+from autograder.grading.cluster import look_at
 from autograder.grading.course import Course
 from autograder.sandbox import wall
 from autograder.sandbox.limits import Limits
@@ -25,37 +26,28 @@ EXERCISE = "03-dense-networks"
 STUDENTS = 8
 
 
+def dask_scheduler(address: str) -> list[str]:
+    """The command that starts a scheduler at an address such as tcp://127.0.0.1:8786."""
+    parts = urlsplit(address)
+    options = f"--protocol {parts.scheme} --host {parts.hostname} --port {parts.port} --no-dashboard"
+    return [sys.executable, "-m", "dask", "scheduler", *options.split()]
+
+
+def dask_worker(address: str, host: str) -> list[str]:
+    """The command that starts a worker for a scheduler, on the node whose address is `host`."""
+    return [sys.executable, "-m", "dask", "worker", address, *f"--nthreads 1 --host {host} --no-dashboard".split()]
+
+
 @contextlib.contextmanager
 def dask_cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A scheduler and workers as processes of their own on the loopback; yields the address and the workers."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    address = f"tcp://127.0.0.1:{port}"
+        address = f"tcp://127.0.0.1:{sock.getsockname()[1]}"
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    dask = [sys.executable, "-m", "distributed.cli"]
-    scheduler = [
-        *dask[:2],
-        "distributed.cli.dask_scheduler",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--no-dashboard",
-    ]
-    worker = [
-        *dask[:2],
-        "distributed.cli.dask_worker",
-        address,
-        "--nthreads",
-        "1",
-        "--no-dashboard",
-        "--host",
-        "127.0.0.1",
-    ]
-    processes = [subprocess.Popen(scheduler, **quiet)]
+    processes = [subprocess.Popen(dask_scheduler(address), **quiet)]
     try:
-        processes += [subprocess.Popen(worker, **quiet) for _ in range(workers)]
+        processes += [subprocess.Popen(dask_worker(address, "127.0.0.1"), **quiet) for _ in range(workers)]
         with distributed.Client(address, timeout=60, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=90)
         yield address, processes[1:]
@@ -82,7 +74,7 @@ def two_workers_over_one(scratch: Path) -> dict[str, Any]:
         setup = batch.prepare(exercise, Limits(), wall.choose("auto"))
         with dask_cluster(workers) as (address, _):
             submissions = course.submissions(EXERCISE)
-            pools = cluster_pools(address)
+            pools = look_at(address).pools
             batch.grade_class(course, exercise, setup, submissions[:workers], workers, pools=pools)
             began = time.perf_counter()
             batch.grade_class(course, exercise, setup, submissions, workers, force=True, pools=pools)

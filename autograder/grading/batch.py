@@ -8,8 +8,7 @@ import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from autograder.grading.grade import missing
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
-from autograder.grading.worker import Done, Job, Setup
+from autograder.grading.worker import Done, Job, Setup, WorkerDied
 from autograder.outcome import Outcome, Status, SubmissionResult, without_tests
 from autograder.sandbox.client import WarmProcessFailed
 from autograder.sandbox.limits import Limits
@@ -223,8 +222,8 @@ def _graded(
 ) -> Iterator[tuple[_Task, Done, bool]]:
     """Yield each submission with what came of it, in whatever order they finish, and whether more is ready already.
 
-    A worker that dies takes the pool with it, and nobody can say which job was to blame. All that were
-    running are tried again, at last one at a time, so that only the guilty one is given up.
+    A worker that dies takes a local pool with it, and nobody can say which job was to blame; on a cluster it takes
+    what it was given itself. All those are tried again, at last one at a time, so that only the guilty one is given up.
     """
     waiting = [(task, 1) for task in reversed(todo)]
     suspects: list[tuple[_Task, int]] = []
@@ -250,11 +249,12 @@ def _graded(
                         continue
                     except ChecksBroken:
                         raise  # nobody's submission can be checked
-                    except BrokenProcessPool:
+                    except BrokenExecutor:
                         broken = True
                         why = "the grading process died"
                     except Exception as error:  # a bug of ours must not cost the others their grades
-                        why = str(error) if isinstance(error, WarmProcessFailed) else f"{type(error).__name__}: {error}"
+                        known = isinstance(error, (WarmProcessFailed, WorkerDied))
+                        why = str(error) if known else f"{type(error).__name__}: {error}"
                     failures += 1
                     if failures >= GIVE_UP_AFTER:
                         raise GradingImpossible(
@@ -285,7 +285,7 @@ def _refill(
         job = Job(task.desk.work.exercise.name, one.student, one.raw or b"", _notes(one))
         try:
             running[pool.submit(worker.work, job)] = task, attempt
-        except BrokenProcessPool:  # the futures in `running` say so, too
+        except BrokenExecutor:  # the futures in `running` say so, too
             source.append((task, attempt))
             return
 

@@ -6,23 +6,37 @@ worker once, through a worker plugin, to those that join later too.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import distributed
 
-from autograder.grading.batch import Pools
-from autograder.grading.worker import Setup
+import autograder
+from autograder.grading import worker
+from autograder.grading.worker import Setup, WorkerDied
+from autograder.sandbox.wall import Verdict
 
 CONNECT_SECONDS = 30
+ENCRYPTED = ("tls", "wss")
+KEPT = "What was graded is kept; run the same command again."
+LOST = "the connection to the scheduler is lost"
 
 
 class SchedulerRefused(Exception):
     """The scheduler cannot be used; the message says why and what to do. The instructor's."""
+
+
+class SchedulerLost(Exception):
+    """The scheduler or all its workers are gone in the middle of a run. Ours."""
 
 
 class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -44,6 +58,121 @@ class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
         end()
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A scheduler with workers that can grade."""
+
+    address: str
+    workers: int
+    walled: Verdict  # whether bubblewrap works on every one of them
+
+    @contextmanager
+    def pools(self, _workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
+        """All workers, prepared for these exercises until the context ends.
+
+        Raises:
+            SchedulerLost: there is no scheduler or no worker any more.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                client = stack.enter_context(_connected(self.address))
+                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            except SchedulerRefused as error:
+                raise SchedulerLost(f"{error}. {KEPT}") from error
+            except TimeoutError as error:
+                raise SchedulerLost(f"The scheduler at {self.address} has no workers any more. {KEPT}") from error
+            client.register_plugin(BeginWorker(setups))
+            workers = stack.enter_context(Workers(client))
+            try:
+                yield workers
+            finally:
+                if client.status == "running":
+                    client.unregister_worker_plugin(BeginWorker.name)
+
+
+class Workers(Executor):
+    """Dask's executor, but its futures always come to an end, with the errors that `batch` knows.
+
+    Dask cancels what runs when the connection to the scheduler is lost, and what is submitted before it is found
+    again stays pending for ever. Here all of it is broken, as with a process pool.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._dask = client.get_executor(pure=False)
+        self._pending: set[Future[Any]] = set()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self._client.status != "running":
+            raise BrokenExecutor(LOST)
+        ours: Future[Any] = Future()
+        self._pending.add(ours)
+        theirs = self._dask.submit(fn, *args, **kwargs)
+        theirs.add_done_callback(lambda theirs: self._settle(ours, theirs))
+        return ours
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._closed.set()
+        self._dask.shutdown(wait=wait)
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown(wait=False)
+
+    def _watch(self) -> None:
+        lost: Future[Any] = Future()
+        lost.set_exception(BrokenExecutor(LOST))
+        while not self._closed.wait(1):
+            if self._client.status != "running":
+                for ours in list(self._pending):
+                    self._settle(ours, lost)
+
+    def _settle(self, ours: Future[Any], theirs: Future[Any]) -> None:
+        with self._lock:
+            if ours not in self._pending:
+                return
+            self._pending.discard(ours)
+        error = BrokenExecutor(LOST) if theirs.cancelled() else theirs.exception()
+        if error is None:
+            ours.set_result(theirs.result())
+        elif isinstance(error, distributed.scheduler.KilledWorker):
+            ours.set_exception(WorkerDied("the grading process died"))
+        elif isinstance(error, distributed.scheduler.NoWorkerError):
+            ours.set_exception(BrokenExecutor(str(error)))
+        else:
+            ours.set_exception(error)
+
+
+def look_at(address: str) -> Cluster:
+    """Ask a scheduler for its workers, and each worker for what grading needs.
+
+    Raises:
+        SchedulerRefused: see `check_address`; or the certificates cannot be used; or the scheduler cannot be reached;
+            or it has no workers, or such with several threads or another version of the package.
+    """
+    with _connected(address) as client:
+        threads = client.nthreads()
+        if not threads:
+            raise SchedulerRefused(
+                f"The scheduler at {address} has no workers. Start some: dask worker {address} --nthreads 1"
+            )
+        if any(n != 1 for n in threads.values()):
+            raise SchedulerRefused("A worker grades one submission at a time: start the workers with --nthreads 1.")
+        try:
+            answers: dict[str, tuple[str, Verdict]] = client.run(worker.here)
+        except (ImportError, AttributeError) as error:
+            raise SchedulerRefused(f"The workers lack this version of the package autograder: {error}.") from error
+    walled = Verdict(True)
+    for name, (version, verdict) in answers.items():
+        if version != autograder.__version__:
+            raise SchedulerRefused(f"The worker {name} has autograder {version}, and this is {autograder.__version__}.")
+        if not verdict.works:
+            walled = Verdict(False, f"on the worker {name} {verdict.reason}")
+    return Cluster(address, len(threads), walled)
+
+
 def check_address(address: str) -> None:
     """Refuse to send students' work and held-out labels in the clear over a network.
 
@@ -51,7 +180,7 @@ def check_address(address: str) -> None:
         SchedulerRefused: neither TLS nor this machine.
     """
     parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    if parts.scheme in ("tls", "wss") or is_this_machine(parts.hostname or ""):
+    if parts.scheme in ENCRYPTED or is_this_machine(parts.hostname or ""):
         return
     raise SchedulerRefused(
         f"{address} is another machine and the connection is not encrypted. Start scheduler and workers with TLS"
@@ -69,49 +198,36 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
-def cluster_pools(address: str) -> Pools:
-    """Pools of the workers that a scheduler has.
-
-    Raises:
-        SchedulerRefused: see `check_address`; or it cannot be reached, has no workers, or such with several threads.
-    """
-    check_address(address)
-
-    @contextmanager
-    def open_pool(_workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
-        client = _connect(address)
-        try:
-            client.register_plugin(BeginWorker(setups))
-            yield client.get_executor(pure=False)
-        finally:
-            client.close()
-
-    return open_pool
-
-
-def worker_count(address: str) -> int:
-    """How many workers the scheduler has now.
-
-    Raises:
-        SchedulerRefused: see `cluster_pools`.
-    """
-    client = _connect(address)
+def _check_certificates(address: str) -> None:
+    """Look for what dask would stumble over, with a traceback and no file's name."""
+    where = "dask's configuration (distributed.comm.tls: ca-file, client.cert, client.key; DASK_CONFIG names the file)"
+    security = distributed.Security()
+    if not address.startswith(tuple(f"{scheme}://" for scheme in ENCRYPTED)):
+        if security.require_encryption:
+            raise SchedulerRefused(f"Dask's configuration requires encryption, and {address} has none: use tls://...")
+        return
+    tls = security.get_tls_config_for_role("client")
+    if not (tls["ca_file"] and tls["cert"]):
+        raise SchedulerRefused(f"{address} needs TLS certificates. Name them in {where}.")
+    for path in (tls["ca_file"], tls["cert"], tls["key"]):
+        if path and not os.access(path, os.R_OK):
+            raise SchedulerRefused(f"The TLS certificate or key {path} cannot be read. It is named in {where}.")
     try:
-        threads = client.nthreads()
-    finally:
-        client.close()
-    if not threads:
-        raise SchedulerRefused(
-            f"The scheduler at {address} has no workers. Start some: dask worker {address} --nthreads 1"
-        )
-    if any(n != 1 for n in threads.values()):
-        raise SchedulerRefused("A worker grades one submission at a time: start the workers with --nthreads 1.")
-    return len(threads)
+        security.get_connection_args("client")
+    except OSError as error:
+        raise SchedulerRefused(f"The TLS certificate {tls['cert']} and its key cannot be used: {error}.") from error
 
 
-def _connect(address: str) -> Any:
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
     check_address(address)
+    _check_certificates(address)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it would say comes as an exception
     try:
-        return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, RuntimeError, ValueError) as error:
         raise SchedulerRefused(f"The scheduler at {address} cannot be reached: {error}") from error
+    try:
+        yield client
+    finally:
+        client.close()

@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import autograder
 from autograder.exercise import Exercise
 from autograder.sandbox.client import WarmProcess, WarmProcessFailed
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.wall import Sandbox, Verdict, try_bubblewrap
+
+
+class WorkerDied(RuntimeError):
+    """A worker died while it graded this submission, or was about to. Ours."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,11 @@ def end() -> None:
     if _desk is not None:
         _desk.warm.close()
         _desk = None
+
+
+def here() -> tuple[str, Verdict]:
+    """This machine's version of the package, and whether bubblewrap works on it."""
+    return autograder.__version__, try_bubblewrap()
 
 
 def work(job: Job) -> Done:
