@@ -99,6 +99,19 @@ def test_when_the_scheduler_is_lost_nothing_waits_for_ever() -> None:
 
 
 @pytest.mark.slow
+def test_a_second_run_is_refused(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would change exercise, checks and labels under the first one's submissions."""
+    monkeypatch.setattr("autograder.grading.cluster.LEASE_SECONDS", 1)
+    setups = [batch.prepare(Course(course).make_ready(NAME), Limits(), Sandbox.LIMITS_ONLY)]
+    with dask_cluster(1) as (address, _):
+        pools = look_at(address).pools
+        with pools(1, setups), pytest.raises(SchedulerRefused, match="Somebody else is grading"), pools(1, setups):
+            pass
+        with pools(1, setups) as workers:  # it is free again
+            assert workers.submit(len, "abc").result(30) == 3
+
+
+@pytest.mark.slow
 @pytest.mark.sandbox
 def test_a_killed_worker_loses_nothing(course: Path) -> None:
     for number in range(6):

@@ -26,6 +26,7 @@ from autograder.grading.worker import Setup, WorkerDied
 from autograder.sandbox.wall import Verdict
 
 CONNECT_SECONDS = 30
+LEASE_SECONDS = 45  # dask takes a lease from a run that was killed after 30
 ENCRYPTED = ("tls", "wss")
 KEPT = "What was graded is kept; run the same command again."
 LOST = "the connection to the scheduler is lost"
@@ -72,15 +73,17 @@ class Cluster:
 
         Raises:
             SchedulerLost: there is no scheduler or no worker any more.
+            SchedulerRefused: somebody else's run has the workers.
         """
         with contextlib.ExitStack() as stack:
             try:
                 client = stack.enter_context(_connected(self.address))
                 client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             except SchedulerRefused as error:
-                raise SchedulerLost(f"{error}. {KEPT}") from error
+                raise SchedulerLost(f"{str(error).rstrip('.')}. {KEPT}") from error
             except TimeoutError as error:
                 raise SchedulerLost(f"The scheduler at {self.address} has no workers any more. {KEPT}") from error
+            stack.enter_context(_alone(client, self.address))
             client.register_plugin(BeginWorker(setups))
             workers = stack.enter_context(Workers(client))
             try:
@@ -108,15 +111,19 @@ class Workers(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._client.status != "running":
             raise BrokenExecutor(LOST)
+        try:
+            theirs = self._dask.submit(fn, *args, **kwargs)
+        except distributed.client.ClosedClientError as error:
+            raise BrokenExecutor(LOST) from error
         ours: Future[Any] = Future()
         self._pending.add(ours)
-        theirs = self._dask.submit(fn, *args, **kwargs)
         theirs.add_done_callback(lambda theirs: self._settle(ours, theirs))
         return ours
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._closed.set()
-        self._dask.shutdown(wait=wait)
+        if self._client.status == "running":
+            self._dask.shutdown(wait=wait)
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(wait=False)
@@ -216,6 +223,19 @@ def _check_certificates(address: str) -> None:
         security.get_connection_args("client")
     except OSError as error:
         raise SchedulerRefused(f"The TLS certificate {tls['cert']} and its key cannot be used: {error}.") from error
+
+
+@contextmanager
+def _alone(client: Any, address: str) -> Iterator[None]:
+    """No other run has the workers meanwhile: it would grade by its own exercise, checks and labels."""
+    lease = distributed.Semaphore(1, name="autograder", scheduler_rpc=client.scheduler, loop=client.loop)
+    if not lease.acquire(timeout=LEASE_SECONDS):
+        raise SchedulerRefused(f"Somebody else is grading on {address}. Wait until that run has ended.")
+    try:
+        yield
+    finally:
+        if client.status == "running":
+            lease.release()
 
 
 @contextmanager
