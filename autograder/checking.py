@@ -11,6 +11,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 
@@ -29,6 +30,10 @@ class ChecksBroken(Exception):
     """The check module itself could not be used. Ours, never the student's."""
 
 
+class CheckingFailed(RuntimeError):
+    """pytest itself stumbled over this submission. Ours, and no reason to think that it stumbles over others."""
+
+
 def run_checks(
     exercise: Exercise,
     submission: Submission,
@@ -45,6 +50,7 @@ def run_checks(
 
     Raises:
         ChecksBroken: the module cannot be imported, or a task has no class in it.
+        CheckingFailed: pytest failed in the middle of it.
     """
     tasks = [exercise.task(only)] if only else list(exercise.tasks)
     run = _Run(tasks, submission, before, after)
@@ -52,6 +58,8 @@ def run_checks(
         code = pytest.main([*_ISOLATED, f"--rootdir={exercise.checks.parent}", str(exercise.checks)], [run])
     if run.interrupted is not None:
         raise run.interrupted
+    if code == pytest.ExitCode.INTERNAL_ERROR:
+        raise CheckingFailed("pytest failed while it checked this")
     if run.broken or code not in (0, 1):
         raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
     return tuple(run.finished)
@@ -117,7 +125,17 @@ class _Run:
                 if self._after:
                     self._after(result)
 
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """Keep what the test said. That pytest describes failures too, with their source, nobody needs."""
+        self._keep(item, call)
+        skipped = call.excinfo is not None and isinstance(call.excinfo.value, pytest.skip.Exception)
+        outcome: Literal["passed", "failed", "skipped"] = "skipped" if skipped else "failed"
+        outcome = "passed" if call.excinfo is None else outcome
+        assert call.when != "collect"
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+
+    def _keep(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         results = self._results[_class_name(item)]
         if call.excinfo is not None:
             if not isinstance(call.excinfo.value, Exception | pytest.fail.Exception | pytest.skip.Exception):

@@ -206,6 +206,7 @@ def _our_failures() -> tuple[type[BaseException], ...]:
     for module, name in (
         ("autograder.sandbox.client", "WarmProcessFailed"),
         ("autograder.checking", "ChecksBroken"),
+        ("autograder.checking", "CheckingFailed"),
         ("autograder.grading.release", "ReleaseFailed"),
         ("autograder.grading.batch", "GradingImpossible"),
         ("autograder.grading.cluster", "SchedulerLost"),

@@ -71,6 +71,8 @@ class NotebookRun:
         self._error = ""
         self._overspent = False  # whether the present cell was interrupted for its processor time
         self._loop = asyncio.new_event_loop()
+        # When a kernel ends, nbclient leaves tasks behind that failed for it. Nobody needs to read of that.
+        self._loop.set_exception_handler(lambda *_: None)
         self._client: _Client | None = None
         self._questions: Channel | None = None
         self._serving = False

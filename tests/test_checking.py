@@ -1,0 +1,80 @@
+"""A run of the checks: what goes wrong around one submission stays with that submission."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+import nbformat
+import pytest
+
+from autograder.checking import CheckingFailed, ChecksBroken, run_checks
+from autograder.exercise import find_exercise
+from autograder.grading.run import NotebookRun
+from autograder.outcome import Outcome
+from autograder.sandbox.limits import Limits
+from autograder.submission import Missing, Submission
+
+EXERCISE = find_exercise("03-dense-networks")
+
+
+class Nothing:
+    """A notebook without a single variable."""
+
+    def value(self, name: str) -> Any:
+        raise Missing(name)
+
+    def call(self, name: str, args: Any, kwargs: Any) -> Any:
+        raise Missing(name)
+
+    def model(self, name: str) -> Any:
+        raise Missing(name)
+
+    def stopped_with(self) -> str:
+        return ""
+
+    def held_out(self) -> None:
+        return None
+
+
+def test_a_failed_test_is_not_described_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest's own description of a failure reads and parses source, and can fail in the middle of that.
+
+    It did once: the parser of Python 3.11 cannot be used while it is in use, and a task that asyncio mourned just
+    then was described as well. The whole class was stopped for it.
+    """
+
+    def choke(*_: object, **__: object) -> None:
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr("_pytest.nodes.Node._repr_failure_py", choke)
+    results = run_checks(EXERCISE, Submission(Nothing()))
+    assert len(results) == len(EXERCISE.tasks)
+    assert {r.outcome for r in results} <= {Outcome.FAILED, Outcome.NOT_ATTEMPTED}
+
+
+def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.checking.pytest.main", lambda *_: pytest.ExitCode.INTERNAL_ERROR)
+    with pytest.raises(CheckingFailed) as failed:
+        run_checks(EXERCISE, Submission(Nothing()))
+    assert not isinstance(failed.value, ChecksBroken)  # for which the whole batch is stopped
+
+
+def test_nobody_mourns_what_nbclient_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+    run = NotebookRun(nbformat.v4.new_notebook(), None, Limits(), None)  # type: ignore[arg-type]
+
+    async def leave_behind() -> None:
+        async def fail() -> None:
+            raise OSError
+
+        failed = asyncio.ensure_future(fail())
+        await asyncio.sleep(0.01)
+        assert failed.done()
+
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        run._wait(leave_behind())
+        gc.collect()
+        run.close()
+    assert not caplog.records
