@@ -126,13 +126,14 @@ def _many_cells(notebook: Notebook) -> bytes:
 
 FAULTS = (
     # -- time ----------------------------------------------------------------------------------------------------
-    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "longer than"),
+    # On an idle machine the limit of wall time comes first, on a busy one that of processor time.
+    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Does a loop never end?"),
     _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
         "a loop that catches the interrupt",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
         (TIMED_OUT,),
-        "longer than",
+        "Does a loop never end?",
     ),
     _stopped(
         "training for an hour",
@@ -141,7 +142,7 @@ network = keras.Sequential([keras.Input((784,)), layers.Dense(10), layers.Dense(
 network.compile(loss="categorical_crossentropy")
 network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         (TIMED_OUT,),
-        "longer than",
+        "Does a loop never end?",
     ),
     _stopped("awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
@@ -154,6 +155,11 @@ network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         says="in all",
         earns=BEFORE,
     ),
+    _stopped(
+        "closes what it prints to",
+        "import sys\nsys.stdout = open('log.txt', 'w')\nsys.stdout.close()",
+        (TIMED_OUT, CRASHED),
+    ),
     _passing("a function that never returns", "def dense_relu(x, W, b):\n    while True: pass", "took too long"),
     _stopped(
         "a function that never returns and cannot be interrupted",
@@ -165,6 +171,12 @@ def dense_relu(x, W, b):
         (TIMED_OUT,),
         "did not answer",
     ),
+    # -- habits of notebooks that were written elsewhere ---------------------------------------------------------------
+    _passing("asks a debugger", "breakpoint()\nx = 1"),
+    _passing("downloads data", "keras.datasets.mnist.load_data()"),
+    _passing("makes errors of warnings", "import warnings\nwarnings.simplefilter('error')\nnp.seterr(all='raise')"),
+    _passing("calls things by Python's and IPython's names", "list = len = print = In = Out = get_ipython = None"),
+    _passing("an empty environment, another folder", "import os\nos.environ.clear()\nos.chdir('/')\nos.umask(0o777)"),
     # -- memory, processes, disk -----------------------------------------------------------------------------------
     _stopped(
         "a list that grows and grows",
