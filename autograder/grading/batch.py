@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -136,7 +138,7 @@ def grade_exercises(
             if desk is not writing:
                 writing.recorder.flush()
                 writing = desk
-            said = desk.recorder.record(submitted, done, desk.key(submitted), desk.ran(submitted))
+            said = desk.recorder.record(submitted, done, desk.key(submitted), desk.key_but_checks(submitted))
             desk.results.add(said)
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
@@ -158,8 +160,6 @@ def grade_exercises(
                 else:
                     todo.append(_Task(submitted, desk))
         tell(progress, None)
-        # Longest first, as far as earlier runs tell: a long one that starts last keeps everybody waiting.
-        todo.sort(key=lambda task: task.desk.recorder.seconds_last_time(task.submitted), reverse=True)
         replayed = set()
         if not force:
             for task, again in _replayed(todo, desks, workers):
@@ -184,6 +184,8 @@ class _Desk:
     results: Results = field(default_factory=Results)
     skipped: int = 0
     replayed: int = 0
+    ran: int = 0  # submissions run just now
+    seconds: float = 0.0  # which those took together
 
     def __post_init__(self) -> None:
         self._common = _digest(self.work.setup)
@@ -193,7 +195,12 @@ class _Desk:
         """What a result of this submission depends on."""
         return f"{submitted.digest}-{self._common}"
 
-    def ran(self, submitted: Submitted) -> str:
+    def has_run(self, done: Done) -> None:
+        """Count a submission that was run, and what it took."""
+        self.ran += 1
+        self.seconds += done.result.seconds.get("total", 0.0)
+
+    def key_but_checks(self, submitted: Submitted) -> str:
         """What a run of this submission depends on."""
         return f"{submitted.digest}-{self._but_checks}"
 
@@ -206,11 +213,48 @@ class _Task:
     desk: _Desk
 
 
+class _LongestFirst:
+    """What is still to be run. A long one that starts last keeps everybody waiting, so that the longest goes first.
+
+    How long one takes is known from an earlier run, or from what others of its exercise took just now; an exercise of
+    which neither is known goes first, to know it.
+    """
+
+    def __init__(self, todo: Iterable[_Task]) -> None:
+        self._by_desk: dict[_Desk, list[tuple[float, _Task, int]]] = {}  # the longest last
+        for task in todo:
+            seconds = task.desk.recorder.seconds_last_time(task.submitted)
+            self._by_desk.setdefault(task.desk, []).append((seconds, task, 1))
+        for tasks in self._by_desk.values():
+            tasks.reverse()
+            tasks.sort(key=lambda one: one[0])
+        self._begun: Counter[_Desk] = Counter()
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_desk.values()))
+
+    def pop(self) -> tuple[_Task, int]:
+        """The next one to run, and which try it is."""
+        desk = max(
+            filter(self._by_desk.get, self._by_desk), key=lambda desk: (self._expected(desk), -self._begun[desk])
+        )
+        self._begun[desk] += 1
+        return self._by_desk[desk].pop()[1:]
+
+    def append(self, task: tuple[_Task, int]) -> None:
+        """Put one back; it is the next of its exercise."""
+        self._by_desk[task[0].desk].append((math.inf, *task))
+
+    def _expected(self, desk: _Desk) -> float:
+        seconds = self._by_desk[desk][-1][0]
+        return desk.seconds / desk.ran if seconds == math.inf and desk.ran else seconds
+
+
 def _replayed(todo: list[_Task], desks: list[_Desk], workers: int) -> Iterator[tuple[_Task, Done]]:
     """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
     for desk in desks:
         mine = {task.submitted.student: task for task in todo if task.desk is desk}
-        known = [desk.recorder.recorded(task.submitted, desk.ran(task.submitted)) for task in mine.values()]
+        known = [desk.recorder.recorded(task.submitted, desk.key_but_checks(task.submitted)) for task in mine.values()]
         recorded = [one for one in known if one is not None]
         for student, again in regrade_all(recorded, desk.work.exercise, desk.work.setup.held_out, workers):
             if again is not None:
@@ -225,7 +269,7 @@ def _graded(
     A worker that dies takes a local pool with it, and nobody can say which job was to blame; on a cluster it takes
     what it was given itself. All those are tried again, at last one at a time, so that only the guilty one is given up.
     """
-    waiting = [(task, 1) for task in reversed(todo)]
+    waiting = _LongestFirst(todo)
     suspects: list[tuple[_Task, int]] = []
     failures = 0  # of ours, one after another
     while waiting or suspects:
@@ -233,7 +277,7 @@ def _graded(
         pool_size = 1 if alone else min(workers, len(waiting))
         with pools(pool_size, setups) as pool:
             running: dict[Future[Done], tuple[_Task, int]] = {}
-            source = suspects if alone else waiting
+            source: _LongestFirst | list[tuple[_Task, int]] = suspects if alone else waiting
             _refill(pool, running, source, pool_size)
             while running:
                 progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
@@ -245,6 +289,7 @@ def _graded(
                     try:
                         done = future.result()
                         failures = 0
+                        task.desk.has_run(done)
                         yield task, done, number < len(finished) or any(f.done() for f in running)
                         continue
                     except ChecksBroken:
@@ -277,7 +322,10 @@ def _title(task: _Task, exercises: int) -> str:
 
 
 def _refill(
-    pool: Executor, running: dict[Future[Done], tuple[_Task, int]], source: list[tuple[_Task, int]], size: int
+    pool: Executor,
+    running: dict[Future[Done], tuple[_Task, int]],
+    source: _LongestFirst | list[tuple[_Task, int]],
+    size: int,
 ) -> None:
     while source and len(running) < size:
         task, attempt = source.pop()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import nbgrader
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
@@ -92,7 +92,10 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
 
 @cache
 def _exporter() -> Any:
-    package = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
+    nbgrader = find_spec("nbgrader")  # importing it takes half a second, and only its templates are of use here
+    assert nbgrader is not None
+    assert nbgrader.origin is not None
+    package = Path(nbgrader.origin).parent / "server_extensions" / "formgrader"
     config = Config()
     config.HTMLExporter.template_name = "feedback"
     config.HTMLExporter.extra_template_basedirs = [str(package / "templates")]
