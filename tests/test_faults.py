@@ -87,7 +87,8 @@ def test_a_class_with_everything_in_it(course: Path, exercise: Exercise) -> None
     done = batch.grade_class(odd, ready, setup, submissions, workers=2)
     results = {result["student"]: result for result in done.submissions}
     assert len(results) == len(submissions)
-    for student in ("aa", "m05-honest", "zz", *ODD_NAMES):
+    entered = [name.replace("<", "\uff1c") for name in ODD_NAMES]  # nbgrader's pages would run what it begins
+    for student in ("aa", "m05-honest", "zz", *entered):
         assert results[student]["score"] == sum(EARNED.values()), student
         assert results[student]["status"] == "graded"
     for result in results.values():

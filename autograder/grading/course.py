@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autograder.exercise import Exercise, UnknownExercise, check_folders, find_exercise
@@ -210,10 +210,9 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
         student = os.fsencode(student).decode("utf-8", "backslashreplace")
         return Submitted(student, folder, None, nothing, "The student's folder has a name that is no text. Rename it.")
     if set(student) & set(_MARKUP):
-        problem = (
-            "The student's folder has <, \" or \\ in its name, which nbgrader's pages would take for code. Rename it."
-        )
-        return Submitted(student.translate(_FULL_WIDTH), folder, None, nothing, problem)
+        found = _read(student.translate(_FULL_WIDTH), folder, name)
+        says = f"The folder's name has <, \" or \\ in it, code for nbgrader's pages; entered as {found.student}."
+        return replace(found, problem=f"{says} {found.problem}".strip())
     if folder.parent.is_symlink():
         problem = "The student's folder is a symbolic link; links are not followed."
         return Submitted(student, folder, None, nothing, problem)
