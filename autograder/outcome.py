@@ -106,10 +106,9 @@ class CheckResult:
         """Share of the cell's tests that passed, times its points. Always a plain float in [0, max]."""
         if not self.tests:
             return 0.0
-        share = math.fsum(t.share for t in self.tests) / len(self.tests)
-        if not math.isfinite(share):
-            return 0.0
-        return round(min(max(share, 0.0), 1.0) * self.max_points, 4)
+        # What is no share at all earns nothing, and no two of them stop the sum.
+        shares = [min(max(t.share, 0.0), 1.0) if math.isfinite(t.share) else 0.0 for t in self.tests]
+        return round(math.fsum(shares) / len(shares) * self.max_points, 4)
 
     @property
     def outcome(self) -> Outcome:
@@ -218,6 +217,11 @@ class SubmissionResult:
                 for name, curve in data.get("curves", {}).items()
             },
         )
+
+
+def shown(points: float) -> str:
+    """Points as people read them: two decimals at most."""
+    return f"{round(points, 2):g}"
 
 
 def without_tests(name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED) -> CheckResult:

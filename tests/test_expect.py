@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.expect import expect, fail
@@ -90,6 +91,8 @@ def test_unscaled_training_is_recognised() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=5), st.floats(0, 100))
+@example(shares=[math.inf, -math.inf], points=1.0)
+@example(shares=[1e308, 1e308], points=1.0)
 def test_points_are_always_a_plain_float_within_bounds(shares: list[float], points: float) -> None:
     result = CheckResult("x", points, tuple(TestResult("t", Outcome.FAILED, share=s) for s in shares))
     assert type(result.points) is float
