@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from autograder.outcome import CheckResult, Outcome, SubmissionResult
+from autograder.outcome import CheckResult, Outcome, SubmissionResult, shown
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
 _COLOURS = {  # readable on white and on JupyterLab's dark theme; the mark says the same without colour
@@ -52,7 +52,7 @@ class CheckView:
     def _points(self) -> str:
         result = self.result
         label = "" if result.outcome in (Outcome.PASSED, Outcome.FAILED) else f" ({result.outcome})"
-        return f"{result.points:g} of {result.max_points:g} points{label}"
+        return f"{shown(result.points)} of {shown(result.max_points)} points{label}"
 
 
 def _code(text: str) -> str:
@@ -62,7 +62,7 @@ def _code(text: str) -> str:
 
 def submission_lines(result: SubmissionResult) -> list[str]:
     """A whole submission as lines of text, for the command line."""
-    lines = [f"{result.exercise}: {result.score:g} of {result.max_score:g} points ({result.status})"]
+    lines = [f"{result.exercise}: {shown(result.score)} of {shown(result.max_score)} points ({result.status})"]
     lines += [line for line in (result.message, *result.notes) if line]
     for check in result.checks:
         lines += repr(CheckView(check)).splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -213,6 +214,38 @@ def test_a_worker_that_is_killed_costs_nobody_a_grade(course: Path, prepared: Pa
     assert mark.exists()
     assert {s["status"] for s in done.submissions} == {"graded"}
     assert rows(course) == rows(undisturbed)
+
+
+class Shelf:
+    """An exercise's desk, as far as the order of the work needs one."""
+
+    def __init__(self, **known: float) -> None:
+        self.recorder, self._known = self, known
+        self.ran, self.seconds = 0, 0.0
+
+    def seconds_last_time(self, submitted: Any) -> float:
+        return self._known.get(submitted, math.inf)
+
+    def tasks(self, *students: str) -> list[Any]:
+        return [batch._Task(student, self) for student in students]  # type: ignore[arg-type]
+
+
+def test_the_longest_goes_first_as_soon_as_it_is_known() -> None:
+    short, long = Shelf(), Shelf()
+    queue = batch._LongestFirst([*short.tasks("a", "b", "c"), *long.tasks("d", "e", "f")])
+    taken = [queue.pop()[0].submitted for _ in range(2)]
+    assert taken == ["a", "d"], "one of each, to know them"
+    short.ran, short.seconds, long.ran, long.seconds = 1, 0.5, 1, 3.0
+    back, attempt = queue.pop()
+    queue.append((back, attempt))
+    assert [queue.pop()[0].submitted for _ in range(len(queue))] == ["e", "f", "b", "c"]
+    assert not queue
+
+
+def test_what_earlier_runs_took_decides_before_what_others_take() -> None:
+    known, other = Shelf(a=1.0, b=7.0, c=4.0), Shelf(d=5.0)
+    queue = batch._LongestFirst([*known.tasks("a", "b", "c"), *other.tasks("d")])
+    assert [queue.pop()[0].submitted for _ in range(len(queue))] == ["b", "d", "c", "a"]
 
 
 KILLED = """

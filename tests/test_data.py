@@ -32,6 +32,33 @@ needs_mnist = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(autouse=True)
+def _from_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever ran before in this process, data come from the files."""
+    monkeypatch.setattr(data, "_kept", {})
+
+
+def test_what_is_kept_in_memory_is_the_same_and_each_load_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = data.load_mnist(), data.load_fashion()
+    data.keep_in_memory()
+    monkeypatch.setattr(data, "_read", lambda path: pytest.fail(f"{path} was read again"))
+    for _ in range(2):  # what the first load's owner did to it is not in the second
+        kept = data.load_mnist(), data.load_fashion()
+        for one, other in zip(fresh, kept, strict=True):
+            for (x, y), (x_kept, y_kept) in zip(one, other, strict=True):
+                np.testing.assert_array_equal(x_kept, x)
+                np.testing.assert_array_equal(y_kept, y)
+                x_kept[:] = 0
+                y_kept[:] = 0
+
+
+def test_what_cannot_be_kept_is_left_to_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_folders", lambda: [tmp_path])
+    data.keep_in_memory()
+    with pytest.raises(data.DataError, match=r"mnist\.npz was not found"):
+        data.load_mnist()
+
+
 def load_build_script() -> ModuleType:
     spec = spec_from_file_location("build", DATA / "build.py")
     assert spec is not None

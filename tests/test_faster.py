@@ -22,6 +22,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
     """Trainings by name; each returns what a student could look at. Called in a process of its own."""
     import keras
     import numpy as np
+    import tensorflow
 
     from autograder import data
 
@@ -121,6 +122,19 @@ def trainings() -> dict[str, Callable[[], Any]]:
         model = network()
         return seen(model, model.fit(x, y, epochs=3, batch_size=10, steps_per_epoch=20, verbose=0))
 
+    def shuffled_by_batch() -> Any:
+        model = network()
+        return seen(model, model.fit(x, y, epochs=4, batch_size=10, shuffle="batch", verbose=0))
+
+    def seeded_on_the_way() -> Any:  # and random numbers afterwards
+        class Seed(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                keras.utils.set_random_seed(epoch)
+
+        model = network()
+        found = model.fit(x, y, epochs=5, batch_size=10, callbacks=[Seed()], verbose=0)
+        return [*seen(model, found), keras.random.normal((3,)).numpy(), tensorflow.random.normal((3,)).numpy()]
+
     def mistaken() -> Any:  # a mistake gets Keras's own words
         model = network()
         try:
@@ -130,7 +144,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
         return "no error"
 
     found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
-    found += [doubles_and_lists, built_late, so_many_steps, mistaken]
+    found += [doubles_and_lists, built_late, so_many_steps, shuffled_by_batch, seeded_on_the_way, mistaken]
     return {training.__name__: training for training in found}
 
 
@@ -167,7 +181,7 @@ def digests(**settings: str) -> dict[str, str]:
 
 def test_no_bit_of_any_training_changes() -> None:
     faster, plain = digests(), digests(AUTOGRADER_PLAIN_STEPS="1")
-    assert len(plain) == 14
+    assert len(plain) == 16
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
@@ -184,10 +198,12 @@ x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 model.compile(loss="mse", optimizer="adam", metrics=["accuracy"])
 model.fit(x, y, verbose=0)
+keras.utils.set_random_seed(1)
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+shuffled = ArrayDataAdapter(x, y, batch_size=10, shuffle=True)
 made = ArrayDataAdapter(x, y, batch_size=10, shuffle=False).get_tf_dataset()
 print(len(steps), faster._slices(ArrayDataAdapter(x, y, batch_size=10, shuffle=False)) is not None,
-      made.options().autotune.enabled)
+      made.options().autotune.enabled, faster._as_in_the_first_epoch(shuffled, shuffled.get_tf_dataset()) is not None)
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -195,7 +211,7 @@ print(len(steps), faster._slices(ArrayDataAdapter(x, y, batch_size=10, shuffle=F
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["1", "True", "False"], done.stderr[-2000:]
+    assert done.stdout.split() == ["1", "True", "False", "True"], done.stderr[-2000:]
 
 
 if __name__ == "__main__":

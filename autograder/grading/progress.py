@@ -16,7 +16,7 @@ from rich.text import Text
 
 from autograder.grading.batch import Batch, Progress
 from autograder.grading.timing import slowest, strangest
-from autograder.outcome import Status
+from autograder.outcome import Status, shown
 from autograder.sandbox.wall import Sandbox
 
 MAX_ROWS = 60  # of the closing table
@@ -65,7 +65,7 @@ class ProgressView:
             self._bar.update(self._task, total=progress.total, completed=finished, description=line)
             return
         if result is not None:
-            score = f"{result['score']:g}/{result['max_score']:g}"
+            score = f"{shown(result['score'])}/{shown(result['max_score'])}"
             line = f"[{finished}/{progress.total}] {result['student']}: {result['status']}, {score}"
             self._console.print(Text(_printable(line)))
         if now - self._said > PACE_SECONDS and finished < progress.total:
@@ -133,7 +133,7 @@ def _table(results: Sequence[dict[str, Any]]) -> Table:
     for heading in ("student", "score", "status", "first hint"):
         table.add_column(heading, justify="right" if heading == "score" else "left", overflow="fold")
     for result in results:
-        score = f"{result['score']:g}/{result['max_score']:g}"
+        score = f"{shown(result['score'])}/{shown(result['max_score'])}"
         hint = _printable(first_hint(result))
         table.add_row(Text(_printable(result["student"])), score, result["status"], Text(hint))
     return table

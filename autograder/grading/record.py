@@ -24,7 +24,7 @@ from autograder.grading.gradebook import Gradebook
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
-from autograder.outcome import Status, SubmissionResult
+from autograder.outcome import Status, SubmissionResult, shown
 
 MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
 
@@ -223,5 +223,5 @@ def _plain_page(result: SubmissionResult) -> str:
     title = html.escape(result.exercise)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
-        f"<h1>{title}: {result.score:g} of {result.max_score:g} points</h1>{said}</body></html>\n"
+        f"<h1>{title}: {shown(result.score)} of {shown(result.max_score)} points</h1>{said}</body></html>\n"
     )

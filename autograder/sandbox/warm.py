@@ -58,9 +58,10 @@ def _import_everything() -> None:
 
     import autograder.data
     import autograder.sandbox.observer
-    import autograder.sandbox.probe  # noqa: F401
+    import autograder.sandbox.probe
     from autograder.sandbox import faster
 
+    autograder.data.keep_in_memory()
     faster.install()
     gc.collect()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
