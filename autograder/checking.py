@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -52,6 +54,7 @@ def run_checks(
         ChecksBroken: the module cannot be imported, or a task has no class in it.
         CheckingFailed: pytest failed in the middle of it.
     """
+    _forget_another(exercise.checks)
     tasks = [exercise.task(only)] if only else list(exercise.tasks)
     run = _Run(tasks, submission, before, after)
     with _no_pytest_settings():
@@ -63,6 +66,13 @@ def run_checks(
     if run.broken or code not in (0, 1):
         raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
     return tuple(run.finished)
+
+
+def _forget_another(checks: Path) -> None:
+    """Forget a module of this name that lay elsewhere, such as an earlier run's: pytest would check by that one."""
+    known = sys.modules.get(checks.stem)
+    if known is not None and getattr(known, "__file__", None) != str(checks):
+        del sys.modules[checks.stem]
 
 
 class _Run:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -53,6 +55,21 @@ def test_a_failed_test_is_not_described_twice(monkeypatch: pytest.MonkeyPatch) -
     results = run_checks(EXERCISE, Submission(Nothing()))
     assert len(results) == len(EXERCISE.tasks)
     assert {r.outcome for r in results} <= {Outcome.FAILED, Outcome.NOT_ATTEMPTED}
+
+
+def test_checks_are_those_of_this_exercise_not_of_an_earlier_one_of_its_name(tmp_path: Path) -> None:
+    """A worker of a cluster outlives a run, and the teacher may have mended a check since."""
+    said = []
+    for number, folder in enumerate((tmp_path / "before", tmp_path / "after")):
+        folder.mkdir()
+        checks = folder / EXERCISE.checks.name
+        text = EXERCISE.checks.read_text("utf-8")
+        checks.write_text(
+            f"{text}\n\nclass TestFlattened:\n    def test_it(self):\n        assert 0, 'words {number}'\n"
+        )
+        (result,) = run_checks(replace(EXERCISE, checks=checks), Submission(Nothing()), only="flattened")
+        said.append(result.message)
+    assert ["words 0" in said[0], "words 1" in said[1]] == [True, True], said
 
 
 def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

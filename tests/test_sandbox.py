@@ -17,7 +17,7 @@ from hostile import LIMITS
 
 from autograder.grading.run import NotebookRun
 from autograder.outcome import Status
-from autograder.sandbox import control_group, inside, processes, syscalls, wall
+from autograder.sandbox import control_group, inside, processes, syscalls, wall, watch
 from autograder.sandbox.client import WarmProcess
 from autograder.sandbox.limits import BadLimit, Limits
 from autograder.sandbox.wall import NoSandbox, Sandbox, Verdict
@@ -205,6 +205,22 @@ def test_memory_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
     assert "600 MB of memory" in ran.message
     assert watched.alive
     assert "fine" in run(watched, "print('fine')")[0]
+
+
+@pytest.mark.sandbox
+def test_memory_that_fills_faster_than_anybody_looks_is_named_too(
+    watched: WarmProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel ends it then, and says so in the control group."""
+    if watched.measures_memory != "control group":
+        pytest.skip("no control group can be made here")
+    monkeypatch.setattr(watch.Watch, "_excess", lambda _: None)
+    code = "import mmap\nm = mmap.mmap(-1, 3 * 10**9)\nfor i in range(0, len(m), 4096): m[i] = 1"
+    _, ran = run(watched, code)
+    assert ran.status is Status.OUT_OF_MEMORY
+    assert "600 MB of memory" in ran.message
+    _, ran = run(watched, "import os; os.kill(os.getpid(), 9)")
+    assert "600 MB of memory" not in ran.message, "of the submission before"
 
 
 BUSY = "def busy():\n    while True: pass\n"

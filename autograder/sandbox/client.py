@@ -234,7 +234,10 @@ class WarmProcess:
         if event["event"] == "ready":
             self._ready = True
         elif event["id"] in self._forks:
-            self._forks[event["id"]].status = int(event["status"])
+            fork = self._forks[event["id"]]
+            fork.status = int(event["status"])
+            if fork.status == 128 + signal.SIGKILL and fork.excess is None and self._watch is not None:
+                fork.excess = self._watch.killed_by_the_kernel()
         return True
 
     def last_words(self) -> str:

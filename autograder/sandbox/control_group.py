@@ -76,6 +76,16 @@ class ControlGroup:
                 used -= int(value)
         return used
 
+    def killed(self) -> int:
+        """How many processes of the group the kernel has ended for memory; 0 if it does not say."""
+        name = "memory.events" if self._version == 2 else "memory.oom_control"
+        with contextlib.suppress(OSError, ValueError):
+            for line in (self._folder / name).read_text().splitlines():
+                key, _, value = line.partition(" ")
+                if key == "oom_kill":
+                    return int(value)
+        return 0
+
     def limit(self, bytes_: int) -> None:
         """Let the kernel end processes beyond this."""
         with contextlib.suppress(OSError):

@@ -46,6 +46,7 @@ class Watch:
         self._too_much = too_much
         self._memory_limit = 0
         self._memory_before = 0
+        self._killed_before = 0
         self._cpu_limit = 0.0
         self._cpu_before = 0.0
         self._own = 0
@@ -69,7 +70,13 @@ class Watch:
             self._cpu_before, self._cpu_limit, self.cpu_seconds = self._processor(), cpu_seconds, 0.0
             if self._group:
                 self._group.limit(self._memory_before + memory + memory // 4)  # the kernel's own end of it, later
+                self._killed_before = self._group.killed()
         self._active.set()
+
+    def killed_by_the_kernel(self) -> Excess | None:
+        """What was used too much of, if memory filled so fast that the kernel was there first."""
+        killed = self._group is not None and self._group.killed() > self._killed_before
+        return self._memory_excess() if killed else None
 
     def rest(self) -> None:
         """There is no fork at present."""
@@ -109,10 +116,13 @@ class Watch:
         else:
             used = self._tree.total() - self._memory_before
         if used > self._memory_limit:
-            return Excess(Resource.MEMORY, f"more than {self._memory_limit // 10**6} MB of memory")
+            return self._memory_excess()
         if resident("self") - self._own > OWN_GROWTH:
             return Excess(Resource.OUTPUT, "more output than can be held")
         return None
+
+    def _memory_excess(self) -> Excess:
+        return Excess(Resource.MEMORY, f"more than {self._memory_limit // 10**6} MB of memory")
 
     def _processor(self) -> float:
         seconds = self._group.cpu_seconds() if self._group else None
