@@ -113,6 +113,7 @@ def work(job: Job) -> Done:
         begin(_desk.setups)
     setup, exercise = _desk.exercises[job.exercise]
     try:
+        _desk.warm.wait_until_ready()  # else the first submission of each worker would seem to take seconds longer
         graded = grade(job.raw, exercise, _desk.warm, setup.limits, job.student, setup.held_out)
     except WarmProcessFailed:
         _desk.warm.close()  # the next job starts a new one

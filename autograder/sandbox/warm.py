@@ -57,13 +57,13 @@ def _import_everything() -> None:
     import matplotlib.pyplot
 
     import autograder.data
+    import autograder.notebook
     import autograder.sandbox.observer
     import autograder.sandbox.probe
     from autograder.sandbox import faster
 
     autograder.data.keep_in_memory()
     faster.install()
-    gc.collect()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
     gc.enable()
     gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
