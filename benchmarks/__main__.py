@@ -88,7 +88,7 @@ def honest(scratch: Path) -> dict[str, Any]:
     """The honest class by plain nbgrader and by us, and the floor: the students' own cells, warm."""
     cores = len(os.sched_getaffinity(0))
     course = scratch / "course"
-    students = honest_class.write(course / "submitted", each=6)
+    students = honest_class.write(course / "submitted", each=12)
     theirs, stages = 0.0, dict.fromkeys(("kernel", "cells", "models", "checks", "notebook", "total"), 0.0)
     for exercise in students:
         Course(course).make_ready(exercise)  # both sides need that once; it is no part of grading
