@@ -276,6 +276,7 @@ def build_private(seed: bytes, fashion: Original | None, out: Path) -> None:
     With the full Fashion-MNIST, the clothes are new ones: neither in `fashion.npz` nor in a published
     held-out set. Without it, the published sets are shuffled and nudged once more.
     """
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)  # for nobody else, unless whoever made it said otherwise
     mnist_test = Labelled(*load_mnist()[1])
     taken: set[bytes] = set()
     if fashion is not None:
@@ -336,7 +337,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     held_out.add_argument(
         "--seed-file", type=Path, required=True, metavar="FILE", help="16 secret bytes or more; keep it"
     )
-    held_out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read")
+    held_out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read; made for you alone")
 
     for command, otherwise in ((kit, "keras.datasets"), (held_out, "the published sets, changed")):
         command.add_argument(

@@ -492,6 +492,11 @@ def make_private(folder: Path, seed: bytes) -> int:
     return result
 
 
+def test_a_private_set_is_for_its_owner_alone(tmp_path: Path) -> None:
+    assert make_private(tmp_path / "private", os.urandom(32)) == 0
+    assert (tmp_path / "private").stat().st_mode & 0o077 == 0
+
+
 def nudged_copies(images: data.Bytes, originals: data.Bytes) -> list[tuple[int, int]]:
     """Which of the images are nudged originals, as pairs of row numbers.
 
