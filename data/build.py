@@ -337,7 +337,9 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     held_out.add_argument(
         "--seed-file", type=Path, required=True, metavar="FILE", help="16 secret bytes or more; keep it"
     )
-    held_out.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read; made for you alone")
+    held_out.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="a folder no learner can read; made for you alone"
+    )
 
     for command, otherwise in ((kit, "keras.datasets"), (held_out, "the published sets, changed")):
         command.add_argument(
