@@ -27,7 +27,7 @@ import pytest
 from hub_class import EXERCISE, TrialHub, as_user
 from kit import PATIENCE, ROOT
 from nbgrader.api import Gradebook
-from playwright.sync_api import BrowserContext, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
 
 from autograder.grading.answered import answered
 
@@ -49,12 +49,10 @@ COMMENT = "Well argued. Next time look at the validation curve, too."
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(browser: Browser) -> Iterator[Browser]:
+    """Everybody's, with more patience."""
     expect.set_options(timeout=LONG)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    yield browser
     expect.set_options(timeout=PATIENCE)
 
 

@@ -40,15 +40,9 @@ def _pytest(cache: str, arguments: list[str]) -> int:
 
 
 def _failed(cache: Path) -> list[str]:
-    """What failed in the last run, without the group that xdist appends to a test's name."""
+    """What failed in the last run."""
     file = cache / "v" / "cache" / "lastfailed"
-    names = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return sorted({_without_group(name) for name in names})
-
-
-def _without_group(name: str) -> str:
-    test, at, group = name.rpartition("@")
-    return test if at and "/" not in group and "]" not in group else name
+    return sorted(json.loads(file.read_text("utf-8"))) if file.is_file() else []
 
 
 if __name__ == "__main__":

@@ -195,14 +195,14 @@ class _Desk:
         """What a result of this submission depends on."""
         return f"{submitted.digest}-{self._common}"
 
+    def key_but_checks(self, submitted: Submitted) -> str:
+        """What a run of this submission depends on."""
+        return f"{submitted.digest}-{self._but_checks}"
+
     def has_run(self, done: Done) -> None:
         """Count a submission that was run, and what it took."""
         self.ran += 1
         self.seconds += done.result.seconds.get("total", 0.0)
-
-    def key_but_checks(self, submitted: Submitted) -> str:
-        """What a run of this submission depends on."""
-        return f"{submitted.digest}-{self._but_checks}"
 
 
 @dataclass(frozen=True, eq=False)
