@@ -100,6 +100,21 @@ def test_nothing_is_left_for_the_next(warm: WarmProcess) -> None:
 
 
 @pytest.mark.sandbox
+@pytest.mark.parametrize("end", ["", "\nplt.show()"])
+def test_a_figure_arrives_as_a_picture(warm: WarmProcess, end: str) -> None:
+    """As in JupyterLab: with or without `show`, one picture, and the next cell begins with no figure."""
+    draw = f"import matplotlib.pyplot as plt\n_ = plt.plot([1, 2]){end}"
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(c) for c in (draw, "print(plt.get_fignums())")]
+    )
+    with NotebookRun(notebook, warm, ROOMY, None) as ran:
+        ran.run_rest()
+    drawn, figures = (cell.outputs for cell in notebook.cells)
+    assert [sorted(output.data) for output in drawn] == [["image/png", "text/plain"]]
+    assert figures[0].text == "[]\n"
+
+
+@pytest.mark.sandbox
 def test_tensorflow_takes_no_thread_for_each_core(warm: WarmProcess) -> None:
     """However many cores a node has, another worker runs on each of them."""
     compute = "import tensorflow as tf\ntf.ones((300, 300)) @ tf.ones((300, 300))\n"

@@ -40,6 +40,8 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
         IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
     app = IPKernelApp.instance(config=config, connection_file=file)
     app.initialize(["--quiet"])
+    # The backend does this itself when it is imported in a kernel; the warm process imported it without one.
+    app.shell.enable_matplotlib("inline")
     app.shell.set_custom_exc((RecursionError,), _show_first_frames)
     # For its history, which is off here, IPython formats each error a second time: seconds for an endless recursion.
     app.shell._format_exception_for_storage = lambda *_, **__: {}
