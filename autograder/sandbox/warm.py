@@ -49,13 +49,18 @@ def _import_everything() -> None:
     gc.disable()  # imports make hardly any garbage, and the collector looks through all of it again and again
     # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
-    import ipykernel.kernelapp  # noqa: F401
+    # What a kernel imports when it starts, or before its first cell.
+    import ipykernel.debugger
+    import ipykernel.kernelapp
+    import IPython.core.completerlib
+    import IPython.core.logger
+    import IPython.core.oinspect
+    import IPython.extensions.storemagic
     import keras  # noqa: F401
     import matplotlib
+    import tornado.platform.asyncio  # noqa: F401
 
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    import matplotlib.pyplot
-
     import autograder.data
     import autograder.notebook
     import autograder.sandbox.observer
@@ -64,9 +69,24 @@ def _import_everything() -> None:
 
     autograder.data.keep_in_memory()
     faster.install()
+    _draw_a_figure()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
     gc.enable()
     gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
+
+
+def _draw_a_figure() -> None:
+    """Fonts are found, texts are measured and modules imported when the first figure is drawn; do it here, once."""
+    from IPython.core.pylabtools import print_figure
+    from matplotlib import pyplot
+
+    figure, (picture, curve) = pyplot.subplots(1, 2, layout="constrained")
+    picture.imshow([[0, 1], [2, 3]], cmap="gray")
+    curve.plot([0.1, 0.2], label="loss")
+    curve.set(title="loss", xlabel="epoch", ylabel="loss")
+    curve.legend()
+    print_figure(figure, "png")
+    pyplot.close(figure)
 
 
 class Warm:
