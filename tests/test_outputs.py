@@ -13,8 +13,10 @@ from typing import Any
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from autograder.grading import feedback
@@ -107,12 +109,13 @@ def hostile_result(text: str) -> SubmissionResult:
     return SubmissionResult(text, "exercise", Status.CRASHED, (CheckResult("task", 2.0, tests),), text, (text,))
 
 
-def hostile_page() -> str:
+def hostile_page() -> tuple[nbformat.NotebookNode, SubmissionResult]:
+    """What there is to make a page of."""
     notebook = hostile_notebook()
     result = hostile_result(" ".join(MARKUP))
     make_safe(notebook)
     show_result(notebook.cells[-1], result.checks[0], 1)
-    return feedback_page(notebook, result)
+    return notebook, result
 
 
 def test_plots_and_tables_still_show() -> None:
@@ -128,6 +131,15 @@ def test_plots_and_tables_still_show() -> None:
     assert "<td>1</td>" in cell.outputs[0].data["text/html"]
     assert cell.outputs[1].data["image/png"] == picture
     assert cell.outputs[2].text == "hello\n"
+
+
+def test_a_page_is_the_one_that_nbconvert_would_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own exporter parses the page and writes it once more; nothing else is different."""
+    shown = hostile_page()
+    ours, exporter = feedback_page(*shown), feedback._exporter()
+    monkeypatch.setattr(feedback, "_exporter", lambda: HTMLExporter(config=exporter.config))
+    assert ours.count("<img") == ours.count(f'alt="{feedback._ALT}"') == 1
+    assert str(BeautifulSoup(ours, "html.parser")) == feedback_page(*shown)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +267,7 @@ def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path
     """Every script would set `forged`, every address is evil.invalid; links are pressed as well."""
     playwright = pytest.importorskip("playwright.sync_api")
     file = tmp_path / "feedback.html"
-    file.write_text(hostile_page(), "utf-8", errors="replace")
+    file.write_text(feedback_page(*hostile_page()), "utf-8", errors="replace")
     asked: list[str] = []
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
@@ -25,6 +26,7 @@ from autograder.outcome import SubmissionResult
 MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own
+_ALT = "A picture that this cell has drawn"
 _CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
 
 
@@ -66,6 +68,7 @@ def _is_locked(cell: nbformat.NotebookNode) -> bool:
 def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
     points = {check.name: check for check in result.checks}
     for cell in page.cells:
+        cell.metadata["alt"] = _ALT
         grading = cell.metadata.get("nbgrader")
         if grading and grading.get("grade") and grading["grade_id"] in points:
             grading["score"] = points[grading["grade_id"]].points
@@ -90,8 +93,19 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
     return str(html)
 
 
+class _Pages(HTMLExporter):  # type: ignore[misc]
+    """nbconvert's exporter without its second half, which parses the finished page once more, for longer than it
+    took to make it: to give pictures an alternative text (here `_ALT` does) and marks to cells that this template
+    has not got."""
+
+    def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
+        return page
+
+
 @cache
-def _exporter() -> Any:
+def _exporter() -> _Pages:
     nbgrader = find_spec("nbgrader")  # importing it takes half a second, and only its templates are of use here
     assert nbgrader is not None
     assert nbgrader.origin is not None
@@ -101,4 +115,4 @@ def _exporter() -> Any:
     config.HTMLExporter.extra_template_basedirs = [str(package / "templates")]
     config.HTMLExporter.extra_template_paths = [str(package / "static/node_modules/bootstrap/dist/css")]
     config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
-    return HTMLExporter(config=config)
+    return _Pages(config=config)
