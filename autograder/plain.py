@@ -63,10 +63,14 @@ class Message:
     tree: Any
     arrays: list[bytes] = field(default_factory=list)
 
-    def to_bytes(self) -> bytes:
-        """One frame: length of the JSON, the JSON, then the arrays one after another."""
+    def parts(self) -> list[bytes]:
+        """One frame in parts: length of the JSON, the JSON, then the arrays one after another."""
         head = json.dumps({"tree": self.tree, "arrays": [len(a) for a in self.arrays]}).encode()
-        return struct.pack(">I", len(head)) + head + b"".join(self.arrays)
+        return [struct.pack(">I", len(head)), head, *self.arrays]
+
+    def to_bytes(self) -> bytes:
+        """One frame."""
+        return b"".join(self.parts())
 
 
 def encode(value: Any) -> Message:

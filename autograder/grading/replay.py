@@ -200,7 +200,10 @@ def _key(*parts: str) -> str:
 
 def _digest_of(*values: Any) -> str:
     """The same for equal values, and for no others."""
-    return hashlib.sha256(plain.encode(values).to_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    for part in plain.encode(values).parts():
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _error_to_plain(error: Exception) -> list[Any]:
