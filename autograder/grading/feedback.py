@@ -7,7 +7,7 @@ in parallel and without the database.
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,19 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
     has not got."""
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
-        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3", parent=self))
+        self.register_filter("highlight_code", _coloured)
         page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
         return page
+
+
+def _coloured(source: str, language: str | None = None, metadata: Any = None) -> str:
+    """A cell's code in colours. Most cells are the exercise's own, the same in every submission."""
+    return _coloured_python(source)
+
+
+@lru_cache(1_000)
+def _coloured_python(source: str) -> str:
+    return str(Highlight2HTML(pygments_lexer="ipython3")(source))
 
 
 @cache
@@ -115,4 +125,5 @@ def _exporter() -> _Pages:
     config.HTMLExporter.extra_template_basedirs = [str(package / "templates")]
     config.HTMLExporter.extra_template_paths = [str(package / "static/node_modules/bootstrap/dist/css")]
     config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
+    config.HTMLExporter.default_preprocessors = []  # none of them is enabled, and after each the page is validated
     return _Pages(config=config)
