@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Shape = tuple[int | None, ...]
+Predict = Callable[[np.ndarray, float], np.ndarray]  # see `ModelReport.predict`
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,11 @@ class ModelReport:
     trainable_parameters: int
     finite: bool  # no weight is NaN or infinite
     compiled: CompileReport | None
-    _predict: Callable[[np.ndarray], np.ndarray] = field(repr=False, compare=False)
+    _predict: Predict = field(repr=False, compare=False)
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """The rebuilt model's output for `inputs` (N, ...), as float32 (N, ...)."""
-        return self._predict(inputs)
+    def predict(self, inputs: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        """The rebuilt model's output for `inputs` (N, ...) times `scale`, as float32 (N, ...)."""
+        return self._predict(inputs, scale)
 
     @property
     def untrained(self) -> bool:
@@ -100,7 +101,7 @@ class ModelReport:
         return None
 
 
-def report_from(name: str, facts: dict[str, Any], predict: Callable[[np.ndarray], np.ndarray]) -> ModelReport:
+def report_from(name: str, facts: dict[str, Any], predict: Predict) -> ModelReport:
     """Build a report from the facts that `autograder.observe.describe` gathered (plain data)."""
     layers = tuple(
         LayerReport(

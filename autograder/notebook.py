@@ -126,7 +126,7 @@ class NamespaceAnswers:
             described = observe.describe(model, facts)
         except observe.NotRebuildable as reason:
             raise NoModel(str(reason)) from reason
-        return report_from(name, described, lambda inputs: observe.predict(model, inputs))
+        return report_from(name, described, lambda inputs, scale: observe.predict(model, inputs, scale))
 
     def stopped_with(self) -> str:
         return self._error

@@ -336,7 +336,6 @@ def _share_right(report: ModelReport, images: Images, scale: float) -> float:
 
 
 def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.ndarray:
-    inputs = pixels.astype(np.float32) * np.float32(scale)
     shape = report.input_shape
     if shape is None:
         raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
@@ -345,8 +344,8 @@ def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.nd
             f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",
             ("The input shape is that of one image, without the number of images.",),
         )
-    output = report.predict(inputs.reshape(len(inputs), *shape[1:]))  # type: ignore[arg-type]
-    if output.ndim != 2 or len(output) != len(inputs):
+    output = report.predict(pixels.reshape(len(pixels), *shape[1:]), scale)  # type: ignore[arg-type]
+    if output.ndim != 2 or len(output) != len(pixels):
         raise Mismatch(
             f"`{report.name}` answers with shape {('N', *output.shape[1:])}; it should be ('N', classes).",
             ("A dense layer works on the last axis alone. Flatten the image first.",),

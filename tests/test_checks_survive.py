@@ -112,7 +112,7 @@ _COMPILED = st.builds(
 def _models(draw: st.DrawFn) -> ModelReport:
     width, value = draw(st.sampled_from([(), (1,), (2,), (3,), (10,), (28, 3)])), draw(st.sampled_from([*_ODD, None]))
 
-    def predict(inputs: np.ndarray) -> np.ndarray:
+    def predict(inputs: np.ndarray, scale: float) -> np.ndarray:
         shape = (len(inputs), *width)
         if value is None:
             return np.random.default_rng(1).dirichlet(np.ones(width[-1]), shape[:-1]).astype("f4") if width else inputs

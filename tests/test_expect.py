@@ -158,7 +158,7 @@ def test_compile_settings_have_one_spelling(
         "finite": True,
         "compiled": config,
     }
-    compiled = report_from("model", facts, lambda inputs: inputs).compiled
+    compiled = report_from("model", facts, lambda inputs, scale: inputs).compiled
     assert compiled is not None
     assert (compiled.loss, compiled.from_logits, compiled.optimizer) == (loss, from_logits, optimizer)
     assert compiled.metrics == metrics

@@ -71,7 +71,11 @@ class Asked:
             raise NoModel("it is a list")
         layer = LayerReport("dense", "Dense", {"units": 3, "activation": None}, (None, 3), 9)
         compiled = CompileReport("mse", False, "adam", 1e-3, ("accuracy",), 7)
-        return ModelReport(name, "Sequential", (None, 2), None, (layer,), 9, 8, True, compiled, lambda x: x[:, :1] * 2)
+
+        def predict(inputs: np.ndarray, scale: float) -> np.ndarray:
+            return inputs[:, :1] * np.float32(scale)
+
+        return ModelReport(name, "Sequential", (None, 2), None, (layer,), 9, 8, True, compiled, predict)
 
     def stopped_with(self) -> str:
         return "NameError: x"
@@ -94,7 +98,8 @@ def asked_of(answers: Any) -> list[Any]:
     for function in ("plus", "plus", "stops", "odd"):
         found.append(outcome(lambda function=function: answers.call(function, (inputs,), {"k": 1})))  # type: ignore[misc]
     report = answers.model("model")
-    found += [report.predict(inputs), report.layers, report.compiled, report.input_shape, report]
+    found += [report.predict(inputs), report.predict(inputs, 0.5)]
+    found += [report.layers, report.compiled, report.input_shape, report]
     found += [outcome(lambda: answers.model("list")), answers.stopped_with()]
     return found
 
@@ -127,6 +132,7 @@ def test_what_was_never_asked_has_no_answer() -> None:
         lambda: replay.call("plus", (np.zeros((4, 2), np.float32),), {"k": 1}),
         lambda: replay.call("plus", (np.ones((4, 2), np.float64),), {"k": 1}),
         lambda: report.predict(np.zeros((4, 2), np.float32)),
+        lambda: report.predict(np.ones((4, 2), np.float32), 0.25),
     ):
         with pytest.raises(NotRecorded):
             ask()

@@ -487,7 +487,7 @@ class TestTrained:
         images, digits = _training_set()
         scaled = _loss(model, submission.predictions("model", images), digits)
         shape = tuple(n or 1 for n in (model.input_shape or (None, 784))[1:])
-        unscaled = _loss(model, model.predict(images.astype(np.float32).reshape(len(images), *shape)), digits)
+        unscaled = _loss(model, model.predict(images.reshape(len(images), *shape)), digits)
         if unscaled < 2 * scaled:
             raise fail(
                 f"In the first epoch the loss was {first:.1f}; a network that knows nothing has 2.3.",

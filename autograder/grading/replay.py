@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from autograder import data, plain
-from autograder.models import CompileReport, LayerReport, ModelReport
+from autograder.models import CompileReport, LayerReport, ModelReport, Predict
 from autograder.outcome import Mismatch
 from autograder.plain import Message
 from autograder.submission import Answers, Missing, NoModel, Raised
@@ -63,7 +63,9 @@ class Recording:
         ask = report.predict
         return replace(
             report,
-            _predict=lambda inputs: self._keep(("predict", name, _digest_of(inputs)), lambda: ask(inputs)),
+            _predict=lambda inputs, scale: self._keep(
+                ("predict", name, _digest_of(inputs, scale)), lambda: ask(inputs, scale)
+            ),
         )
 
     def stopped_with(self) -> str:
@@ -140,7 +142,7 @@ class Replay:
     def model(self, name: str) -> ModelReport:
         task = self._task
         known = self._answer("model", name)
-        return _report_from_plain(known, lambda inputs: self._predict(task, name, inputs))
+        return _report_from_plain(known, lambda inputs, scale: self._predict(task, name, inputs, scale))
 
     def stopped_with(self) -> str:
         return str(self._answer("stopped"))
@@ -148,8 +150,8 @@ class Replay:
     def held_out(self) -> data.HeldOut | None:
         return self._held_out
 
-    def _predict(self, task: str, name: str, inputs: np.ndarray) -> np.ndarray:
-        output: np.ndarray = self._look_up(_key(task, "predict", name, _digest_of(inputs)), 0)
+    def _predict(self, task: str, name: str, inputs: np.ndarray, scale: float) -> np.ndarray:
+        output: np.ndarray = self._look_up(_key(task, "predict", name, _digest_of(inputs, scale)), 0)
         return output
 
     def _answer(self, *question: str, every_time: bool = False) -> Any:
@@ -232,7 +234,7 @@ def _report_to_plain(report: ModelReport) -> dict[str, Any]:
     return known
 
 
-def _report_from_plain(known: dict[str, Any], predict: Callable[[np.ndarray], np.ndarray]) -> ModelReport:
+def _report_from_plain(known: dict[str, Any], predict: Predict) -> ModelReport:
     layers = tuple(LayerReport(**layer) for layer in known["layers"])
     compiled = CompileReport(**known["compiled"]) if known["compiled"] is not None else None
     return ModelReport(**known | {"layers": layers, "compiled": compiled}, _predict=predict)

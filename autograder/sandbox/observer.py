@@ -43,6 +43,6 @@ def _answer(request: dict[str, Any], models: dict[str, Any]) -> Message:
             raise looking.NotRebuildable("its weights are not numbers")
         models[key] = looking.put_together(request["facts"], weights)
         return Message({"facts": looking.describe(models[key], request["facts"])})
-    message = plain.encode(looking.predict(models[key], request["inputs"]))
+    message = plain.encode(looking.predict(models[key], request["inputs"], request["scale"]))
     message.tree = {"value": message.tree}
     return message

@@ -51,11 +51,11 @@ def _import_everything() -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     # What a kernel imports when it starts, or before its first cell.
     import ipykernel.debugger
-    import ipykernel.kernelapp
+    import ipykernel.kernelapp  # noqa: F401
     import IPython.core.completerlib
     import IPython.core.logger
     import IPython.core.oinspect
-    import IPython.extensions.storemagic
+    import IPython.extensions.storemagic  # noqa: F401
     import keras  # noqa: F401
     import matplotlib
     import tornado.platform.asyncio  # noqa: F401
