@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
-from web import served
+from web import answers_of, served
 
 from autograder.data import load_mnist
 
@@ -105,22 +105,8 @@ def test_the_digit_network_of_the_page_is_the_lessons_and_answers_as_keras_does(
     assert accuracy == pytest.approx(data["networks"][0]["accuracy"], abs=1e-4)
     assert accuracy == pytest.approx(counts.trace() / counts.sum(), abs=1e-4)
 
-    answers = page.evaluate(
-        """async (text) => {
-            const { answer, bytesOf, readNetwork } = await import('../_static/widgets/dense-network.js');
-            const data = JSON.parse(document.querySelector('[data-widget-data=digits]').textContent);
-            const layers = readNetwork(data.networks[0]), bytes = bytesOf(text), answers = [];
-            for (let n = 0; n < 200; n += 1) {
-                const image = Float32Array.from(bytes.slice(784 * n, 784 * (n + 1)), (value) => value / 255);
-                const { scores, probabilities } = answer(layers, image);
-                answers.push([[...scores], probabilities]);
-            }
-            return answers;
-        }""",
-        base64.b64encode(images[:200].tobytes()).decode(),
-    )
+    ours = answers_of(page, "../_static/widgets", images[:200])
     page.close()
-    ours = np.array(answers)
     probabilities = np.asarray(keras.ops.softmax(scores[:200]))
     differences = [
         float(np.abs(ours[:, place] - keras_s).max()) for place, keras_s in enumerate((scores[:200], probabilities))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Page
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -42,3 +46,28 @@ def served(folder: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def answers_of(page: Page, scripts: str, images: np.ndarray, number: int = 0) -> np.ndarray:
+    """What network `number` of a page's widget for digits answers: (N, 2, 10), scores and probabilities.
+
+    Args:
+        scripts: address of the widgets' scripts, relative to the page.
+        images: (N, 28, 28) uint8.
+    """
+    answers = page.evaluate(
+        """async ([scripts, text, images, number]) => {
+            const script = new URL(`${scripts}/dense-network.js`, document.baseURI);
+            const { answer, bytesOf, readNetwork } = await import(script);
+            const data = JSON.parse(document.querySelector('[data-widget-data=digits]').textContent);
+            const layers = readNetwork(data.networks[number]), bytes = bytesOf(text), answers = [];
+            for (let n = 0; n < images; n += 1) {
+                const image = Float32Array.from(bytes.slice(784 * n, 784 * (n + 1)), (value) => value / 255);
+                const { scores, probabilities } = answer(layers, image);
+                answers.push([[...scores], [...probabilities]]);
+            }
+            return answers;
+        }""",
+        [scripts, base64.b64encode(images.tobytes()).decode(), len(images), number],
+    )
+    return np.array(answers)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page
 from web import served
 
@@ -56,7 +57,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page.goto(where)
         if scripts:
             waiting = ".widget:not([data-state=ready])"
-            page.wait_for_function(f"!document.querySelector({waiting!r})", timeout=30_000)
+            page.wait_for_function(f"!document.querySelector({waiting!r})", timeout=2 * PATIENCE)
         return page
 
     yield opened

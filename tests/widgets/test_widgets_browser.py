@@ -15,6 +15,7 @@ import pytest
 from handwriting import STYLES, Line, drawn, plain
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from web import answers_of
 
 from autograder.data import load_mnist
 
@@ -187,21 +188,7 @@ def test_scores_equal_those_of_keras(open_page: Opener, models: dict[str, Any]) 
         before = keras.Model(model.inputs[0], last.input)  # up to the scores
         weights, bias = last.get_weights()
         scores = np.asarray(before(inputs)) @ weights + bias
-        answers = page.evaluate(
-            """async ([text, number]) => {
-                const { answer, bytesOf, readNetwork } = await import('./_static/widgets/dense-network.js');
-                const data = JSON.parse(document.querySelector('[data-widget-data=digits]').textContent);
-                const layers = readNetwork(data.networks[number]), bytes = bytesOf(text), answers = [];
-                for (let n = 0; n < 200; n += 1) {
-                    const image = Float32Array.from(bytes.slice(784 * n, 784 * (n + 1)), (value) => value / 255);
-                    const { scores, probabilities } = answer(layers, image);
-                    answers.push([[...scores], probabilities]);
-                }
-                return answers;
-            }""",
-            [base64.b64encode(images[:200].tobytes()).decode(), number],
-        )
-        ours = np.array(answers)
+        ours = answers_of(page, "./_static/widgets", images[:200], number)
         difference = np.abs(ours[:, 0] - scores).max()
         print(f"network {number}: scores {difference:.1e}, p {np.abs(ours[:, 1] - probabilities).max():.1e}")
         assert difference < 1e-4
