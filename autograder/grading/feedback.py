@@ -26,6 +26,7 @@ from autograder.outcome import SubmissionResult
 MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own
+_NO_WIDER_THAN_THE_PAGE = "<style>div.output_area img { max-width: 100%; height: auto; }</style>"
 _ALT = "A picture that this cell has drawn"
 _CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
 
@@ -90,7 +91,7 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
         "metadata": {"name": result.exercise},
     }
     html, _ = _exporter().from_notebook_node(page, resources=resources)
-    return str(html)
+    return str(html).replace("</head>", f"{_NO_WIDER_THAN_THE_PAGE}</head>", 1)
 
 
 class _Pages(HTMLExporter):  # type: ignore[misc]
