@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kit import PATIENCE
 from playwright.sync_api import Browser, Page
 from web import answers_of, served
 
@@ -54,7 +55,7 @@ def open_lesson(browser: Browser, address: str, lesson: str) -> tuple[Page, list
     page.on("requestfailed", lambda request: troubles.append(f"not found: {request.url}"))
     page.on("response", lambda response: responses.append(response))
     page.goto(f"{address}/lessons/{lesson}.html")
-    page.wait_for_function("!document.querySelector('.widget:not([data-state])')", timeout=30_000)
+    page.wait_for_function("!document.querySelector('.widget:not([data-state])')", timeout=PATIENCE)
     page.evaluate("document.querySelectorAll('img').forEach((image) => (image.loading = 'eager'))")
     page.wait_for_load_state("networkidle")
     for response in responses:

@@ -57,7 +57,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page.goto(where)
         if scripts:
             waiting = ".widget:not([data-state=ready])"
-            page.wait_for_function(f"!document.querySelector({waiting!r})", timeout=2 * PATIENCE)
+            page.wait_for_function(f"!document.querySelector({waiting!r})", timeout=PATIENCE)
         return page
 
     yield opened
