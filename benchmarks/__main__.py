@@ -43,7 +43,7 @@ PROGRAMS = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.
 
 def main() -> int:
     parts: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "class": honest,
+        "class": lambda scratch: honest(scratch, options.each),
         "memory": memory,
         "cluster": cluster,
         "coordinator": coordinator,
@@ -51,7 +51,11 @@ def main() -> int:
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: all)")
-    chosen = parser.parse_args().parts or list(parts)
+    parser.add_argument(
+        "--each", type=int, default=12, metavar="N", help="submissions of each exercise in the class (default: 12)"
+    )
+    options = parser.parse_args()
+    chosen = options.parts or list(parts)
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for name in chosen:
         print(f"-- {name}", flush=True)
@@ -84,11 +88,11 @@ def _installed(name: str) -> bool:
         return False
 
 
-def honest(scratch: Path) -> dict[str, Any]:
+def honest(scratch: Path, each: int) -> dict[str, Any]:
     """The honest class by plain nbgrader and by us, and the floor: the students' own cells, warm."""
     cores = len(os.sched_getaffinity(0))
     course = scratch / "course"
-    students = honest_class.write(course / "submitted", each=12)
+    students = honest_class.write(course / "submitted", each=each)
     theirs, stages = 0.0, dict.fromkeys(("kernel", "cells", "models", "checks", "notebook", "total"), 0.0)
     for exercise in students:
         Course(course).make_ready(exercise)  # both sides need that once; it is no part of grading
