@@ -110,7 +110,7 @@ def _coloured(source: str, language: str | None = None, metadata: Any = None) ->
     return _coloured_python(source)
 
 
-@lru_cache(1_000)
+@lru_cache(300)  # cells; all exercises together have half as many of their own, and a student's may be long
 def _coloured_python(source: str) -> str:
     return str(Highlight2HTML(pygments_lexer="ipython3")(source))
 
