@@ -58,7 +58,7 @@ def run_checks(
     tasks = [exercise.task(only)] if only else list(exercise.tasks)
     run = _Run(tasks, submission, before, after)
     with _no_pytest_settings():
-        code = pytest.main([*_ISOLATED, f"--rootdir={exercise.checks.parent}", str(exercise.checks)], [run])
+        code = pytest.main([*_ISOLATED, *_nowhere_else(exercise.checks.parent), str(exercise.checks)], [run])
     if run.interrupted is not None:
         raise run.interrupted
     if code == pytest.ExitCode.INTERNAL_ERROR:
@@ -66,6 +66,11 @@ def run_checks(
     if run.broken or code not in (0, 1):
         raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
     return tuple(run.finished)
+
+
+def _nowhere_else(folder: Path) -> tuple[str, str]:
+    """Keep pytest to this folder: it would list those above as well, /tmp or all of site-packages among them."""
+    return f"--rootdir={folder}", f"--confcutdir={folder}"
 
 
 def _forget_another(checks: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,25 @@ def test_checks_are_those_of_this_exercise_not_of_an_earlier_one_of_its_name(tmp
         (result,) = run_checks(replace(EXERCISE, checks=checks), Submission(Nothing()), only="flattened")
         said.append(result.message)
     assert ["words 0" in said[0], "words 1" in said[1]] == [True, True], said
+
+
+def test_only_the_folder_of_the_checks_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where those of a learner are, all of site-packages is beside them, and /tmp where a class is graded."""
+    (tmp_path / "beside").mkdir()
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    checks = folder / EXERCISE.checks.name
+    checks.write_text(EXERCISE.checks.read_text("utf-8"))
+    listed, scandir = [], os.scandir
+
+    def list_it(path: Any = ".") -> Any:
+        listed.append(Path(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", list_it)
+    run_checks(replace(EXERCISE, checks=checks), Submission(Nothing()))
+    assert folder in listed
+    assert [path for path in listed if not path.is_relative_to(folder)] == []
 
 
 def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
