@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -107,17 +108,26 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
+    from autograder import machine
+    from autograder.grading import pool
+    from autograder.sandbox import wall
+
+    with contextlib.ExitStack() as stack:
+        if options.scheduler:
+            cluster = _cluster().look_at(options.scheduler)
+            workers, pools, sandbox = cluster.workers, cluster.pools, wall.choose(options.sandbox, cluster.walled)
+        else:
+            workers, sandbox = options.workers or machine.examine().workers, wall.choose(options.sandbox)
+            pools = stack.enter_context(pool.one_started(workers, sandbox))
+        return _grade_with(options, workers, pools, sandbox)
+
+
+def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: Any) -> int:
     from autograder.grading import batch
     from autograder.grading.course import Course
     from autograder.grading.progress import ProgressView
-    from autograder.sandbox import wall
 
     course = Course(options.course)
-    if options.scheduler:
-        cluster = _cluster().look_at(options.scheduler)
-        workers, pools, sandbox = cluster.workers, cluster.pools, wall.choose(options.sandbox, cluster.walled)
-    else:
-        workers, pools, sandbox = options.workers or batch.default_workers(), None, wall.choose(options.sandbox)
     works = []
     for name in dict.fromkeys(options.exercises):
         exercise = course.make_ready(name)

@@ -211,7 +211,7 @@ def test_a_changed_check_gives_the_grade_that_running_again_gives(
         root = Course(course)
         exercise = root.make_ready(NAME)
         setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
-        monkeypatch.setattr(worker, "_desk", worker._Desk([setup], warm))
+        monkeypatch.setattr(worker, "_desk", worker._Desk(warm, lambda: [setup]))
 
         @contextmanager
         def pool(_workers: int, _setups: Any) -> Iterator[Executor]:

@@ -6,23 +6,22 @@ import contextlib
 import hashlib
 import json
 import math
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import autograder
-from autograder import data, machine
+from autograder import data
 from autograder.checking import ChecksBroken
 from autograder.exercise import Exercise
 from autograder.grading import worker
 from autograder.grading.course import Course, Submitted
 from autograder.grading.grade import missing
+from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
@@ -35,10 +34,6 @@ from autograder.sandbox.wall import Sandbox
 GIVE_UP_AFTER = 8  # failures of ours in a row, with no success between
 FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
-
-
-# Opens an executor of so many workers, all of which have called `worker.begin(setups)`.
-Pools = Callable[[int, Sequence[Setup]], AbstractContextManager[Executor]]
 
 
 class GradingImpossible(RuntimeError):
@@ -169,7 +164,7 @@ def grade_exercises(
                 progress.failed += again.result.status is not Status.GRADED
                 record(task.desk, task.submitted, again, False)
         todo = [task for task in todo if task not in replayed]
-        for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or local_pool, progress):
+        for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or open_pool, progress):
             progress.failed += done.result.status is not Status.GRADED
             record(task.desk, task.submitted, done, more)
     return [Batch(desk.work.exercise.name, desk.results, desk.skipped, desk.replayed) for desk in desks]
@@ -338,24 +333,6 @@ def _refill(
             return
 
 
-@contextmanager
-def local_pool(workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
-    """Processes of this machine, each with a warm process of its own. They end with the context."""
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=worker.begin_process, initargs=(setups,)
-    )
-    try:
-        yield pool
-    finally:
-        # Workers hold a warm process each, which ends with them; there is nothing to wait for.
-        processes = list((pool._processes or {}).values())
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
-
-
 def _given_up(task: _Task, why: str) -> Done:
     one, exercise, sandbox = task.submitted, task.desk.work.exercise, task.desk.work.setup.sandbox
     message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
@@ -383,11 +360,6 @@ def _digest(setup: Setup) -> str:
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
-
-
-def default_workers() -> int:
-    """One per core, or as many as memory allows; see `machine`."""
-    return machine.examine().workers
 
 
 def limits_for(course: Course | None, exercise: str) -> Limits:

@@ -6,8 +6,10 @@ Functions here are what an executor calls, so arguments and results can be pickl
 from __future__ import annotations
 
 import ctypes
+import functools
+import pickle
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,27 +61,35 @@ class Done:
 class _Desk:
     """A warm process, and each exercise with its files in a folder that only the trusted side sees."""
 
-    def __init__(self, setups: Sequence[Setup], warm: WarmProcess) -> None:
-        self.setups = setups
+    def __init__(self, warm: WarmProcess, read_setups: Callable[[], Sequence[Setup]]) -> None:
         self.warm = warm
-        self.exercises = {setup.exercise: (setup, _unpack(setup, self.warm.scratch)) for setup in setups}
+        self.read_setups = read_setups
+
+    @functools.cached_property
+    def exercises(self) -> dict[str, tuple[Setup, Exercise]]:
+        """By name; asked for by the first job, and not before."""
+        return {setup.exercise: (setup, _unpack(setup, self.warm.scratch)) for setup in self.read_setups()}
 
 
 _desk: _Desk | None = None
 
 
-def begin_process(setups: Sequence[Setup]) -> None:
-    """`begin` for a process of the coordinator's own pool."""
+def begin_process(sandbox: Sandbox, setups: Path) -> None:
+    """`begin` for a process of the coordinator's own pool, which writes the setups down before the first job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
-    begin(setups)
+    _begin(sandbox, lambda: pickle.loads(setups.read_bytes()))
 
 
 def begin(setups: Sequence[Setup]) -> None:
-    """Start a warm process and write down what there is to know of these exercises, all with the same sandbox."""
+    """Start a warm process for these exercises, all with the same sandbox."""
+    _begin(setups[0].sandbox, lambda: setups)
+
+
+def _begin(sandbox: Sandbox, read_setups: Callable[[], Sequence[Setup]]) -> None:
     global _desk
     end()
-    _desk = _Desk(setups, WarmProcess(setups[0].sandbox))
+    _desk = _Desk(WarmProcess(sandbox), read_setups)
     data.keep_in_memory()  # checks compare with them; meanwhile the warm process imports Keras
 
 
@@ -89,6 +99,10 @@ def end() -> None:
     if _desk is not None:
         _desk.warm.close()
         _desk = None
+
+
+def is_there() -> None:
+    """Nothing; whoever calls this starts the process."""
 
 
 def here() -> tuple[str, Verdict]:
@@ -110,7 +124,7 @@ def work(job: Job) -> Done:
     global _desk
     assert _desk is not None, "begin() comes first"
     if not _desk.warm.alive:
-        begin(_desk.setups)
+        _begin(_desk.warm.sandbox, _desk.read_setups)
     setup, exercise = _desk.exercises[job.exercise]
     try:
         _desk.warm.wait_until_ready()  # else the first submission of each worker would seem to take seconds longer

@@ -54,8 +54,7 @@ class WarmProcess:
     _next: int = field(init=False, default=1)
 
     def __post_init__(self) -> None:
-        _remove_leftovers()
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._folder = new_folder()
         try:
             (self._folder / "sockets").mkdir(mode=0o711)
             self._start()
@@ -250,8 +249,14 @@ class WarmProcess:
 _PREFIX = "autograder-"
 
 
+def new_folder() -> Path:
+    """A folder for this process's owner alone; should it be killed, the next process to make one removes it."""
+    _remove_leftovers()
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+
+
 def _remove_leftovers() -> None:
-    """Remove folders of warm processes whose owners were killed."""
+    """Remove folders whose owners were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
         owner = folder.name.removeprefix(_PREFIX).split("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():

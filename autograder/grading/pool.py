@@ -1,0 +1,83 @@
+"""Where a batch's work is done: processes of this machine, each with a warm process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from autograder.grading import worker
+from autograder.grading.worker import Setup
+from autograder.sandbox.client import new_folder
+from autograder.sandbox.wall import Sandbox
+
+# Opens an executor of so many workers, all of which have called `worker.begin(setups)`.
+Pools = Callable[[int, Sequence[Setup]], AbstractContextManager[Executor]]
+
+
+def open_pool(workers: int, setups: Sequence[Setup]) -> LocalPool:
+    """A pool that starts its processes when they are given something to do."""
+    pool = LocalPool(workers, setups[0].sandbox)
+    pool.hand_out(setups)
+    return pool
+
+
+@contextmanager
+def one_started(workers: int, sandbox: Sandbox) -> Iterator[Pools]:
+    """Start a worker now, which others join when a pool is opened.
+
+    It takes seconds to import Keras, and the coordinator, which has much to import and to read itself before it knows
+    what there is to grade, needs one core only.
+    """
+    started = [LocalPool(workers, sandbox)]
+    started[0].executor.submit(worker.is_there)
+
+    def open_started(workers: int, setups: Sequence[Setup]) -> LocalPool:
+        if not started:  # it has been used, and died
+            return open_pool(workers, setups)
+        started[0].hand_out(setups)
+        return started.pop()
+
+    try:
+        yield open_started
+    finally:
+        for pool in started:  # there was nothing to grade
+            pool.close()
+
+
+class LocalPool(AbstractContextManager[Executor]):
+    """Processes of this machine, each with a warm process of its own. They end with the context."""
+
+    def __init__(self, workers: int, sandbox: Sandbox) -> None:
+        self._folder = new_folder()
+        self._setups = self._folder / "setups"
+        self.executor = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=worker.begin_process,
+            initargs=(sandbox, self._setups),
+        )
+
+    def hand_out(self, setups: Sequence[Setup]) -> None:
+        """Let the workers have these; to be called before they are given a job."""
+        self._setups.write_bytes(pickle.dumps(setups))
+
+    def close(self) -> None:
+        """End all processes at once. They hold a warm process each, which ends with them: nothing is waited for."""
+        processes = list((self.executor._processes or {}).values())
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Executor:
+        return self.executor
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()

@@ -1,0 +1,59 @@
+"""The processes of this machine that grade: one starts early, all end with the run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.exercise import find_exercise
+from autograder.grading import batch, pool, worker
+from autograder.sandbox.limits import Limits
+from autograder.sandbox.wall import Sandbox
+
+NAME = "02-one-hot-encoding"
+
+
+def started() -> list[int | None]:
+    return [process.pid for process in multiprocessing.active_children()]
+
+
+@pytest.fixture
+def folders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where all temporary folders are made; a short path, since it is also a socket's."""
+    with tempfile.TemporaryDirectory() as here:
+        monkeypatch.setenv("TMPDIR", here)
+        monkeypatch.setattr("tempfile.tempdir", None)
+        yield Path(here)
+
+
+@pytest.mark.slow
+def test_a_worker_starts_before_it_is_known_what_there_is_to_grade(folders: Path) -> None:
+    exercise = find_exercise(NAME)
+    setup = batch.prepare(exercise, Limits(), Sandbox.LIMITS_ONLY)
+    before = started()
+    with pool.one_started(1, Sandbox.LIMITS_ONLY) as pools:
+        (early,) = set(started()) - set(before)
+        with pools(1, [setup]) as executor:
+            assert executor.submit(os.getpid).result() == early
+            job = worker.Job(NAME, "ada", exercise.notebook.read_bytes())
+            result = executor.submit(worker.work, job).result().result
+            assert result.status == "graded"
+            assert len(result.checks) == len(exercise.tasks)
+        assert started() == before
+        with pools(1, [setup]) as another:  # the first one died: as many times as need be
+            assert another.submit(os.getpid).result() != early
+    assert started() == before
+    assert list(folders.glob(f"autograder-{os.getpid()}-*")) == []
+
+
+def test_where_there_is_nothing_to_grade_it_ends(folders: Path) -> None:
+    before = started()
+    with pool.one_started(1, Sandbox.LIMITS_ONLY):
+        assert len(started()) == len(before) + 1
+    assert started() == before
+    assert list(folders.glob(f"autograder-{os.getpid()}-*")) == []
