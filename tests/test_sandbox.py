@@ -115,6 +115,15 @@ def test_a_figure_arrives_as_a_picture(warm: WarmProcess, end: str) -> None:
 
 
 @pytest.mark.sandbox
+def test_what_keras_has_for_scikit_learn_is_imported_when_it_is_used(warm: WarmProcess) -> None:
+    look = "import sys, keras; print('sklearn' in sys.modules)"
+    use = "from keras.wrappers import SKLearnClassifier as one; print(one.__name__, keras.wrappers.SKLearnRegressor)"
+    said, _ = run(warm, look, f"hasattr(keras.wrappers, '__wrapped__')\n{look}", f"{use}\n{look}")
+    assert said.startswith("False\nFalse\nSKLearnClassifier <class 'keras."), said
+    assert said.endswith("True\n"), said
+
+
+@pytest.mark.sandbox
 def test_tensorflow_takes_no_thread_for_each_core(warm: WarmProcess) -> None:
     """However many cores a node has, another worker runs on each of them."""
     compute = "import tensorflow as tf\ntf.ones((300, 300)) @ tf.ones((300, 300))\n"

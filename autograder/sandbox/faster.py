@@ -136,7 +136,7 @@ def _feed_without_tuner(adapter: Any) -> None:
     import tensorflow as tf
 
     original = adapter.get_tf_dataset
-    order_is_known = _digest(original) in KNOWN_ORDERS
+    order_is_known = digest(original) in KNOWN_ORDERS
     options = tf.data.Options()
     options.autotune.enabled = False
 
@@ -146,7 +146,7 @@ def _feed_without_tuner(adapter: Any) -> None:
     adapter.get_tf_dataset = get_tf_dataset
 
 
-def _digest(function: Any) -> str:
+def digest(function: Any) -> str:
     """Of a function's source; '' if that is not there."""
     try:
         return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
