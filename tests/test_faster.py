@@ -45,7 +45,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
         model = network()
         return seen(model, model.fit(x, y, epochs=8, batch_size=10, validation_split=0.2, verbose=0))
 
-    def short() -> Any:  # too short for long steps
+    def short() -> Any:
         model = network(optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
         return seen(model, model.fit(x, y, epochs=2, batch_size=50, verbose=0))
 
@@ -135,6 +135,39 @@ def trainings() -> dict[str, Callable[[], Any]]:
         found = model.fit(x, y, epochs=5, batch_size=10, callbacks=[Seed()], verbose=0)
         return [*seen(model, found), keras.random.normal((3,)).numpy(), tensorflow.random.normal((3,)).numpy()]
 
+    def more_than_at_once() -> Any:  # more batches in an epoch than the loop takes at a time
+        model = network()
+        return seen(model, model.fit(x, y, epochs=2, batch_size=7, validation_split=0.1, verbose=0))
+
+    def watched_by_functions() -> Any:
+        lines: list[Any] = []
+        watch = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: lines.append((batch, sorted(logs)))
+        )
+        model = network()
+        return [*seen(model, model.fit(x, y, epochs=2, batch_size=100, callbacks=[watch], verbose=0)), lines]
+
+    def by_single_batches() -> Any:  # before, between and after whole epochs
+        model = network()
+        found = [model.train_on_batch(x[:30], y[:30])]
+        found += [model.fit(x, y, epochs=2, batch_size=100, verbose=0).history, model.test_on_batch(x[:9], y[:9])]
+        found += [model.train_on_batch(x[:30], y[:30]), model.evaluate(x, y, steps=2, verbose=0)]
+        return [*seen(model, model.fit(x[:90], y[:90], epochs=2, batch_size=9, verbose=0)), found]
+
+    def in_steps_of_ones_own() -> Any:
+        model = network(steps_per_execution=64)
+        return seen(model, model.fit(x, y, epochs=2, batch_size=4, verbose=0))
+
+    def of_a_dataset() -> Any:
+        model = network()
+        rows = tensorflow.data.Dataset.from_tensor_slices((x, y)).batch(50)
+        return seen(model, model.fit(rows, epochs=2, validation_data=(x, y), verbose=0), model.fit(x, y, verbose=0))
+
+    def weighed_one_by_one() -> Any:
+        model = network(weighted_metrics=["accuracy"])
+        found = model.fit(x, y, sample_weight=np.arange(600.0), validation_data=(x, y, np.ones(600)), verbose=0)
+        return seen(model, found)
+
     def mistaken() -> Any:  # a mistake gets Keras's own words
         model = network()
         try:
@@ -145,6 +178,8 @@ def trainings() -> dict[str, Callable[[], Any]]:
 
     found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
     found += [doubles_and_lists, built_late, so_many_steps, shuffled_by_batch, seeded_on_the_way, mistaken]
+    found += [more_than_at_once, watched_by_functions, by_single_batches, in_steps_of_ones_own, of_a_dataset]
+    found += [weighed_one_by_one]
     return {training.__name__: training for training in found}
 
 
@@ -181,7 +216,7 @@ def digests(**settings: str) -> dict[str, str]:
 
 def test_no_bit_of_any_training_changes() -> None:
     faster, plain = digests(), digests(AUTOGRADER_PLAIN_STEPS="1")
-    assert len(plain) == 16
+    assert len(plain) == 22
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
@@ -199,6 +234,8 @@ x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 model.compile(loss="mse", optimizer="adam", metrics=["accuracy"])
 model.fit(x, y, verbose=0)
+from autograder.sandbox.faster import _ManyBatches
+assert isinstance(model.train_function, _ManyBatches) and model.train_function._own is None, "Keras's own loop ran"
 def functions(shuffle):
     dataset = ArrayDataAdapter(x, y, batch_size=10, shuffle=shuffle).get_tf_dataset()
     assert not dataset.options().autotune.enabled
