@@ -168,6 +168,16 @@ def trainings() -> dict[str, Callable[[], Any]]:
         found = model.fit(x, y, sample_weight=np.arange(600.0), validation_data=(x, y, np.ones(600)), verbose=0)
         return seen(model, found)
 
+    def normalized() -> Any:
+        layers = [keras.layers.GaussianNoise(0.1), keras.layers.Dense(8, kernel_regularizer="l2", activation="gelu")]
+        model = network(*layers, keras.layers.BatchNormalization(), keras.layers.Dense(3, activation="softmax"))
+        return seen(model, model.fit(x, y, epochs=2, batch_size=50, validation_split=0.2, verbose=0))
+
+    def averaged() -> Any:
+        optimizer = keras.optimizers.AdamW(use_ema=True, ema_overwrite_frequency=5, gradient_accumulation_steps=3)
+        model = network(optimizer=optimizer)
+        return seen(model, model.fit(x, y, epochs=2, batch_size=50, verbose=0))
+
     def mistaken() -> Any:  # a mistake gets Keras's own words
         model = network()
         try:
@@ -179,7 +189,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
     found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
     found += [doubles_and_lists, built_late, so_many_steps, shuffled_by_batch, seeded_on_the_way, mistaken]
     found += [more_than_at_once, watched_by_functions, by_single_batches, in_steps_of_ones_own, of_a_dataset]
-    found += [weighed_one_by_one]
+    found += [weighed_one_by_one, normalized, averaged]
     return {training.__name__: training for training in found}
 
 
@@ -216,7 +226,7 @@ def digests(**settings: str) -> dict[str, str]:
 
 def test_no_bit_of_any_training_changes() -> None:
     faster, plain = digests(), digests(AUTOGRADER_PLAIN_STEPS="1")
-    assert len(plain) == 22
+    assert len(plain) == 24
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
@@ -246,13 +256,34 @@ print(len(steps), functions(False), functions(True))
 keras.utils.set_random_seed(1)
 print(functions(True), functions("batch"))
 """
-    done = subprocess.run(
+    done = python(code)
+    assert done.stdout.split() == ["1", "False", "True", "False", "True"], done.stderr[-2000:]
+
+
+def test_nobody_is_warned_of_tracing() -> None:
+    """TensorFlow warns of functions that are traced often; here many models have one each, of the same code."""
+    code = """
+import keras, numpy as np
+from autograder.sandbox import faster
+faster.install()
+x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
+for units in range(1, 9):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(2)])
+    model.compile(loss="mse", optimizer="sgd")
+    model.fit(x, y, verbose=0)
+"""
+    done = python(code)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "retracing" not in done.stderr
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["1", "False", "True", "False", "True"], done.stderr[-2000:]
 
 
 if __name__ == "__main__":

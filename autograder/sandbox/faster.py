@@ -110,6 +110,8 @@ class _ManyBatches:
 
         self._model, self._step, self._own = model, step, own
         self._loop = tf.function(tf.autograph.experimental.do_not_convert(self._steps), reduce_retracing=True)
+        # TensorFlow counts the loops of all models together, and warns of what it takes for one traced often.
+        self._loop._omit_frequent_tracing_warning = True
 
     def __call__(self, given: Any) -> Any:
         if isinstance(given, _Batches):
