@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,7 @@ def test_a_worker_starts_before_it_is_known_what_there_is_to_grade(folders: Path
         (early,) = set(started()) - set(before)
         with pools(1, [setup]) as executor:
             assert executor.submit(os.getpid).result() == early
+            assert executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result() == set()
             job = worker.Job(NAME, "ada", exercise.notebook.read_bytes())
             result = executor.submit(worker.work, job).result().result
             assert result.status == "graded"
@@ -49,6 +52,19 @@ def test_a_worker_starts_before_it_is_known_what_there_is_to_grade(folders: Path
             assert another.submit(os.getpid).result() != early
     assert started() == before
     assert list(folders.glob(f"autograder-{os.getpid()}-*")) == []
+
+
+@pytest.mark.usefixtures("folders")
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4])
+def test_ctrl_c_while_it_starts_is_not_its_own(seconds: float, capfd: pytest.CaptureFixture[str]) -> None:
+    """A terminal sends it to all of them; a traceback from a process nobody knows of would only confuse."""
+    with pool.one_started(1, Sandbox.LIMITS_ONLY):
+        time.sleep(seconds)
+        (process,) = (p for p in multiprocessing.active_children() if p.pid)
+        os.kill(process.pid or 0, signal.SIGINT)
+        time.sleep(1)
+        assert process.is_alive()
+    assert "KeyboardInterrupt" not in capfd.readouterr().err
 
 
 def test_where_there_is_nothing_to_grade_it_ends(folders: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -49,13 +50,24 @@ def one_started(workers: int, sandbox: Sandbox) -> Iterator[Pools]:
             pool.close()
 
 
+class _Processes(ProcessPoolExecutor):
+    """Processes that begin with Ctrl-C held back, until `worker.begin_process` says that it is none of theirs."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class LocalPool(AbstractContextManager[Executor]):
     """Processes of this machine, each with a warm process of its own. They end with the context."""
 
     def __init__(self, workers: int, sandbox: Sandbox) -> None:
         self._folder = new_folder()
         self._setups = self._folder / "setups"
-        self.executor = ProcessPoolExecutor(
+        self.executor = _Processes(
             workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=worker.begin_process,

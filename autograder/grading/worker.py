@@ -77,6 +77,7 @@ _desk: _Desk | None = None
 def begin_process(sandbox: Sandbox, setups: Path) -> None:
     """`begin` for a process of the coordinator's own pool, which writes the setups down before the first job."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # and a kernel's, which inherits this
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # never outlive it
     _begin(sandbox, lambda: pickle.loads(setups.read_bytes()))
 
