@@ -56,7 +56,7 @@ learner-bundle: $(READY)
 # A JupyterHub with two learners and an instructor, for trying out. HUB=5 takes JupyterHub 5.5 instead of 6.
 HUB ?= 6
 hub: system $(READY)
-	@$(BIN)/python hub/local.py --hub $(HUB)
+	@$(BIN)/python deploy/hub/local.py --hub $(HUB)
 
 lint: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell $$(git ls-files '*.md' 'autograder/*.py')

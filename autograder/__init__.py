@@ -15,7 +15,7 @@ __all__ = ["__version__", "start"]
 def __getattr__(name: str) -> object:
     # `start` pulls in pytest; the command line and the sandbox do not need it to answer.
     if name == "start":
-        from autograder.notebook import start
+        from autograder.learner.notebook import start
 
         return start
     raise AttributeError(f"module 'autograder' has no attribute {name!r}")

@@ -11,10 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder import __version__
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done as asked; one line says why. Exit status 2."""
+from autograder.errors import KitError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,18 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    except Exception as error:
-        if isinstance(error, _bad_usage()):
-            print(f"autograder: {error}", file=sys.stderr)
-            return 2
-        if isinstance(error, _our_failures()):
-            print(f"autograder: {error}", file=sys.stderr)
-            return 1
-        raise
+    except KitError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return error.exit_status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograder", description="Grade Keras exercises behind a wall.")
+    parser = argparse.ArgumentParser(prog="autograder", description="Grade Keras exercises in a sandbox.")
     parser.add_argument("--version", action="version", version=f"autograder {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
 
@@ -97,8 +89,8 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from autograder.exercise.display import submission_lines
     from autograder.grading.one import check_file
-    from autograder.report_view import submission_lines
 
     result = check_file(options.notebook, options.exercise, options.sandbox)
     if options.json != "-":
@@ -108,23 +100,26 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from autograder import machine
     from autograder.grading import pool
-    from autograder.sandbox import wall
+    from autograder.sandbox import bubblewrap, machine
 
     with contextlib.ExitStack() as stack:
         if options.scheduler:
             cluster = _cluster().look_at(options.scheduler)
-            workers, pools, sandbox = cluster.workers, cluster.pools, wall.choose(options.sandbox, cluster.walled)
+            workers, pools, sandbox = (
+                cluster.workers,
+                cluster.pools,
+                bubblewrap.choose(options.sandbox, cluster.sandboxed),
+            )
         else:
-            workers, sandbox = options.workers or machine.examine().workers, wall.choose(options.sandbox)
+            workers, sandbox = options.workers or machine.examine().workers, bubblewrap.choose(options.sandbox)
             pools = stack.enter_context(pool.one_started(workers, sandbox))
         return _grade_with(options, workers, pools, sandbox)
 
 
 def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: Any) -> int:
+    from autograder.course.directory import Course
     from autograder.grading import batch
-    from autograder.grading.course import Course
     from autograder.grading.progress import ProgressView
 
     course = Course(options.course)
@@ -136,7 +131,9 @@ def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: 
     course.gradebook_is_sound()
     view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
     with view:
-        done = batch.grade_exercises(course, works, workers, pools=pools, force=options.force, tell=view.tell)
+        done = batch.grade_exercises(
+            course, works, workers, pools=pools, force=options.force, on_progress=view.on_progress
+        )
     view.summary(done, course.root)
     results = [one.to_json() for one in done]
     _write_json(options.json, results[0] if len(results) == 1 else {"exercises": results})
@@ -152,7 +149,7 @@ def _cluster() -> Any:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from autograder.grading.course import Course
+    from autograder.course.directory import Course
     from autograder.report import write_report
 
     report = write_report(Course(options.course), options.exercise, options.out)
@@ -172,7 +169,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from autograder.grading.release import release
+    from autograder.course.release import release
 
     names = sorted(f.name for f in options.sources.glob("*/") if (f / f"{f.name}.ipynb").is_file())
     if not names:
@@ -193,37 +190,6 @@ def _write_json(target: str | None, content: dict[str, Any]) -> None:
         Path(target).write_text(text, "utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"The results were graded, but cannot be written to {target}: {error.strerror}.") from error
-
-
-def _bad_usage() -> tuple[type[BaseException], ...]:
-    kinds: list[type[BaseException]] = [UsageError]
-    for module, name in (
-        ("autograder.exercise", "UnknownExercise"),
-        ("autograder.sandbox.wall", "NoSandbox"),
-        ("autograder.sandbox.limits", "BadLimit"),
-        ("autograder.grading.course", "CourseError"),
-        ("autograder.grading.one", "NoNotebook"),
-        ("autograder.grading.cluster", "SchedulerRefused"),
-        ("autograder.data", "DataError"),
-    ):
-        if module in sys.modules:
-            kinds.append(getattr(sys.modules[module], name))
-    return tuple(kinds)
-
-
-def _our_failures() -> tuple[type[BaseException], ...]:
-    kinds: list[type[BaseException]] = []
-    for module, name in (
-        ("autograder.sandbox.client", "WarmProcessFailed"),
-        ("autograder.checking", "ChecksBroken"),
-        ("autograder.checking", "CheckingFailed"),
-        ("autograder.grading.release", "ReleaseFailed"),
-        ("autograder.grading.batch", "GradingImpossible"),
-        ("autograder.grading.cluster", "SchedulerLost"),
-    ):
-        if module in sys.modules:
-            kinds.append(getattr(sys.modules[module], name))
-    return tuple(kinds)
 
 
 if __name__ == "__main__":

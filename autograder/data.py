@@ -16,6 +16,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autograder.errors import DataError
+
 Bytes: TypeAlias = NDArray[np.uint8]
 """An array of uint8: pixels 0 to 255, or labels."""
 Split: TypeAlias = tuple[Bytes, Bytes]
@@ -27,10 +29,6 @@ FASHION_CLASSES = ("t-shirt", "shoe", "dress")
 
 IMAGE_SHAPE: dict[str, tuple[int, ...]] = {"fashion": (28, 28, 1), "mnist": (28, 28)}
 CLASS_COUNT: dict[str, int] = {"fashion": len(FASHION_CLASSES), "mnist": 10}
-
-
-class DataError(Exception):
-    """A data file is missing or unusable. The message is one line: what, whose, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,11 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import __version__, data, device, machine
-from autograder.exercise import exercise_names
-from autograder.sandbox.wall import try_bubblewrap
+from autograder import __version__, data, errors
+from autograder.exercise.definition import exercise_names
+from autograder.learner import device
+from autograder.sandbox import machine
+from autograder.sandbox.bubblewrap import try_bubblewrap
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _data() -> Finding:
     try:
         data.load_fashion()
         data.load_mnist()
-    except data.DataError as error:
+    except errors.DataError as error:
         return Finding("data", False, str(error))
     return Finding("data", True, "fashion.npz and mnist.npz are whole")
 
@@ -111,7 +113,7 @@ def _exercises() -> Finding:
 def _held_out() -> Finding:
     try:
         there = {name: data.load_held_out(name) for name in exercise_names()}
-    except data.DataError as error:
+    except errors.DataError as error:
         return Finding("held-out images", False, str(error))
     names = [f"{name} ({held.origin})" for name, held in there.items() if held is not None]
     text = ", ".join(names) or "none: accuracy is measured on the published test set"
@@ -127,16 +129,16 @@ def _bubblewrap() -> Finding:
 
 
 def _protections() -> Finding:
-    """The wall and the limits, attacked."""
+    """The sandbox and the limits, attacked."""
     try:
+        from autograder.errors import ForkServerFailed
         from autograder.grading.protections import try_protections
-        from autograder.sandbox import wall
-        from autograder.sandbox.client import WarmProcessFailed
+        from autograder.sandbox import bubblewrap
     except ImportError as error:
         return Finding("protections", False, f"not tried: {error}", "pip install 'autograder[grade]'")
     try:
-        found = try_protections(wall.choose("auto"))
-    except WarmProcessFailed as error:
+        found = try_protections(bubblewrap.choose("auto"))
+    except ForkServerFailed as error:
         return Finding("protections", False, f"not tried: {error}")
     missing = [name for name, held in found.held.items() if not held]
     held = ", ".join(name for name, held in found.held.items() if held) or "none"

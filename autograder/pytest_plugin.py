@@ -23,11 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="module")
 def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
     from autograder import data
-    from autograder.exercise import exercise_names, find_exercise
+    from autograder.exercise.definition import exercise_names, find_exercise
     from autograder.grading.repair import repair
     from autograder.grading.run import NotebookRun
-    from autograder.sandbox import wall
-    from autograder.sandbox.client import WarmProcess
+    from autograder.sandbox import bubblewrap
+    from autograder.sandbox.client import ForkServer
     from autograder.sandbox.limits import Limits
 
     path = request.config.getoption("--notebook")
@@ -40,8 +40,8 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
     notebook = repair(path.read_bytes(), nbformat.read(exercise.notebook, 4)).notebook
     held_out = data.load_held_out(exercise.name)
     with (
-        WarmProcess(wall.choose("auto")) as warm,
-        NotebookRun(notebook, warm, Limits(), held_out) as run,
+        ForkServer(bubblewrap.choose("auto")) as server,
+        NotebookRun(notebook, server, Limits(), held_out) as run,
     ):
         yield exercise, run
 
@@ -49,7 +49,7 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
 @pytest.fixture
 def submission(request: pytest.FixtureRequest, _run: tuple[Any, NotebookRun]) -> Any:
     """The notebook, run up to the graded cell that this test's class checks."""
-    from autograder.submission import Submission
+    from autograder.exercise.submission import Submission
 
     exercise, run = _run
     task = next(t for t in exercise.tasks if t.test_class == request.cls.__name__)

@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from autograder import data
-from autograder.exercise import find_exercise
+from autograder.course.directory import Course
+from autograder.exercise.definition import find_exercise
 from autograder.grading import batch, grade
-from autograder.grading.course import Course
 from autograder.grading.repair import repair
 from autograder.grading.run import NotebookRun
-from autograder.sandbox import wall
-from autograder.sandbox.client import WarmProcess
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from benchmarks import honest_class, stand_in
 from benchmarks.cluster import two_workers_over_one
 from benchmarks.latency import latencies
@@ -89,7 +89,7 @@ def _installed(name: str) -> bool:
 
 
 def honest(scratch: Path, each: int) -> dict[str, Any]:
-    """The honest class by plain nbgrader and by us, and the floor: the students' own cells, warm.
+    """The honest class by plain nbgrader and by us, and the floor: the students' own cells, fork_server.
 
     We grade it before and after, and the mean is taken: nbgrader needs many minutes, in which a machine that others
     use as well becomes slower or faster.
@@ -141,17 +141,17 @@ def _ours(course: Path, exercises: list[str]) -> tuple[float, dict[str, float]]:
 
 
 def _floor(exercise: str, course: Path) -> float:
-    """Seconds the students' own cells take, one after another, in a warm process, as the students wrote them."""
+    """Seconds the students' own cells take, one after another, in a fork server, as the students wrote them."""
     found = find_exercise(exercise)
     template = grade._read_template(found.notebook)
     os.environ["AUTOGRADER_PLAIN_STEPS"] = "1"
     try:
-        with WarmProcess(wall.choose("auto")) as warm:
-            warm.wait_until_ready()
+        with ForkServer(bubblewrap.choose("auto")) as fork_server:
+            fork_server.wait_until_ready()
             seconds = 0.0
             for path in sorted((course / "submitted").glob(f"*/{exercise}/{exercise}.ipynb")):
                 notebook = repair(path.read_bytes(), template).notebook
-                with NotebookRun(notebook, warm, Limits(), None) as run:
+                with NotebookRun(notebook, fork_server, Limits(), None) as run:
                     run.run_rest()
                     seconds += run.seconds["cells"]
             return seconds
@@ -170,15 +170,15 @@ def _scores(course: Path) -> dict[str, float]:
 
 
 def memory(scratch: Path) -> dict[str, Any]:
-    """Memory of one submission beyond what it shares with the warm process, at its peak, MB."""
+    """Memory of one submission beyond what it shares with the fork server, at its peak, MB."""
     peaks = {}
     for name in ("01-image-classification", "03-dense-networks", "05-overfitting"):
         exercise = find_exercise(name)
         raw = (HERE.parent / "solutions" / name / f"{name}.ipynb").read_bytes()
-        with WarmProcess(wall.choose("auto")) as warm:
-            warm.wait_until_ready()
-            with PeakMemory(warm.pid) as peak:
-                grade.grade(raw, exercise, warm, Limits(), held_out=data.load_held_out(name))
+        with ForkServer(bubblewrap.choose("auto")) as fork_server:
+            fork_server.wait_until_ready()
+            with PeakMemory(fork_server.pid) as peak:
+                grade.grade(raw, exercise, fork_server, Limits(), held_out=data.load_held_out(name))
             peaks[name] = round(peak.megabytes)
     return {"memory_mb_per_submission": max(peaks.values()), "memory_mb_by_exercise": peaks}
 

@@ -3,7 +3,7 @@
     nice -n 10 python benchmarks/against_nbgrader.py [--only N]
 
 nbgrader runs student code with the rights of whoever started it, so each of its runs is put behind a bubblewrap
-wall of its own here, with a copy of the course; entries that fill a machine without limits are not tried on it.
+sandbox of its own here, with a copy of the course; entries that fill a machine without limits are not tried on it.
 What was measured is kept in ``benchmarks/against_nbgrader.json`` after each entry, and a later run goes on from
 there. The page for instructors is written from it.
 """
@@ -68,17 +68,17 @@ def main() -> None:
 def measure(results: dict[str, Any], only: int | None) -> None:
     """Grade every entry that is not in `results` yet with both, and keep what came."""
     from autograder.grading.grade import grade
-    from autograder.sandbox import wall
-    from autograder.sandbox.client import WarmProcess
+    from autograder.sandbox import bubblewrap
+    from autograder.sandbox.client import ForkServer
 
     left = [e for e in (Entry("honest"), *ATTACKS, *FAULTS) if e.name not in results][:only]
-    with tempfile.TemporaryDirectory() as scratch, WarmProcess(wall.choose("require")) as warm:
+    with tempfile.TemporaryDirectory() as scratch, ForkServer(bubblewrap.choose("require")) as fork_server:
         exercise = exercise_in(Path(scratch))
         template = new_course(Path(scratch))
         images = private_images()
         for entry in left:
             raw = entry.raw()
-            ours = grade(raw, exercise, warm, LIMITS, "m", images).result
+            ours = grade(raw, exercise, fork_server, LIMITS, "m", images).result
             theirs = {"tried": False} if entry.name in HEAVY else with_nbgrader(raw, template, Path(scratch))
             results[entry.name] = {
                 "ours": {"score": ours.score, "status": str(ours.status), "says": ours.message},
@@ -92,7 +92,7 @@ def measure(results: dict[str, Any], only: int | None) -> None:
 
 def new_course(scratch: Path) -> Path:
     """A course as nbgrader has it, with the exercise released and in the gradebook."""
-    from autograder.grading.release import release
+    from autograder.course.release import release
 
     course = scratch / "course"
     course.mkdir()

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 import distributed
 import nbformat
 
+from autograder.course.directory import Course
 from autograder.grading import batch
 from autograder.grading.answered import answered
 from autograder.grading.batch import Progress
 from autograder.grading.cluster import look_at
-from autograder.grading.course import Course
-from autograder.sandbox import wall
+from autograder.sandbox import bubblewrap
 from autograder.sandbox.limits import Limits
 
 EXERCISE = "03-dense-networks"
@@ -72,16 +72,18 @@ def two_workers_over_one(scratch: Path) -> dict[str, Any]:
             nbformat.write(answered(EXERCISE, {}), folder / f"{EXERCISE}.ipynb")
         course = Course(root)
         exercise = course.make_ready(EXERCISE)
-        setup = batch.prepare(exercise, Limits(), wall.choose("auto"))
+        setup = batch.prepare(exercise, Limits(), bubblewrap.choose("auto"))
         ready: list[float] = []
 
-        def tell(_: Progress, result: dict[str, Any] | None, ready: list[float] = ready) -> None:
+        def on_progress(_: Progress, result: dict[str, Any] | None, ready: list[float] = ready) -> None:
             if result is not None:
                 ready.append(time.perf_counter())
 
         with dask_cluster(workers) as (address, _):
             pools = look_at(address).pools
-            batch.grade_class(course, exercise, setup, course.submissions(EXERCISE), workers, pools=pools, tell=tell)
+            batch.grade_class(
+                course, exercise, setup, course.submissions(EXERCISE), workers, pools=pools, on_progress=on_progress
+            )
         seconds[workers] = (ready[-1] - ready[workers - 1]) / (STUDENTS - workers)
         print(f"   {workers} workers: {seconds[workers]:.1f} s a submission", flush=True)
     return {"dask_2_over_1": seconds[1] / seconds[2]}

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.checking import run_checks
-from autograder.exercise import exercise_names, find_exercise, task_of
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import exercise_names, find_exercise, task_of
+from autograder.exercise.submission import Submission
 from autograder.grading.answered import answered
-from autograder.notebook import Desk
-from autograder.submission import Submission
+from autograder.learner.notebook import Session
 
 TIMES = 9
 AT_ONCE, WITH_HELD_OUT = 0.1, 0.5  # seconds that an answer may take, without and with an accuracy on held-out images
@@ -60,7 +60,7 @@ def measured(exercises: Sequence[str] = ()) -> list[Latency]:
 def _of(name: str) -> list[Latency]:
     namespace: dict[str, Any] = {}
     exercise = find_exercise(name)
-    desk = Desk(exercise, namespace)
+    session = Session(exercise, namespace)
     found = []
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # one solution saves a model
         for cell in answered(name, {}).cells:
@@ -69,8 +69,8 @@ def _of(name: str) -> list[Latency]:
                 if task is None and cell.cell_type == "code" and "nbgrader" in cell.metadata:
                     exec(cell.source, namespace)  # our own reference solution
                 elif task is not None:
-                    first, *later = (_seconds(desk, task.grade_id) for _ in range(1 + TIMES))
-                    submission = Submission(desk._answers)
+                    first, *later = (_seconds(session, task.grade_id) for _ in range(1 + TIMES))
+                    submission = Submission(session._answers)
                     run_checks(exercise, submission, only=task.grade_id)
                     accuracy = bool(submission.measures)
                     wall, processor = (statistics.median(seconds) for seconds in zip(*later))
@@ -78,10 +78,10 @@ def _of(name: str) -> list[Latency]:
     return found
 
 
-def _seconds(desk: Desk, task: str) -> tuple[float, float]:
+def _seconds(session: Session, task: str) -> tuple[float, float]:
     """Wall and processor time of one answer."""
     began, worked = time.perf_counter(), time.process_time()
-    desk.check(task)
+    session.check(task)
     return time.perf_counter() - began, time.process_time() - worked
 
 

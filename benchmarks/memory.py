@@ -1,4 +1,4 @@
-"""Peak memory of a warm process's forks: what they hold alone, sampled while they run."""
+"""Peak memory of a fork server's forks: what they hold alone, sampled while they run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ class PeakMemory:
     """Samples the private memory of all descendants of a process but the first generations that do not fork.
 
     Args:
-        root: pid of the warm process's outermost process (bubblewrap).
+        root: pid of the fork server's outermost process (bubblewrap).
     """
 
     def __init__(self, root: int) -> None:
         self._root = root
-        self._before = set(_descendants(root))  # bubblewrap and the warm process itself
+        self._before = set(_descendants(root))  # bubblewrap and the fork server itself
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.megabytes = 0.0

@@ -14,9 +14,9 @@ from typing import Any
 
 import nbformat
 
-from autograder.exercise import Exercise
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading.worker import Done, Job, Setup
-from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
 
 
 class StandIn(Executor):

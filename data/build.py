@@ -35,11 +35,11 @@ from autograder.data import (
     PUBLISHED_HELD_OUT,
     SHIPPED,
     Bytes,
-    DataError,
     Kind,
     load_mnist,
     read_held_out,
 )
+from autograder.errors import DataError
 
 HERE = Path(__file__).resolve().parent
 

@@ -3,7 +3,7 @@
 An entry replaces some of an exercise's answer cells; all other cells keep the reference solution. It is run
 as a notebook would run it: an error in one cell does not stop the next. An entry that trains nothing is tried in
 this process, as a learner's own notebook tries it, in milliseconds. One that trains is run as grading runs it, in
-a fork of a warm process behind the wall. The entries themselves are in ``answers/exercise_NN.py``.
+a fork of a fork server in the sandbox. The entries themselves are in ``answers/exercise_NN.py``.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from typing import Any
 import nbformat
 
 from autograder import data
-from autograder.checking import run_checks
-from autograder.exercise import Exercise, Task, find_exercise, task_of
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import Exercise, Task, find_exercise, task_of
+from autograder.exercise.outcome import CheckResult
+from autograder.exercise.submission import Submission
 from autograder.grading.run import NotebookRun
-from autograder.notebook import NamespaceAnswers
-from autograder.outcome import CheckResult
-from autograder.sandbox.client import WarmProcess
+from autograder.learner.notebook import NamespaceAnswers
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.submission import Submission
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
 
@@ -130,12 +130,12 @@ def try_answers(exercise: str, answers: Mapping[str, str], only: str | None = No
 
 
 def try_as_grading(
-    exercise: str, answers: Mapping[str, str], warm: WarmProcess, only: str | None = None
+    exercise: str, answers: Mapping[str, str], fork_server: ForkServer, only: str | None = None
 ) -> tuple[CheckResult, ...]:
-    """The same as `try_answers`, with the cells run in a fork of a warm process and the models observed there."""
+    """The same as `try_answers`, with the cells run in a fork of a fork server and the models observed there."""
     found = reference(exercise)
     notebook = nbformat.reads(json.dumps(filled_in(exercise, answers)), 4)
-    with NotebookRun(notebook, warm, Limits(), data.load_held_out(exercise)) as run:
+    with NotebookRun(notebook, fork_server, Limits(), data.load_held_out(exercise)) as run:
         return run_checks(found, Submission(run), only=only, before=lambda task: run.run_until(task.grade_id))
 
 

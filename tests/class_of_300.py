@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kit import ROOT
 
-from autograder.exercise import Task, find_exercise
-from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
-from autograder.submission import STOPPED
+from autograder.exercise.definition import Task, find_exercise
+from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.exercise.submission import STOPPED
 
 NAME = "03-dense-networks"
 HOSTILE = (  # names of folders, so with another character for the slash

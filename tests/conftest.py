@@ -15,8 +15,8 @@ import pytest
 from kit import PATIENCE, missing
 from xdist.scheduler import LoadScopeScheduling
 
-from autograder.sandbox.client import WarmProcess
-from autograder.sandbox.wall import Sandbox, try_bubblewrap
+from autograder.sandbox.bubblewrap import Sandbox, try_bubblewrap
+from autograder.sandbox.client import ForkServer
 
 if TYPE_CHECKING:
     from hub_class import TrialHub
@@ -143,11 +143,11 @@ def _needs(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def warm() -> Iterator[WarmProcess]:
-    """A warm process behind the real wall, shared by the tests of a session."""
+def fork_server() -> Iterator[ForkServer]:
+    """A fork server in the real sandbox, shared by the tests of a session."""
     if not (verdict := try_bubblewrap()).works:
         missing(verdict.reason)
-    with WarmProcess(Sandbox.BUBBLEWRAP) as process:
+    with ForkServer(Sandbox.BUBBLEWRAP) as process:
         yield process
 
 

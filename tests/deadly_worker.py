@@ -1,6 +1,6 @@
 """For `dask worker --preload`: one student's submission kills its worker, every time.
 
-No real submission can, since it runs behind the wall; what dies like this in earnest is the machine. Each beginning
+No real submission can, since it runs in the sandbox; what dies like this in earnest is the machine. Each beginning
 and each end of a grading is a line in a file: BEGINS or ENDS, the student, the node.
 """
 
@@ -21,11 +21,11 @@ def dask_setup(_worker: object) -> None:
     grading.grade = _logged_grade
 
 
-def _logged_grade(raw: bytes, exercise: Any, warm: Any, limits: Any, student: str, held_out: Any) -> Any:
+def _logged_grade(raw: bytes, exercise: Any, fork_server: Any, limits: Any, student: str, held_out: Any) -> Any:
     _write(f"begins {student}")
     if student == DEADLY:
         os.kill(os.getpid(), signal.SIGKILL)
-    graded = _grade(raw, exercise, warm, limits, student, held_out)
+    graded = _grade(raw, exercise, fork_server, limits, student, held_out)
     _write(f"ends {student}")
     return graded
 

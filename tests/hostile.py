@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder import data
-from autograder.exercise import Exercise, find_exercise
+from autograder.exercise.definition import Exercise, find_exercise
 from autograder.sandbox.limits import Limits
 
 EXERCISE = "03-dense-networks"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kit import ROOT
 
-sys.path[:0] = [str(ROOT / "hub"), str(ROOT / "tools")]
+sys.path[:0] = [str(ROOT / "deploy" / "hub"), str(ROOT / "tools")]
 
 from classroom import Class, as_user, set_up, take_down  # noqa: E402
 from installation import install, proxy  # noqa: E402

@@ -10,10 +10,10 @@ from attacks.corpus import ATTACKS, Attack
 from hostile import EARNED, LIMITS, Entry, exercise_in, private_images
 
 from autograder import data
-from autograder.exercise import Exercise
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import Outcome, Status
 from autograder.grading.grade import Graded, grade
-from autograder.outcome import Outcome, Status
-from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.client import ForkServer
 
 pytestmark = pytest.mark.sandbox
 
@@ -29,22 +29,22 @@ def held_out() -> data.HeldOut:
 
 
 @pytest.fixture(scope="module")
-def honest_again(warm: WarmProcess, exercise: Exercise, held_out: data.HeldOut) -> Iterator[None]:
-    """The honest notebook earns the same before all the attacks and after them, from the same warm process."""
-    before = _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada", held_out))
-    pid = warm.pid
+def honest_again(fork_server: ForkServer, exercise: Exercise, held_out: data.HeldOut) -> Iterator[None]:
+    """The honest notebook earns the same before all the attacks and after them, from the same fork server."""
+    before = _points(grade(Entry("honest").raw(), exercise, fork_server, LIMITS, "ada", held_out))
+    pid = fork_server.pid
     assert {name: points for name, points in before.items() if points} == EARNED
     yield
-    assert warm.alive
-    assert warm.pid == pid
-    assert _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada", held_out)) == before
+    assert fork_server.alive
+    assert fork_server.pid == pid
+    assert _points(grade(Entry("honest").raw(), exercise, fork_server, LIMITS, "ada", held_out)) == before
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
 def test_gains_nothing(
-    attack: Attack, warm: WarmProcess, exercise: Exercise, held_out: data.HeldOut, honest_again: None
+    attack: Attack, fork_server: ForkServer, exercise: Exercise, held_out: data.HeldOut, honest_again: None
 ) -> None:
-    graded = grade(attack.raw(), exercise, warm, LIMITS, "mallory", held_out)
+    graded = grade(attack.raw(), exercise, fork_server, LIMITS, "mallory", held_out)
     result = graded.result
     gained = {
         name: points - EARNED.get(name, 0.0) - attack.worth.get(name, 0.0) for name, points in _points(graded).items()

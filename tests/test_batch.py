@@ -24,11 +24,11 @@ import pytest
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
+from autograder.course.directory import Course
+from autograder.errors import CourseError, ForkServerFailed
 from autograder.grading import batch
-from autograder.grading.course import Course, CourseError
-from autograder.sandbox.client import WarmProcessFailed
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from benchmarks import stand_in
 
 NAME = "03-dense-networks"
@@ -160,7 +160,7 @@ class Dying(Executor):
         return self._inner.submit(fn, *args, **kwargs)
 
 
-@pytest.mark.parametrize("error", [BrokenProcessPool, WarmProcessFailed, RuntimeError])
+@pytest.mark.parametrize("error", [BrokenProcessPool, ForkServerFailed, RuntimeError])
 def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[Exception]) -> None:
     stand_in.write_class(course / "submitted", NAME, 6)
     course_object = Course(course)
@@ -218,7 +218,7 @@ def test_a_worker_that_is_killed_costs_nobody_a_grade(course: Path, prepared: Pa
 
 
 class Shelf:
-    """An exercise's desk, as far as the order of the work needs one."""
+    """An exercise's job, as far as the order of the work needs one."""
 
     def __init__(self, **known: float) -> None:
         self.recorder, self._known = self, known
@@ -254,7 +254,7 @@ import sys, time
 sys.path.insert(0, {root!r}); sys.path.insert(0, {root!r} + "/tests")
 from pathlib import Path
 import test_batch
-test_batch.grade(Path(sys.argv[1]), tell=lambda *_: time.sleep(0.01))
+test_batch.grade(Path(sys.argv[1]), on_progress=lambda *_: time.sleep(0.01))
 """
 
 
@@ -315,14 +315,14 @@ def test_ctrl_c_keeps_what_was_graded(course: Path) -> None:
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        grade(course, tell=interrupt)
+        grade(course, on_progress=interrupt)
     assert grade(course).skipped >= 2  # the third may have been recorded, or not
 
 
 def test_locked_gradebook_is_said_in_one_line(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in.write_class(course / "submitted", NAME, 1)
     grade(course)
-    monkeypatch.setattr("autograder.grading.course.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("autograder.course.directory.LOCK_SECONDS", 0.2)
     with sqlite3.connect(course / "gradebook.db") as other:
         other.execute("begin exclusive")
         with pytest.raises(CourseError, match="cannot be opened") as error:

@@ -20,7 +20,7 @@ from catalogue import (
     try_as_grading,
 )
 
-from autograder.outcome import CheckResult, Outcome
+from autograder.exercise.outcome import CheckResult, Outcome
 
 CATALOGUES = catalogues()
 EXERCISES = [catalogue.exercise for catalogue in CATALOGUES]
@@ -38,9 +38,9 @@ def _case(exercise: str, entry: Wrong | Right):  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Trying:
-    """How to try an entry: behind the wall if it trains, else at once."""
+    """How to try an entry: in the sandbox if it trains, else at once."""
     if request.node.get_closest_marker("sandbox"):
-        return partial(try_as_grading, warm=request.getfixturevalue("warm"))
+        return partial(try_as_grading, fork_server=request.getfixturevalue("fork_server"))
     return try_answers
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import nbformat
 import pytest
 
-from autograder.checking import CheckingFailed, ChecksBroken, run_checks
-from autograder.exercise import find_exercise
+from autograder.errors import CheckingFailed, ChecksBroken
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import find_exercise
+from autograder.exercise.outcome import Outcome
+from autograder.exercise.submission import Missing, Submission
 from autograder.grading.run import NotebookRun
-from autograder.outcome import Outcome
 from autograder.sandbox.limits import Limits
-from autograder.submission import Missing, Submission
 
 EXERCISE = find_exercise("03-dense-networks")
 
@@ -93,7 +94,7 @@ def test_only_the_folder_of_the_checks_is_looked_into(tmp_path: Path, monkeypatc
 
 
 def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autograder.checking.pytest.main", lambda *_: pytest.ExitCode.INTERNAL_ERROR)
+    monkeypatch.setattr("autograder.exercise.checking.pytest.main", lambda *_: pytest.ExitCode.INTERNAL_ERROR)
     with pytest.raises(CheckingFailed) as failed:
         run_checks(EXERCISE, Submission(Nothing()))
     assert not isinstance(failed.value, ChecksBroken)  # for which the whole batch is stopped

@@ -1,7 +1,7 @@
 """Whatever a learner's variable holds, a check answers; it never breaks.
 
 A check that stops with an error of its own counts as our fault and goes to the instructor. So each check is
-given values of every kind that can cross the wall, in place of what it asked for.
+given values of every kind that can cross the sandbox boundary, in place of what it asked for.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autograder import data
-from autograder.checking import run_checks
-from autograder.models import CompileReport, LayerReport, ModelReport
-from autograder.outcome import Outcome
-from autograder.plain import History, Opaque
-from autograder.submission import Missing, NoModel, Raised, Submission
+from autograder.exercise.checking import run_checks
+from autograder.exercise.models import CompileReport, LayerReport, ModelReport
+from autograder.exercise.outcome import Outcome
+from autograder.exercise.submission import Missing, NoModel, Raised, Submission
+from autograder.exercise.wire import History, Opaque
 
 EXERCISES = sorted(folder.name for folder in SOLUTIONS.iterdir() if (folder / f"{folder.name}.ipynb").is_file())
 EXAMPLES = int(os.environ.get("AUTOGRADER_FUZZ_EXAMPLES", "20"))

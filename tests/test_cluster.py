@@ -26,12 +26,13 @@ from kit import ROOT, missing
 from nodes import PREFIX, nodes
 
 sys.path.insert(0, str(ROOT))
+from autograder.course.directory import Course
+from autograder.errors import SchedulerRefused
 from autograder.grading import batch
 from autograder.grading.answered import answered
-from autograder.grading.cluster import SchedulerRefused, Workers, check_address, look_at
-from autograder.grading.course import Course
+from autograder.grading.cluster import Workers, check_address, look_at
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from benchmarks.cluster import dask_cluster, dask_scheduler, dask_worker
 
 NAME = "02-one-hot-encoding"
@@ -203,7 +204,7 @@ def test_nodes_with_addresses_of_their_own_over_tls(course: Path, tmp_path: Path
 @pytest.mark.slow
 @pytest.mark.sandbox
 def test_jobs_of_slurm_grade(course: Path, tmp_path: Path) -> None:
-    """cluster/slurm.py, with stand-ins for sbatch and scancel that run a job's script on the spot."""
+    """deploy/cluster/slurm.py, with stand-ins for sbatch and scancel that run a job's script on the spot."""
     if not shutil.which("openssl"):
         missing("openssl is not installed")
     _hand_in(course, "ada", right=True)
@@ -217,7 +218,7 @@ def test_jobs_of_slurm_grade(course: Path, tmp_path: Path) -> None:
     environment["DASK_CONFIG"] = str(_certificates(tmp_path / "tls"))
     start = [
         sys.executable,
-        str(ROOT / "cluster" / "slurm.py"),
+        str(ROOT / "deploy" / "cluster" / "slurm.py"),
         "--workers",
         "1",
         "--interface",
@@ -261,7 +262,7 @@ def _certificates(folder: Path) -> Path:
     assert command is not None
     folder.mkdir()
     subprocess.run(command[0].replace("\n", ""), shell=True, check=True, capture_output=True, cwd=folder)
-    settings = (ROOT / "cluster" / "dask.yaml").read_text("utf-8")
+    settings = (ROOT / "deploy" / "cluster" / "dask.yaml").read_text("utf-8")
     (folder / "dask.yaml").write_text(settings.replace("/etc/autograder-cluster", str(folder)))
     return folder / "dask.yaml"
 

@@ -1,4 +1,4 @@
-"""cluster/kubernetes.yaml, checked as far as it goes without a cluster."""
+"""deploy/cluster/kubernetes.yaml, checked as far as it goes without a cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kit import ROOT
 
 KUBERNETES = ("1.33", "1.35", "1.37")  # 1.33 is the first whose pods may have user namespaces by default
 DOCUMENTS: list[dict[str, Any]] = list(
-    yaml.safe_load_all((ROOT / "cluster" / "kubernetes.yaml").read_text("utf-8")),
+    yaml.safe_load_all((ROOT / "deploy" / "cluster" / "kubernetes.yaml").read_text("utf-8")),
 )
 WORKLOADS = {d["metadata"]["name"]: d["spec"]["template"] for d in DOCUMENTS if "template" in d["spec"]}
 SCHEDULER = "tls://grade-scheduler:8786"
@@ -91,7 +91,7 @@ def _apps(rules: list[dict[str, Any]], side: str) -> set[str]:
 
 
 def test_certificates_are_where_dasks_settings_look_for_them() -> None:
-    settings = yaml.safe_load((ROOT / "cluster" / "dask.yaml").read_text("utf-8"))
+    settings = yaml.safe_load((ROOT / "deploy" / "cluster" / "dask.yaml").read_text("utf-8"))
     tls = settings["distributed"]["comm"]["tls"]
     paths = {tls["ca-file"], *(path for role in ("scheduler", "worker", "client") for path in tls[role].values())}
     for template in WORKLOADS.values():

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from autograder import data
+from autograder import data, errors
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 FASHION_SETS = ("01-image-classification", "03-dense-networks", "05-overfitting")
@@ -55,7 +55,7 @@ def test_what_is_kept_in_memory_is_the_same_and_each_load_a_copy(monkeypatch: py
 def test_what_cannot_be_kept_is_left_to_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "_folders", lambda: [tmp_path])
     data.keep_in_memory()
-    with pytest.raises(data.DataError, match=r"mnist\.npz was not found"):
+    with pytest.raises(errors.DataError, match=r"mnist\.npz was not found"):
         data.load_mnist()
 
 
@@ -198,7 +198,7 @@ class TestWhereDataIsFound:
 
     def test_in_the_folder_that_is_set_before_any_other(self, data_folder: Path) -> None:
         (data_folder / "fashion.npz").write_bytes(b"")
-        with pytest.raises(data.DataError, match=re.escape(str(data_folder))):
+        with pytest.raises(errors.DataError, match=re.escape(str(data_folder))):
             data.load_fashion()
 
     def test_in_the_clone_when_the_folder_that_is_set_lacks_it(self, data_folder: Path) -> None:
@@ -208,7 +208,7 @@ class TestWhereDataIsFound:
 class TestWhatALearnerReads:
     def test_when_the_file_is_missing(self, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(data, "__file__", str(tmp_path / "nowhere" / "autograder" / "data.py"))
-        with pytest.raises(data.DataError) as raised:
+        with pytest.raises(errors.DataError) as raised:
             data.load_mnist()
         message = str(raised.value)
         assert message.startswith(f"mnist.npz was not found in {data_folder}")
@@ -232,7 +232,7 @@ class TestWhatALearnerReads:
     )
     def test_when_it_is_something_else(self, data_folder: Path, content: bytes, says: str) -> None:
         (data_folder / "fashion.npz").write_bytes(content)
-        with pytest.raises(data.DataError) as raised:
+        with pytest.raises(errors.DataError) as raised:
             data.load_fashion()
         message = str(raised.value)
         assert message.startswith(f"{data_folder / 'fashion.npz'} {says}")
@@ -241,7 +241,7 @@ class TestWhatALearnerReads:
 
     def test_when_the_download_was_cut_short(self, data_folder: Path) -> None:
         (data_folder / "fashion.npz").write_bytes((DATA / "fashion.npz").read_bytes()[:1234])
-        with pytest.raises(data.DataError, match="cut short: 1,234 of 276,325 bytes arrived"):
+        with pytest.raises(errors.DataError, match="cut short: 1,234 of 276,325 bytes arrived"):
             data.load_fashion()
 
     @pytest.mark.parametrize("position", [200, 150_000, 276_300])
@@ -249,12 +249,12 @@ class TestWhatALearnerReads:
         content = bytearray((DATA / "fashion.npz").read_bytes())
         content[position] ^= 1
         (data_folder / "fashion.npz").write_bytes(content)
-        with pytest.raises(data.DataError, match=r"fashion\.npz (is damaged|is another file|holds other data)"):
+        with pytest.raises(errors.DataError, match=r"fashion\.npz (is damaged|is another file|holds other data)"):
             data.load_fashion()
 
     def test_when_it_is_a_folder(self, data_folder: Path) -> None:
         (data_folder / "fashion.npz").mkdir()
-        with pytest.raises(data.DataError, match=r"fashion\.npz cannot be read: .*check the file"):
+        with pytest.raises(errors.DataError, match=r"fashion\.npz cannot be read: .*check the file"):
             data.load_fashion()
 
 
@@ -341,7 +341,7 @@ class TestHeldOut:
     )
     def test_that_cannot_be_graded_with_is_refused(self, held_out_folder: Path, content: bytes, says: str) -> None:
         (held_out_folder / "04-softmax.npz").write_bytes(content)
-        with pytest.raises(data.DataError, match=says) as raised:
+        with pytest.raises(errors.DataError, match=says) as raised:
             data.load_held_out("04-softmax")
         assert "No student is at fault" in str(raised.value)
 
@@ -349,7 +349,7 @@ class TestHeldOut:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AUTOGRADER_HELD_OUT", "/no/such/folder")
-        with pytest.raises(data.DataError, match="AUTOGRADER_HELD_OUT names /no/such/folder"):
+        with pytest.raises(errors.DataError, match="AUTOGRADER_HELD_OUT names /no/such/folder"):
             data.load_held_out("03-dense-networks")
 
 

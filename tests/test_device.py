@@ -11,7 +11,8 @@ import pytest
 from kit import ROOT
 from traitlets.config.loader import PyFileConfigLoader
 
-from autograder import device, doctor
+from autograder import doctor
+from autograder.learner import device
 
 SMI = "#!/bin/sh\nprintf '%s\\n' 'NVIDIA A100-SXM4-80GB, 1234, 81920' 'NVIDIA H100, [N/A], [N/A]'\n"
 
@@ -68,7 +69,7 @@ def _in_a_kernel(folder: Path, code: str, **environment: str) -> str:
     (folder / "tensorflow.py").write_text(TENSORFLOW)
     (folder / "keras.py").write_text(KERAS)
     path = {"PYTHONPATH": f"{folder}:{ROOT}", "PATH": f"{folder}:/usr/bin:/bin"}
-    command = [sys.executable, "-c", "from autograder import device\n" + code]
+    command = [sys.executable, "-c", "from autograder.learner import device\n" + code]
     done = subprocess.run(command, capture_output=True, text=True, env=path | environment, check=True)
     return done.stdout + done.stderr
 
@@ -98,7 +99,7 @@ def test_no_cap_unless_a_number_is_given(tmp_path: Path, limit: str) -> None:
 
 
 def test_kernels_of_a_hub_load_it() -> None:
-    config = PyFileConfigLoader("ipython_kernel_config.py", path=str(ROOT / "hub" / "roles")).load_config()
+    config = PyFileConfigLoader("ipython_kernel_config.py", path=str(ROOT / "deploy" / "hub" / "roles")).load_config()
     assert [importlib.import_module(name) for name in config.IPKernelApp.extensions] == [device]
     assert callable(device.load_ipython_extension)
 
@@ -108,7 +109,7 @@ def test_real_tensorflow_takes_the_hook_and_computes(tmp_path: Path) -> None:
     code = "device.load_ipython_extension(None)\nimport keras\nprint(keras.ops.sum(keras.ops.ones(3)).shape)\n"
     code += "device.show_device()"
     environment = {"AUTOGRADER_GPU_MEMORY_MB": "512", "PYTHONPATH": str(ROOT), "PATH": str(tmp_path)}
-    command = [sys.executable, "-c", "from autograder import device\n" + code]
+    command = [sys.executable, "-c", "from autograder.learner import device\n" + code]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert "()" in done.stdout
     assert "Keras computes with tensorflow, on the" in done.stdout

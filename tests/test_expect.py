@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.expect import expect, fail
-from autograder.models import report_from
-from autograder.outcome import CheckResult, Mismatch, Outcome, TestResult
-from autograder.plain import History, Opaque
-from autograder.submission import Accuracy
+from autograder.exercise.expect import expect, fail
+from autograder.exercise.models import report_from
+from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, TestResult
+from autograder.exercise.submission import Accuracy
+from autograder.exercise.wire import History, Opaque
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(Opaque("thing")),

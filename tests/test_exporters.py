@@ -13,11 +13,11 @@ import pytest
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
-from autograder import spreadsheet
+from autograder.course.directory import Course
 from autograder.grading import batch
-from autograder.grading.course import Course
+from autograder.report import spreadsheet
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from benchmarks import stand_in
 
 NAME = "03-dense-networks"
@@ -48,7 +48,7 @@ def export(root: Path, exporter: str, *options: str) -> tuple[list[list[str]], s
     """Rows of the file that `nbgrader export` writes, and what it said."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     target = root / "out.csv"
-    command = [sys.executable, "-m", "nbgrader", "export", f"--exporter=autograder.exporters.{exporter}"]
+    command = [sys.executable, "-m", "nbgrader", "export", f"--exporter=autograder.report.exporters.{exporter}"]
     done = subprocess.run(
         [*command, f"--to={target}", *options],
         cwd=root,

@@ -13,13 +13,14 @@ from attacks.corpus import ATTACKS
 from faults.corpus import FAULTS, Fault
 from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in
 
-from autograder.exercise import Exercise
-from autograder.grading import batch, gradebook
-from autograder.grading.course import Course
+from autograder.course import gradebook
+from autograder.course.directory import Course
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import Outcome, Status, SubmissionResult
+from autograder.grading import batch
 from autograder.grading.grade import grade
-from autograder.outcome import Outcome, Status, SubmissionResult
-from autograder.sandbox.client import WarmProcess
-from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]  # together they wait for minutes
 
@@ -30,19 +31,19 @@ def exercise(tmp_path_factory: pytest.TempPathFactory) -> Exercise:
 
 
 @pytest.fixture(scope="module")
-def honest_again(warm: WarmProcess, exercise: Exercise) -> Iterator[None]:
-    """The honest notebook earns the same before all the faults and after them, from the same warm process."""
-    pid = warm.pid
-    assert _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada").result) == EARNED
+def honest_again(fork_server: ForkServer, exercise: Exercise) -> Iterator[None]:
+    """The honest notebook earns the same before all the faults and after them, from the same fork server."""
+    pid = fork_server.pid
+    assert _points(grade(Entry("honest").raw(), exercise, fork_server, LIMITS, "ada").result) == EARNED
     yield
-    assert warm.alive
-    assert warm.pid == pid
-    assert _points(grade(Entry("honest").raw(), exercise, warm, LIMITS, "ada").result) == EARNED
+    assert fork_server.alive
+    assert fork_server.pid == pid
+    assert _points(grade(Entry("honest").raw(), exercise, fork_server, LIMITS, "ada").result) == EARNED
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f.name)
-def test_gets_its_reason(fault: Fault, warm: WarmProcess, exercise: Exercise, honest_again: None) -> None:
-    result = grade(fault.raw(), exercise, warm, LIMITS, "bo").result
+def test_gets_its_reason(fault: Fault, fork_server: ForkServer, exercise: Exercise, honest_again: None) -> None:
+    result = grade(fault.raw(), exercise, fork_server, LIMITS, "bo").result
     assert str(result.status) in fault.status, result.message
     assert fault.says in _told(result)
     if result.status.value != "graded":

@@ -23,15 +23,15 @@ import pytest
 from nbformat.v4 import new_code_cell
 from test_outputs import MARKUP, SCRIPT, _png, hostile_notebook
 
-from autograder.exercise import Exercise
+from autograder.course.directory import Course
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading import batch, worker
-from autograder.grading.course import Course
 from autograder.grading.feedback import feedback_page
 from autograder.grading.grade import show_results
 from autograder.grading.outputs import make_safe
-from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -14,12 +14,13 @@ from nbgrader.api import Gradebook
 from sqlalchemy import event
 
 sys.path.insert(0, str(ROOT))
-from autograder.grading import batch, gradebook
-from autograder.grading.course import Course
-from autograder.grading.release import programs_of_this_python
+from autograder.course import gradebook
+from autograder.course.directory import Course
+from autograder.course.release import programs_of_this_python
+from autograder.grading import batch
 from autograder.grading.results import Results
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from benchmarks import stand_in
 
 NAME = "03-dense-networks"

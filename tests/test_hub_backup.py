@@ -15,7 +15,7 @@ from kit import ROOT
 
 
 def _tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("backup", ROOT / "hub" / "backup.py")
+    spec = importlib.util.spec_from_file_location("backup", ROOT / "deploy" / "hub" / "backup.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -16,8 +16,8 @@ if os.getuid() != 0:
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from autograder.grading.release import programs_of_this_python
-from autograder.hub.collect import CollectOwnWork
+from autograder.course.release import programs_of_this_python
+from autograder.jupyter.collect import CollectOwnWork
 
 pytestmark = pytest.mark.slow  # nbgrader makes a gradebook for each
 

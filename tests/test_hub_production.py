@@ -17,7 +17,7 @@ import yaml
 from kit import ROOT
 from packaging.markers import Marker
 
-HUB = ROOT / "hub"
+HUB = ROOT / "deploy" / "hub"
 VALUES: dict[str, Any] = yaml.safe_load((HUB / "z2jh" / "values.yaml").read_text("utf-8"))
 KUBERNETES = ("1.33", "1.35", "1.37")  # 1.33 is the first whose pods may have user namespaces by default
 PROFILES = [profile["slug"] for profile in VALUES["singleuser"]["profileList"]]
@@ -222,7 +222,7 @@ def test_image_stands_on_a_version_and_runs_as_nobody_special() -> None:
     assert re.findall(r"^USER (\S+)$", text, re.M) == [str(VALUES["singleuser"]["uid"])]
     assert "TF_FORCE_GPU_ALLOW_GROWTH=true" in text
     for source in re.findall(r"^COPY (\S+) ", text, re.M):
-        assert source.startswith(("hub/image/", "hub/roles", "dist/autograder-")), source
+        assert source.startswith(("deploy/hub/image/", "deploy/hub/roles", "dist/autograder-")), source
         if "*" not in source:
             assert (ROOT / source).exists()
 
@@ -261,7 +261,7 @@ def test_littlest_script_is_sound_bash_and_refuses_what_it_cannot_do(tmp_path: P
         done = subprocess.run([str(script), "tutor", "ada"], capture_output=True, text=True, cwd=tmp_path)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1
-    for path in re.findall(r"\$clone/(hub/[\w./-]+|tools/[\w./-]+)", script.read_text("utf-8")):
+    for path in re.findall(r"\$clone/(deploy/hub/[\w./-]+|tools/[\w./-]+)", script.read_text("utf-8")):
         assert (ROOT / path).exists(), path
 
 

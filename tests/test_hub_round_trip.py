@@ -56,7 +56,7 @@ def browser(browser: Browser) -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
 
 
-class Desk:
+class Person:
     """One person at one browser."""
 
     def __init__(self, hub: TrialHub, browser: Any, user: str) -> None:
@@ -120,22 +120,22 @@ def _filled_in(first: str) -> Any:
     return json.loads(re.sub(r"[ ]*### (BEGIN|END) SOLUTION(\\n)?", "", text))
 
 
-def _work_as_far_as_task_two(desk: Desk) -> None:
+def _work_as_far_as_task_two(person: Person) -> None:
     """Put the answers to all tasks but the first into the fetched notebook."""
     notebook = _filled_in("# YOUR CODE HERE\nraise NotImplementedError()")
     path = f"api/contents/{EXERCISE}/{EXERCISE}.ipynb"
-    desk.ask("PUT", path, {"type": "notebook", "content": notebook})
+    person.ask("PUT", path, {"type": "notebook", "content": notebook})
 
 
 def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> None:
-    ada = Desk(hub, browser, "hub-ada")
+    ada = Person(hub, browser, "hub-ada")
     _learner_opens_the_lesson(ada)
     _learner_fetches(ada)
     _learner_errs_reads_the_hint_and_mends_it(ada)
     _learner_validates_and_submits(ada)
-    bo = Desk(hub, browser, "hub-bo")
+    bo = Person(hub, browser, "hub-bo")
     _second_learner_submits_what_is_wrong(bo)
-    tutor = Desk(hub, browser, "hub-tutor")
+    tutor = Person(hub, browser, "hub-tutor")
     _instructor_collects(tutor)
     _instructor_grades(tutor)
     _instructor_opens_the_report(tutor)
@@ -146,14 +146,14 @@ def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> No
     _course_comes_back_after_a_loss(hub)
 
 
-def _learner_opens_the_lesson(ada: Desk) -> None:
+def _learner_opens_the_lesson(ada: Person) -> None:
     ada.log_in(_launch_link(ada.hub))
     ada.page.wait_for_url("**/lab/tree/material/notebooks/**")
     expect(ada.page.locator(".jp-Notebook h1").first).to_contain_text("Dense networks")
     ada.picture("lesson")
 
 
-def _learner_fetches(ada: Desk) -> None:
+def _learner_fetches(ada: Person) -> None:
     ada.open_assignments()
     ada.page.get_by_role("button", name="Fetch", exact=True).click()
     expect(ada.page.get_by_role("button", name="Submit", exact=True)).to_be_visible()
@@ -161,7 +161,7 @@ def _learner_fetches(ada: Desk) -> None:
     _work_as_far_as_task_two(ada)
 
 
-def _learner_errs_reads_the_hint_and_mends_it(ada: Desk) -> None:
+def _learner_errs_reads_the_hint_and_mends_it(ada: Person) -> None:
     page = ada.page
     page.goto(f"{ada.hub.url}/user/{ada.user}/lab/tree/{EXERCISE}/{EXERCISE}.ipynb?reset")
     cells = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
@@ -207,7 +207,7 @@ def _saves(answer: Response, name: str) -> bool:
     return answer.request.method == "PUT" and answer.url.split("?")[0].endswith(f"{name}.ipynb") and answer.ok
 
 
-def _learner_validates_and_submits(ada: Desk) -> None:
+def _learner_validates_and_submits(ada: Person) -> None:
     page = ada.page
     page.get_by_text("Validate", exact=True).first.click()
     dialog = page.locator(".jp-Dialog")
@@ -220,7 +220,7 @@ def _learner_validates_and_submits(ada: Desk) -> None:
     ada.picture("submitted")
 
 
-def _second_learner_submits_what_is_wrong(bo: Desk) -> None:
+def _second_learner_submits_what_is_wrong(bo: Person) -> None:
     bo.log_in("/hub/spawn")
     bo.page.wait_for_url("**/lab**")
     form = {"course_id": "trial", "assignment_id": EXERCISE}
@@ -231,7 +231,7 @@ def _second_learner_submits_what_is_wrong(bo: Desk) -> None:
     assert bo.ask("POST", "assignments/submit", form=form)["success"]
 
 
-def _instructor_collects(tutor: Desk) -> None:
+def _instructor_collects(tutor: Person) -> None:
     tutor.log_in("/services/trial/formgrader")
     row = tutor.page.locator("tr", has_text=EXERCISE)
     row.locator(".collect a").click()
@@ -241,7 +241,7 @@ def _instructor_collects(tutor: Desk) -> None:
     expect(row.locator(".num-submissions")).to_have_text("2")
 
 
-def _instructor_grades(tutor: Desk) -> None:
+def _instructor_grades(tutor: Person) -> None:
     page = tutor.page
     page.goto(f"{tutor.hub.url}/services/trial/lab")
     page.locator(".jp-LauncherCard", has_text="Grade a class").click()
@@ -258,7 +258,7 @@ def _instructor_grades(tutor: Desk) -> None:
     tutor.picture("graded")
 
 
-def _instructor_opens_the_report(tutor: Desk) -> None:
+def _instructor_opens_the_report(tutor: Person) -> None:
     with tutor.page.expect_popup() as opened:
         tutor.page.locator("#ag-report").click()
     report = opened.value
@@ -270,7 +270,7 @@ def _instructor_opens_the_report(tutor: Desk) -> None:
     report.close()
 
 
-def _instructor_comments(tutor: Desk) -> None:
+def _instructor_comments(tutor: Person) -> None:
     page = tutor.page
     page.goto(f"{tutor.hub.url}/services/trial/formgrader/gradebook/{EXERCISE}/{EXERCISE}")
     page.locator("tbody a", has_text="Submission #").first.wait_for()
@@ -294,7 +294,7 @@ def _instructor_comments(tutor: Desk) -> None:
         assert gradebook.execute("select count(*) from comment where manual_comment = ?", (COMMENT,)).fetchone() == (1,)
 
 
-def _instructor_gives_it_back(tutor: Desk) -> None:
+def _instructor_gives_it_back(tutor: Person) -> None:
     page = tutor.page
     page.goto(f"{tutor.hub.url}/services/trial/formgrader/manage_assignments")
     row = page.locator("tr", has_text=EXERCISE)
@@ -306,7 +306,7 @@ def _instructor_gives_it_back(tutor: Desk) -> None:
         expect(page.locator(".modal-dialog:visible")).to_have_count(0)
 
 
-def _learner_reads_it(ada: Desk) -> None:
+def _learner_reads_it(ada: Person) -> None:
     page = ada.page
     page.goto(f"{ada.hub.url}/user/{ada.user}/lab?reset")
     ada.open_assignments()
@@ -321,7 +321,7 @@ def _learner_reads_it(ada: Desk) -> None:
     ada.picture("feedback")
 
 
-def _formgraders_own_button_runs_our_grader(tutor: Desk) -> None:
+def _formgraders_own_button_runs_our_grader(tutor: Person) -> None:
     """nbgrader's own would run the student's code with the course account's rights."""
     page = tutor.page
     page.goto(f"{tutor.hub.url}/services/trial/formgrader/manage_submissions/{EXERCISE}")
@@ -337,7 +337,7 @@ def _course_comes_back_after_a_loss(hub: TrialHub) -> None:
     group, safe, restored = hub.group, hub.group.state / "safe.tar.gz", hub.group.state / "restored"
     exchange = group.exchange / group.course
     graded = _grades(group.course_folder)
-    backup = [sys.executable, str(ROOT / "hub" / "backup.py")]
+    backup = [sys.executable, str(ROOT / "deploy" / "hub" / "backup.py")]
     subprocess.run([*backup, "save", str(group.course_folder), str(group.exchange), str(safe)], check=True)
     shutil.rmtree(group.course_folder)
     shutil.rmtree(exchange)

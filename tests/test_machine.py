@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import doctor, machine
+from autograder import doctor
+from autograder.sandbox import machine
 
 GB = 10**9
 MEMINFO = f"MemTotal:       {256 * GB // 1024} kB\nMemAvailable:   {200 * GB // 1024} kB\n"

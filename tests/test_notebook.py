@@ -14,8 +14,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from kit import ROOT
 
-from autograder import notebook
-from autograder.exercise import UnknownExercise, find_exercise
+from autograder.errors import UnknownExercise
+from autograder.exercise.definition import find_exercise
+from autograder.learner import notebook
 
 NAME = "03-dense-networks"
 
@@ -31,56 +32,60 @@ def shell() -> Iterator[InteractiveShell]:
 
 
 @pytest.fixture
-def desk(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> notebook.Desk:
+def session(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> notebook.Session:
     monkeypatch.setattr(notebook, "_shell", lambda: None)  # plain text instead of a display
-    return notebook.Desk(find_exercise(NAME), shell.user_ns)
+    return notebook.Session(find_exercise(NAME), shell.user_ns)
 
 
-def test_a_right_answer_gets_its_points(desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_right_answer_gets_its_points(
+    session: notebook.Session, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     shell.user_ns |= {"hidden_parameters": 7850, "output_parameters": 33, "all_parameters": 7883}
-    points = desk.check("counted")
+    points = session.check("counted")
     assert type(points) is float  # nbgrader takes np.float64 for full marks, whatever it holds
     assert points == find_exercise(NAME).task("counted").points
     assert "✔" in capsys.readouterr().out
 
 
 def test_a_wrong_answer_names_the_misunderstanding(
-    desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]
+    session: notebook.Session, shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell.user_ns |= {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7883}
-    points = desk.check("counted")
+    points = session.check("counted")
     said = capsys.readouterr().out
     assert 0 < points < find_exercise(NAME).task("counted").points
     assert "7840" in said
     assert "bias" in said
 
 
-def test_hints_come_one_at_a_time_and_end(desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.hint("counted")
+def test_hints_come_one_at_a_time_and_end(
+    session: notebook.Session, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session.hint("counted")
     assert 'check("counted") first' in capsys.readouterr().out
     shell.user_ns |= {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7883}
-    desk.check("counted")
+    session.check("counted")
     capsys.readouterr()
-    desk.hint("counted")
+    session.hint("counted")
     assert "Hint 2 of" in capsys.readouterr().out
     for _ in range(5):
-        desk.hint("counted")
+        session.hint("counted")
     assert "last hint" in capsys.readouterr().out
     shell.user_ns["hidden_parameters"] = 7850
-    desk.check("counted")
+    session.check("counted")
     capsys.readouterr()
-    desk.hint("counted")
+    session.hint("counted")
     assert "passes" in capsys.readouterr().out
 
 
 def test_nothing_there_is_not_attempted_but_an_error_is_named(
-    desk: notebook.Desk, shell: Any, capsys: pytest.CaptureFixture[str]
+    session: notebook.Session, shell: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert desk.check("flattened") == 0.0
+    assert session.check("flattened") == 0.0
     assert "not attempted" in capsys.readouterr().out
-    shell.events.register("post_run_cell", desk._answers.remember_error)
+    shell.events.register("post_run_cell", session._answers.remember_error)
     shell.run_cell("x_train = nonsense / 255")
-    shell.user_ns["check"] = desk.check
+    shell.user_ns["check"] = session.check
     shell.run_cell('check("flattened")')
     shell.run_cell('check("flattened")')  # asked again, it still knows
     said = capsys.readouterr().out
@@ -88,8 +93,8 @@ def test_nothing_there_is_not_attempted_but_an_error_is_named(
     assert "not attempted" not in said
 
 
-def test_an_unknown_task_lists_the_tasks(desk: notebook.Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    assert desk.check("nonsense") == 0.0
+def test_an_unknown_task_lists_the_tasks(session: notebook.Session, capsys: pytest.CaptureFixture[str]) -> None:
+    assert session.check("nonsense") == 0.0
     assert "architecture" in capsys.readouterr().out
 
 
@@ -98,7 +103,7 @@ def test_an_unknown_exercise_lists_the_exercises() -> None:
         notebook.start("99-nothing")
 
 
-def test_hostile_looking_values_do_not_break_a_check(desk: notebook.Desk, shell: Any) -> None:
+def test_hostile_looking_values_do_not_break_a_check(session: notebook.Session, shell: Any) -> None:
     class Everything:
         def __eq__(self, other: object) -> bool:
             return True
@@ -111,7 +116,7 @@ def test_hostile_looking_values_do_not_break_a_check(desk: notebook.Desk, shell:
 
     for value in (Everything(), float("nan"), np.zeros((2, 2, 2)), "7850", [1, [2]], {}, object(), lambda: 1):
         shell.user_ns |= {"hidden_parameters": value, "output_parameters": value, "all_parameters": value}
-        assert desk.check("counted") == 0.0
+        assert session.check("counted") == 0.0
 
 
 @pytest.mark.slow

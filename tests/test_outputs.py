@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from autograder.exercise.display import plain_markdown
+from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading import feedback
 from autograder.grading.feedback import feedback_page
-from autograder.grading.outputs import make_safe, plain_markdown, show_result
-from autograder.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
+from autograder.grading.outputs import make_safe, show_result
 
 EVIL = "http://evil.invalid/"
 SCRIPT = "window.forged = 1"

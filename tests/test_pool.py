@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from autograder.exercise import find_exercise
+from autograder.exercise.definition import find_exercise
 from autograder.grading import batch, pool, worker
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 
 NAME = "02-one-hot-encoding"
 

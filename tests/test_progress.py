@@ -12,7 +12,7 @@ import pytest
 from autograder.grading import progress as module
 from autograder.grading.batch import Batch, Progress
 from autograder.grading.progress import ProgressView, pace_of
-from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.bubblewrap import Sandbox
 
 
 class Terminal(io.StringIO):
@@ -40,7 +40,7 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch)
     stream = io.StringIO()
     with ProgressView(stream, Sandbox.BUBBLEWRAP) as view:
         for done in (1, 2, 3):
-            view.tell(Progress(total=3, done=done, running=["bo\x1b[2J", "chi"]), result(f"ada\x1b[{done}m"))
+            view.on_progress(Progress(total=3, done=done, running=["bo\x1b[2J", "chi"]), result(f"ada\x1b[{done}m"))
     lines = stream.getvalue().splitlines()
     assert lines == [
         "[1/3] ada?[1m: graded, 2.5/4",
@@ -54,7 +54,7 @@ def test_one_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setenv("COLUMNS", "120")
     with ProgressView(stream, Sandbox.BUBBLEWRAP) as view:
-        view.tell(Progress(total=3, done=1, skipped=1, failed=1, running=["[bold]chi"] * 30), result("ada"))
+        view.on_progress(Progress(total=3, done=1, skipped=1, failed=1, running=["[bold]chi"] * 30), result("ada"))
         view._bar.refresh()
     shown = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", stream.getvalue())
     assert "2 of 3; 1 not graded to the end, " in shown

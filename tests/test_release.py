@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from kit import EXERCISES, ROOT
 
-from autograder.exercise import Exercise, find_exercise
-from autograder.grading.release import ReleaseFailed, release
+from autograder.course.release import release
+from autograder.errors import ReleaseFailed
+from autograder.exercise.definition import Exercise, find_exercise
 
 
 @pytest.mark.slow

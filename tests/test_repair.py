@@ -11,7 +11,7 @@ from hostile import RELEASED, code_cell, filled_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.exercise import task_of
+from autograder.exercise.definition import task_of
 from autograder.grading.repair import MAX_REPAIRS, Unreadable, read_notebook, repair
 
 TEMPLATE = nbformat.read(RELEASED, as_version=4)

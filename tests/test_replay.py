@@ -17,19 +17,19 @@ import pytest
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
-from autograder.exercise import find_exercise
+from autograder.course.directory import Course
+from autograder.exercise.definition import find_exercise
+from autograder.exercise.models import CompileReport, LayerReport, ModelReport
+from autograder.exercise.outcome import Mismatch
+from autograder.exercise.submission import Missing, NoModel, Raised
+from autograder.exercise.wire import History, Opaque
 from autograder.grading import batch, worker
 from autograder.grading.answered import answered
-from autograder.grading.course import Course
 from autograder.grading.record import Observations
 from autograder.grading.replay import NotRecorded, Observed, Recording, Replay
-from autograder.models import CompileReport, LayerReport, ModelReport
-from autograder.outcome import Mismatch
-from autograder.plain import History, Opaque
-from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
-from autograder.submission import Missing, NoModel, Raised
 
 NAME = "03-dense-networks"
 VALUES: dict[str, Any] = {
@@ -192,7 +192,7 @@ class Here(Executor):
 @pytest.mark.slow
 @pytest.mark.sandbox
 def test_a_changed_check_gives_the_grade_that_running_again_gives(
-    course: Path, warm: WarmProcess, monkeypatch: pytest.MonkeyPatch
+    course: Path, fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checks = find_exercise(NAME).checks
     own = course / "checks" / checks.name
@@ -211,7 +211,7 @@ def test_a_changed_check_gives_the_grade_that_running_again_gives(
         root = Course(course)
         exercise = root.make_ready(NAME)
         setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
-        monkeypatch.setattr(worker, "_desk", worker._Desk(warm, lambda: [setup]))
+        monkeypatch.setattr(worker, "_worker", worker._Worker(fork_server, lambda: [setup]))
 
         @contextmanager
         def pool(_workers: int, _setups: Any) -> Iterator[Executor]:

@@ -19,16 +19,17 @@ import pytest
 from class_of_300 import HOSTILE, NAME
 from kit import ROOT
 
-from autograder.exercise import find_exercise
-from autograder.grading.course import Course, CourseError
+from autograder.course.directory import Course
+from autograder.errors import CourseError
+from autograder.exercise.definition import find_exercise
+from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.exercise.submission import MAX_CURVES, MAX_EPOCHS, STOPPED, Submission
+from autograder.exercise.wire import History
 from autograder.grading.timing import slowest, strangest
-from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
-from autograder.plain import History
 from autograder.report import write_report
 from autograder.report.by_hand import TEST_SET
 from autograder.report.classroom import read_classroom
 from autograder.report.findings import Findings, find, mark_of
-from autograder.submission import MAX_CURVES, MAX_EPOCHS, STOPPED, Submission
 
 TASKS = find_exercise(NAME).tasks
 
@@ -120,7 +121,7 @@ def test_curves_are_kept_finite_and_capped() -> None:
 
 
 @pytest.mark.slow
-def test_what_the_checks_measure_reaches_the_record(warm: Any) -> None:
+def test_what_the_checks_measure_reaches_the_record(fork_server: Any) -> None:
     """A real run: the accuracy of the models and the history of the reference solution."""
     import nbformat
 
@@ -130,7 +131,7 @@ def test_what_the_checks_measure_reaches_the_record(warm: Any) -> None:
     from autograder.sandbox.limits import Limits
 
     raw = nbformat.writes(answered(NAME, {})).encode()
-    result = grade(raw, find_exercise(NAME), warm, Limits(), "ada", data.load_held_out(NAME)).result
+    result = grade(raw, find_exercise(NAME), fork_server, Limits(), "ada", data.load_held_out(NAME)).result
     assert set(result.measures) == {"accuracy of model", "accuracy of deeper_model"}
     assert 0.8 < result.measures["accuracy of model"] <= 1
     curve = result.curves["history"]

@@ -1,4 +1,4 @@
-"""The wall and the limits, tried from inside; and that nothing of one submission is there for the next."""
+"""The sandbox and the limits, tried from inside; and that nothing of one submission is there for the next."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ import nbformat
 import pytest
 from hostile import LIMITS
 
+from autograder.errors import BadLimit, NoSandbox
+from autograder.exercise.outcome import Status
 from autograder.grading.run import NotebookRun
-from autograder.outcome import Status
-from autograder.sandbox import control_group, inside, processes, syscalls, wall, watch
-from autograder.sandbox.client import WarmProcess
-from autograder.sandbox.limits import BadLimit, Limits
-from autograder.sandbox.wall import NoSandbox, Sandbox, Verdict
+from autograder.sandbox import bubblewrap, control_group, namespaces, processes, syscalls, watch
+from autograder.sandbox.bubblewrap import Sandbox, Verdict
+from autograder.sandbox.client import ForkServer
+from autograder.sandbox.limits import Limits
 
 ROOMY = Limits(cell_seconds=20, notebook_seconds=60, memory_mb=600, processes=64, disk_mb=60, file_mb=30)
 
 
 @pytest.fixture(scope="module")
-def open_air() -> Iterator[WarmProcess]:
-    """A warm process with limits only."""
-    with WarmProcess(Sandbox.LIMITS_ONLY) as process:
+def open_air() -> Iterator[ForkServer]:
+    """A fork server with limits only."""
+    with ForkServer(Sandbox.LIMITS_ONLY) as process:
         yield process
 
 
 @pytest.fixture(scope="module", params=["control group", "by process"])
-def watched(request: pytest.FixtureRequest) -> Iterator[WarmProcess]:
-    """A warm process whose use of memory and processor is measured in one of the two ways."""
+def watched(request: pytest.FixtureRequest) -> Iterator[ForkServer]:
+    """A fork server whose use of memory and processor is measured in one of the two ways."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "by process":
             patch.setattr(control_group.ControlGroup, "make", staticmethod(lambda *_: None))
-        with WarmProcess(Sandbox.BUBBLEWRAP) as process:
+        with ForkServer(Sandbox.BUBBLEWRAP) as process:
             if process.measures_memory != request.param:
                 pytest.skip("no control group can be made here")
             yield process
 
 
-def run(warm: WarmProcess, *cells: str, limits: Limits = ROOMY) -> tuple[str, NotebookRun]:
+def run(fork_server: ForkServer, *cells: str, limits: Limits = ROOMY) -> tuple[str, NotebookRun]:
     """What the cells printed, and the finished run."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    with NotebookRun(notebook, warm, limits, None) as ran:
+    with NotebookRun(notebook, fork_server, limits, None) as ran:
         ran.run_rest()
     said = [str(o.get("text") or o.get("evalue") or "") for c in notebook.cells for o in c.outputs]
     return "".join(said), ran
@@ -63,8 +64,8 @@ if os.fork() == 0:
     os.setsid()
     if os.fork(): os._exit(0)
     import time; time.sleep(987)
-import keras, autograder.plain, builtins
-keras.left = autograder.plain.left = builtins.left = True
+import keras, autograder.exercise.wire, builtins
+keras.left = autograder.exercise.wire.left = builtins.left = True
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall(248, b'user', b'left', b'left', 4, -3)
 for name in os.listdir('/proc/self/fd'):
@@ -74,9 +75,9 @@ for name in os.listdir('/proc/self/fd'):
 print('done')
 """
 LOOK = """
-import builtins, os, keras, autograder.plain
+import builtins, os, keras, autograder.exercise.wire
 print('FILES', [f for f in os.listdir('/tmp') + os.listdir('/dev/shm') if 'left' in f])
-print('NAMES', [m for m in (keras, autograder.plain, builtins) if hasattr(m, 'left')])
+print('NAMES', [m for m in (keras, autograder.exercise.wire, builtins) if hasattr(m, 'left')])
 seen = []
 for pid in filter(str.isdigit, os.listdir('/proc')):
     try: seen.append(open(f'/proc/{pid}/cmdline').read())
@@ -92,22 +93,22 @@ for name in os.listdir('/proc/self/fd'):
 
 
 @pytest.mark.sandbox
-def test_nothing_is_left_for_the_next(warm: WarmProcess) -> None:
-    assert "done" in run(warm, LEAVE)[0]
-    said, _ = run(warm, LOOK)
+def test_nothing_is_left_for_the_next(fork_server: ForkServer) -> None:
+    assert "done" in run(fork_server, LEAVE)[0]
+    said, _ = run(fork_server, LOOK)
     assert said.split() == ["FILES", "[]", "NAMES", "[]", "PROCESSES", "[]", "KEYS", "[]"]
     assert not _processes("sleep\x00987")
 
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("end", ["", "\nplt.show()"])
-def test_a_figure_arrives_as_a_picture(warm: WarmProcess, end: str) -> None:
+def test_a_figure_arrives_as_a_picture(fork_server: ForkServer, end: str) -> None:
     """As in JupyterLab: with or without `show`, one picture, and the next cell begins with no figure."""
     draw = f"import matplotlib.pyplot as plt\n_ = plt.plot([1, 2]){end}"
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(c) for c in (draw, "print(plt.get_fignums())")]
     )
-    with NotebookRun(notebook, warm, ROOMY, None) as ran:
+    with NotebookRun(notebook, fork_server, ROOMY, None) as ran:
         ran.run_rest()
     drawn, figures = (cell.outputs for cell in notebook.cells)
     assert [sorted(output.data) for output in drawn] == [["image/png", "text/plain"]]
@@ -115,24 +116,24 @@ def test_a_figure_arrives_as_a_picture(warm: WarmProcess, end: str) -> None:
 
 
 @pytest.mark.sandbox
-def test_what_keras_has_for_scikit_learn_is_imported_when_it_is_used(warm: WarmProcess) -> None:
+def test_what_keras_has_for_scikit_learn_is_imported_when_it_is_used(fork_server: ForkServer) -> None:
     look = "import sys, keras; print('sklearn' in sys.modules)"
     use = "from keras.wrappers import SKLearnClassifier as one; print(one.__name__, keras.wrappers.SKLearnRegressor)"
-    said, _ = run(warm, look, f"hasattr(keras.wrappers, '__wrapped__')\n{look}", f"{use}\n{look}")
+    said, _ = run(fork_server, look, f"hasattr(keras.wrappers, '__wrapped__')\n{look}", f"{use}\n{look}")
     assert said.startswith("False\nFalse\nSKLearnClassifier <class 'keras."), said
     assert said.endswith("True\n"), said
 
 
 @pytest.mark.sandbox
-def test_tensorflow_takes_no_thread_for_each_core(warm: WarmProcess) -> None:
+def test_tensorflow_takes_no_thread_for_each_core(fork_server: ForkServer) -> None:
     """However many cores a node has, another worker runs on each of them."""
     compute = "import tensorflow as tf\ntf.ones((300, 300)) @ tf.ones((300, 300))\n"
     count = "len(os.listdir('/proc/self/task'))"
-    said, _ = run(warm, f"import os\nbefore = {count}\n{compute}print({count} - before)")
+    said, _ = run(fork_server, f"import os\nbefore = {count}\n{compute}print({count} - before)")
     assert int(said.split()[-1]) <= 3  # two kinds, and one that waits; two cores would make it five
 
 
-def test_without_a_wall_no_process_is_left(open_air: WarmProcess) -> None:
+def test_without_a_wall_no_process_is_left(open_air: ForkServer) -> None:
     said, _ = run(open_air, "import os\nos.system('(setsid sleep 988 &) ; sleep 989 &')\nprint('done')")
     assert "done" in said
     time.sleep(0.3)
@@ -140,7 +141,7 @@ def test_without_a_wall_no_process_is_left(open_air: WarmProcess) -> None:
     assert not _processes("sleep\x00989")
 
 
-def test_without_a_wall_the_network_is_still_closed(open_air: WarmProcess) -> None:
+def test_without_a_wall_the_network_is_still_closed(open_air: ForkServer) -> None:
     said, _ = run(open_air, "import socket\ntry: socket.socket()\nexcept OSError as e: print('closed', e.errno)")
     assert "closed 97" in said
 
@@ -165,20 +166,20 @@ TRIES = {
 
 
 @pytest.mark.sandbox
-def test_the_wall_holds(warm: WarmProcess) -> None:
+def test_the_wall_holds(fork_server: ForkServer) -> None:
     code = "import traceback\n"
     for name, attempt in TRIES.items():
         code += f"try:\n    exec({attempt!r})\n    print('GOT THROUGH', {name!r})\nexcept BaseException: print('no')\n"
-    said, _ = run(warm, code)
+    said, _ = run(fork_server, code)
     assert "GOT THROUGH" not in said
     assert said.count("no") >= len(TRIES)
 
 
 @pytest.mark.sandbox
-def test_honest_tools_still_work(warm: WarmProcess) -> None:
+def test_honest_tools_still_work(fork_server: ForkServer) -> None:
     """The filter must not cost what an exercise may use."""
     said, _ = run(
-        warm,
+        fork_server,
         "import subprocess, threading, multiprocessing as mp, tempfile, asyncio\n"
         "print(subprocess.run(['echo', 'child'], capture_output=True, text=True).stdout)\n"
         "t = threading.Thread(target=print, args=('thread',)); t.start(); t.join()\n"
@@ -223,7 +224,7 @@ time.sleep(20)
     ],
     ids=["shared", "forked", "unread"],
 )
-def test_memory_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
+def test_memory_is_measured_as_a_whole(code: str, watched: ForkServer) -> None:
     _, ran = run(watched, code)
     assert ran.status is Status.OUT_OF_MEMORY
     assert "600 MB of memory" in ran.message
@@ -233,7 +234,7 @@ def test_memory_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
 
 @pytest.mark.sandbox
 def test_memory_that_fills_faster_than_anybody_looks_is_named_too(
-    watched: WarmProcess, monkeypatch: pytest.MonkeyPatch
+    watched: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel ends it then, and says so in the control group."""
     if watched.measures_memory != "control group":
@@ -259,7 +260,7 @@ SHIFTS = (  # one after another, each done before it could be stopped; nobody wa
 @pytest.mark.parametrize(
     "code", [SHARE + "os.wait()", SHARE, SHIFTS], ids=["all at once", "left to run on", "one after another"]
 )
-def test_processor_time_is_measured_as_a_whole(code: str, watched: WarmProcess) -> None:
+def test_processor_time_is_measured_as_a_whole(code: str, watched: ForkServer) -> None:
     limits = replace(ROOMY, cell_cpu_seconds=60, cpu_seconds=4)
     _, ran = run(watched, code, "import time; time.sleep(15)", limits=limits)
     assert ran.status is Status.TIMED_OUT
@@ -269,12 +270,12 @@ def test_processor_time_is_measured_as_a_whole(code: str, watched: WarmProcess) 
 
 @pytest.mark.sandbox
 def test_on_a_busy_machine_processor_time_stops_a_loop_and_wall_time_nobody(
-    warm: WarmProcess, monkeypatch: pytest.MonkeyPatch
+    fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("autograder.grading.run.busyness", lambda: 6.0)
     limits = replace(ROOMY, cell_seconds=4, cell_cpu_seconds=2)  # so 24 s of wall time
     began = time.monotonic()
-    said, ran = run(warm, f"{BUSY}busy()", "print('and on')", limits=limits)
+    said, ran = run(fork_server, f"{BUSY}busy()", "print('and on')", limits=limits)
     assert time.monotonic() - began < 20
     assert ran.status is Status.TIMED_OUT
     assert ran.message == (
@@ -282,10 +283,10 @@ def test_on_a_busy_machine_processor_time_stops_a_loop_and_wall_time_nobody(
     )
     assert "and on" in said  # as after a limit of wall time
     stubborn = "import signal\n" + BUSY + "signal.signal(signal.SIGINT, signal.SIG_IGN)\nbusy()"
-    said, ran = run(warm, stubborn, "print('and on')", limits=limits)
+    said, ran = run(fork_server, stubborn, "print('and on')", limits=limits)
     assert (ran.status, "2 s of processor time" in ran.message) == (Status.TIMED_OUT, True)
     assert "and on" not in said
-    said, ran = run(warm, "import time; time.sleep(5); print('slow but honest')", limits=limits)
+    said, ran = run(fork_server, "import time; time.sleep(5); print('slow but honest')", limits=limits)
     assert ran.status is Status.GRADED
     assert "slow but honest" in said
 
@@ -302,9 +303,9 @@ def test_processor_time_counts_the_waited_for_once_and_the_abandoned_as_seen() -
 
 
 @pytest.mark.sandbox
-def test_processes_are_counted(warm: WarmProcess) -> None:
+def test_processes_are_counted(fork_server: ForkServer) -> None:
     said, _ = run(
-        warm,
+        fork_server,
         "import os, time\nn = 0\ntry:\n    while n < 200:\n        if os.fork() == 0: time.sleep(60)\n        n += 1\n"
         "except OSError: pass\nprint('children:', n)",
         limits=LIMITS,
@@ -324,10 +325,10 @@ def test_a_filter_for_each_processor() -> None:
 
 
 def test_sandbox_require_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wall, "try_bubblewrap", lambda: Verdict(False, "bubblewrap is not installed"))
-    assert wall.choose("auto") is Sandbox.LIMITS_ONLY
+    monkeypatch.setattr(bubblewrap, "try_bubblewrap", lambda: Verdict(False, "bubblewrap is not installed"))
+    assert bubblewrap.choose("auto") is Sandbox.LIMITS_ONLY
     with pytest.raises(NoSandbox, match="not installed"):
-        wall.choose("require")
+        bubblewrap.choose("require")
 
 
 def test_limits_say_what_is_wrong_with_them() -> None:
@@ -340,8 +341,8 @@ def test_limits_say_what_is_wrong_with_them() -> None:
 @pytest.mark.sandbox
 def test_a_killed_owner_takes_everything_along() -> None:
     code = (
-        "import os, sys, time\nfrom autograder.sandbox.client import WarmProcess\n"
-        "from autograder.sandbox.wall import Sandbox\nw = WarmProcess(Sandbox.BUBBLEWRAP); w.wait_until_ready()\n"
+        "import os, sys, time\nfrom autograder.sandbox.client import ForkServer\n"
+        "from autograder.sandbox.bubblewrap import Sandbox\nw = ForkServer(Sandbox.BUBBLEWRAP); w.wait_until_ready()\n"
         "print(w.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
@@ -377,7 +378,7 @@ def test_a_process_that_ends_while_it_is_covered_stops_no_kernel(monkeypatch: py
             raise FileNotFoundError(2, "it has ended")
 
     covered: list[str] = []
-    monkeypatch.setattr(inside, "_mount", mount)
+    monkeypatch.setattr(namespaces, "_mount", mount)
     monkeypatch.setattr(os, "listdir", lambda _: ["4399", "4400", "self"])
-    inside._own_proc()
+    namespaces._own_proc()
     assert covered == ["/proc/4399", "/proc/4400"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
-from autograder.expect import expect, fail
-from autograder.submission import Accuracy, Submission, as_array
+from autograder.exercise.expect import expect, fail
+from autograder.exercise.submission import Accuracy, Submission, as_array
 
 NEEDED = 0.80  # the means of all 600 images reach 0.867 on the held-out images, of any 480 of them 0.85 to 0.88
 NOTHING_BELOW = 0.50

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.expect import expect, fail
-from autograder.submission import Submission, as_array
+from autograder.exercise.expect import expect, fail
+from autograder.exercise.submission import Submission, as_array
 
 
 class TestPredicted:

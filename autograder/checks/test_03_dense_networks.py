@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from autograder.data import load_fashion
-from autograder.expect import expect, fail
-from autograder.models import CompileReport, ModelReport
-from autograder.outcome import NotAttempted
-from autograder.submission import Submission
+from autograder.exercise.expect import expect, fail
+from autograder.exercise.models import CompileReport, ModelReport
+from autograder.exercise.outcome import NotAttempted
+from autograder.exercise.submission import Submission
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
 NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from autograder.data import load_mnist
-from autograder.expect import expect, fail
-from autograder.models import CompileReport, ModelReport
-from autograder.outcome import Mismatch
-from autograder.submission import Submission, as_array
+from autograder.exercise.expect import expect, fail
+from autograder.exercise.models import CompileReport, ModelReport
+from autograder.exercise.outcome import Mismatch
+from autograder.exercise.submission import Submission, as_array
 
 NEEDED = 0.85  # share of unseen digits; measured over seeds in benchmarks/seeds.md
 NOTHING_BELOW = 0.50

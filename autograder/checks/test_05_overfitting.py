@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from autograder.data import load_fashion
-from autograder.expect import NEVER_TRAINED, expect, fail
-from autograder.models import CompileReport, ModelReport
-from autograder.outcome import Mismatch
-from autograder.submission import Submission, as_array
+from autograder.exercise.expect import NEVER_TRAINED, expect, fail
+from autograder.exercise.models import CompileReport, ModelReport
+from autograder.exercise.outcome import Mismatch
+from autograder.exercise.submission import Submission, as_array
 
 # Thresholds: measured over seeds in benchmarks/seeds.md.
 BY_HEART, BY_HEART_ZERO = 0.85, 0.75  # share of the 100 labels; whoever ignores the wrong ones has 0.75
@@ -260,18 +260,18 @@ class TestOverfitted:
         """It knows the 100 labels by heart, the wrong ones, too"""
         model = submission.model("overfitted")
         pixels, given, true = _few()
-        said = submission.predictions("overfitted", pixels).argmax(axis=1)
-        share = float(np.mean(said == given))
+        predicted = submission.predictions("overfitted", pixels).argmax(axis=1)
+        share = float(np.mean(predicted == given))
         if share >= BY_HEART:
             return
         if model.untrained:
             hint = NEVER_TRAINED
         elif _prevents(model):
             hint = f"{_prevents(model)} keeps a network from learning by heart. Leave it out here."
-        elif np.mean(said == true) > share + 0.05:
+        elif np.mean(predicted == true) > share + 0.05:
             hint = (
-                f"It follows the *right* labels ({np.mean(said == true):.0%}), not the wrong ones it was given. That is"
-                " what you want later; here give it more epochs on `few_images` and more units."
+                f"It follows the *right* labels ({np.mean(predicted == true):.0%}), not the wrong ones it was given."
+                " That is what you want later; here give it more epochs on `few_images` and more units."
             )
         else:
             hint = "More epochs, a wider hidden layer or a larger learning rate: give it time and room to memorise."

@@ -16,28 +16,23 @@ from typing import Any
 
 import autograder
 from autograder import data
-from autograder.checking import ChecksBroken
-from autograder.exercise import Exercise
+from autograder.course.directory import Course, Submitted
+from autograder.errors import ChecksBroken, ForkServerFailed, GradingImpossible, WorkerDied
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import Outcome, Status, SubmissionResult, without_tests
 from autograder.grading import worker
-from autograder.grading.course import Course, Submitted
 from autograder.grading.grade import missing
 from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
-from autograder.grading.worker import Done, Job, Setup, WorkerDied
-from autograder.outcome import Outcome, Status, SubmissionResult, without_tests
-from autograder.sandbox.client import WarmProcessFailed
+from autograder.grading.worker import Done, Job, Setup
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 
 GIVE_UP_AFTER = 8  # failures of ours in a row, with no success between
 FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
-
-
-class GradingImpossible(RuntimeError):
-    """Nothing can be graded here; the message says why. Ours."""
 
 
 @dataclass
@@ -94,10 +89,10 @@ def grade_class(
     workers: int,
     force: bool = False,
     pools: Pools | None = None,
-    tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+    on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
 ) -> Batch:
     """`grade_exercises` for a single exercise."""
-    return grade_exercises(course, [Work(exercise, setup, submissions)], workers, force, pools, tell)[0]
+    return grade_exercises(course, [Work(exercise, setup, submissions)], workers, force, pools, on_progress)[0]
 
 
 def grade_exercises(
@@ -106,7 +101,7 @@ def grade_exercises(
     workers: int,
     force: bool = False,
     pools: Pools | None = None,
-    tell: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+    on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
 ) -> list[Batch]:
     """Grade what is new or changed, record each result when it is ready.
 
@@ -115,7 +110,7 @@ def grade_exercises(
 
     Args:
         pools: where the work is done; processes of this machine by default.
-        tell: called after every result with the progress and that result's JSON.
+        on_progress: called after every result with the progress and that result's JSON.
 
     Returns:
         A batch for each of `works`, in that order.
@@ -123,55 +118,57 @@ def grade_exercises(
     progress = Progress(total=sum(len(work.submissions) for work in works))
     with contextlib.ExitStack() as recorders:
         observations = Observations(course)
-        desks = [_Desk(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works]
+        runs = [
+            _ExerciseRun(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works
+        ]
         todo: list[_Task] = []
         pending = 0.0  # since when there is something to flush
-        writing = desks[0]  # the gradebook has one open transaction at most
+        writing = runs[0]  # the gradebook has one open transaction at most
 
-        def record(desk: _Desk, submitted: Submitted, done: Done, more: bool) -> None:
+        def record(run: _ExerciseRun, submitted: Submitted, done: Done, more: bool) -> None:
             nonlocal pending, writing
-            if desk is not writing:
+            if run is not writing:
                 writing.recorder.flush()
-                writing = desk
-            said = desk.recorder.record(submitted, done, desk.key(submitted), desk.key_but_checks(submitted))
-            desk.results.add(said)
+                writing = run
+            result_json = run.recorder.record(submitted, done, run.key(submitted), run.key_but_checks(submitted))
+            run.results.add(result_json)
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
-                desk.recorder.flush()
+                run.recorder.flush()
                 pending = 0.0
             progress.done += 1
-            tell(progress, said)
+            on_progress(progress, result_json)
 
-        for desk in desks:
-            for submitted in desk.work.submissions:
-                earlier = None if force else desk.recorder.earlier(submitted, desk.key(submitted))
+        for run in runs:
+            for submitted in run.work.submissions:
+                earlier = None if force else run.recorder.earlier(submitted, run.key(submitted))
                 if earlier is not None:
-                    desk.results.add(earlier)
-                    desk.skipped += 1
+                    run.results.add(earlier)
+                    run.skipped += 1
                     progress.skipped += 1
                 elif submitted.path is None:
-                    result = missing(submitted.student, desk.work.exercise, desk.work.setup.sandbox)
-                    record(desk, submitted, Done(result.with_notes(*_notes(submitted)), None, None), True)
+                    result = missing(submitted.student, run.work.exercise, run.work.setup.sandbox)
+                    record(run, submitted, Done(result.with_notes(*_notes(submitted)), None, None), True)
                 else:
-                    todo.append(_Task(submitted, desk))
-        tell(progress, None)
+                    todo.append(_Task(submitted, run))
+        on_progress(progress, None)
         replayed = set()
         if not force:
-            for task, again in _replayed(todo, desks, workers):
+            for task, again in _replayed(todo, runs, workers):
                 replayed.add(task)
-                task.desk.replayed += 1
+                task.run.replayed += 1
                 progress.replayed += 1
                 progress.failed += again.result.status is not Status.GRADED
-                record(task.desk, task.submitted, again, False)
+                record(task.run, task.submitted, again, False)
         todo = [task for task in todo if task not in replayed]
         for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or open_pool, progress):
             progress.failed += done.result.status is not Status.GRADED
-            record(task.desk, task.submitted, done, more)
-    return [Batch(desk.work.exercise.name, desk.results, desk.skipped, desk.replayed) for desk in desks]
+            record(task.run, task.submitted, done, more)
+    return [Batch(run.work.exercise.name, run.results, run.skipped, run.replayed) for run in runs]
 
 
 @dataclass(eq=False)
-class _Desk:
+class _ExerciseRun:
     """Where the results of one exercise go."""
 
     work: Work
@@ -205,7 +202,7 @@ class _Task:
     """A submission to grade, and where its result goes."""
 
     submitted: Submitted
-    desk: _Desk
+    run: _ExerciseRun
 
 
 class _LongestFirst:
@@ -216,42 +213,40 @@ class _LongestFirst:
     """
 
     def __init__(self, todo: Iterable[_Task]) -> None:
-        self._by_desk: dict[_Desk, list[tuple[float, _Task, int]]] = {}  # the longest last
+        self._by_run: dict[_ExerciseRun, list[tuple[float, _Task, int]]] = {}  # the longest last
         for task in todo:
-            seconds = task.desk.recorder.seconds_last_time(task.submitted)
-            self._by_desk.setdefault(task.desk, []).append((seconds, task, 1))
-        for tasks in self._by_desk.values():
+            seconds = task.run.recorder.seconds_last_time(task.submitted)
+            self._by_run.setdefault(task.run, []).append((seconds, task, 1))
+        for tasks in self._by_run.values():
             tasks.reverse()
             tasks.sort(key=lambda one: one[0])
-        self._begun: Counter[_Desk] = Counter()
+        self._begun: Counter[_ExerciseRun] = Counter()
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_desk.values()))
+        return sum(map(len, self._by_run.values()))
 
     def pop(self) -> tuple[_Task, int]:
         """The next one to run, and which try it is."""
-        desk = max(
-            filter(self._by_desk.get, self._by_desk), key=lambda desk: (self._expected(desk), -self._begun[desk])
-        )
-        self._begun[desk] += 1
-        return self._by_desk[desk].pop()[1:]
+        run = max(filter(self._by_run.get, self._by_run), key=lambda run: (self._expected(run), -self._begun[run]))
+        self._begun[run] += 1
+        return self._by_run[run].pop()[1:]
 
     def append(self, task: tuple[_Task, int]) -> None:
         """Put one back; it is the next of its exercise."""
-        self._by_desk[task[0].desk].append((math.inf, *task))
+        self._by_run[task[0].run].append((math.inf, *task))
 
-    def _expected(self, desk: _Desk) -> float:
-        seconds = self._by_desk[desk][-1][0]
-        return desk.seconds / desk.ran if seconds == math.inf and desk.ran else seconds
+    def _expected(self, run: _ExerciseRun) -> float:
+        seconds = self._by_run[run][-1][0]
+        return run.seconds / run.ran if seconds == math.inf and run.ran else seconds
 
 
-def _replayed(todo: list[_Task], desks: list[_Desk], workers: int) -> Iterator[tuple[_Task, Done]]:
+def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iterator[tuple[_Task, Done]]:
     """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
-    for desk in desks:
-        mine = {task.submitted.student: task for task in todo if task.desk is desk}
-        known = [desk.recorder.recorded(task.submitted, desk.key_but_checks(task.submitted)) for task in mine.values()]
+    for run in runs:
+        mine = {task.submitted.student: task for task in todo if task.run is run}
+        known = [run.recorder.recorded(task.submitted, run.key_but_checks(task.submitted)) for task in mine.values()]
         recorded = [one for one in known if one is not None]
-        for student, again in regrade_all(recorded, desk.work.exercise, desk.work.setup.held_out, workers):
+        for student, again in regrade_all(recorded, run.work.exercise, run.work.setup.held_out, workers):
             if again is not None:
                 yield mine[student], again
 
@@ -284,7 +279,7 @@ def _graded(
                     try:
                         done = future.result()
                         failures = 0
-                        task.desk.has_run(done)
+                        task.run.has_run(done)
                         yield task, done, number < len(finished) or any(f.done() for f in running)
                         continue
                     except ChecksBroken:
@@ -293,7 +288,7 @@ def _graded(
                         broken = True
                         why = "the grading process died"
                     except Exception as error:  # a bug of ours must not cost the others their grades
-                        known = isinstance(error, (WarmProcessFailed, WorkerDied))
+                        known = isinstance(error, (ForkServerFailed, WorkerDied))
                         why = str(error) if known else f"{type(error).__name__}: {error}"
                     failures += 1
                     if failures >= GIVE_UP_AFTER:
@@ -313,7 +308,7 @@ def _graded(
 
 def _title(task: _Task, exercises: int) -> str:
     student = task.submitted.student
-    return student if exercises == 1 else f"{student} ({task.desk.work.exercise.name})"
+    return student if exercises == 1 else f"{student} ({task.run.work.exercise.name})"
 
 
 def _refill(
@@ -325,7 +320,7 @@ def _refill(
     while source and len(running) < size:
         task, attempt = source.pop()
         one = task.submitted
-        job = Job(task.desk.work.exercise.name, one.student, one.raw or b"", _notes(one))
+        job = Job(task.run.work.exercise.name, one.student, one.raw or b"", _notes(one))
         try:
             running[pool.submit(worker.work, job)] = task, attempt
         except BrokenExecutor:  # the futures in `running` say so, too
@@ -334,7 +329,7 @@ def _refill(
 
 
 def _given_up(task: _Task, why: str) -> Done:
-    one, exercise, sandbox = task.submitted, task.desk.work.exercise, task.desk.work.setup.sandbox
+    one, exercise, sandbox = task.submitted, task.run.work.exercise, task.run.work.setup.sandbox
     message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
     checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
     result = SubmissionResult(one.student, exercise.name, Status.ERROR, checks, message, _notes(one), str(sandbox))
@@ -368,7 +363,7 @@ def limits_for(course: Course | None, exercise: str) -> Limits:
     Raises:
         BadLimit: the file cannot be used; the message says why.
     """
-    from autograder.sandbox.limits import BadLimit
+    from autograder.errors import BadLimit
 
     limits = Limits()
     path = Path() if course is None else course.root / "autograder.json"

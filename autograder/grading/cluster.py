@@ -21,23 +21,16 @@ from urllib.parse import urlsplit
 import distributed
 
 import autograder
+from autograder.errors import SchedulerLost, SchedulerRefused, WorkerDied
 from autograder.grading import worker
-from autograder.grading.worker import Setup, WorkerDied
-from autograder.sandbox.wall import Verdict
+from autograder.grading.worker import Setup
+from autograder.sandbox.bubblewrap import Verdict
 
 CONNECT_SECONDS = 30
 LEASE_SECONDS = 45  # dask takes a lease from a run that was killed after 30
 ENCRYPTED = ("tls", "wss")
 KEPT = "What was graded is kept; run the same command again."
 LOST = "the connection to the scheduler is lost"
-
-
-class SchedulerRefused(Exception):
-    """The scheduler cannot be used; the message says why and what to do. The instructor's."""
-
-
-class SchedulerLost(Exception):
-    """The scheduler or all its workers are gone in the middle of a run. Ours."""
 
 
 class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -65,7 +58,7 @@ class Cluster:
 
     address: str
     workers: int
-    walled: Verdict  # whether bubblewrap works on every one of them
+    sandboxed: Verdict  # whether bubblewrap works on every one of them
 
     @contextmanager
     def pools(self, _workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
@@ -171,13 +164,13 @@ def look_at(address: str) -> Cluster:
             answers: dict[str, tuple[str, Verdict]] = client.run(worker.here)
         except (ImportError, AttributeError) as error:
             raise SchedulerRefused(f"The workers lack this version of the package autograder: {error}.") from error
-    walled = Verdict(True)
+    sandboxed = Verdict(True)
     for name, (version, verdict) in answers.items():
         if version != autograder.__version__:
             raise SchedulerRefused(f"The worker {name} has autograder {version}, and this is {autograder.__version__}.")
         if not verdict.works:
-            walled = Verdict(False, f"on the worker {name} {verdict.reason}")
-    return Cluster(address, len(threads), walled)
+            sandboxed = Verdict(False, f"on the worker {name} {verdict.reason}")
+    return Cluster(address, len(threads), sandboxed)
 
 
 def check_address(address: str) -> None:

@@ -18,8 +18,8 @@ from nbconvert.filters import Highlight2HTML
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
-from autograder.grading.outputs import plain_markdown
-from autograder.outcome import SubmissionResult
+from autograder.exercise.display import plain_markdown
+from autograder.exercise.outcome import SubmissionResult
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All five exercises together hold less than a page may show.
@@ -77,8 +77,8 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
         if grading and grading.get("solution"):
             grading["comment"] = None
     if result.message or result.notes:
-        said = "\n".join(f"> {plain_markdown(line)}\n>" for line in (result.message, *result.notes) if line)
-        page.cells.insert(0, nbformat.v4.new_markdown_cell(said))
+        message = "\n".join(f"> {plain_markdown(line)}\n>" for line in (result.message, *result.notes) if line)
+        page.cells.insert(0, nbformat.v4.new_markdown_cell(message))
     resources = {
         "nbgrader": {
             "notebook": result.exercise,

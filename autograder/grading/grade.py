@@ -10,18 +10,19 @@ from typing import Any
 import nbformat
 
 from autograder import data
-from autograder.checking import ChecksBroken, run_checks
-from autograder.exercise import Exercise, Task, task_of
+from autograder.errors import ChecksBroken, ForkServerFailed
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import Exercise, Task, task_of
+from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
+from autograder.exercise.submission import Submission
 from autograder.grading import outputs
 from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
 from autograder.grading.replay import Recording
 from autograder.grading.run import NotebookRun
-from autograder.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
-from autograder.sandbox.client import WarmProcess, WarmProcessFailed
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
-from autograder.submission import Submission
 
 LIMITS_ONLY_NOTE = (
     "Graded WITHOUT a sandbox: only time and memory were limited. Whoever's code ran here could read and change"
@@ -41,7 +42,7 @@ class Graded:
 def grade(
     raw: bytes,
     exercise: Exercise,
-    warm: WarmProcess,
+    server: ForkServer,
     limits: Limits,
     student: str = "",
     held_out: data.HeldOut | None = None,
@@ -49,19 +50,19 @@ def grade(
     """Grade one notebook file's bytes. Whatever a student's bytes do, this returns.
 
     Raises:
-        WarmProcessFailed, ChecksBroken: ours; nothing can be said about the submission.
+        ForkServerFailed, ChecksBroken: ours; nothing can be said about the submission.
     """
     began = time.perf_counter()
     template = _read_template(exercise.notebook)
     try:
         repaired = repair(raw, template)
     except Unreadable as reason:
-        return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), warm.sandbox))
+        return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), server.sandbox))
     seconds = {"repair": time.perf_counter() - began}
     try:
-        graded = _run_and_check(repaired, exercise, warm, limits, held_out, student, seconds)
+        graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds)
     except KernelDidNotStart as error:
-        raise WarmProcessFailed(str(error)) from error
+        raise ForkServerFailed(str(error)) from error
     graded.result.seconds["total"] = time.perf_counter() - began
     return graded
 
@@ -75,23 +76,23 @@ def missing(student: str, exercise: Exercise, sandbox: Sandbox) -> SubmissionRes
 def _run_and_check(
     repaired: Repaired,
     exercise: Exercise,
-    warm: WarmProcess,
+    server: ForkServer,
     limits: Limits,
     held_out: data.HeldOut | None,
     student: str,
     seconds: dict[str, float],
 ) -> Graded:
     notebook = repaired.notebook
-    with NotebookRun(notebook, warm, limits, held_out) as run:
+    with NotebookRun(notebook, server, limits, held_out) as run:
         began = time.perf_counter()
         recording = Recording(run)
         submission = Submission(recording)
 
-        def come_to(task: Task) -> None:
+        def before_task(task: Task) -> None:
             run.run_until(task.grade_id)
             recording.begin(task.grade_id)
 
-        checks = run_checks(exercise, submission, before=come_to)
+        checks = run_checks(exercise, submission, before=before_task)
         run.run_rest()
         seconds |= run.seconds
         others = run.seconds["cells"] + run.seconds["models"]
@@ -102,7 +103,7 @@ def _run_and_check(
     show_results(notebook, {check.name: check for check in checks})
     seconds["notebook"] = time.perf_counter() - began
     notes = repaired.repairs
-    if warm.sandbox is Sandbox.LIMITS_ONLY:
+    if server.sandbox is Sandbox.LIMITS_ONLY:
         notes += (LIMITS_ONLY_NOTE,)
     result = SubmissionResult(
         student,
@@ -111,7 +112,7 @@ def _run_and_check(
         checks,
         message,
         notes,
-        str(warm.sandbox),
+        str(server.sandbox),
         seconds,
         submission.measures,
         submission.curves,

@@ -1,4 +1,4 @@
-"""A Jupyter kernel that is a fork of a warm process: Jupyter's own extension point, a kernel provisioner."""
+"""A Jupyter kernel that is a fork of a fork server: Jupyter's own extension point, a kernel provisioner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
-from autograder.sandbox.client import Fork, WarmProcess, wait_for
+from autograder.sandbox.client import Fork, ForkServer, wait_for
 from autograder.sandbox.limits import Limits
 
 MAX_MESSAGE_BYTES = 10_000_000  # a larger message closes the connection before it is held in memory
@@ -25,15 +25,15 @@ class KernelDidNotStart(RuntimeError):
     """The fork ended before its kernel could be reached."""
 
 
-class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
-    """Starts, interrupts and ends the kernel by asking the warm process."""
+class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
+    """Starts, interrupts and ends the kernel by asking the fork server."""
 
-    def __init__(self, warm: WarmProcess, limits: Limits, **traits: Any) -> None:
+    def __init__(self, server: ForkServer, limits: Limits, **traits: Any) -> None:
         super().__init__(**traits)
-        self._warm = warm
+        self._server = server
         self._limits = limits
         self.fork: Fork | None = None
-        self.questions: socket.socket | None = None  # our end of the socket that checks ask over
+        self.queries: socket.socket | None = None  # our end of the socket that checks ask over
 
     @property
     def has_process(self) -> bool:
@@ -47,38 +47,38 @@ class WarmProvisioner(KernelProvisionerBase):  # type: ignore[misc]
             f"{name}_port": i for i, name in enumerate(("shell", "iopub", "stdin", "control", "hb"), 1)
         }
         connection |= {"transport": "ipc", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(32)}
-        self.fork, self.questions = self._warm.fork_kernel(connection, self._limits)
+        self.fork, self.queries = self._server.fork_kernel(connection, self._limits)
         folder = self.fork.folder
         assert folder is not None
         sockets = [folder / f"k-{number}" for number in range(1, 6)]
         bound = wait_for(lambda: all(s.exists() for s in sockets) or self._ended(), SOCKET_SECONDS)
         if not bound or self._ended():
-            raise KernelDidNotStart(f"The kernel did not start.{self._warm.last_words()}")
+            raise KernelDidNotStart(f"The kernel did not start.{self._server.last_words()}")
         return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}
 
     async def poll(self) -> int | None:
-        return self._warm.poll(self.fork) if self.fork else 0
+        return self._server.poll(self.fork) if self.fork else 0
 
     async def wait(self) -> int | None:
         return await self.poll()
 
     async def send_signal(self, signum: int) -> None:
         if self.fork is not None:
-            self._warm.interrupt(self.fork)
+            self._server.interrupt(self.fork)
 
     async def kill(self, restart: bool = False) -> None:
         if self.fork is not None:
-            self._warm.end(self.fork)
+            self._server.end(self.fork)
 
     async def terminate(self, restart: bool = False) -> None:
         await self.kill(restart)
 
     async def cleanup(self, restart: bool = False) -> None:
-        if self.questions is not None:
-            self.questions.close()
+        if self.queries is not None:
+            self.queries.close()
 
     def _ended(self) -> bool:
-        return self.fork is not None and self._warm.poll(self.fork) is not None
+        return self.fork is not None and self._server.poll(self.fork) is not None
 
 
 class PromptClient(AsyncKernelClient):  # type: ignore[misc]
@@ -109,11 +109,11 @@ class PromptClient(AsyncKernelClient):  # type: ignore[misc]
             return False
 
 
-def kernel_manager(warm: WarmProcess, limits: Limits) -> AsyncKernelManager:
-    """A kernel manager whose kernel will be a fork of `warm`."""
+def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
+    """A kernel manager whose kernel will be a fork of `server`."""
     manager = AsyncKernelManager(transport="ipc", client_factory=PromptClient)
     manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     spec = KernelSpec(argv=["python"], display_name="Python 3", language="python", interrupt_mode="signal")
     manager._kernel_spec = spec
-    manager.provisioner = WarmProvisioner(warm, limits, parent=manager, kernel_id="warm", kernel_spec=spec)
+    manager.provisioner = ForkProvisioner(server, limits, parent=manager, kernel_id="fork", kernel_spec=spec)
     return manager

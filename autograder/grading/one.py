@@ -6,17 +6,14 @@ import json
 from pathlib import Path
 
 from autograder import data
-from autograder.exercise import Exercise, UnknownExercise, exercise_names, find_exercise
+from autograder.course.directory import MAX_NOTEBOOK_BYTES
+from autograder.errors import NoNotebook, UnknownExercise
+from autograder.exercise.definition import Exercise, exercise_names, find_exercise
+from autograder.exercise.outcome import SubmissionResult
 from autograder.grading.grade import grade
-from autograder.grading.repair import MAX_BYTES
-from autograder.outcome import SubmissionResult
-from autograder.sandbox import wall
-from autograder.sandbox.client import WarmProcess
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-
-
-class NoNotebook(Exception):
-    """There is no such file; the message says what is wrong with it."""
 
 
 def check_file(path: Path, exercise: str | None = None, sandbox: str = "auto") -> SubmissionResult:
@@ -26,16 +23,16 @@ def check_file(path: Path, exercise: str | None = None, sandbox: str = "auto") -
         exercise: its name; by default what the notebook or its file name says.
 
     Raises:
-        NoNotebook, UnknownExercise, NoSandbox, WarmProcessFailed, ChecksBroken.
+        NoNotebook, UnknownExercise, NoSandbox, ForkServerFailed, ChecksBroken.
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(MAX_NOTEBOOK_BYTES + 1)
     except OSError as error:
         raise NoNotebook(f"{path} cannot be read: {error.strerror}.") from error
     found = find_exercise(exercise) if exercise else which_exercise(path, raw)
-    with WarmProcess(wall.choose(sandbox)) as warm:
-        graded = grade(raw, found, warm, Limits(), path.stem, data.load_held_out(found.name))
+    with ForkServer(bubblewrap.choose(sandbox)) as server:
+        graded = grade(raw, found, server, Limits(), path.stem, data.load_held_out(found.name))
     return graded.result
 
 
@@ -47,11 +44,11 @@ def which_exercise(path: Path, raw: bytes) -> Exercise:
     """
     names = exercise_names()
     try:
-        said = json.loads(raw)["metadata"]["autograder"]["exercise"]
+        named = json.loads(raw)["metadata"]["autograder"]["exercise"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        said = None
-    if said in names:
-        return find_exercise(said)
+        named = None
+    if named in names:
+        return find_exercise(named)
     for name in names:
         if name in path.stem or name in path.parent.name:
             return find_exercise(name)

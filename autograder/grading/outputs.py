@@ -14,8 +14,8 @@ import nbformat
 import nh3
 from nbformat.v4 import new_output
 
-from autograder.outcome import CheckResult
-from autograder.report_view import CheckView
+from autograder.exercise.display import CheckView, plain_markdown
+from autograder.exercise.outcome import CheckResult
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
@@ -131,18 +131,6 @@ def _pixels(mime: str, raw: bytes) -> int:
             return int(width * height)
         position += 2 + length
     return 0
-
-
-_FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "<[]$\\"}  # they look the same and mean nothing
-
-
-def plain_markdown(text: str) -> str:
-    """Markdown without HTML, links, pictures and formulas; headings, lists and emphasis remain.
-
-    nbconvert lets ``javascript:`` links through and fetches pictures from anywhere when a page is opened; MathJax
-    has several commands that make links or carry style. So whatever could begin one of them shows as text.
-    """
-    return text.translate(_FULL_WIDTH)
 
 
 def _no_formulas(html: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a batch's work is done: processes of this machine, each with a warm process of its own."""
+"""Where a batch's work is done: processes of this machine, each with a fork server of its own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from autograder.grading import worker
 from autograder.grading.worker import Setup
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import new_folder
-from autograder.sandbox.wall import Sandbox
 
 # Opens an executor of so many workers, all of which have called `worker.begin(setups)`.
 Pools = Callable[[int, Sequence[Setup]], AbstractContextManager[Executor]]
@@ -35,7 +35,7 @@ def one_started(workers: int, sandbox: Sandbox) -> Iterator[Pools]:
     what there is to grade, needs one core only.
     """
     started = [LocalPool(workers, sandbox)]
-    started[0].executor.submit(worker.is_there)
+    started[0].executor.submit(worker.ping)
 
     def open_started(workers: int, setups: Sequence[Setup]) -> LocalPool:
         if not started:  # it has been used, and died
@@ -62,7 +62,7 @@ class _Processes(ProcessPoolExecutor):
 
 
 class LocalPool(AbstractContextManager[Executor]):
-    """Processes of this machine, each with a warm process of its own. They end with the context."""
+    """Processes of this machine, each with a fork server of its own. They end with the context."""
 
     def __init__(self, workers: int, sandbox: Sandbox) -> None:
         self._folder = new_folder()
@@ -79,7 +79,7 @@ class LocalPool(AbstractContextManager[Executor]):
         self._setups.write_bytes(pickle.dumps(setups))
 
     def close(self) -> None:
-        """End all processes at once. They hold a warm process each, which ends with them: nothing is waited for."""
+        """End all processes at once. They hold a fork server each, which ends with them: nothing is waited for."""
         processes = list((self.executor._processes or {}).values())
         self.executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:

@@ -14,15 +14,15 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
+from autograder.exercise.outcome import Status, shown
 from autograder.grading.batch import Batch, Progress
 from autograder.grading.timing import slowest, strangest
-from autograder.outcome import Status, shown
-from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.bubblewrap import Sandbox
 
 MAX_ROWS = 60  # of the closing table
 PACE_SECONDS = 20.0  # how often plain lines say how fast it goes
 
-_NO_WALL = (
+_NO_SANDBOX = (
     "NO SANDBOX: student code runs with your rights on this computer; only time and memory are limited."
     " See `autograder doctor`."
 )
@@ -46,7 +46,7 @@ class ProgressView:
 
     def __enter__(self) -> ProgressView:
         if self._sandbox is Sandbox.LIMITS_ONLY:
-            self._console.print(Text(_NO_WALL, style="bold red"))
+            self._console.print(Text(_NO_SANDBOX, style="bold red"))
         if self._live:
             self._bar.start()
         return self
@@ -55,13 +55,13 @@ class ProgressView:
         if self._live:
             self._bar.stop()
 
-    def tell(self, progress: Progress, result: dict[str, Any] | None) -> None:
+    def on_progress(self, progress: Progress, result: dict[str, Any] | None) -> None:
         """Called after each result."""
         now = time.monotonic()
         finished, pace = progress.done + progress.skipped, pace_of(progress, now - self._began)
         running = _printable("running: " + ", ".join(progress.running)) if progress.running else ""
         if self._live:
-            line = "; ".join(said for said in (f"{finished} of {progress.total}", pace, running) if said)
+            line = "; ".join(part for part in (f"{finished} of {progress.total}", pace, running) if part)
             self._bar.update(self._task, total=progress.total, completed=finished, description=line)
             return
         if result is not None:
@@ -70,7 +70,7 @@ class ProgressView:
             self._console.print(Text(_printable(line)))
         if now - self._said > PACE_SECONDS and finished < progress.total:
             self._said = now
-            self._console.print(Text("; ".join(said for said in (pace, running) if said)))
+            self._console.print(Text("; ".join(part for part in (pace, running) if part)))
 
     def summary(self, batches: Sequence[Batch], course: Path) -> None:
         """Who got what (of a large class only those who were not graded to the end), and where things are."""
@@ -110,12 +110,12 @@ def pace_of(progress: Progress, seconds: float) -> str:
     Args:
         seconds: since the first submission was begun.
     """
-    said = [f"{progress.failed} not graded to the end"] if progress.failed else []
+    parts = [f"{progress.failed} not graded to the end"] if progress.failed else []
     if progress.done and seconds > 0:
         rate = progress.done / seconds
         left = progress.total - progress.skipped - progress.done
-        said += [_rate(rate)] + ([f"about {_duration(left / rate)} left"] if left else [])
-    return ", ".join(said)
+        parts += [_rate(rate)] + ([f"about {_duration(left / rate)} left"] if left else [])
+    return ", ".join(parts)
 
 
 def _rate(per_second: float) -> str:

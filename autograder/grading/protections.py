@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 
 import nbformat
 
+from autograder.exercise.outcome import Status
 from autograder.grading.run import NotebookRun
-from autograder.outcome import Status
-from autograder.sandbox.client import WarmProcess
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 
 _LIMITS = Limits(cell_seconds=20, notebook_seconds=60, memory_mb=400, processes=64, disk_mb=20)
 
 # What is tried, and the Python that a submission would try it with. It got through if nothing was raised.
 _ATTEMPTS = {
     "no network": "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
-    "no way round the network's wall": "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    "no way round the network's isolation": "import socket; socket.socket(40, socket.SOCK_STREAM)",
     "nothing written outside": "import autograder, os; p = autograder.__path__[0] + '/x'; open(p, 'w'); os.remove(p)",
     "checks out of sight": "import autograder, os; os.stat(autograder.__path__[0] + '/checks')"
     " and os.listdir(autograder.__path__[0] + '/checks')[0]",
     "homes out of sight": "import os; os.listdir('/home'); os.listdir('/etc/ssh')",
-    "warm process out of reach": "import os; os.kill(__import__('os').getppid(), 0); open(f'/proc/{os.getppid()}/mem')",
+    "fork server out of reach": "import os; os.kill(__import__('os').getppid(), 0); open(f'/proc/{os.getppid()}/mem')",
     "no namespaces of its own": "import subprocess; subprocess.run(['unshare', '-Ur', 'true'], check=True)",
     "no kernel keyring": "import ctypes; assert ctypes.CDLL(None).syscall(248, b'user', b'a', b'b', 1, -3) > 0",
     "disk": "open('trial', 'wb').write(bytes(40_000_000))",
@@ -69,24 +69,26 @@ class Protections:
 
 def try_protections(sandbox: Sandbox) -> Protections:
     """Attack a fork as a submission would. Takes about ten seconds; nothing outside the sandbox is changed."""
-    with WarmProcess(sandbox) as warm:
-        said, _ = _run(warm, _TRY.format(attempts=_ATTEMPTS))
+    with ForkServer(sandbox) as server:
+        printed, _ = _run(server, _TRY.format(attempts=_ATTEMPTS))
         try:
-            held = {str(name): bool(stopped) for name, stopped in json.loads(said.strip().splitlines()[-1]).items()}
+            held = {str(name): bool(stopped) for name, stopped in json.loads(printed.strip().splitlines()[-1]).items()}
         except (ValueError, IndexError):
             held = dict.fromkeys(_ATTEMPTS, False)
-        said, _ = _run(warm, _FORKS)
-        held["processes"] = said.strip().isdigit() and int(said) < _LIMITS.processes
-        _, status = _run(warm, _BUSY, replace(_LIMITS, cpu_seconds=2))
+        printed, _ = _run(server, _FORKS)
+        held["processes"] = printed.strip().isdigit() and int(printed) < _LIMITS.processes
+        _, status = _run(server, _BUSY, replace(_LIMITS, cpu_seconds=2))
         held["processor time"] = status is Status.TIMED_OUT
-        _, status = _run(warm, _SHARED)
+        _, status = _run(server, _SHARED)
         held["memory"] = status is Status.OUT_OF_MEMORY
-        return Protections(held, warm.measures_memory)
+        return Protections(held, server.measures_memory)
 
 
-def _run(warm: WarmProcess, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
+def _run(server: ForkServer, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    with NotebookRun(notebook, warm, limits, None) as run:
+    with NotebookRun(notebook, server, limits, None) as run:
         run.run_rest()
-    said = "".join(o.text for o in notebook.cells[0].outputs if o.get("output_type") == "stream" and o.name == "stdout")
-    return said, run.status
+    printed = "".join(
+        o.text for o in notebook.cells[0].outputs if o.get("output_type") == "stream" and o.name == "stdout"
+    )
+    return printed, run.status

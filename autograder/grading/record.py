@@ -18,13 +18,14 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from autograder.exercise import Exercise
-from autograder.grading.course import Course, CourseError, Submitted
-from autograder.grading.gradebook import Gradebook
+from autograder.course.directory import Course, Submitted
+from autograder.course.gradebook import Gradebook
+from autograder.errors import CourseError
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
-from autograder.outcome import Status, SubmissionResult, shown
 
 MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
 
@@ -115,7 +116,7 @@ class Recorder:
         """
         student, result, notebook, page = submitted.student, done.result, done.notebook, done.page
         graded = self._graded(student)
-        said: dict[str, Any] = result.to_json()
+        content: dict[str, Any] = result.to_json()
         try:
             if notebook is not None:
                 write_atomically(graded / f"{self._name}.ipynb", notebook)
@@ -124,16 +125,16 @@ class Recorder:
             _copy_notes(submitted, self._feedback(student).parent)
             observed = None
             if done.record is not None and notebook is not None:
-                observed = Observed(ran, digest(notebook), said, done.record).to_bytes()
+                observed = Observed(ran, digest(notebook), content, done.record).to_bytes()
             self._observations.keep(self._file(self._observed, student, "record"), observed)
             self._gradebook.enter(student, submitted.timestamp, result)
         except (OSError, OperationalError) as error:
             raise _cannot_write(student, error) from error
         # An error of ours leaves no note, so the next run tries again.
         # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
-        note = json.dumps({"key": key, "result": said}, ensure_ascii=False) + "\n"
+        note = json.dumps({"key": key, "result": content}, ensure_ascii=False) + "\n"
         self._uncommitted.append((student, None if result.status is Status.ERROR else note))
-        return said
+        return content
 
     def flush(self) -> None:
         """Make everything recorded so far permanent.
@@ -219,9 +220,9 @@ def _plain_page(result: SubmissionResult) -> str:
     """Feedback for a submission of which no notebook could be made."""
     import html
 
-    said = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
+    content = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     title = html.escape(result.exercise)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
-        f"<h1>{title}: {shown(result.score)} of {shown(result.max_score)} points</h1>{said}</body></html>\n"
+        f"<h1>{title}: {shown(result.score)} of {shown(result.max_score)} points</h1>{content}</body></html>\n"
     )

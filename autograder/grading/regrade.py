@@ -18,14 +18,15 @@ from pathlib import Path
 import nbformat
 
 from autograder import data
-from autograder.checking import ChecksBroken, run_checks
-from autograder.exercise import Exercise
+from autograder.errors import ChecksBroken
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import Exercise
+from autograder.exercise.outcome import SubmissionResult
+from autograder.exercise.submission import Submission
 from autograder.grading.feedback import feedback_page
 from autograder.grading.grade import show_results
 from autograder.grading.replay import NotRecorded, Observed, Replay
 from autograder.grading.worker import Done
-from autograder.outcome import SubmissionResult
-from autograder.submission import Submission
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,18 @@ def digest(notebook: str) -> str:
     return hashlib.sha256(notebook.encode("utf-8", "replace")).hexdigest()
 
 
-_desk: tuple[Exercise, data.HeldOut | None] | None = None
+_setup: tuple[Exercise, data.HeldOut | None] | None = None
 
 
 def _begin(exercise: Exercise, held_out: data.HeldOut | None) -> None:
-    global _desk
+    global _setup
     # What checks print is no answer of the command's; run_checks leaves their output alone.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     data.keep_in_memory()  # checks compare with them
-    _desk = exercise, held_out
+    _setup = exercise, held_out
 
 
 def _regrade_here(recorded: Recorded) -> Done | None:
-    assert _desk is not None
-    return regrade(recorded, *_desk)
+    assert _setup is not None
+    return regrade(recorded, *_setup)

@@ -16,7 +16,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-MAX_BYTES = 20_000_000
+from autograder.course.directory import MAX_NOTEBOOK_BYTES
+
 MAX_CELLS = 2_000
 MAX_REPAIRS = 12  # that are told one by one
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -45,10 +46,10 @@ def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
         Unreadable: empty, too large, not JSON, or no notebook.
     """
     repairs: list[str] = []
-    if len(raw) > MAX_BYTES:
+    if len(raw) > MAX_NOTEBOOK_BYTES:
         raise Unreadable(
-            f"The notebook is {len(raw) // 10**6} MB; {MAX_BYTES // 10**6} MB is the limit. Clear its outputs, save it,"
-            " and hand it in again."
+            f"The notebook is {len(raw) // 10**6} MB; {MAX_NOTEBOOK_BYTES // 10**6} MB is the limit. Clear its outputs,"
+            " save it, and hand it in again."
         )
     text = _decode(raw, repairs)
     if not text.strip():
@@ -107,8 +108,8 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
             "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."
         )
     if version != 4:
-        said = str(version) if isinstance(version, int) and 0 <= version < 100 else "unknown"
-        repairs.append(f"The notebook was saved in format {said}; read as format 4.")
+        shown_version = str(version) if isinstance(version, int) and 0 <= version < 100 else "unknown"
+        repairs.append(f"The notebook was saved in format {shown_version}; read as format 4.")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(cells)} cells; {MAX_CELLS} is the limit.")
     good = [made for cell in cells if (made := _well_formed_cell(cell)) is not None]

@@ -6,7 +6,7 @@ the same (the file, the released notebook, the limits, the sandbox, this package
 cells cannot know what the checks will ask, and because a question that was never asked has no answer here: then the
 code runs again. Only runs that went to their end are kept; whatever was stopped may have been bad luck.
 
-A record is plain data, as is everything that crossed the wall; nothing in it is evaluated or unpickled.
+A record is plain data, as is everything that crossed the sandbox boundary; nothing in it is evaluated or unpickled.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from autograder import data, plain
-from autograder.models import CompileReport, LayerReport, ModelReport, Predict
-from autograder.outcome import Mismatch
-from autograder.plain import Message
-from autograder.submission import Answers, Missing, NoModel, Raised
+from autograder import data
+from autograder.exercise import wire
+from autograder.exercise.models import CompileReport, LayerReport, ModelReport, Predict
+from autograder.exercise.outcome import Mismatch
+from autograder.exercise.submission import Answers, Missing, NoModel, Raised
+from autograder.exercise.wire import Message
 
 MAX_BYTES = 64_000_000  # of one submission's answers; with more it is not kept, and a changed check runs it again.
 # What a class may take is limited in `record.Observations`.
@@ -101,7 +102,7 @@ class Recording:
         return answer
 
     def _entry(self, value: Any) -> dict[str, Any]:
-        message = plain.encode(value) if self._size <= MAX_BYTES else Message(None)
+        message = wire.encode(value) if self._size <= MAX_BYTES else Message(None)
         places = []
         for array in message.arrays:
             digest = hashlib.sha256(array).digest()
@@ -165,7 +166,7 @@ class Replay:
         if turn >= len(kept):
             raise NotRecorded(key)
         entry = kept[turn]
-        value = plain.decode(Message(entry["value"], [self._arrays[i] for i in entry["arrays"]]))
+        value = wire.decode(Message(entry["value"], [self._arrays[i] for i in entry["arrays"]]))
         if entry.get("raised"):
             raise _error_from_plain(value)
         return value
@@ -203,7 +204,7 @@ def _key(*parts: str) -> str:
 def _digest_of(*values: Any) -> str:
     """The same for equal values, and for no others."""
     digest = hashlib.sha256()
-    for part in plain.encode(values).parts():
+    for part in wire.encode(values).parts():
         digest.update(part)
     return digest.hexdigest()
 
@@ -212,8 +213,8 @@ def _error_to_plain(error: Exception) -> list[Any]:
     if isinstance(error, Mismatch):  # its subclasses say the same
         return ["Mismatch", error.message, error.hints, error.share]
     if isinstance(error, Raised):
-        said = str(error).removeprefix(error.error_type).removeprefix(": ")
-        return ["Raised", error.error_type, said]
+        message = str(error).removeprefix(error.error_type).removeprefix(": ")
+        return ["Raised", error.error_type, message]
     return [type(error).__name__, str(error.args[0]) if error.args else ""]
 
 

@@ -20,19 +20,20 @@ import numpy as np
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from autograder import data, plain
-from autograder.exercise import task_of
-from autograder.grading.kernel import KernelDidNotStart, WarmProvisioner, kernel_manager
-from autograder.models import ModelReport, report_from
-from autograder.observe import compile_settings
-from autograder.outcome import Mismatch, Status
-from autograder.plain import Message, NotPlain
+from autograder import data
+from autograder.backend.observe import compile_settings
+from autograder.exercise import wire
+from autograder.exercise.definition import task_of
+from autograder.exercise.models import ModelReport, report_from
+from autograder.exercise.outcome import Mismatch, Status
+from autograder.exercise.submission import Missing, NoModel, Raised
+from autograder.exercise.wire import Message, NotPlain
+from autograder.grading.kernel import ForkProvisioner, KernelDidNotStart, kernel_manager
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
-from autograder.sandbox.client import Fork, WarmProcess, wait_for
+from autograder.sandbox.client import Fork, ForkServer, wait_for
+from autograder.sandbox.kernel_agent import SERVE
 from autograder.sandbox.limits import Limits, busyness
-from autograder.sandbox.probe import SERVE
 from autograder.sandbox.watch import Excess, Resource
-from autograder.submission import Missing, NoModel, Raised
 
 DYING_SECONDS = 5.0  # for the news of a process's end to arrive
 INTERRUPT_SECONDS = 3.0  # what a cell has to stop after it was interrupted, before everything is ended
@@ -47,7 +48,7 @@ class Stopped(Mismatch):
 
 
 class NotebookRun:
-    """One notebook in one kernel. Implements `autograder.submission.Answers`.
+    """One notebook in one kernel. Implements `autograder.exercise.submission.Answers`.
 
     Use as a context manager: leaving it ends the kernel and the observer.
     """
@@ -55,7 +56,7 @@ class NotebookRun:
     def __init__(
         self,
         notebook: nbformat.NotebookNode,
-        warm: WarmProcess,
+        server: ForkServer,
         limits: Limits,
         held_out: data.HeldOut | None,
     ) -> None:
@@ -64,7 +65,7 @@ class NotebookRun:
         self.message = ""
         self.passed: list[str] = []  # graded cells that the run has come to
         self.seconds = {"kernel": 0.0, "cells": 0.0, "answers": 0.0, "models": 0.0}
-        self._warm = warm
+        self._server = server
         self._limits = limits.stretched(busyness())
         self._held_out = held_out
         self._next_cell = 0
@@ -74,7 +75,7 @@ class NotebookRun:
         # When a kernel ends, nbclient leaves tasks behind that failed for it. Nobody needs to read of that.
         self._loop.set_exception_handler(lambda *_: None)
         self._client: _Client | None = None
-        self._questions: Channel | None = None
+        self._queries: Channel | None = None
         self._serving = False
         self._observer: tuple[Fork, Channel] | None = None
         # What was answered since the last cell ran. A thread of the student's may change variables between two
@@ -103,7 +104,7 @@ class NotebookRun:
         if self._observer is not None:
             fork, channel = self._observer
             channel.close()
-            self._warm.end(fork)
+            self._server.end(fork)
             self._observer = None
         if self._client is not None:
             self._end_kernel()
@@ -170,11 +171,11 @@ class NotebookRun:
 
     async def _watch_processor(self) -> None:
         """Interrupt the present cell when it has used its processor time, and end the kernel if it does not stop."""
-        before = self._warm.cpu_seconds
-        while self._warm.cpu_seconds - before <= self._limits.cell_cpu_seconds:
+        before = self._server.cpu_seconds
+        while self._server.cpu_seconds - before <= self._limits.cell_cpu_seconds:
             await asyncio.sleep(PROCESSOR_INTERVAL)
         provisioner = self._manager.provisioner
-        assert isinstance(provisioner, WarmProvisioner)
+        assert isinstance(provisioner, ForkProvisioner)
         self._overspent = True
         await provisioner.send_signal(2)
         await asyncio.sleep(INTERRUPT_SECONDS)
@@ -186,7 +187,7 @@ class NotebookRun:
         """A cell ran too long: ask it to stop, and end the kernel if it does not."""
         assert self._client is not None
         try:
-            stopped = self._warm.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS))
+            stopped = self._server.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS))
         except Exception:  # see _execute
             stopped = False
         text = self._say_stopped(cell, f"ran longer than {seconds:g} s")
@@ -217,7 +218,7 @@ class NotebookRun:
             )
         elif excess is not None:
             self._stop(Status.OUT_OF_MEMORY, f"Your notebook was ended {cell}: it used {excess.says}.")
-        elif code == 128 + 9 and self._warm.alive:
+        elif code == 128 + 9 and self._server.alive:
             self._stop(
                 Status.OUT_OF_MEMORY,
                 f"Your notebook was ended {cell}: it was killed, most likely for memory.",
@@ -239,7 +240,7 @@ class NotebookRun:
     def _remember_error(self, cell: nbformat.NotebookNode) -> None:
         for output in cell.outputs:
             if output.get("output_type") == "error" and not self._error:
-                self._error = plain.one_line(f"{output.get('ename')}: {output.get('evalue')}", 300)
+                self._error = wire.one_line(f"{output.get('ename')}: {output.get('evalue')}", 300)
 
     def _seconds_left(self) -> float:
         """Of the notebook's time. Waiting for the student's functions and models counts as well as cells."""
@@ -259,7 +260,7 @@ class NotebookRun:
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tree, message = self._ask({"ask": "call", "name": name, "args": args, "kwargs": kwargs})
         if "error" in tree:
-            raise Raised(plain.one_line(tree["error"], 100) or "an error", plain.one_line(tree.get("says"), 500))
+            raise Raised(wire.one_line(tree["error"], 100) or "an error", wire.one_line(tree.get("says"), 500))
         return self._decoded(tree, message)
 
     def model(self, name: str) -> ModelReport:
@@ -282,7 +283,7 @@ class NotebookRun:
     def _observe(self, name: str) -> ModelReport:
         tree, message = self._ask({"ask": "model", "name": name})
         if "no_model" in tree:
-            raise NoModel(plain.one_line(tree["no_model"], 300) or "it is not a Keras model")
+            raise NoModel(wire.one_line(tree["no_model"], 300) or "it is not a Keras model")
         facts = tree.get("facts")
         if not isinstance(facts, dict):
             raise NoModel("it cannot be looked at")
@@ -299,9 +300,9 @@ class NotebookRun:
             raise NoModel("it cannot be looked at") from error
 
     def _rebuild(self, key: str, facts: dict[str, Any], weights: Any, arrays: list[bytes]) -> dict[str, Any]:
-        plain_weights = plain.decode(Message(weights, arrays))
+        plain_weights = wire.decode(Message(weights, arrays))
         request = {"do": "rebuild", "key": key, "facts": facts, "weights": plain_weights}
-        described = self._ask_observer(plain.encode(request)).tree.get("facts")
+        described = self._ask_observer(wire.encode(request)).tree.get("facts")
         if not isinstance(described, dict):
             raise NoModel("it cannot be looked at")
         return described
@@ -313,8 +314,8 @@ class NotebookRun:
                 return output
         try:
             request = {"do": "predict", "key": key, "inputs": inputs, "scale": scale}
-            answer = self._ask_observer(plain.encode(request))
-            output = plain.decode(Message(answer.tree.get("value"), answer.arrays))
+            answer = self._ask_observer(wire.encode(request))
+            output = wire.decode(Message(answer.tree.get("value"), answer.arrays))
         except (NoModel, NotPlain) as reason:
             raise Mismatch(f"`{name}` cannot be checked: {reason}.") from reason
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
@@ -328,7 +329,7 @@ class NotebookRun:
         if seconds <= 0:
             raise NoModel("looking at it took too long")
         if self._observer is None:
-            fork, sock = self._warm.fork_observer(self._limits)
+            fork, sock = self._server.fork_observer(self._limits)
             self._observer = fork, Channel(sock)
         fork, channel = self._observer
         began = time.perf_counter()
@@ -341,27 +342,27 @@ class NotebookRun:
             # A hostile model may have taken the observer over, so it is not used again.
             self._observer = None
             channel.close()
-            self._warm.end(fork)
+            self._server.end(fork)
             self._described.clear()  # the models are gone with it
             raise NoModel(_why_not_observed(error, seconds, fork.excess)) from error
         finally:
             self.seconds["models"] += time.perf_counter() - began
         if "refused" in answer.tree:
-            raise NoModel(plain.one_line(answer.tree["refused"], 300))
+            raise NoModel(wire.one_line(answer.tree["refused"], 300))
         return answer
 
     def _ask(self, question: dict[str, Any]) -> tuple[dict[str, Any], Message]:
-        if self._client is None or self._questions is None:
+        if self._client is None or self._queries is None:
             raise Stopped(self.message or "Your notebook was stopped before this could be looked at.")
         seconds = min(self._limits.answer_seconds, self._seconds_left())
         if seconds <= 0:
             self._stop(Status.TIMED_OUT, self._too_long())
             raise Stopped(self.message)
-        channel = self._questions
+        channel = self._queries
         began = time.perf_counter()
         try:
             self._start_serving()
-            channel.send(plain.encode(question), seconds)
+            channel.send(wire.encode(question), seconds)
             answer = self._answer_in_time(channel, seconds)
         except ChannelClosed:  # the process has ended, or is about to: the news may come later than the end itself
             self._died(self._next_cell - 1)
@@ -390,13 +391,13 @@ class NotebookRun:
         try:
             return channel.receive(seconds)
         except ChannelTimeout:
-            assert isinstance(self._manager.provisioner, WarmProvisioner)
+            assert isinstance(self._manager.provisioner, ForkProvisioner)
             self._wait(self._manager.provisioner.send_signal(2))
             return channel.receive(INTERRUPT_SECONDS)
 
     def _decoded(self, tree: dict[str, Any], message: Message) -> Any:
         try:
-            return plain.decode(Message(tree.get("value"), message.arrays))
+            return wire.decode(Message(tree.get("value"), message.arrays))
         except NotPlain as error:
             raise Mismatch(str(error)) from error
 
@@ -409,15 +410,15 @@ class NotebookRun:
     def _stop_serving(self) -> None:
         self._models.clear()  # cells that run now may change them
         self._values.clear()
-        if self._serving and self._questions is not None and self._client is not None:
+        if self._serving and self._queries is not None and self._client is not None:
             self._serving = False
             with contextlib.suppress(ChannelClosed, ChannelTimeout):
-                self._questions.send(plain.encode({"ask": "done"}), 1.0)
+                self._queries.send(wire.encode({"ask": "done"}), 1.0)
 
     # -- the kernel -----------------------------------------------------------------------------------------
 
     def _start_kernel(self) -> None:
-        self._manager = kernel_manager(self._warm, self._limits)
+        self._manager = kernel_manager(self._server, self._limits)
         self._client = _Client(
             self.notebook,
             km=self._manager,
@@ -430,16 +431,16 @@ class NotebookRun:
         self._client.begin_notebook(self._limits.notebook_output_kb * 1000)
         self._wait(self._client.async_start_new_kernel())
         self._wait(self._client.async_start_new_kernel_client())
-        assert isinstance(self._manager.provisioner, WarmProvisioner)
-        assert self._manager.provisioner.questions is not None
-        self._questions = Channel(self._manager.provisioner.questions)
+        assert isinstance(self._manager.provisioner, ForkProvisioner)
+        assert self._manager.provisioner.queries is not None
+        self._queries = Channel(self._manager.provisioner.queries)
 
     def _end_kernel(self) -> None:
         assert self._client is not None
         if self._client.kc is not None:
             self._client.kc.stop_channels()
         provisioner = self._manager.provisioner
-        if isinstance(provisioner, WarmProvisioner):
+        if isinstance(provisioner, ForkProvisioner):
             self._wait(provisioner.kill())
             self._wait(provisioner.cleanup())
         self._manager.context.destroy(linger=0)
@@ -447,7 +448,7 @@ class NotebookRun:
     def _excess(self) -> Excess | None:
         """What the kernel's fork used too much of, if it was ended for that."""
         provisioner = self._manager.provisioner
-        fork = provisioner.fork if isinstance(provisioner, WarmProvisioner) else None
+        fork = provisioner.fork if isinstance(provisioner, ForkProvisioner) else None
         return fork.excess if fork is not None else None
 
     def _exit_status(self) -> int | None:

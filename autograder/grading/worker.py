@@ -1,4 +1,4 @@
-"""One worker of a batch: a process with a warm process of its own, grading one submission after another.
+"""One worker of a batch: a process with a fork server of its own, grading one submission after another.
 
 Functions here are what an executor calls, so arguments and results can be pickled; both ends are ours.
 """
@@ -16,14 +16,11 @@ from typing import Any
 
 import autograder
 from autograder import data
-from autograder.exercise import Exercise
-from autograder.sandbox.client import WarmProcess, WarmProcessFailed
+from autograder.errors import ForkServerFailed
+from autograder.exercise.definition import Exercise
+from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
+from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox, Verdict, try_bubblewrap
-
-
-class WorkerDied(RuntimeError):
-    """A worker died while it graded this submission, or was about to. Ours."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +55,20 @@ class Done:
     record: bytes | None = None  # what the checks were answered, see `replay.Recording`
 
 
-class _Desk:
-    """A warm process, and each exercise with its files in a folder that only the trusted side sees."""
+class _Worker:
+    """A fork server, and each exercise with its files in a folder that only the trusted side sees."""
 
-    def __init__(self, warm: WarmProcess, read_setups: Callable[[], Sequence[Setup]]) -> None:
-        self.warm = warm
+    def __init__(self, server: ForkServer, read_setups: Callable[[], Sequence[Setup]]) -> None:
+        self.server = server
         self.read_setups = read_setups
 
     @functools.cached_property
     def exercises(self) -> dict[str, tuple[Setup, Exercise]]:
         """By name; asked for by the first job, and not before."""
-        return {setup.exercise: (setup, _unpack(setup, self.warm.scratch)) for setup in self.read_setups()}
+        return {setup.exercise: (setup, _unpack(setup, self.server.scratch)) for setup in self.read_setups()}
 
 
-_desk: _Desk | None = None
+_worker: _Worker | None = None
 
 
 def begin_process(sandbox: Sandbox, setups: Path) -> None:
@@ -83,26 +80,26 @@ def begin_process(sandbox: Sandbox, setups: Path) -> None:
 
 
 def begin(setups: Sequence[Setup]) -> None:
-    """Start a warm process for these exercises, all with the same sandbox."""
+    """Start a fork server for these exercises, all with the same sandbox."""
     _begin(setups[0].sandbox, lambda: setups)
 
 
 def _begin(sandbox: Sandbox, read_setups: Callable[[], Sequence[Setup]]) -> None:
-    global _desk
+    global _worker
     end()
-    _desk = _Desk(WarmProcess(sandbox), read_setups)
-    data.keep_in_memory()  # checks compare with them; meanwhile the warm process imports Keras
+    _worker = _Worker(ForkServer(sandbox), read_setups)
+    data.keep_in_memory()  # checks compare with them; meanwhile the fork server imports Keras
 
 
 def end() -> None:
-    """End this process's warm process, if it has one."""
-    global _desk
-    if _desk is not None:
-        _desk.warm.close()
-        _desk = None
+    """End this process's fork server, if it has one."""
+    global _worker
+    if _worker is not None:
+        _worker.server.close()
+        _worker = None
 
 
-def is_there() -> None:
+def ping() -> None:
     """Nothing; whoever calls this starts the process."""
 
 
@@ -115,23 +112,23 @@ def work(job: Job) -> Done:
     """Grade one submission in this process.
 
     Raises:
-        WarmProcessFailed, ChecksBroken: ours.
+        ForkServerFailed, ChecksBroken: ours.
     """
     import nbformat
 
     from autograder.grading.feedback import feedback_page
     from autograder.grading.grade import grade
 
-    global _desk
-    assert _desk is not None, "begin() comes first"
-    if not _desk.warm.alive:
-        _begin(_desk.warm.sandbox, _desk.read_setups)
-    setup, exercise = _desk.exercises[job.exercise]
+    global _worker
+    assert _worker is not None, "begin() comes first"
+    if not _worker.server.alive:
+        _begin(_worker.server.sandbox, _worker.read_setups)
+    setup, exercise = _worker.exercises[job.exercise]
     try:
-        _desk.warm.wait_until_ready()  # else the first submission of each worker would seem to take seconds longer
-        graded = grade(job.raw, exercise, _desk.warm, setup.limits, job.student, setup.held_out)
-    except WarmProcessFailed:
-        _desk.warm.close()  # the next job starts a new one
+        _worker.server.wait_until_ready()  # else the first submission of each worker would seem to take seconds longer
+        graded = grade(job.raw, exercise, _worker.server, setup.limits, job.student, setup.held_out)
+    except ForkServerFailed:
+        _worker.server.close()  # the next job starts a new one
         raise
     result = graded.result.with_notes(*job.notes)
     if graded.notebook is None:

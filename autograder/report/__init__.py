@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.grading.course import Course, CourseError
+from autograder.course.directory import Course
+from autograder.errors import CourseError
 from autograder.grading.record import write_atomically
 from autograder.report.classroom import Classroom, read_classroom
 from autograder.report.findings import Findings, find

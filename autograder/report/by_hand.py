@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autograder.exercise.outcome import Outcome, Status
 from autograder.grading.grade import LIMITS_ONLY_NOTE
-from autograder.outcome import Outcome, Status
 from autograder.report.classroom import Classroom, Entry
-from autograder.sandbox.wall import Sandbox
+from autograder.sandbox.bubblewrap import Sandbox
 
 # Words in a hint or a message of our checks by which they say that the test images were learned from.
 TEST_SET = re.compile(r"trained on the test images|`validation_data` are the test images")
@@ -27,7 +27,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One submission, or several of which the same is to be said."""
+    """One submission, or several of which the same is to be details."""
 
     students: tuple[str, ...]
     detail: str
@@ -96,11 +96,11 @@ def reasons(classroom: Classroom) -> list[Reason]:
 
 def _each(title: str, advice: str, entries: tuple[Entry, ...], why: Callable[[Entry], str]) -> Reason:
     """A reason for those entries about which `why` has something to say; what it says of most comes first."""
-    said: dict[str, list[str]] = defaultdict(list)
+    details: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         if detail := why(entry):
-            said[detail].append(entry.student)
-    cases = [Case(tuple(students), detail) for detail, students in said.items()]
+            details[detail].append(entry.student)
+    cases = [Case(tuple(students), detail) for detail, students in details.items()]
     everyone = len(cases) == 1 and len(cases[0].students) == len(entries) > 3
     return Reason(title, advice, tuple(sorted(cases, key=lambda case: -len(case.students))), everyone)
 
@@ -127,8 +127,8 @@ def _with_status(status: Status) -> Callable[[Entry], str]:
 def _test_set(entry: Entry) -> str:
     for check in entry.result.checks:
         for test in check.tests:
-            said = [s for s in (test.message, *test.hints) if TEST_SET.search(s)]
-            if test.outcome is Outcome.FAILED and said:
+            details = [s for s in (test.message, *test.hints) if TEST_SET.search(s)]
+            if test.outcome is Outcome.FAILED and details:
                 return f"{check.name}: {test.message}"
     return ""
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.exercise import task_of
-from autograder.grading.course import Course, CourseError
-from autograder.outcome import Outcome, Status, SubmissionResult
+from autograder.course.directory import Course
+from autograder.errors import CourseError
+from autograder.exercise.definition import task_of
+from autograder.exercise.outcome import Outcome, Status, SubmissionResult
 
 _LESSONS = Path(__file__).resolve().parent.parent.parent / "lessons"
 MIN_ANSWER_CHARACTERS = 200  # shorter answers are alike by themselves

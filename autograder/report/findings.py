@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
+from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult
+from autograder.exercise.submission import STOPPED
 from autograder.grading.timing import Odd, slowest, strangest
-from autograder.outcome import CheckResult, Outcome, Status, TestResult
 from autograder.report.by_hand import Reason, reasons
 from autograder.report.classroom import Classroom, Entry, TaskInfo
-from autograder.submission import STOPPED
 
 MARKS = ("passed", "partly", "failed", "not attempted", "ours")  # how a task can have gone, best first
 

@@ -20,7 +20,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from autograder import __version__
-from autograder.outcome import Status
+from autograder.exercise.outcome import Status
 from autograder.report import svg
 from autograder.report.classroom import Entry
 from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.outcome import Status
+from autograder.exercise.outcome import Status
 from autograder.report.findings import Findings
 
 
@@ -33,8 +33,8 @@ def _scores(findings: Findings) -> str:
 def _explain(findings: Findings) -> str:
     if not findings.explain_again:
         return "Explain again: nothing that two students share."
-    said = [f"{m.hint} ({m.task.name}, {m.count} students)" for m in findings.explain_again]
-    return "Explain again: " + " / ".join(said)
+    parts = [f"{m.hint} ({m.task.name}, {m.count} students)" for m in findings.explain_again]
+    return "Explain again: " + " / ".join(parts)
 
 
 def _tasks(findings: Findings) -> str:
@@ -49,5 +49,5 @@ def _tasks(findings: Findings) -> str:
 
 
 def _by_hand(findings: Findings) -> str:
-    said = [f"{r.title.lower()} {'all' if r.everyone else r.count}" for r in findings.by_hand]
-    return "Look at by hand: " + ("; ".join(said) + "." if said else "nothing.")
+    parts = [f"{r.title.lower()} {'all' if r.everyone else r.count}" for r in findings.by_hand]
+    return "Look at by hand: " + ("; ".join(parts) + "." if parts else "nothing.")

@@ -41,11 +41,12 @@ def stacked_bar(title: str, students: Mapping[str, int]) -> str:
         if width:
             parts.append(f'<rect class="{mark.replace(" ", "-")}" x="{x:.2f}" width="{width:.2f}" height="10"/>')
         x += width
-    said = ", ".join(f"{students[mark]} {mark}" for mark in MARKS if students[mark])
+    description = ", ".join(f"{students[mark]} {mark}" for mark in MARKS if students[mark])
     name = html.escape(title)
     return (
-        f'<svg role="img" class="stack" viewBox="0 0 100 10" preserveAspectRatio="none" aria-label="{name}: {said}">'
-        f"<title>{name}</title><desc>{said}</desc>{''.join(parts)}</svg>"
+        '<svg role="img" class="stack" viewBox="0 0 100 10" preserveAspectRatio="none"'
+        f' aria-label="{name}: {description}">'
+        f"<title>{name}</title><desc>{description}</desc>{''.join(parts)}</svg>"
     )
 
 
@@ -78,12 +79,12 @@ def histogram(
         inside.append(_label(x, bottom + 16, _number(value, as_percent), "middle"))
     middle = median(values) if values else edges[0]
     x = LEFT + (WIDTH - LEFT - RIGHT) * min(max((middle - edges[0]) / span, 0), 1)
-    said = f"{100 * middle:.1f} %" if as_percent else f"{middle:.3g}"
+    description = f"{100 * middle:.1f} %" if as_percent else f"{middle:.3g}"
     anchor = "start" if x < WIDTH / 2 else "end"
     inside += [
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>',
         f'<line class="median" x1="{x:.1f}" x2="{x:.1f}" y1="12" y2="{bottom}"/>',
-        _label(x + (4 if anchor == "start" else -4), 12, f"median {said}", anchor, "strong"),
+        _label(x + (4 if anchor == "start" else -4), 12, f"median {description}", anchor, "strong"),
         _label((LEFT + WIDTH - RIGHT) / 2, height - 4, unit, "middle"),
         *(labels if labelled else [_label(LEFT - 4, top + 4, str(most), "end")]),
     ]
@@ -92,7 +93,7 @@ def histogram(
         for n, count in enumerate(counts)
         if count
     ]
-    return picture(title, f"Students by {unit}. Median {said}. " + "; ".join(filled), height, "".join(inside))
+    return picture(title, f"Students by {unit}. Median {description}. " + "; ".join(filled), height, "".join(inside))
 
 
 def curves(curve: Curve, metric: str, height: int = 210) -> str:
@@ -132,16 +133,16 @@ def curves(curve: Curve, metric: str, height: int = 210) -> str:
             x = LEFT + (WIDTH - LEFT - RIGHT) * ((value - 1) / (epochs - 1) if epochs > 1 else 0.5)
             inside.append(_label(x, bottom + 15, f"{value:g}", "middle"))
     inside.append(_label((LEFT + WIDTH - RIGHT) / 2, height - 4, "epoch", "middle"))
-    said = []
+    description = []
     for kind, name, lines in (("training", metric, training), ("validation", f"val_{metric}", validation)):
         middle = curve.median(name) if lines else []
         if middle:
             inside.append(f'<polyline class="median-{kind}" points="{points(middle)}"/>')
-            said.append(f"median {kind} {metric} from {middle[0]:.3g} to {middle[-1]:.3g}")
+            description.append(f"median {kind} {metric} from {middle[0]:.3g} to {middle[-1]:.3g}")
     thin = "validation" if behind is validation else "training"
     title = f"{curve.name}: {metric} of {len(behind)} students"
     return picture(
-        title, f"One thin line for each student's {thin} {metric}; {', '.join(said)}.", height, "".join(inside)
+        title, f"One thin line for each student's {thin} {metric}; {', '.join(description)}.", height, "".join(inside)
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autograder import spreadsheet
+from autograder.report import spreadsheet
 from autograder.report.findings import Findings, mark_of
-from autograder.spreadsheet import Cell
+from autograder.report.spreadsheet import Cell
 
 
 def table(findings: Findings) -> str:

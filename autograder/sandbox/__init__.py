@@ -1,1 +1,1 @@
-"""Where student code runs: behind a wall, in forks of a warm process."""
+"""Where student code runs: in a sandbox, in forks of a fork server."""

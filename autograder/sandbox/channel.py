@@ -1,4 +1,4 @@
-"""A framed, size-capped channel of plain data over a socket. Both ends of the wall use it."""
+"""A framed, size-capped channel of plain data over a socket. Both ends of it use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from autograder.plain import MAX_ARRAY_BYTES, MAX_ARRAYS, MAX_JSON_BYTES, Message, NotPlain
+from autograder.exercise.wire import MAX_ARRAY_BYTES, MAX_ARRAYS, MAX_JSON_BYTES, Message, NotPlain
 
 
 class ChannelClosed(Exception):
@@ -43,7 +43,7 @@ class Channel:
             raise ChannelClosed from error
 
     def receive(self, seconds: float | None = None) -> Message:
-        """Receive one frame, never more than the caps of `autograder.plain`, all within `seconds`.
+        """Receive one frame, never more than the caps of `autograder.exercise.wire`, all within `seconds`.
 
         After `ChannelTimeout` it may be called again, and goes on with the same frame. After `NotPlain` it may
         not: where the next frame begins can no longer be told.

@@ -1,4 +1,4 @@
-"""The trusted side's handle on a warm process: start it, have it fork, end it."""
+"""The trusted side's handle on a fork server: start it, have it fork, end it."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.sandbox import inside, wall
+from autograder.errors import ForkServerFailed
+from autograder.sandbox import bubblewrap, namespaces
+from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
-from autograder.sandbox.wall import Sandbox
 from autograder.sandbox.watch import Excess, Watch
 
 START_SECONDS = 120.0  # importing Keras takes 4 s, on a cold and busy disk much longer
 
 
-class WarmProcessFailed(RuntimeError):
-    """The warm process could not be started, or is gone. Ours, not the student's."""
-
-
 @dataclass
 class Fork:
-    """One fork of the warm process."""
+    """One fork of the fork server."""
 
     id: int
     folder: Path | None  # where its sockets are, on the host
@@ -40,8 +37,8 @@ class Fork:
 
 
 @dataclass
-class WarmProcess:
-    """A warm process and its forks. Owned by one worker; not thread-safe."""
+class ForkServer:
+    """A fork server and its forks. Owned by one worker; not thread-safe."""
 
     sandbox: Sandbox
     _process: subprocess.Popen[bytes] = field(init=False, repr=False)
@@ -66,7 +63,7 @@ class WarmProcess:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
-        command, environment = wall.command(self.sandbox, self._folder / "sockets", theirs.fileno())
+        command, environment = bubblewrap.command(self.sandbox, self._folder / "sockets", theirs.fileno())
         with theirs:
             self._process = subprocess.Popen(
                 command,
@@ -79,14 +76,14 @@ class WarmProcess:
             )
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
-        """Wait for the imports. Raises `WarmProcessFailed` with the last line it wrote."""
+        """Wait for the imports. Raises `ForkServerFailed` with the last line it wrote."""
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise WarmProcessFailed(f"The warm process did not start within {seconds:g} s.{self.last_words()}")
+                raise ForkServerFailed(f"The fork server did not start within {seconds:g} s.{self.last_words()}")
         if self._watch is None:
-            walled = self.sandbox is Sandbox.BUBBLEWRAP
-            self._watch = Watch(self._process.pid, walled, self._end_for_excess)
+            sandboxed = self.sandbox is Sandbox.BUBBLEWRAP
+            self._watch = Watch(self._process.pid, sandboxed, self._end_for_excess)
 
     def fork_kernel(self, connection: dict[str, Any], limits: Limits) -> tuple[Fork, socket.socket]:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
@@ -96,8 +93,8 @@ class WarmProcess:
         """
         fork = self._new_fork(with_folder=True)
         assert fork.folder is not None
-        walled = self.sandbox is Sandbox.BUBBLEWRAP
-        connection = connection | {"ip": f"{inside.OWN_SOCKETS}/k" if walled else f"{fork.folder}/k"}
+        sandboxed = self.sandbox is Sandbox.BUBBLEWRAP
+        connection = connection | {"ip": f"{namespaces.OWN_SOCKETS}/k" if sandboxed else f"{fork.folder}/k"}
         request = {"do": "kernel", "connection": connection, "folder": fork.folder.name}
         return fork, self._request(fork, request, limits)
 
@@ -123,7 +120,7 @@ class WarmProcess:
         if self._watch is not None and not self._forks:
             self._watch.rest()
         if fork.status is None:
-            raise WarmProcessFailed("A fork of the warm process could not be ended.")
+            raise ForkServerFailed("A fork of the fork server could not be ended.")
 
     def poll(self, fork: Fork) -> int | None:
         """The fork's exit status if it has ended, else None."""
@@ -149,9 +146,9 @@ class WarmProcess:
 
     @property
     def scratch(self) -> Path:
-        """A folder for the owner's use, out of reach of every fork; it goes when the warm process does.
+        """A folder for the owner's use, out of reach of every fork; it goes when the fork server does.
 
-        Without a wall it is out of reach only of other users (`mkdtemp` makes its parent for its owner alone).
+        Without a sandbox it is out of reach only of other users (`mkdtemp` makes its parent for its owner alone).
         """
         return self._folder / "trusted"
 
@@ -160,7 +157,7 @@ class WarmProcess:
         return self._process.pid
 
     def close(self) -> None:
-        """End the warm process, all forks, and remove what they left."""
+        """End the fork server, all forks, and remove what they left."""
         self._control.close()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -172,7 +169,7 @@ class WarmProcess:
         self._log.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __enter__(self) -> WarmProcess:
+    def __enter__(self) -> ForkServer:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,7 +183,7 @@ class WarmProcess:
             folder = self._folder / "sockets" / str(number)
             folder.mkdir(mode=0o700)
             if os.getuid() == 0 and self.sandbox is Sandbox.BUBBLEWRAP:
-                os.chown(folder, 65534, 65534)  # whom the warm process has become
+                os.chown(folder, 65534, 65534)  # whom the fork server has become
         fork = Fork(number, folder)
         self._forks[number] = fork
         return fork
@@ -203,21 +200,21 @@ class WarmProcess:
                 socket.send_fds(self._control, [data], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
+                raise ForkServerFailed(f"The fork server is gone.{self.last_words()}") from error
         return ours
 
     def _end_for_excess(self, what: Excess) -> None:
         """Called from the watching thread; one packet on the control socket is all it sends."""
         for fork in list(self._forks.values()):
             fork.excess = what
-            with contextlib.suppress(WarmProcessFailed):
+            with contextlib.suppress(ForkServerFailed):
                 self._tell({"do": "kill", "id": fork.id})
 
     def _tell(self, request: dict[str, Any]) -> None:
         try:
             self._control.send(json.dumps(request).encode())
         except OSError as error:
-            raise WarmProcessFailed(f"The warm process is gone.{self.last_words()}") from error
+            raise ForkServerFailed(f"The fork server is gone.{self.last_words()}") from error
 
     def _listen(self, seconds: float) -> bool:
         """Take in one event, if one comes within `seconds`."""
@@ -228,7 +225,7 @@ class WarmProcess:
         except OSError:
             data = b""
         if not data:
-            raise WarmProcessFailed(f"The warm process ended.{self.last_words()}")
+            raise ForkServerFailed(f"The fork server ended.{self.last_words()}")
         event = json.loads(data)
         if event["event"] == "ready":
             self._ready = True
@@ -240,7 +237,7 @@ class WarmProcess:
         return True
 
     def last_words(self) -> str:
-        """The last line that the warm process wrote, as a sentence of its own, or nothing."""
+        """The last line that the fork server wrote, as a sentence of its own, or nothing."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return f" Its last words: {lines[-1]}" if lines else ""

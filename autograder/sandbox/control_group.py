@@ -1,4 +1,4 @@
-"""A control group for one warm process and all below it: the kernel itself adds up what they use."""
+"""A control group for one fork server and all below it: the kernel itself adds up what they use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class ControlGroup:
-    """A control group of its own for one warm process and everything below it (version 1 or 2).
+    """A control group of its own for one fork server and everything below it (version 1 or 2).
 
     Version 1 counts processor time in a hierarchy of its own, so there it takes a second group, `clock`.
     """
@@ -112,7 +112,7 @@ def _move(processes: list[int], folder: Path) -> None:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Remove groups of warm processes whose owners were killed; one that is in use cannot be removed."""
+    """Remove groups of fork servers whose owners were killed; one that is in use cannot be removed."""
     for folder in parent.glob("autograder-[0-9]*"):
         if not Path("/proc", folder.name.removeprefix("autograder-")).exists():
             with contextlib.suppress(OSError):

@@ -6,11 +6,9 @@ import os
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from autograder.errors import BadLimit
+
 MB = 1_000_000
-
-
-class BadLimit(ValueError):
-    """A limit in a course's settings cannot be used; the message says which and why."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Limits:
     cell_cpu_seconds: int = 120  # processor time of one cell, all its processes and threads together
     cpu_seconds: int = 480  # processor time of all cells, functions and models together
     answer_seconds: float = 15.0  # wall time to answer one question of a check
-    memory_mb: int = 2_000  # beyond what the warm process already holds, all processes together
+    memory_mb: int = 2_000  # beyond what the fork server already holds, all processes together
     processes: int = 512  # processes and threads
     open_files: int = 256
     file_mb: int = 200  # size of one file

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder import observe as looking
-from autograder import plain
-from autograder.plain import Message
+from autograder.backend import observe as looking
+from autograder.exercise import wire
+from autograder.exercise.wire import Message
 from autograder.sandbox.channel import Channel, ChannelClosed
 
 
@@ -28,8 +28,8 @@ def observe(sock: socket.socket, seal: Callable[[], None]) -> None:
         except ChannelClosed:
             return
         try:
-            channel.send(_answer(plain.decode(request), models))
-        except (looking.NotRebuildable, plain.NotPlain) as reason:
+            channel.send(_answer(wire.decode(request), models))
+        except (looking.NotRebuildable, wire.NotPlain) as reason:
             channel.send(Message({"refused": str(reason)}))
         except Exception as error:  # Keras may fail in any way on a hostile config
             channel.send(Message({"refused": f"it cannot be computed ({type(error).__name__})"}))
@@ -43,6 +43,6 @@ def _answer(request: dict[str, Any], models: dict[str, Any]) -> Message:
             raise looking.NotRebuildable("its weights are not numbers")
         models[key] = looking.put_together(request["facts"], weights)
         return Message({"facts": looking.describe(models[key], request["facts"])})
-    message = plain.encode(looking.predict(models[key], request["inputs"], request["scale"]))
+    message = wire.encode(looking.predict(models[key], request["inputs"], request["scale"]))
     message.tree = {"value": message.tree}
     return message

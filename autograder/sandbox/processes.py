@@ -1,4 +1,4 @@
-"""The processes below a warm process, and what they use, as /proc shows it.
+"""The processes below a fork server, and what they use, as /proc shows it.
 
 Memory is what each process holds for its part (PSS), what lies in its scratch folders, and what may lie in its
 sockets: how full they are the kernel does not tell. Processor time is never said to be more than it was, and may be
@@ -47,36 +47,36 @@ class _Spent:
 
 
 class ProcessTree:
-    """The processes below a warm process, as this machine's /proc shows them."""
+    """The processes below a fork server, as this machine's /proc shows them."""
 
-    def __init__(self, process: int, walled: bool) -> None:
+    def __init__(self, process: int, sandboxed: bool) -> None:
         self._root = process
-        self._walled = walled
+        self._sandboxed = sandboxed
         self._proc: Path | None = None
         self._forks: dict[tuple[int, int], _Spent] = {}  # by the guard's id and start
         self._gone = 0  # clock ticks of forks that have ended
 
     def at_most(self) -> int:
         """Bytes that the submissions use at most; quick, and far too high if they share much."""
-        proc, warm, children = self._read()
-        ours = {warm, *children.get(warm, [])} | {c for g in children.get(warm, []) for c in children.get(g, [])}
-        theirs = [pid for pid in _below(warm, children) if pid not in ours]
+        proc, server, children = self._read()
+        ours = {server, *children.get(server, [])} | {c for g in children.get(server, []) for c in children.get(g, [])}
+        theirs = [pid for pid in _below(server, children) if pid not in ours]
         held = sum(resident(str(pid), proc) for pid in theirs) + _in_sockets(proc, theirs)
-        return held + self._in_scratch(proc, warm, children)
+        return held + self._in_scratch(proc, server, children)
 
     def total(self) -> int:
-        """Bytes that the warm process and all below it use, pages that they share counted once."""
-        proc, warm, children = self._read()
-        everybody = (warm, *_below(warm, children))
+        """Bytes that the fork server and all below it use, pages that they share counted once."""
+        proc, server, children = self._read()
+        everybody = (server, *_below(server, children))
         held = sum(_proportional(proc / str(pid)) for pid in everybody) + _in_sockets(proc, everybody)
-        return held + self._in_scratch(proc, warm, children)
+        return held + self._in_scratch(proc, server, children)
 
     def cpu_seconds(self) -> float:
         """Processor time of all forks that were seen so far, those that have ended included; it never goes back."""
-        _, warm, processes = self._look()
+        _, server, processes = self._look()
         children = _children(processes)
         seen = {}
-        for guard in children.get(warm, []):
+        for guard in children.get(server, []):
             there = {(pid, processes[pid].began): processes[pid] for pid in (guard, *_below(guard, children))}
             key = guard, processes[guard].began
             seen[key] = self._forks.pop(key, _Spent())
@@ -91,27 +91,27 @@ class ProcessTree:
         return [self._root, *_below(self._root, children)]
 
     def _read(self) -> tuple[Path, int, dict[int, list[int]]]:
-        proc, warm, processes = self._look()
-        return proc, warm, _children(processes)
+        proc, server, processes = self._look()
+        return proc, server, _children(processes)
 
     def _look(self) -> tuple[Path, int, dict[int, _Process]]:
         if self._proc is None:
-            self._proc = self._inner_proc() if self._walled else Path("/proc")
+            self._proc = self._inner_proc() if self._sandboxed else Path("/proc")
         processes = _all_in(self._proc)
-        # Behind the wall pid 1 is bubblewrap and its only child the warm process.
-        warm = next((pid for pid, p in processes.items() if p.parent == 1), 1) if self._walled else self._root
-        return self._proc, warm, processes
+        # In the sandbox pid 1 is bubblewrap and its only child the fork server.
+        server = next((pid for pid, p in processes.items() if p.parent == 1), 1) if self._sandboxed else self._root
+        return self._proc, server, processes
 
     def _inner_proc(self) -> Path:
         """The sandbox's own /proc: a few entries instead of all of the machine's."""
         inner = _children(_all_in(Path("/proc")))[self._root][0]
         return Path(f"/proc/{inner}/root/proc")
 
-    def _in_scratch(self, proc: Path, warm: int, children: dict[int, list[int]]) -> int:
-        if not self._walled:
+    def _in_scratch(self, proc: Path, server: int, children: dict[int, list[int]]) -> int:
+        if not self._sandboxed:
             return 0
         used = 0
-        for guard in children.get(warm, []):
+        for guard in children.get(server, []):
             for folder in ("tmp", "dev/shm"):
                 with contextlib.suppress(OSError):
                     found = os.statvfs(proc / str(guard) / "root" / folder)

@@ -1,4 +1,4 @@
-"""A seccomp filter: system calls that no exercise needs and that reach past the wall are refused.
+"""A seccomp filter: system calls that no exercise needs and that reach past the sandbox are refused.
 
 Namespaces do not cover everything: kernel keyrings would carry a message to the next submission, VSOCK reaches
 the machine's hypervisor from any network namespace, System V memory belongs to no process that could be
@@ -74,7 +74,7 @@ _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {
     "quotactl_fd": (443, 443),
     "vhangup": (153, 58),
     "syslog": (103, 116),
-    # keyrings outlive the process, and every fork of the warm process has the same session keyring
+    # keyrings outlive the process, and every fork of the fork server has the same session keyring
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -122,7 +122,7 @@ def restrict(internet: bool) -> None:
     """Put the filter over this thread and all that come from it, for good.
 
     Args:
-        internet: whether sockets of the Internet kinds may be made. Behind the wall they lead nowhere.
+        internet: whether sockets of the Internet kinds may be made. In the sandbox they lead nowhere.
 
     Raises:
         NoFilter: the kernel would not have it.

@@ -1,7 +1,7 @@
 """How much memory and processor time a submission uses, all its processes together, and its end when that is too much.
 
 `RLIMIT_DATA` and `RLIMIT_CPU` bind each process alone; the first knows nothing of shared memory or files in a tmpfs,
-the second nothing of a hundred processes that share the work. Here the whole tree below the warm process is measured
+the second nothing of a hundred processes that share the work. Here the whole tree below the fork server is measured
 ten times a second: by its control group where one can be had, else by what /proc shows.
 """
 
@@ -38,10 +38,10 @@ class Excess:
 
 
 class Watch:
-    """Watches the tree below one warm process. `too_much` is called, from a thread, with what was too much."""
+    """Watches the tree below one fork server. `too_much` is called, from a thread, with what was too much."""
 
-    def __init__(self, process: int, walled: bool, too_much: Callable[[Excess], None]) -> None:
-        self._tree = ProcessTree(process, walled)
+    def __init__(self, process: int, sandboxed: bool, too_much: Callable[[Excess], None]) -> None:
+        self._tree = ProcessTree(process, sandboxed)
         self._group = ControlGroup.make(process, self._tree.host_processes)
         self._too_much = too_much
         self._memory_limit = 0

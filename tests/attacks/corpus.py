@@ -306,11 +306,11 @@ def dense_relu(x, W, b): return Array()
         "the package's own classes",
         way="patched libraries",
         first="""
-import autograder, autograder.outcome, autograder.plain
+import autograder, autograder.exercise.outcome, autograder.exercise.wire
 autograder.check = autograder.start = lambda *a, **k: (lambda *a: 1.0, lambda *a: None)
-autograder.outcome.CheckResult.points = 4.0
-autograder.outcome.Outcome.FAILED = autograder.outcome.Outcome.PASSED
-autograder.plain.encode = lambda value: autograder.plain.Message({'t': 'float', 'v': 'nan'})
+autograder.exercise.outcome.CheckResult.points = 4.0
+autograder.exercise.outcome.Outcome.FAILED = autograder.exercise.outcome.Outcome.PASSED
+autograder.exercise.wire.encode = lambda value: autograder.exercise.wire.Message({'t': 'float', 'v': 'nan'})
 check = lambda *a: 4.0
 """,
     ),
@@ -365,7 +365,7 @@ for name in list(sys.modules):
         first="""
 import os, sys, pathlib
 os.makedirs('autograder/checks', exist_ok=True)
-for name in ('autograder/__init__.py', 'autograder/checking.py', 'conftest.py', 'sitecustomize.py', 'usercustomize.py', 'pytest.py'):
+for name in ('autograder/__init__.py', 'autograder/exercise/checking.py', 'conftest.py', 'sitecustomize.py', 'usercustomize.py', 'pytest.py'):
     pathlib.Path(name).write_text('print("planted")\\ndef check(*a): return 4.0\\nstart = lambda n: (check, check)\\n')
 pathlib.Path('pytest.ini').write_text('[pytest]\\naddopts = --collect-only\\n')
 pathlib.Path('nbgrader_config.py').write_text('c = get_config()\\nc.ClearSolutions.code_stub = {}\\n')
@@ -455,7 +455,7 @@ if re.search('(?i)secret|token|passw|held|submitted|gradebook', text): print('FO
 """,
     ),
     Attack(
-        "reads the warm process's memory",
+        "reads the fork server's memory",
         way="reading",
         first="""
 import os
@@ -588,8 +588,8 @@ threading.Thread(target=swap, daemon=True).start()
         "answers the checks' questions itself",
         way="hooks",
         first="""
-import autograder.sandbox.probe as probe
-from autograder.plain import Message
+import autograder.sandbox.kernel_agent as probe
+from autograder.exercise.wire import Message
 def serve():
     channel = probe._channel
     while True:
@@ -602,7 +602,7 @@ probe.serve = serve
         "a thread that fills the question socket",
         way="hooks",
         first="""
-import threading, autograder.sandbox.probe as probe
+import threading, autograder.sandbox.kernel_agent as probe
 sock = probe._channel._socket
 def fill():
     import os
@@ -818,7 +818,7 @@ hidden_parameters, output_parameters, all_parameters = 10**399, -10**399, 10**50
         way="crossing",
         own=True,
         first="""
-import autograder.sandbox.probe as probe, autograder.plain as plain
+import autograder.sandbox.kernel_agent as probe, autograder.exercise.wire as plain
 def answer(asked, namespace):
     message = plain.encode(np.zeros(10_000_000))
     message.tree = {'value': {'t': 'list', 'v': [message.tree] * 100_000}}
@@ -830,7 +830,7 @@ probe._answer = answer
         "a frame that announces four gigabytes",
         way="crossing",
         first="""
-import autograder.sandbox.probe as probe, struct
+import autograder.sandbox.kernel_agent as probe, struct
 class Forged:
     def to_bytes(self): return struct.pack('>I', 4_000_000_000) + b'x' * 1000
 probe._answer = lambda *a: Forged()
@@ -892,8 +892,8 @@ for n in range(5):
         way="crossing",
         own=True,
         first="""
-import autograder.sandbox.probe as probe
-from autograder.plain import Message
+import autograder.sandbox.kernel_agent as probe
+from autograder.exercise.wire import Message
 pairs = [[{'t': 'int', 'v': str(n * (2**61 - 1))}, None] for n in range(1, 60_000)]
 probe._answer = lambda *a: Message({'value': {'t': 'dict', 'v': pairs}})
 """,

@@ -1,0 +1,95 @@
+"""Every error that can end a command, each with the exit status that it ends with.
+
+The message is one line for the person who reads it: what happened, whose it is, what to do next. What a check says to
+a learner is no error of a command: see `autograder.exercise.outcome`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class KitError(Exception):
+    """Something of ours failed. The class says with which status a command ends: 1, or 2 for bad usage."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class UsageError(KitError):
+    """What was asked for cannot be done as asked: a wrong name, file, setting or place."""
+
+    exit_status: ClassVar[int] = 2
+
+
+# -- what was asked for -------------------------------------------------------------------------------------------
+
+
+class UnknownExercise(UsageError, LookupError):
+    """There is no such exercise here. The message lists those there are."""
+
+
+class NoNotebook(UsageError):
+    """There is no such notebook file, or it cannot be read."""
+
+
+class BadLimit(UsageError, ValueError):
+    """A limit in a course's settings cannot be used; the message says which and why."""
+
+
+class CourseError(UsageError):
+    """The course directory cannot be used; the message says why and whose it is."""
+
+
+class DataError(UsageError):
+    """A data file is missing or unusable."""
+
+
+class NoSandbox(UsageError):
+    """`--sandbox require` was asked for and bubblewrap does not work here."""
+
+
+class SchedulerRefused(UsageError):
+    """The dask scheduler cannot be used; the message says why and what to do. The instructor's."""
+
+
+# -- ours ---------------------------------------------------------------------------------------------------------
+
+
+class ForkServerFailed(KitError):
+    """The fork server could not be started, or is gone. Ours, never the student's."""
+
+
+class WorkerDied(KitError):
+    """A worker died while it graded this submission, or was about to."""
+
+
+class ChecksBroken(KitError):
+    """The check module itself could not be used."""
+
+
+class CheckingFailed(KitError):
+    """pytest itself failed on this submission. Nothing suggests that it will fail on others."""
+
+
+class GradingImpossible(KitError):
+    """Nothing can be graded here; the message says why."""
+
+
+class SchedulerLost(KitError):
+    """The scheduler or all its workers are gone in the middle of a run."""
+
+
+class ReleaseFailed(KitError):
+    """nbgrader could not make a release of the source; the message says which and why. The instructor's."""
+
+
+class NotReleased(KitError):
+    """nbgrader could not put an exercise into the exchange; the message is nbgrader's own."""
+
+
+class AlreadyRunning(KitError):
+    """A class is graded by one run at a time; the message says which is under way."""
+
+
+class NoReport(KitError):
+    """There is no report to show; the message is what the command printed."""

@@ -1,0 +1,366 @@
+"""What a check may ask of a submission. Where the answers come from is none of its business.
+
+`Answers` is the small interface behind it: this notebook's own namespace (`autograder.learner.notebook`), a kernel
+in the sandbox (`autograder.grading`), or the record of an earlier run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from autograder import data
+from autograder.exercise.models import ModelReport
+from autograder.exercise.outcome import Curves, Mismatch, NotAttempted
+from autograder.exercise.wire import History, Opaque, type_name
+
+Kind = Literal["fashion", "mnist"]
+
+STOPPED = "your cell stopped with"  # in every message about a name that an error kept from being there
+
+MAX_CURVES = 8  # histories of one submission that are kept
+MAX_EPOCHS = 200  # epochs of one history that are kept
+_METRICS = {  # as a history may call them: as they are kept
+    prefix + name: prefix + kept
+    for prefix in ("", "val_")
+    for name, kept in (
+        ("loss", "loss"),
+        ("accuracy", "accuracy"),
+        ("acc", "accuracy"),
+        ("categorical_accuracy", "accuracy"),
+        ("sparse_categorical_accuracy", "accuracy"),
+    )
+}
+
+
+class Missing(LookupError):
+    """There is no such name in the submission."""
+
+
+class Raised(Exception):
+    """The student's function stopped with an error."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(f"{error_type}: {message}" if message else error_type)
+        self.error_type = error_type
+
+
+class NoModel(Exception):
+    """The value is not a model that can be looked at; the message says why, as a clause ("it is a list")."""
+
+
+class Answers(Protocol):
+    """Where a submission's answers come from. Everything returned is plain data."""
+
+    def value(self, name: str) -> Any:
+        """The value of a variable. Raises `Missing`."""
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the student's function returns. Raises `Missing` or `Raised`."""
+
+    def model(self, name: str) -> ModelReport:
+        """A model as it really is. Raises `Missing` or `NoModel`."""
+
+    def stopped_with(self) -> str:
+        """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
+
+    def held_out(self) -> data.HeldOut | None:
+        """Images that the learner has not got, if they are here."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to measure accuracy on: `pixels` (N, 28, 28) uint8, `labels` (N,) class numbers."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    where: str  # "held-out images" or "images of the test set"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of `images` that a model gets right. `unscaled` is the same for pixels left at 0 to 255."""
+
+    value: float
+    images: int
+    where: str
+    unscaled: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} on {self.images} {self.where}"
+
+
+class Submission:
+    """One learner's work, as a check sees it.
+
+    Every method raises `NotAttempted` when there is nothing there yet, and `Mismatch` with a sentence for
+    the learner when there is something else than could be used.
+
+    What was measured on the way is kept for the teacher's report: `measures`, by what was measured, and
+    `curves`, the learner's own training histories.
+    """
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self.measures: dict[str, float] = {}
+        self.curves: Curves = {}
+
+    def value(self, name: str) -> Any:
+        """The value of variable `name`, as plain Python or NumPy; `Opaque` if it has no plain form."""
+        try:
+            value = self._answers.value(name)
+        except Missing:
+            raise self._missing(name, "variable") from None
+        if value is None or (isinstance(value, Opaque) and value.type_name == "ellipsis"):
+            raise NotAttempted(f"`{name}` still has no value.")
+        return value
+
+    def array(self, name: str) -> np.ndarray:
+        """Variable `name` as an array of numbers; a list of numbers counts as one."""
+        array = as_array(self.value(name), f"`{name}`")
+        if array.dtype.kind == "U":
+            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",))
+        return array
+
+    def number(self, name: str) -> float:
+        """Variable `name` as one number."""
+        value = self.value(name)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),))
+        if isinstance(value, int) and abs(value) > 1e300:  # more than a float can hold
+            raise Mismatch(f"`{name}` is a huge number.", ("Print it: is it what you meant?",))
+        return value
+
+    def text(self, name: str) -> str:
+        """Variable `name` as a string."""
+        value = self.value(name)
+        if not isinstance(value, str):
+            raise Mismatch(
+                f"`{name}` should be text in quotes, but it is {a(type_name(value))}.",
+                (f'Text stands in quotes: `{name} = "..."`.',),
+            )
+        return value
+
+    def history(self, name: str) -> History:
+        """Variable `name` as what ``fit`` returned; its ``.history`` dictionary is accepted too."""
+        value = self.value(name)
+        if isinstance(value, dict) and value and all(isinstance(v, list) for v in value.values()):
+            value = History({str(k): v for k, v in value.items()})
+        if not isinstance(value, History):
+            raise Mismatch(
+                f"`{name}` should be what `fit` returns, but it is {a(type_name(value))}.",
+                (f"`fit` returns a History object. Keep it: `{name} = model.fit(...)`.",),
+            )
+        if name in self.curves or len(self.curves) < MAX_CURVES:
+            self.curves[name] = _curve(value)
+        return value
+
+    def function(self, name: str, hint: str = "") -> Callable[..., Any]:
+        """The learner's function `name`. Calling it runs it on their side and brings the result back.
+
+        `hint` is what to say when it stops with an error.
+        """
+        hints = (hint,) if hint else ("Call it yourself with small arrays, and look at where it stops.",)
+
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            try:
+                result = self._answers.call(name, args, kwargs)
+            except Missing:
+                raise self._missing(name, "function") from None
+            except Raised as error:
+                if error.error_type == "NotImplementedError":
+                    raise NotAttempted(f"`{name}` is not written yet.") from None
+                raise Mismatch(f"`{name}` stopped with {error}.", hints) from None
+            if result is None:
+                raise Mismatch(f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",))
+            return result
+
+        ask.__name__ = name
+        return ask
+
+    def error_of(self, name: str, *args: Any) -> str:
+        """The type of error that the learner's function `name` stops with ("ValueError"); '' if it returns."""
+        try:
+            self._answers.call(name, args, {})
+        except Missing:
+            raise self._missing(name, "function") from None
+        except Raised as error:
+            if error.error_type == "NotImplementedError":
+                raise NotAttempted(f"`{name}` is not written yet.") from None
+            return error.error_type
+        return ""
+
+    def model(self, name: str) -> ModelReport:
+        """The model in variable `name`, looked at from outside."""
+        try:
+            return self._answers.model(name)
+        except Missing:
+            raise self._missing(name, "model") from None
+        except NoModel as reason:
+            text = str(reason)
+            if "NoneType" in text or "ellipsis" in text:
+                raise NotAttempted(f"`{name}` still has no value.") from None
+            hint = _NO_KERAS_MODEL if "not a Keras model" in text else _NOT_BUILT_IN
+            raise Mismatch(f"`{name}` cannot be checked: {text}.", (hint,)) from None
+
+    def stopped_with(self) -> str:
+        """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
+        return self._answers.stopped_with()
+
+    def images(self, kind: Kind) -> Images:
+        """Images to measure on: held out from the learner where they are here, else the test set's."""
+        held_out = self._answers.held_out()
+        if held_out is not None and held_out.kind == kind:
+            pixels, labels, where = held_out.images, held_out.labels, "held-out images"
+        else:
+            (pixels, labels), where = _test_set(kind), "images of the test set"
+        return Images(pixels.reshape(len(pixels), 28, 28), labels, where)
+
+    def accuracy(self, name: str, kind: Kind = "fashion") -> Accuracy:
+        """Accuracy of model `name`, computed here from its predictions.
+
+        The images are given in the shape the model takes, with values 0 to 1, or 0 to 255 if the model
+        itself begins with a Rescaling or Normalization layer.
+        """
+        report, images = self.model(name), self.images(kind)
+        scale = _scale(report)
+        scaled = _share_right(report, images, scale)
+        # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
+        unscaled = scaled if scale == 1.0 or scaled > 0.8 else _share_right(report, images, 1.0)
+        self.measures[f"accuracy of {name}"] = scaled
+        return Accuracy(scaled, len(images.labels), images.where, unscaled)
+
+    def predictions(self, name: str, pixels: np.ndarray) -> np.ndarray:
+        """What model `name` answers to images (N, 28, 28) with pixels 0 to 255: (N, classes), finite.
+
+        The images are given as `accuracy` gives them.
+        """
+        report = self.model(name)
+        return _predictions(report, pixels, _scale(report))
+
+    def _missing(self, name: str, what: str) -> Exception:
+        stopped = self._answers.stopped_with()
+        if stopped and not stopped.startswith("NotImplementedError"):
+            return Mismatch(
+                f"There is no {what} `{name}`: {STOPPED} {stopped}.",
+                ("Mend the error first: its last line says what went wrong, the arrow above it says where.",),
+            )
+        return NotAttempted(f"There is no {what} `{name}` yet.")
+
+
+def _curve(history: History) -> dict[str, list[float]]:
+    """The metrics that a report draws, each up to the first value that is no finite number."""
+    kept: dict[str, list[float]] = {}
+    for metric, values in history.history.items():
+        if metric not in _METRICS:
+            continue
+        numbers: list[float] = []
+        for value in values[:MAX_EPOCHS]:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_drawable(value):
+                break
+            numbers.append(float(f"{value:.4g}"))
+        if numbers:
+            kept.setdefault(_METRICS[metric], numbers)
+    return kept
+
+
+def _is_drawable(value: float) -> bool:
+    return abs(value) < 1e9 and math.isfinite(value)
+
+
+def as_array(value: Any, name: str) -> np.ndarray:
+    """`value` as an array, where that is fair: an array, a number, or (nested) lists of equal length.
+
+    Raises:
+        Mismatch: it is something else; the message says what.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, (bool, int, float, list, tuple)):
+        try:
+            array = np.asarray(value)
+        except ValueError:
+            raise Mismatch(f"{name} is a list whose rows have different lengths.") from None
+        if array.dtype.kind in "biufU":
+            return array
+    raise Mismatch(f"{name} should be an array, but it is {a(type_name(value))}.", (_why_no_array(value),))
+
+
+def a(noun: str) -> str:
+    """The noun with its article: "a list", "an ndarray"."""
+    return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
+
+
+_NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
+_NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
+
+
+def _why_no_array(value: Any) -> str:
+    if isinstance(value, str):
+        return "Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`."
+    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
+        return "A function has to be called: put brackets behind its name."
+    return "Print it: what does it hold, and is it what you meant to keep?"
+
+
+def _why_no_number(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "A comma makes several values of it: `7,850` is 7 and 850. Write 7850."
+    if isinstance(value, str):
+        return "A number stands without quotes."
+    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
+        return "A function has to be called: put brackets behind its name."
+    return "Print it: what does it hold, and which one number of it is asked for?"
+
+
+def _scale(report: ModelReport) -> float:
+    """What pixels 0 to 255 are multiplied by for this model."""
+    return 1.0 if report.layers_of("Rescaling", "Normalization") else 1 / 255
+
+
+def _share_right(report: ModelReport, images: Images, scale: float) -> float:
+    output = _predictions(report, images.pixels, scale)
+    classes = int(images.labels.max()) + 1
+    if output.shape[1] < classes:
+        raise Mismatch(
+            f"`{report.name}` answers with {output.shape[1]} numbers for each image, but there are {classes} classes.",
+            ("The last layer needs one unit for each class.",),
+        )
+    return float(np.mean(output.argmax(axis=1) == images.labels))
+
+
+def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.ndarray:
+    shape = report.input_shape
+    if shape is None:
+        raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
+    if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
+        raise Mismatch(
+            f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",
+            ("The input shape is that of one image, without the number of images.",),
+        )
+    output = report.predict(pixels.reshape(len(pixels), *shape[1:]), scale)  # type: ignore[arg-type]
+    if output.ndim != 2 or len(output) != len(pixels):
+        raise Mismatch(
+            f"`{report.name}` answers with shape {('N', *output.shape[1:])}; it should be ('N', classes).",
+            ("A dense layer works on the last axis alone. Flatten the image first.",),
+        )
+    if not np.isfinite(output).all():
+        raise Mismatch(
+            f"`{report.name}` predicts NaN (not a number).",
+            ("The training ran away. A smaller learning rate, or scaled images, keep the numbers in range.",),
+        )
+    return output
+
+
+def _test_set(kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    if kind == "mnist":
+        _, (pixels, labels) = data.load_mnist()
+        return pixels, labels
+    _, (pixels, one_hot) = data.load_fashion()
+    return pixels, one_hot.argmax(axis=1)

@@ -1,0 +1,277 @@
+"""Plain data: the only thing that crosses the sandbox boundary between a student's code and the checks.
+
+A value is turned into a JSON tree plus a list of arrays in NumPy's ``.npy`` format, and back. Nothing is
+pickled, nothing is evaluated. Whatever has no plain form (an open file, a model, a lambda) arrives as
+`Opaque`, which knows only the name of its type. Both directions are capped: `encode` runs beside the
+student's code and is merely polite; `decode` runs on the trusted side and believes nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+MAX_JSON_BYTES = 4_000_000
+MAX_ARRAY_BYTES = 256_000_000  # MNIST's training images as float32 are 188 MB
+MAX_ARRAYS = 1_000
+MAX_ITEMS = 200_000
+MAX_DEPTH = 24
+MAX_RANK = 8
+MAX_TEXT = 100_000  # characters of one string
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+_LAST_CHARACTER = 0x10FFFF
+_KINDS = "biufU"  # bool, integers, floats, text; no objects, no records
+
+
+class NotPlain(ValueError):
+    """Data that broke a rule of the crossing. The message is a sentence for the student."""
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A value with no plain form: only the name of its type came across."""
+
+    type_name: str
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name}>"
+
+
+@dataclass(frozen=True)
+class History:
+    """What ``model.fit`` returned: one list of floats per metric, one entry per epoch."""
+
+    history: dict[str, list[float]]
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs that were recorded."""
+        return max((len(v) for v in self.history.values()), default=0)
+
+
+@dataclass
+class Message:
+    """A JSON tree and the arrays it refers to by index."""
+
+    tree: Any
+    arrays: list[bytes] = field(default_factory=list)
+
+    def parts(self) -> list[bytes]:
+        """One frame in parts: length of the JSON, the JSON, then the arrays one after another."""
+        head = json.dumps({"tree": self.tree, "arrays": [len(a) for a in self.arrays]}).encode()
+        return [struct.pack(">I", len(head)), head, *self.arrays]
+
+    def to_bytes(self) -> bytes:
+        """One frame."""
+        return b"".join(self.parts())
+
+
+def encode(value: Any) -> Message:
+    """Turn `value` into a message. Never raises for odd values: they become opaque."""
+    message = Message(None)
+    message.tree = _encode(value, message, 0)
+    return message
+
+
+def decode(message: Message) -> Any:
+    """Turn a message back into plain Python and NumPy values.
+
+    Raises:
+        NotPlain: the message is malformed, too deep, too large or holds a forbidden kind of array.
+    """
+    try:
+        return _Decoder(message).tree(message.tree, 0)
+    except NotPlain:
+        raise
+    except Exception as error:  # whatever else a hostile frame leads to
+        raise NotPlain("The value did not arrive in a form that can be read.") from error
+
+
+def one_line(text: Any, limit: int) -> str:
+    """Text from the other side, fit to stand in a sentence: one line, printable, valid Unicode, not long."""
+    if not isinstance(text, str):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as a learner knows it: ``list``, ``numpy.ndarray``, ``Sequential``."""
+    if isinstance(value, Opaque):
+        return value.type_name
+    if isinstance(value, np.ndarray):
+        return "NumPy array"
+    return _type_name(type(value))
+
+
+def _type_name(kind: type) -> str:
+    name = str(getattr(kind, "__name__", "object"))[:80]
+    return "NumPy array" if name == "ndarray" else name
+
+
+def _encode(value: Any, message: Message, depth: int) -> Any:
+    try:
+        return _encode_known(value, message, depth)
+    except Exception:  # a hostile or broken object: its __array__, __iter__ or __len__ may do anything
+        return {"t": "opaque", "v": _type_name(type(value))}
+
+
+def _encode_known(value: Any, message: Message, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
+    if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
+        return value if not isinstance(value, str) else value[:MAX_TEXT]
+    if isinstance(value, Opaque):  # came across before
+        return {"t": "opaque", "v": value.type_name}
+    if isinstance(value, np.generic):
+        return _encode_known(value.item(), message, depth)
+    if isinstance(value, int):
+        return int(value) if abs(int(value)) < 2**53 else {"t": "int", "v": str(int(value))[:400]}
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"t": "float", "v": repr(float(value))}
+    if isinstance(value, np.ndarray):
+        return _encode_array(np.asarray(value), message)
+    if isinstance(value, (list, tuple)):
+        if len(value) > MAX_ITEMS:
+            return {"t": "opaque", "v": f"{_type_name(type(value))} of {len(value)} items"}
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {"t": kind, "v": [_encode(v, message, depth + 1) for v in value]}
+    if isinstance(value, dict):
+        if len(value) > MAX_ITEMS:
+            return {"t": "opaque", "v": f"dict of {len(value)} items"}
+        pairs = [[_encode(k, message, depth + 1), _encode(v, message, depth + 1)] for k, v in value.items()]
+        return {"t": "dict", "v": pairs}
+    if type(value).__name__ == "History" and isinstance(getattr(value, "history", None), dict):
+        return {"t": "history", "v": _encode(value.history, message, depth + 1)}
+    if hasattr(value, "dtype") and hasattr(value, "shape"):  # a tensor of any backend
+        if hasattr(value, "detach"):  # torch: leave the graph and the device first
+            value = value.detach().cpu()
+        return _encode_array(np.asarray(value), message)
+    return {"t": "opaque", "v": _type_name(type(value))}
+
+
+def _encode_array(array: np.ndarray, message: Message) -> Any:
+    if array.dtype.kind == "V" or array.dtype.kind not in _KINDS:
+        array = array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+        if array.dtype.kind not in _KINDS:
+            return {"t": "opaque", "v": f"NumPy array of {array.dtype}"}
+    if array.nbytes > MAX_ARRAY_BYTES:
+        return {"t": "opaque", "v": f"NumPy array of {array.nbytes // 10**6} MB"}
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+    message.arrays.append(out.getvalue())
+    return {"t": "array", "v": len(message.arrays) - 1}
+
+
+class _Decoder:
+    """Walks a tree once, counting items, so that neither depth nor breadth can hurt."""
+
+    def __init__(self, message: Message) -> None:
+        self.arrays: list[bytes | None] = list(message.arrays)
+        self.items = 0
+
+    def tree(self, node: Any, depth: int) -> Any:
+        self.items += 1
+        if self.items > MAX_ITEMS * 2:
+            raise NotPlain(f"The value has more than {MAX_ITEMS} parts.")
+        if depth > MAX_DEPTH + 1:
+            raise NotPlain(f"The value is nested more than {MAX_DEPTH} levels deep.")
+        if node is None or isinstance(node, (bool, float)):
+            return node
+        if isinstance(node, int):
+            return _in_range(node)
+        if isinstance(node, str):
+            return node[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+        if not isinstance(node, dict) or not isinstance(node.get("t"), str):
+            raise NotPlain("The value did not arrive in a form that can be read.")
+        return self.tagged(node["t"], node.get("v"), depth)
+
+    def tagged(self, tag: str, body: Any, depth: int) -> Any:
+        if tag == "array" and isinstance(body, int) and 0 <= body < len(self.arrays):
+            array, self.arrays[body] = self.arrays[body], None
+            if array is None:  # one large array, named a hundred thousand times, would fill our memory
+                raise NotPlain("The value names one array twice.")
+            return read_npy(array)
+        if tag in ("list", "tuple") and isinstance(body, list):
+            items = [self.tree(v, depth + 1) for v in body]
+            return tuple(items) if tag == "tuple" else items
+        if tag == "dict" and isinstance(body, list):
+            return {self.key(p, depth): self.tree(p[1], depth + 1) for p in body if _is_pair(p)}
+        if tag == "history":
+            return History(_history(self.tree(body, depth + 1)))
+        if tag == "float" and body in ("nan", "inf", "-inf"):
+            return float(body)
+        if tag == "int" and isinstance(body, str) and len(body) <= 400 and _WHOLE.fullmatch(body):
+            return _in_range(int(body))
+        if tag == "opaque" and isinstance(body, str):
+            return Opaque(one_line(body, 200))
+        raise NotPlain("The value did not arrive in a form that can be read.")
+
+    def key(self, pair: Any, depth: int) -> Any:
+        key = self.tree(pair[0], depth + 1)
+        if isinstance(key, int) and abs(key) >= 2**53:
+            # Multiples of 2**61 - 1 all have the hash 0: a dictionary of many such keys takes minutes to fill.
+            return str(key)[:200]
+        return key if isinstance(key, (str, int, float, bool, type(None))) else repr(key)[:200]
+
+
+def _in_range(number: int) -> int | float:
+    """A whole number that can be reckoned with; beyond what a float holds it is infinite."""
+    return number if abs(number) < 10**300 else (math.inf if number > 0 else -math.inf)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2
+
+
+def _history(value: Any) -> dict[str, list[float]]:
+    out: dict[str, list[float]] = {}
+    for key, numbers in value.items() if isinstance(value, dict) else ():
+        if isinstance(numbers, np.ndarray):
+            numbers = numbers.tolist()
+        if isinstance(numbers, list) and all(isinstance(n, (int, float)) for n in numbers):
+            out[str(key)] = [float(n) for n in numbers]
+    return out
+
+
+def read_npy(data: bytes) -> np.ndarray:
+    """Read one ``.npy`` array that somebody else wrote.
+
+    The header is believed only if the bytes that follow are exactly as many as it announces, so a claimed
+    shape of 10^9 costs nothing.
+
+    Raises:
+        NotPlain: not an ``.npy`` file, a forbidden dtype, a rank above `MAX_RANK`, or a wrong length.
+    """
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(stream, max_header_size=2_000)
+    except Exception as error:
+        raise NotPlain("An array did not arrive in NumPy's .npy format.") from error
+    if dtype.hasobject or dtype.kind not in _KINDS or not 0 < dtype.itemsize <= 4_000:
+        raise NotPlain(f"An array of {dtype} is not accepted; use numbers.")
+    if len(shape) > MAX_RANK or any(n < 0 for n in shape):
+        raise NotPlain(f"An array with {len(shape)} axes is not accepted; {MAX_RANK} is the limit.")
+    body = data[stream.tell() :]
+    if math.prod(shape) * dtype.itemsize != len(body):
+        raise NotPlain("An array's announced shape and its data do not agree.")
+    try:
+        array = np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+        array = array.astype(dtype.newbyteorder("="), order="C", copy=True)
+    except Exception as error:  # an empty array whose other axes are beyond counting
+        raise NotPlain("An array's announced shape and its data do not agree.") from error
+    if dtype.kind == "b":
+        return np.asarray(array.view(np.uint8) != 0)  # a byte of 7 would be true here and 7 there
+    if dtype.kind == "U" and array.size:
+        points = array.reshape(-1).view(np.uint32)
+        if (points > _LAST_CHARACTER).any() or ((points >= 0xD800) & (points < 0xE000)).any():
+            raise NotPlain("An array of text holds something that is no text.")
+    return array

@@ -1,0 +1,125 @@
+"""Collecting through nbgrader's exchange without doing a learner's bidding.
+
+The exchange is a folder that every learner may write to. nbgrader's own collect follows what it finds there: a
+learner who puts a symbolic link to the solutions, or to a neighbour's file, into a folder of the right name has it
+copied with the course account's rights, graded, and sent back as feedback; a folder that claims to be another
+learner's is taken with no more than a warning. This one takes plain files that the learner owns, and nothing else.
+
+In ``nbgrader_config.py``: ``c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"``.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import stat
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbgrader.exchange.default import ExchangeCollect
+from nbgrader.utils import temp_attrs
+from traitlets import Bool, Integer
+
+KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
+
+_FORGED = "*forged by "  # no Unix user can be called that
+
+
+class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
+    """nbgrader's collect, of plain files that belong to the learner whose work they claim to be."""
+
+    src_records: list[dict[str, Any]]
+    max_bytes = Integer(60_000_000, help="Larger files are left out.").tag(config=True)
+
+    inbound_by_learner = Bool(
+        False,
+        help="""On Kubernetes every learner is the same Unix user. There each learner's pod mounts a folder of its own
+        as the inbound folder, so the name of that folder says whose work it is: inbound/LEARNER/SUBMISSION.""",
+    ).tag(config=True)
+
+    def init_src(self) -> None:
+        student = self.coursedir.student_id or "*"
+        if self.inbound_by_learner:
+            with temp_attrs(self.coursedir, student_id=f"{student}/{student}"):
+                super().init_src()
+        else:
+            super().init_src()
+
+    def _path_to_record(self, path: str) -> dict[str, Any]:
+        """Called before the newest folder of each learner is chosen: a forged one must not stand in its way."""
+        place = Path(path)
+        owner = _owner_by_folder(place) if self.inbound_by_learner else _owner(path)
+        try:
+            record: dict[str, Any] = super()._path_to_record(path)
+        except Exception:  # a name that is no submission's; nbgrader would stop here, for everybody
+            record = {"username": "", "filename": place.name, "timestamp": datetime.min}
+        if self.inbound_by_learner:
+            record["filename"] = f"{place.parent.name}/{place.name}"
+        if owner != record["username"]:
+            self.log.warning("%s belongs to %s, not to '%s'; it is not collected.", path, owner, record["username"])
+            record["username"] = _FORGED + owner
+        return record
+
+    def copy_files(self) -> None:
+        self.src_records = [r for r in self.src_records if not r["username"].startswith(_FORGED)]
+        super().copy_files()
+
+    def do_copy(self, src: str, dest: str, log: Any = None) -> None:
+        """Copy the files of one submission; `src` is the exchange's folder, `dest` is ours and not there yet."""
+        os.makedirs(dest, mode=0o700)
+        folder = os.open(src, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            owner = os.fstat(folder).st_uid
+            for name in sorted(os.listdir(folder)):
+                if name.endswith(KEPT) and not name.startswith("."):
+                    why = self._copy(folder, owner, name, Path(dest))
+                    if why:
+                        self.log.warning("%s/%s is left out: it %s.", src, name, why)
+        finally:
+            os.close(folder)
+        _complete(Path(dest), Path(src).name)
+
+    def _copy(self, folder: int, owner: int, name: str, dest: Path) -> str:
+        """Copy one file; return why not, or ''."""
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        except OSError as error:
+            return f"cannot be opened ({error.strerror})"
+        with os.fdopen(descriptor, "rb") as source:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                return "is no file"
+            if about.st_uid != owner:
+                return "belongs to somebody else"
+            if about.st_size > self.max_bytes:
+                return f"is larger than {self.max_bytes} bytes"
+            with (dest / name).open("xb") as target:
+                shutil.copyfileobj(source, target)
+        return ""
+
+
+def _owner(path: str) -> str:
+    """Name of the owner of a folder; a link's own, not of what it points to."""
+    uid = os.lstat(path).st_uid
+    if os.path.islink(path):
+        return "a link"
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _owner_by_folder(place: Path) -> str:
+    return "a link" if place.is_symlink() or place.parent.is_symlink() else place.parent.name
+
+
+def _complete(submission: Path, folder_name: str) -> None:
+    """Put in what `nbgrader release_feedback` cannot do without: one folder that lacks it would stop everybody's."""
+    timestamp, secret = submission / "timestamp.txt", submission / "submission_secret.txt"
+    if not timestamp.is_file():
+        timestamp.write_text(folder_name.rsplit("+", 2)[1] + "\n")
+    if not secret.is_file():
+        secret.write_text(secrets.token_hex(64))  # the learner, not having it, cannot fetch that page

@@ -1,0 +1,170 @@
+"""One run of `autograder grade` at a time, with what it says while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import AlreadyRunning, NoReport
+
+_PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
+_LINES = 400  # kept of what the command prints
+_STOP_SECONDS = 10.0
+
+
+@dataclass
+class Run:
+    """A run, under way or over."""
+
+    exercise: str
+    process: asyncio.subprocess.Process
+    done: int = 0
+    total: int = 0
+    status: int | None = None  # exit status of the command
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+    reader: asyncio.Task[None] | None = None
+
+    async def finished(self) -> None:
+        """Wait for its end."""
+        if self.reader is not None:
+            await self.reader
+
+    async def read(self) -> None:
+        """Follow what the command prints, to its end."""
+        assert self.process.stdout is not None
+        async for raw in self.process.stdout:
+            line = raw.decode("utf-8", errors="replace").rstrip()
+            self.lines.append(line)
+            if match := _PROGRESS.match(line):
+                self.done, self.total = int(match[1]), int(match[2])
+        self.status = await self.process.wait()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "exercise": self.exercise,
+            "done": self.done,
+            "total": self.total,
+            "status": self.status,
+            "lines": list(self.lines),
+        }
+
+
+class Grading:
+    """Grades the exercises of one course."""
+
+    def __init__(self, course: Path, sandbox: str) -> None:
+        self.course = course.resolve()
+        self._sandbox = sandbox
+        self._run: Run | None = None
+
+    def exercises(self) -> list[str]:
+        """Names of the exercises of the course, sorted."""
+        folders = [f for f in (self.course / "source", self.course / "solutions") if f.is_dir()]
+        return sorted(f.parent.name for f in (folders[0] if folders else self.course).glob("*/*.ipynb"))
+
+    def state(self) -> dict[str, Any]:
+        """All that there is to show, as JSON."""
+        collected = _collected(self.course / "submitted")
+        exercises = [
+            {"name": name, "collected": collected.get(name, 0), "result": self._result(name)}
+            for name in self.exercises()
+        ]
+        run = self._run
+        return {"course": self.course.name, "exercises": exercises, "run": run.to_json() if run else None}
+
+    async def start(self, exercise: str, force: bool, student: str | None = None) -> Run:
+        """Begin to grade.
+
+        Raises:
+            AlreadyRunning: another run is not over yet.
+        """
+        if self._run is not None and self._run.status is None:
+            raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait for its end, or stop it.")
+        arguments = ["grade", exercise, "--sandbox", self._sandbox, *(["--force"] if force else [])]
+        if student is None:
+            self._results(exercise).parent.mkdir(parents=True, exist_ok=True)
+            arguments += ["--json", str(self._results(exercise))]
+        else:
+            arguments += ["--student", student]
+        process = await self._autograder(*arguments)
+        self._run = Run(exercise, process)
+        self._run.reader = asyncio.create_task(self._run.read())
+        return self._run
+
+    async def stop(self) -> None:
+        """Stop what is under way, as Ctrl-C would; what was graded is kept."""
+        run = self._run
+        if run is None or run.status is not None:
+            return
+        for sign in (signal.SIGINT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.process.pid, sign)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(run.finished()), _STOP_SECONDS)
+                return
+
+    async def report(self, exercise: str) -> Path:
+        """Write the report of the class on an exercise, as `autograder report` does; return the page.
+
+        Raises:
+            NoReport: nothing of it was graded yet, most often.
+        """
+        process = await self._autograder("report", exercise)
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise NoReport(output.decode("utf-8", errors="replace").strip())
+        return self.course / "report" / f"{exercise}.html"
+
+    async def _autograder(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start a command of ours on this course, in a session of its own, its output in one pipe."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "autograder", *arguments, "--course", str(self.course)),
+            cwd=self.course,
+            env=_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=1_000_000,  # bytes of a line; the commands print none so long
+        )
+
+    def _results(self, exercise: str) -> Path:
+        return self.course / ".autograder" / exercise / "last-run.json"
+
+    def _result(self, exercise: str) -> list[dict[str, Any]] | None:
+        """A row for each student of the last run over the whole class; None before the first."""
+        from autograder.grading.progress import first_hint
+
+        try:
+            submissions = json.loads(self._results(exercise).read_text("utf-8"))["submissions"]
+        except (OSError, ValueError, KeyError):
+            return None
+        keys = ("student", "status", "score", "max_score")
+        return [{key: s[key] for key in keys} | {"hint": first_hint(s)} for s in submissions]
+
+
+def _collected(submitted: Path) -> dict[str, int]:
+    """How many students' work there is of each exercise; nothing is read."""
+    counts: dict[str, int] = {}
+    if submitted.is_dir():
+        for student in os.scandir(submitted):
+            if student.is_dir(follow_symlinks=False) and not student.name.startswith("."):
+                for exercise in os.scandir(student.path):
+                    counts[exercise.name] = counts.get(exercise.name, 0) + 1
+    return counts
+
+
+def _environment() -> dict[str, str]:
+    """This server's, without what would let a process speak for it."""
+    hidden = ("JUPYTERHUB_", "JPY_", "JUPYTER_TOKEN", "CONFIGPROXY_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return kept | {"PYTHONUNBUFFERED": "1", "COLUMNS": "120"}

@@ -1,0 +1,147 @@
+"""Which device Keras computes on, and how much of its memory is in use. For a GPU that a class shares.
+
+A learner calls `show_device()`; `autograder doctor` says the same for an operator. Loaded as an extension of IPython
+(``c.IPKernelApp.extensions = ["autograder.learner.device"]``) it also caps what a kernel's TensorFlow may take of each
+GPU, at ``$AUTOGRADER_GPU_MEMORY_MB``. That cap is TensorFlow's own promise: it keeps apart neighbours who do nothing
+wrong. A limit that nobody can lift is made by MIG, or by MPS.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+LIMIT = "AUTOGRADER_GPU_MEMORY_MB"
+"""Name of the environment variable with the cap, in MiB for each kernel and GPU."""
+GROWTH = "TF_FORCE_GPU_ALLOW_GROWTH"
+_SMI_SECONDS = 20.0
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU of this machine, as its driver tells. Memory in MiB; None where the driver does not say (MIG)."""
+
+    name: str
+    used: int | None
+    total: int | None
+
+    def __str__(self) -> str:
+        if self.used is None or self.total is None:
+            return f"{self.name}, memory not told (sliced by MIG, or no right to ask)"
+        return f"{self.name}, {self.used:,} of {self.total:,} MiB in use by everybody"
+
+
+def gpus() -> list[Gpu]:
+    """The NVIDIA GPUs that this account sees, without importing a Keras backend; [] without a driver."""
+    command = ["nvidia-smi", "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SMI_SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    if done.returncode:
+        return []
+    rows = [[part.strip() for part in line.split(",")] for line in done.stdout.splitlines()]
+    return [Gpu(row[0], _number(row[1]), _number(row[2])) for row in rows if len(row) == 3]
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
+def show_device() -> None:
+    """Print where Keras computes here, and what of a GPU's memory this notebook and everybody have taken."""
+    print("\n".join(device_lines()))
+
+
+def device_lines() -> list[str]:
+    """What `show_device` prints. Imports the Keras backend."""
+    import keras
+
+    backend = keras.config.backend()
+    ask = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
+    mine = ask() if ask else []
+    if not mine:
+        lines = [f"Keras computes with {backend}, on the CPU. These lessons need no more."]
+        if there := gpus():
+            lines.append(f"There is a GPU here that {backend} does not see: {there[0].name}.")
+        return lines
+    lines = [f"Keras computes with {backend}, on {len(mine)} GPU{'s' if len(mine) > 1 else ''}."]
+    lines += [f"{name}: this notebook holds {held / _MIB:,.0f} MiB." for name, held in mine]
+    return lines + [f"{gpu}." for gpu in gpus()]
+
+
+def _tensorflow() -> list[tuple[str, int]]:
+    tf: Any = importlib.import_module("tensorflow")
+    devices = tf.config.list_logical_devices("GPU")
+    return [(d.name, tf.config.experimental.get_memory_info(d.name.split("device:")[-1])["current"]) for d in devices]
+
+
+def _torch() -> list[tuple[str, int]]:
+    torch: Any = importlib.import_module("torch")
+    numbers = range(torch.cuda.device_count())
+    return [(torch.cuda.get_device_name(n), torch.cuda.memory_reserved(n)) for n in numbers]
+
+
+def _jax() -> list[tuple[str, int]]:
+    jax: Any = importlib.import_module("jax")
+    devices = [d for d in jax.devices() if d.platform == "gpu"]
+    return [(str(d), (d.memory_stats() or {}).get("bytes_in_use", 0)) for d in devices]
+
+
+def load_ipython_extension(_shell: object) -> None:
+    """Called by IPython when a kernel starts; does nothing where no cap is asked for."""
+    limit = os.environ.get(LIMIT, "")
+    if not limit:
+        return
+    if not limit.isdecimal() or int(limit) == 0:
+        print(f"{LIMIT}={limit} is no number of MiB; nothing is capped.", file=sys.stderr)
+        return
+    if "tensorflow" in sys.modules:
+        cap_tensorflow(int(limit))
+    else:
+        sys.meta_path.insert(0, _AfterImport("tensorflow", lambda: cap_tensorflow(int(limit))))
+
+
+def cap_tensorflow(limit: int) -> None:
+    """Let TensorFlow take `limit` MiB of each GPU and no more; before its first computation.
+
+    Memory grows up to there, since `GROWTH` is read from the environment whatever is set here.
+    """
+    tf: Any = importlib.import_module("tensorflow")
+    for gpu in tf.config.list_physical_devices("GPU"):
+        share = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
+        tf.config.set_logical_device_configuration(gpu, [share])
+
+
+class _AfterImport(importlib.abc.MetaPathFinder):
+    """Calls a function once a module was imported: a kernel that never imports it pays nothing."""
+
+    def __init__(self, name: str, then: Callable[[], None]) -> None:
+        self._name, self._then = name, then
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_call(module: ModuleType) -> None:
+                execute(module)
+                self._then()
+
+            spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
+        return spec

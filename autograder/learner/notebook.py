@@ -1,0 +1,167 @@
+"""The learner's side: `start`, and the `check` and `hint` that it hands out.
+
+Here the checks look at the notebook's own variables, so an answer takes milliseconds. Whoever wants to fool
+themselves here can; the grade is made elsewhere, in a sandbox (see CONTRIBUTING.md).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from autograder import data
+from autograder.backend import observe
+from autograder.exercise import wire
+from autograder.exercise.checking import run_checks
+from autograder.exercise.definition import Exercise, find_exercise
+from autograder.exercise.display import CheckView
+from autograder.exercise.models import ModelReport, report_from
+from autograder.exercise.outcome import CheckResult
+from autograder.exercise.submission import Missing, NoModel, Raised, Submission
+
+Check = Callable[[str], float]
+Hint = Callable[[str], None]
+
+
+def start(exercise: str) -> tuple[Check, Hint]:
+    """Begin an exercise; stands in the locked first cell of its notebook.
+
+    Returns:
+        ``check(task)``, which shows what passed and what did not and returns the points as a float, and
+        ``hint(task)``, which shows the next hint for what the last check found.
+
+    Raises:
+        UnknownExercise: there is no exercise of that name; the message lists those there are.
+    """
+    if os.environ.get("AUTOGRADER_SANDBOX"):
+        return _later, lambda task: None
+    session = Session(find_exercise(exercise), _namespace())
+    return session.check, session.hint
+
+
+def _later(task: str) -> float:
+    print("This task is checked by the grader, outside this notebook.")
+    return 0.0
+
+
+def _namespace() -> MutableMapping[str, Any]:
+    shell = _shell()
+    if shell is not None:
+        return shell.user_ns  # type: ignore[no-any-return]
+    return sys._getframe(2).f_globals
+
+
+def _shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+class Session:
+    """One learner at one exercise: remembers what the last check of each task said."""
+
+    def __init__(self, exercise: Exercise, namespace: MutableMapping[str, Any]) -> None:
+        self._exercise = exercise
+        self._answers = NamespaceAnswers(namespace, exercise.name)
+        self._last: dict[str, CheckResult] = {}
+        self._hints_shown: dict[str, int] = {}
+        if (shell := _shell()) is not None:
+            shell.events.register("post_run_cell", self._answers.remember_error)
+
+    def check(self, task: str) -> float:
+        """Check one task, show the result, return its points (a plain float, as nbgrader reads it)."""
+        try:
+            self._exercise.task(task)
+        except LookupError as error:
+            print(error)
+            return 0.0
+        (result,) = run_checks(self._exercise, Submission(self._answers), only=task)
+        before = self._last.get(task)
+        if before is None or before.hints != result.hints:
+            self._hints_shown[task] = 1 if result.hints else 0  # the first is shown with the message
+        self._last[task] = result
+        _show(CheckView(result))
+        return float(result.points)
+
+    def hint(self, task: str) -> None:
+        """Show the next hint for what the last check of this task found."""
+        result = self._last.get(task)
+        if result is None:
+            print(f'Run check("{task}") first: a hint needs something to look at.')
+            return
+        if not result.hints:
+            done = result.points >= result.max_points
+            print("Nothing left to hint at: this task passes." if done else "There is no further hint for this.")
+            return
+        shown = self._hints_shown[task]
+        if shown >= len(result.hints):
+            print("That was the last hint. Once more: " + result.hints[-1])
+            return
+        self._hints_shown[task] = shown + 1
+        print(f"Hint {shown + 1} of {len(result.hints)}: {result.hints[shown]}")
+
+
+class NamespaceAnswers:
+    """Answers from a notebook's own namespace, turned into plain data as in the sandbox."""
+
+    def __init__(self, namespace: MutableMapping[str, Any], exercise: str) -> None:
+        self._namespace = namespace
+        self._exercise = exercise
+        self._error = ""
+
+    def value(self, name: str) -> Any:
+        return _plain(self._get(name))
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        function = self._get(name)
+        try:
+            return _plain(function(*args, **kwargs))
+        except Exception as error:  # whatever the learner's function raises is an answer
+            raise Raised(type(error).__name__, str(error)) from error
+
+    def model(self, name: str) -> ModelReport:
+        model = self._get(name)
+        try:
+            facts, _ = observe.take_apart(model)
+            observe.refuse(facts["class_name"], facts["module"], facts["config"])
+            described = observe.describe(model, facts)
+        except observe.NotRebuildable as reason:
+            raise NoModel(str(reason)) from reason
+        return report_from(name, described, lambda inputs, scale: observe.predict(model, inputs, scale))
+
+    def stopped_with(self) -> str:
+        return self._error
+
+    def held_out(self) -> data.HeldOut | None:
+        return data.load_held_out(self._exercise)
+
+    def remember_error(self, result: Any) -> None:
+        """After each cell: what it stopped with, so that a check can say why a name is missing."""
+        code = str(getattr(getattr(result, "info", None), "raw_cell", "") or "").lstrip()
+        if code.startswith(("check(", "hint(")):  # asking again must not make it forget
+            return
+        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        self._error = f"{type(error).__name__}: {error}" if error is not None else ""
+
+    def _get(self, name: str) -> Any:
+        try:
+            return self._namespace[name]
+        except KeyError:
+            raise Missing(name) from None
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return wire.decode(wire.encode(value))
+    except wire.NotPlain:
+        return wire.Opaque(type(value).__name__)
+
+
+def _show(view: CheckView) -> None:
+    if _shell() is not None:
+        from IPython.display import display
+
+        display(view)
+    else:
+        print(view)

@@ -1,0 +1,245 @@
+"""The fork server: imports Keras once, then forks a kernel or an observer whenever it is told to.
+
+Run as ``python -m autograder.sandbox.fork_server FD``, inside bubblewrap, FD being a socket to the trusted side.
+It never runs a line of a student's. Before its first fork no Keras operation may have run: TensorFlow's
+threads do not survive a fork, but before the first operation there are none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from autograder.sandbox import namespaces
+
+MAX_REQUEST = 64_000
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    sandboxed = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
+    if sandboxed:
+        _become_nobody()
+    else:
+        namespaces.gather_orphans()  # a submission's daemons would outlive it otherwise
+    _import_everything()
+    namespaces.set_dumpable(False)
+    Server(control, sweeps=not sandboxed).serve()
+
+
+def _become_nobody() -> None:
+    """Bubblewrap started by root runs us as root without a user namespace; leave that at once."""
+    if os.getuid() == 0:
+        nobody = 65534
+        os.setgroups([])
+        os.setresgid(nobody, nobody, nobody)
+        os.setresuid(nobody, nobody, nobody)
+
+
+def _import_everything() -> None:
+    # What almost every exercise imports. A fork shares these pages, so they cost no memory twice.
+    gc.disable()  # imports make hardly any garbage, and the collector looks through all of it again and again
+    # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    # Its wrappers for scikit-learn are the only part of Keras to need that, and with it a fifth of the time.
+    sys.meta_path.insert(0, _WhenUsed("keras.wrappers", "keras._tf_keras.keras.wrappers"))
+    # What a kernel imports when it starts, or before its first cell.
+    import ipykernel.debugger
+    import ipykernel.kernelapp  # noqa: F401
+    import IPython.core.completerlib
+    import IPython.core.debugger
+    import IPython.core.logger
+    import IPython.core.magics.execution
+    import IPython.core.oinspect
+    import IPython.extensions.storemagic  # noqa: F401
+    import keras  # noqa: F401
+    import matplotlib
+    import tornado.platform.asyncio  # noqa: F401
+
+    matplotlib.use("module://matplotlib_inline.backend_inline")
+    import autograder.data
+    import autograder.learner.notebook
+    import autograder.sandbox.kernel_agent
+    import autograder.sandbox.observer
+    from autograder.compat import keras_training, matplotlib_figures
+
+    autograder.data.keep_in_memory()
+    keras_training.install()
+    matplotlib_figures.install()
+    _draw_a_figure()
+    gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
+    gc.enable()
+    gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
+
+
+class _WhenUsed(importlib.abc.MetaPathFinder):
+    """Finds modules whose code waits until one of their names is asked for.
+
+    Not `importlib.util.LazyLoader`: IPython looks at the `__name__` of every module when a kernel starts, and that
+    would be enough for it.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The module's own spec with a loader that waits; None for all other modules."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Waiting(spec.loader)
+        return spec
+
+
+class _Waiting(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        def __getattr__(name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+            del module.__getattr__  # type: ignore[attr-defined]
+            self._loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__getattr__ = __getattr__  # type: ignore[method-assign]
+
+
+def _draw_a_figure() -> None:
+    """Fonts are found, texts are measured and modules imported when the first figure is drawn; do it here, once."""
+    from IPython.core.pylabtools import print_figure
+    from matplotlib import pyplot
+
+    figure, (picture, curve) = pyplot.subplots(1, 2, layout="constrained")
+    picture.imshow([[0, 1], [2, 3]], cmap="gray")
+    curve.plot([0.1, 0.2], label="loss")
+    curve.set(title="loss", xlabel="epoch", ylabel="loss")
+    curve.legend()
+    print_figure(figure, "png")
+    pyplot.close(figure)
+
+
+class Server:
+    """Serves fork requests until the trusted side closes the socket."""
+
+    def __init__(self, control: socket.socket, sweeps: bool) -> None:
+        self._control = control
+        self._sweeps = sweeps  # whether processes that a fork left behind have to be looked for
+        self._guards: dict[int, int] = {}  # pid of the guard -> id of the request
+        self._wake_read, wake_write = os.pipe()
+        os.set_blocking(wake_write, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write)
+
+    def serve(self) -> None:
+        self._tell({"event": "ready", "pid": os.getpid()})
+        while True:
+            ready = select.select([self._control.fileno(), self._wake_read], [], [])[0]
+            if self._wake_read in ready:
+                os.read(self._wake_read, 4096)
+                self._reap()
+            if self._control.fileno() in ready and not self._answer():
+                return
+
+    def _answer(self) -> bool:
+        data, fds, _, _ = socket.recv_fds(self._control, MAX_REQUEST, 4)
+        if not data:
+            return False
+        request = json.loads(data)
+        sockets = [socket.socket(fileno=fd) for fd in fds]
+        try:
+            getattr(self, "_do_" + request["do"])(request, sockets)
+        finally:
+            for sock in sockets:
+                sock.close()
+        return True
+
+    def _do_kernel(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        from autograder.sandbox.kernel_agent import run_kernel
+
+        pid = namespaces.guarded(
+            lambda seal: run_kernel(request["connection"], sockets[0], seal),
+            sockets,
+            request["folder"],
+            request["limits"],
+        )
+        self._guards[pid] = request["id"]
+
+    def _do_observer(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        from autograder.sandbox.observer import observe
+
+        pid = namespaces.guarded(lambda seal: observe(sockets[0], seal), sockets, "", request["limits"])
+        self._guards[pid] = request["id"]
+
+    def _do_interrupt(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        self._signal(request["id"], signal.SIGUSR1)
+
+    def _do_kill(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
+        self._signal(request["id"], signal.SIGKILL)
+
+    def _signal(self, wanted: int, number: int) -> None:
+        for pid, request_id in self._guards.items():
+            if request_id == wanted:
+                os.kill(pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            if pid in self._guards:
+                code = code if code >= 0 else 128 - code
+                request = self._guards.pop(pid)
+                if self._sweeps:
+                    self._end_orphans()
+                self._tell({"event": "ended", "id": request, "status": code})
+
+    def _end_orphans(self, seconds: float = 5.0) -> None:
+        """End what reparented to us: everything that is our child and no guard, until nothing comes any more."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            left = [pid for pid in _children_of(os.getpid()) if pid not in self._guards]
+            if not left:
+                return
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped ones cannot fork while others are ended
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, number)
+            for pid in left:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        self._control.send(json.dumps(event).encode())
+
+
+def _children_of(parent: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == parent:
+                    found.append(int(name))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,265 @@
+"""A class on this machine: its Unix users, its folders with their rights, and what lies in them.
+
+STATE/class.json          what jupyterhub_config.py reads
+STATE/passwords.json      0600: demonstration passwords
+STATE/hub/                0700: the Hub's own database, secrets and log
+STATE/home/NAME/          0700 each: the learners' and the instructors'
+STATE/courses/COURSE/     0700, the course account's: sources with solutions, held-out images, gradebook
+STATE/exchange/           nbgrader's exchange; see `_lay_out_exchange` for who may do what
+STATE/material/           a git repository with the lessons and the learners' bundle, for the launch links
+STATE/roles/ROLE/         Jupyter's settings: learner, instructor, course
+STATE/run/NAME/           0700 each: kernels' sockets
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import secrets
+import shutil
+import stat
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lesson_notebooks
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+_MARK = "autograder demonstration"  # in the comment field of the users that we made, and may therefore delete
+
+
+class CannotSetUp(RuntimeError):
+    """The class cannot be set up here; one line says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Class:
+    """Who and what a class is made of. The course's name is also that of its Hub service, as nbgrader wants."""
+
+    state: Path
+    venv: Path
+    course: str = "keras"
+    learners: tuple[str, ...] = ("learner1", "learner2")
+    instructors: tuple[str, ...] = ("instructor",)
+    exercises: tuple[str, ...] = ()  # all of the kit's, unless some are named
+
+    @property
+    def account(self) -> str:
+        """The Unix user that owns the course; nobody logs in as it."""
+        return f"course-{self.course}"
+
+    @property
+    def course_folder(self) -> Path:
+        return self.state / "courses" / self.course
+
+    @property
+    def exchange(self) -> Path:
+        return self.state / "exchange"
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        return (*self.learners, *self.instructors)
+
+    def home(self, user: str) -> Path:
+        return self.state / "home" / user
+
+
+def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str = "127.0.0.1") -> Path:
+    """Make everything; return the file for `jupyterhub_config.py`. Existing work is kept.
+
+    Raises:
+        CannotSetUp: not root, or one of the users exists and is not ours.
+    """
+    if os.getuid() != 0:
+        raise CannotSetUp("Separate Unix users need root: run it with sudo, or in a container. Nothing was changed.")
+    for user in (*group.users, group.account):
+        if _exists(user) and _MARK not in pwd.getpwnam(user).pw_gecos:
+            raise CannotSetUp(f"There is a user '{user}' on this machine already. Choose other names.")
+    close_clone()
+    os.umask(0o022)
+    group.state.mkdir(parents=True, exist_ok=True)
+    for name in ("home", "courses", "roles", "run"):
+        (group.state / name).mkdir(exist_ok=True)
+    _folder(group.state / "hub", "root", 0o700)
+    for user in group.users:
+        _make_user(user, group.home(user))
+    _make_user(group.account, group.state / "home" / group.account)
+    for user in (*group.users, group.account):
+        _folder(group.state / "run" / user, user, 0o700)
+    _lay_out_material(group)
+    _lay_out_exchange(group)
+    _lay_out_course(group)
+    _write_roles(group)
+    passwords = group.state / "passwords.json"
+    if not passwords.is_file():
+        passwords.touch(0o600)
+        passwords.write_text(json.dumps({user: secrets.token_urlsafe(9) for user in group.users}, indent=1) + "\n")
+    described = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(group).items()}
+    described |= {"account": group.account, "course_folder": str(group.course_folder)}
+    described |= {"address": address, "ports": ports, "proxy": proxy}
+    (group.state / "class.json").write_text(json.dumps(described, indent=1) + "\n")
+    prepare_course(group)
+    return group.state / "class.json"
+
+
+def close_clone() -> None:
+    """Keep learners of this machine out of the clone, where the solutions are, in files and in git's history."""
+    mode = stat.S_IMODE(ROOT.stat().st_mode)
+    if mode & 0o077:
+        print(f"Closing {ROOT} to other users of this machine (chmod go-rwx): the solutions are in it.", flush=True)
+        ROOT.chmod(mode & ~0o077)
+
+
+def take_down(group: Class) -> None:
+    """Delete the users that we made, and all their files."""
+    for user in (*group.users, group.account):
+        if _exists(user) and _MARK in pwd.getpwnam(user).pw_gecos:
+            subprocess.run(["pkill", "-KILL", "-u", user], check=False)
+            subprocess.run(["userdel", user], check=False, capture_output=True)
+    shutil.rmtree(group.state, ignore_errors=True)
+
+
+def as_user(group: Class, user: str, command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command as one of the class's users, in its home."""
+    entry = pwd.getpwnam(user)
+    folder = group.course_folder if user == group.account else group.home(user)
+    environment = {
+        "HOME": entry.pw_dir,
+        "USER": user,
+        "LANG": "C.UTF-8",
+        "PATH": f"{group.venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    if user == group.account:
+        environment["AUTOGRADER_HELD_OUT"] = str(group.course_folder / "held_out")
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        command,
+        **(
+            {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": folder, "env": environment}
+            | {"text": True, "capture_output": True, "check": False}
+            | options
+        ),
+    )
+
+
+def prepare_course(group: Class) -> None:
+    """Release every exercise into the exchange, as the course's account.
+
+    Raises:
+        CannotSetUp: that failed.
+    """
+    command = [str(group.venv / "bin" / "python"), "-m", "autograder.jupyter.prepare", str(group.course_folder)]
+    done = as_user(group, group.account, [*command, *group.learners])
+    if done.returncode:
+        raise CannotSetUp("The exercises could not be released: " + (done.stderr.strip() or done.stdout.strip()))
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _make_user(user: str, home: Path) -> None:
+    if not _exists(user):
+        command = ["useradd", "--user-group", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/bash"]
+        done = subprocess.run([*command, "--comment", _MARK, user], capture_output=True, text=True)
+        if done.returncode:
+            raise CannotSetUp(f"The user '{user}' cannot be made: {done.stderr.strip()}")
+    _folder(home, user, 0o700)
+
+
+def _folder(path: Path, owner: str, mode: int) -> None:
+    """Make a folder with this owner and mode. Links are refused: their owner would choose what root hands over."""
+    path.mkdir(exist_ok=True)
+    _hand_over(path, owner, mode)
+
+
+def _give(path: Path, owner: str) -> None:
+    """Hand something that we just made, and all in it, to a user; closed to everybody else."""
+    for part in (*path.rglob("*"), path):
+        _hand_over(part, owner, 0o700 if part.is_dir() else 0o600)
+
+
+def _hand_over(path: Path, owner: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchmod(descriptor, mode)
+        os.fchown(descriptor, pwd.getpwnam(owner).pw_uid, pwd.getpwnam(owner).pw_gid)
+    finally:
+        os.close(descriptor)
+
+
+def _lay_out_exchange(group: Class) -> None:
+    """Everybody may enter; nobody may list what was handed in, or touch what is not theirs.
+
+    nbgrader insists on a root that everybody may write to. The sticky bits are ours: without them a learner may
+    rename or delete a neighbour's folder whose name they know.
+    """
+    _folder(group.exchange, "root", 0o1777)
+    course = group.exchange / group.course
+    _folder(course, group.account, 0o755)
+    _folder(course / "outbound", group.account, 0o755)
+    _folder(course / "inbound", group.account, 0o1733)
+    _folder(course / "feedback", group.account, 0o711)
+
+
+def _lay_out_course(group: Class) -> None:
+    folder = group.course_folder
+    _folder(folder, group.account, 0o700)
+    exercises = group.exercises or tuple(sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb")))
+    copies = [(ROOT / "solutions" / name, folder / "source" / name) for name in exercises]
+    copies.append((ROOT / "data" / "held_out", folder / "held_out"))
+    _folder(folder / "source", group.account, 0o700)
+    for original, copy in copies:
+        if not copy.exists():
+            shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".*"))
+            _give(copy, group.account)
+    config = folder / "nbgrader_config.py"
+    if not config.exists():
+        text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
+        config.write_text(text.format(course=group.course, root=folder, exchange=group.exchange), "utf-8")
+        _give(config, group.account)
+
+
+def _lay_out_material(group: Class) -> None:
+    """What the launch links bring: lessons as notebooks, and the learners' bundle unpacked.
+
+    Its history goes on: a learner's copy, and what they wrote into it, is merged with what is new.
+    """
+    import zipfile
+
+    from learner_bundle import make
+
+    repository = group.state / "material"
+    repository.mkdir(exist_ok=True)
+    for old in repository.iterdir():
+        if old.name != ".git":
+            shutil.rmtree(old)
+    with zipfile.ZipFile(make(ROOT / "dist")) as bundle:
+        for name in bundle.namelist():
+            if "/exercises/" in name or "/data/" in name:
+                target = repository / name.removeprefix("learner-bundle/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(bundle.read(name))
+    lesson_notebooks.write(repository / "notebooks")
+    identity = ["-c", "user.name=course", "-c", "user.email=course@localhost", "-c", "init.defaultBranch=main"]
+    commands = [["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", "Material"]]
+    for command in commands:
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+    # git refuses another user's repository unless told that it is meant.
+    (group.state / "gitconfig").write_text(f"[safe]\n\tdirectory = {repository}\n\tdirectory = {repository}/.git\n")
+
+
+def _write_roles(group: Class) -> None:
+    for role in ("learner", "instructor", "course"):
+        folder = group.state / "roles" / role
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(HERE / "roles" / role, folder)
+        if role != "course":
+            text = (HERE / "nbgrader_config_user.py").read_text("utf-8")
+            (folder / "nbgrader_config.py").write_text(text.format(course=group.course, exchange=group.exchange))

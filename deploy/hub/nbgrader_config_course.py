@@ -1,0 +1,11 @@
+# For the course's own account: collecting, the formgrader, releasing. Filled in by classroom.py.
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "{course}"
+c.CourseDirectory.root = "{root}"
+c.CourseDirectory.source_directory = "source"
+c.CourseDirectory.release_directory = "release"
+c.Exchange.root = "{exchange}"
+# Only plain files that belong to the learner who claims them.
+c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
+c.Execute.timeout = 120
+c.ExecutePreprocessor.timeout = 120

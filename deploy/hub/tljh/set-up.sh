@@ -1,0 +1,72 @@
+#!/bin/bash
+# A class on The Littlest JupyterHub, on one server with a GPU. Run as root, in a clone of the kit, after TLJH's own
+# installer; see book/operators/littlest.md. Safe to run again.
+#   deploy/hub/tljh/set-up.sh INSTRUCTOR LEARNER...      names as people log in with them
+set -euo pipefail
+course=keras account=course-keras
+state=/srv/class exchange=/srv/class/exchange folder=/srv/class/courses/keras
+clone=$(cd "$(dirname "$0")/../.." && pwd)
+tljh=/opt/tljh user_env=/opt/tljh/user
+
+[ "$(id -u)" = 0 ] || { echo "Run this as root: sudo $0" >&2; exit 2; }
+[ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
+[ $# -ge 2 ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
+instructor=$1; shift
+
+echo "1. Packages"
+chmod go-rwx "$clone"   # the solutions are in it
+apt-get install --yes --quiet bubblewrap git unzip
+sh "$clone/tools/system-packages.sh"
+make --directory "$clone" learner-bundle
+unzip -q -o -j "$clone/dist/learner-bundle.zip" 'learner-bundle/*.whl' -d "$clone/dist"
+# TLJH's user environment brings its own JupyterHub, which must stay as old as its Hub.
+grep -v '^jupyterhub==' "$clone/deploy/hub/image/requirements.lock" > /tmp/class-packages.txt
+"$user_env/bin/python" -m pip install --quiet --requirement /tmp/class-packages.txt
+"$user_env/bin/python" -m pip install --quiet --no-deps --force-reinstall "$clone"/dist/autograder-*.whl
+
+echo "2. The course's account and folders"
+id "$account" >/dev/null 2>&1 || useradd --system --user-group --home-dir "$state/home-of-course" --create-home \
+    --shell /bin/bash "$account"
+install -d -m 0755 "$state" "$state/courses" "$state/roles"
+install -d -m 1777 "$exchange"                                             # nbgrader insists; see deploy/hub/classroom.py
+install -d -o "$account" -g "$account" -m 0700 "$folder" "$folder/source" "$folder/held_out"
+install -d -o "$account" -g "$account" -m 0755 "$exchange/$course" "$exchange/$course/outbound"
+install -d -o "$account" -g "$account" -m 1733 "$exchange/$course/inbound"
+install -d -o "$account" -g "$account" -m 0711 "$exchange/$course/feedback"
+for exercise in "$clone"/solutions/*/; do
+    name=$(basename "$exercise")
+    [ -e "$folder/source/$name" ] || cp -r "$exercise" "$folder/source/$name"
+done
+cp -n "$clone"/data/held_out/*.npz "$folder/held_out/"
+fill() { sed -e "s#{course}#$course#; s#{exchange}#$exchange#; s#{root}#$folder#" "$1"; }
+fill "$clone/deploy/hub/nbgrader_config_course.py" > "$folder/nbgrader_config.py"
+chown -hR "$account:$account" "$folder"
+cp -rT "$clone/deploy/hub/roles" "$state/roles"
+install -D -m 0644 "$clone/deploy/hub/roles/ipython_kernel_config.py" "$user_env/etc/ipython/ipython_kernel_config.py"
+for role in learner instructor; do fill "$clone/deploy/hub/nbgrader_config_user.py" > "$state/roles/$role/nbgrader_config.py"; done
+
+echo "3. The sandbox"
+doctor() { runuser -u "$account" -- "$user_env/bin/autograder" doctor; }
+if ! doctor | grep -q 'ok .*sandbox: bubblewrap works'; then
+    # Ubuntu 24.04 lets only programs with an AppArmor profile of their own make user namespaces.
+    echo 'kernel.apparmor_restrict_unprivileged_userns = 0' > /etc/sysctl.d/60-class.conf
+    sysctl --quiet --load /etc/sysctl.d/60-class.conf || true
+fi
+doctor | grep sandbox
+
+echo "4. The Hub"
+{
+    echo "instructors = ['$instructor']"
+    printf "learners = ["; printf "'%s', " "$@"; echo "]"
+    cat "$clone/deploy/hub/tljh/class_config.py"
+} > "$tljh/config/jupyterhub_config.d/class.py"
+tljh-config set limits.memory 3G
+tljh-config set limits.cpu 2
+tljh-config set services.cull.timeout 3600
+tljh-config reload
+
+echo "5. The exercises"
+learners=(); for name in "$@"; do learners+=("jupyter-$name"); done   # TLJH's Unix names, and so nbgrader's
+(cd "$folder" && runuser -u "$account" -- env PATH="$user_env/bin:$PATH" \
+    "$user_env/bin/python" -m autograder.jupyter.prepare "$folder" "${learners[@]}")
+echo "Done. The instructor's page: /services/$course/autograder/"

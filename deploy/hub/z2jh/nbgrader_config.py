@@ -1,0 +1,11 @@
+# The course's folder on Kubernetes: copy it to /srv/course/keras/nbgrader_config.py in the course's pod.
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "keras"
+c.CourseDirectory.root = "/srv/course/keras"
+c.CourseDirectory.source_directory = "source"
+c.CourseDirectory.release_directory = "release"
+c.Exchange.root = "/srv/exchange"
+c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
+c.CollectOwnWork.inbound_by_learner = True  # every learner is uid 1000: the mounted folder says whose work it is
+c.Execute.timeout = 120
+c.ExecutePreprocessor.timeout = 120

@@ -1,0 +1,96 @@
+"""Who may import whom: the whole table. CONTRIBUTING.md says what each room holds.
+
+A room is a folder of the package, or a module beside them. Every import of the package's own modules counts, those
+inside functions too; there is no other exception than the table itself.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
+# Room: the rooms that its lines may import. Whoever adds to a line has found a new dependency, and says why here.
+TABLE: dict[str, set[str]] = {
+    "errors": set(),
+    "data": {"errors"},
+    "exercise": {"data", "errors"},
+    "checks": {"data", "exercise"},
+    "backend": {"exercise"},
+    "compat": set(),
+    "learner": {"backend", "data", "exercise", "errors"},
+    # The fork server imports what an exercise's first cell imports (learner), and speeds up what others wrote (compat).
+    "sandbox": {"backend", "compat", "data", "errors", "exercise", "learner"},
+    "course": {"compat", "data", "errors", "exercise", "sandbox"},
+    "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox"},
+    "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
+    "jupyter": {"course", "errors", "grading", "report", "sandbox"},
+    # The ways in: each imports what a command needs, when it is needed.
+    "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "sandbox"},
+    "pytest_plugin": {"data", "exercise", "grading", "sandbox"},
+    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "report", "sandbox"},
+    "__main__": {"cli"},
+    "__init__": {"learner"},
+}
+# Where these may not even be imported by name: whoever reads a check, or coordinates a class, waits for no Keras.
+WITHOUT_KERAS = ("exercise", "checks", "course", "grading", "report", "jupyter", "data", "errors", "cli", "doctor")
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imported(path: Path) -> set[str]:
+    """Dotted names of all modules, or names in modules, that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports in this package are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_room_is_in_the_table() -> None:
+    assert {_room(path) for path in FILES} == set(TABLE)
+
+
+@pytest.mark.parametrize("room", TABLE)
+def test_a_room_imports_only_what_the_table_allows(room: str) -> None:
+    wrong = []
+    for path in FILES:
+        if _room(path) != room:
+            continue
+        for name in _imported(path):
+            package, _, rest = name.partition(".")
+            target = rest.split(".")[0]
+            if package == "autograder" and target in TABLE and target != room and target not in TABLE[room]:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert not wrong, wrong
+
+
+def test_the_table_has_no_circle() -> None:
+    left = dict(TABLE)
+    while left:
+        ends = [room for room, targets in left.items() if not targets & left.keys()]
+        assert ends, f"these rooms import each other in a circle: {sorted(left)}"
+        for room in ends:
+            del left[room]
+
+
+def test_keras_is_imported_by_those_who_work_with_it_alone() -> None:
+    heavy = {"keras", "tensorflow", "torch", "jax"}
+    found = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in FILES
+        if _room(path) in WITHOUT_KERAS
+        for name in _imported(path)
+        if name.split(".")[0] in heavy
+    }
+    assert not found
