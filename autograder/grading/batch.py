@@ -16,7 +16,8 @@ from typing import Any
 
 import autograder
 from autograder import data
-from autograder.course.directory import Course, Submitted
+from autograder.course.directory import Course
+from autograder.course.submissions import Submitted
 from autograder.errors import ChecksBroken, ForkServerFailed, GradingImpossible, WorkerDied
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult, without_tests

@@ -18,8 +18,9 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from autograder.course.directory import Course, Submitted
+from autograder.course.directory import Course
 from autograder.course.gradebook import Gradebook
+from autograder.course.submissions import Submitted
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown

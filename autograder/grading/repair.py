@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from autograder.course.directory import MAX_NOTEBOOK_BYTES
+from autograder.course.submissions import MAX_NOTEBOOK_BYTES
 
 MAX_CELLS = 2_000
 MAX_REPAIRS = 12  # that are told one by one
