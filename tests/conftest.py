@@ -36,7 +36,6 @@ LONGEST_FIRST = (
     "test_hub",
     "test_cluster",
     "test_report",
-    "test_branches",
     "test_sandbox",
 )
 # These share one Hub, and so one worker.

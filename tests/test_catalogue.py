@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 from catalogue import (
+    SOLUTIONS,
     Catalogue,
     Right,
     Wrong,
@@ -103,6 +104,12 @@ def test_untouched_notebook_is_not_attempted(exercise: str) -> None:
     results = try_answers(exercise, _released(exercise))
     assert {r.outcome for r in results} == {Outcome.NOT_ATTEMPTED}, "\n".join(_told(r) for r in results)
     assert sum(r.points for r in results) == 0
+
+
+def test_every_exercise_has_a_catalogue() -> None:
+    made = sorted(folder.name for folder in SOLUTIONS.iterdir() if (folder / f"{folder.name}.ipynb").is_file())
+    without = [f"{name} needs tests/answers/exercise_{name[:2]}.py" for name in made if name not in EXERCISES]
+    assert not without, "; ".join(without)
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=EXERCISES)

@@ -80,7 +80,7 @@ def test_summary_names_the_slowest_and_the_strangest() -> None:
     assert "7 graded in" in shown
     assert "4 unchanged since last time" in shown
     assert "Slowest:   loop 61.0 s, s08 6.8 s, s07 6.7 s" in shown
-    assert "Strangest: empty: cells 0.1 s, usual are 5.4 s" in shown
+    assert "Strangest: empty: cells 0.1 s, most take 5.4 s" in shown
     assert str(Path("course") / "gradebook.db") in shown
 
 

@@ -119,7 +119,7 @@ class Course:
             verdict = str(error)
         if verdict != "ok":
             raise CourseError(
-                f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a back-up, or move it away:"
+                f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a backup, or move it away:"
                 " a new one is made and filled from what was graded so far."
             )
 

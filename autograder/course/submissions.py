@@ -110,7 +110,7 @@ def _read(student: str, folder: Path, name: str) -> Submitted:
             several = f"There are {len(others)} notebooks, none called {name}.ipynb." if others else ""
             return Submitted(student, folder, None, nothing, several)
         called = one_line(others[0].name, 100)
-        path, problem = others[0], f"The notebook was called {called}; it was graded all the same."
+        path, problem = others[0], f"The notebook was called {called}; it was graded anyway."
     try:
         return Submitted(student, folder, path, hashlib.sha256(_contents(path)).hexdigest(), problem)
     except OSError as error:

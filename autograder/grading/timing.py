@@ -25,7 +25,7 @@ class Odd:
     usual: float  # the class's median
 
     def __str__(self) -> str:
-        return f"{self.student}: {self.stage} {self.seconds:.1f} s, usual are {self.usual:.1f} s"
+        return f"{self.student}: {self.stage} {self.seconds:.1f} s, most take {self.usual:.1f} s"
 
 
 def slowest(times: Times, count: int = 5) -> list[tuple[str, float]]:

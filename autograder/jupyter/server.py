@@ -34,9 +34,9 @@ class GradingApp(ExtensionApp):
     static_paths = [str(_PAGE)]  # noqa: RUF012  (as the base class has it)
 
     course = Unicode("", help="The course directory; the server's root folder by default.").tag(config=True)
-    sandbox = Enum(["auto", "require"], "require", help="As for `autograder grade`; 'off' is not to be had here.").tag(
-        config=True
-    )
+    sandbox = Enum(
+        ["auto", "require"], "require", help="As for `autograder grade`. This server always uses a sandbox."
+    ).tag(config=True)
 
     def initialize_settings(self) -> None:
         assert self.serverapp is not None

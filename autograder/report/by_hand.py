@@ -86,7 +86,7 @@ def reasons(classroom: Classroom) -> list[Reason]:
         ),
         _each(
             "Repaired, or odd in another way",
-            "Graded all the same. Look if it is more than a slip.",
+            "They were graded anyway. Check whether this is more than a slip.",
             entries,
             lambda e: " ".join(n for n in e.result.notes if n != LIMITS_ONLY_NOTE),
         ),

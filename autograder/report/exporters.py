@@ -29,7 +29,7 @@ class GradesExporter(ExportPlugin):  # type: ignore[misc]
     default_file = "grades.csv"
 
     titles = Dict(
-        help="What an exercise is called over there, by its name here; its name here, if nothing is said."
+        help="What an exercise is called in the LMS, by its name here. Without an entry it keeps its name."
     ).tag(config=True)
     missing_is_zero = Bool(False, help="Write 0 for what was not handed in, instead of no grade.").tag(config=True)
 

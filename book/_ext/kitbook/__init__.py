@@ -9,6 +9,7 @@ Each module does one thing and can be read alone:
 ``front_matter``    questions, objectives, key points and minutes, read from a lesson's YAML
 ``lesson_boxes``    ``overview``, ``keypoints``, ``instructor-note``, ``callout``
 ``generated_pages`` ``lesson-list``, ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
+``messages``        ``all-messages``: every sentence of the package that people see
 ``challenges``      the titles of challenges and their solutions
 ``quiz``            ``quiz`` and ``predict``: questions that answer back
 ``glossary_hover``  a term's definition, wherever the term is used
@@ -31,6 +32,7 @@ MODULES = (
     "html_element",
     "lesson_boxes",
     "generated_pages",
+    "messages",
     "challenges",
     "quiz",
     "glossary_hover",
