@@ -126,7 +126,7 @@ def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: 
     works = []
     for name in dict.fromkeys(options.exercises):
         exercise = course.make_ready(name)
-        setup = batch.prepare(exercise, batch.limits_for(course, name), sandbox)
+        setup = batch.prepare(exercise, course.settings.of(name).limits, sandbox)
         works.append(batch.Work(exercise, setup, course.submissions(name, options.student)))
     course.gradebook_is_sound()
     view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)

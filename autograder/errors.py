@@ -32,8 +32,12 @@ class NoNotebook(UsageError):
     """There is no such notebook file, or it cannot be read."""
 
 
-class BadLimit(UsageError, ValueError):
-    """A limit in a course's settings cannot be used; the message says which and why."""
+class BadSetting(UsageError, ValueError):
+    """A course's settings cannot be used; the message names the file and the key, and says why."""
+
+
+class BadLimit(BadSetting):
+    """A limit in a course's settings cannot be used."""
 
 
 class CourseError(UsageError):

@@ -13,12 +13,14 @@ Everything but ``submitted/`` is made when it is first needed.
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from pathlib import Path
 
-from autograder.course import submissions
+from autograder.course import settings, submissions
+from autograder.course.settings import Settings
 from autograder.course.submissions import Submitted
 from autograder.errors import CourseError, UnknownExercise
-from autograder.exercise.definition import Exercise, check_folders, find_exercise
+from autograder.exercise.definition import Exercise, check_folders, exercise_names, find_exercise
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """\
@@ -60,6 +62,16 @@ class Course:
             f"No exercise sources: neither {self.root / 'source'} nor the kit's solutions/ is there. Copy the kit's"
             " solutions/ folder to the course directory as source/."
         )
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What ``autograder.json`` says. Raises `BadSetting`."""
+        return settings.read(self.root, self.exercise_names)
+
+    def exercise_names(self) -> list[str]:
+        """Names of the exercises that have a source here, or come with the kit; sorted."""
+        sources = {f.parent.name for f in self.source_root().glob("*/*.ipynb") if f.stem == f.parent.name}
+        return sorted(sources | set(exercise_names()))
 
     def make_ready(self, name: str) -> Exercise:
         """Enter the exercise into the gradebook and make its release, unless that was done from this source.

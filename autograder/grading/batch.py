@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import autograder
@@ -356,23 +355,3 @@ def _digest(setup: Setup) -> str:
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
-
-
-def limits_for(course: Course | None, exercise: str) -> Limits:
-    """The limits of a course: ``autograder.json`` in it, {"limits": {...}, "exercises": {NAME: {...}}}.
-
-    Raises:
-        BadLimit: the file cannot be used; the message says why.
-    """
-    from autograder.errors import BadLimit
-
-    limits = Limits()
-    path = Path() if course is None else course.root / "autograder.json"
-    if course is None or not path.is_file():
-        return limits
-    try:
-        settings = json.loads(path.read_text("utf-8"))
-        everywhere, here = settings.get("limits", {}), settings.get("exercises", {}).get(exercise, {})
-    except (ValueError, AttributeError) as error:
-        raise BadLimit(f"{path} is not what it should be: {error}") from error
-    return limits.with_settings(dict(everywhere), str(path)).with_settings(dict(here), str(path))

@@ -1,49 +1,89 @@
-"""Every limit on a submission, in one place, with its unit."""
+"""Every limit on a submission, in one place: name, unit, default, range, and where it is enforced.
+
+To add one, add a field to `Limits`; the settings of a course, their messages and the table in the README follow.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from autograder.errors import BadLimit
 
 MB = 1_000_000
+DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to know of a limit besides its value."""
+
+    what: str
+    unit: str
+    least: int  # a smaller one would stop every submission, or do nothing
+    most: int  # a larger one is a slip, or more than the system can be told
+    where: str  # the module that holds submissions to it
+
+
+def _limit(value: float, unit: str, least: int, most: int, where: str, what: str) -> Any:
+    return field(default=value, metadata={"about": About(what, unit, least, most, where)})
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use. An exercise's own training takes a few seconds and about 500 MB."""
+    """What one submission may use. An exercise's own training takes a few seconds and about 500 MB.
 
-    cell_seconds: float = 60.0  # wall time of one cell
-    notebook_seconds: float = 240.0  # wall time of all cells together
-    # Processor time does not grow with the load of a machine as wall time does (`stretched`). What stops a busy loop
-    # there is this: what two cores do in the wall time of an idle machine.
-    cell_cpu_seconds: int = 120  # processor time of one cell, all its processes and threads together
-    cpu_seconds: int = 480  # processor time of all cells, functions and models together
-    answer_seconds: float = 15.0  # wall time to answer one question of a check
-    memory_mb: int = 2_000  # beyond what the fork server already holds, all processes together
-    processes: int = 512  # processes and threads
-    open_files: int = 256
-    file_mb: int = 200  # size of one file
-    disk_mb: int = 400  # everything written to the scratch folder
-    cell_output_kb: int = 1_000  # what one cell may print or show
-    notebook_output_kb: int = 8_000
-    model_seconds: float = 30.0  # rebuilding a model and predicting with it
+    Processor time does not grow with the load of a machine as wall time does (`stretched`). What stops a busy loop on a
+    loaded machine is this: what two cores do in the wall time of an idle one.
+    """
+
+    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", "wall time of one cell")
+    notebook_seconds: float = _limit(240.0, "s", 1, DAY, "grading/run.py", "wall time of all cells together")
+    cell_cpu_seconds: int = _limit(
+        120, "s", 1, 100 * DAY, "grading/run.py", "processor time of one cell, with all its processes and threads"
+    )
+    cpu_seconds: int = _limit(
+        480, "s", 1, 100 * DAY, "sandbox/watch.py", "processor time of all cells, functions and models together"
+    )
+    answer_seconds: float = _limit(15.0, "s", 1, 3_600, "grading/run.py", "wall time to answer one query of a check")
+    memory_mb: int = _limit(
+        2_000, "MB", 100, 1_000_000, "sandbox/watch.py", "memory of all processes, beyond what the fork server holds"
+    )
+    processes: int = _limit(512, "", 32, 32_768, "sandbox/namespaces.py", "processes and threads")
+    open_files: int = _limit(256, "", 64, 65_536, "sandbox/namespaces.py", "open files of one process")
+    file_mb: int = _limit(200, "MB", 1, 100_000, "sandbox/namespaces.py", "size of one file")
+    disk_mb: int = _limit(400, "MB", 1, 100_000, "sandbox/namespaces.py", "everything written to the scratch folder")
+    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/run.py", "what one cell may print or show")
+    notebook_output_kb: int = _limit(8_000, "KB", 1, 1_000_000, "grading/run.py", "what all cells may print or show")
+    model_seconds: float = _limit(30.0, "s", 1, 3_600, "grading/run.py", "rebuilding a model and predicting with it")
 
     def with_settings(self, settings: dict[str, Any], source: str) -> Limits:
         """These limits with some of them changed.
 
+        Args:
+            source: where the settings come from, for the message: a file, and the key in it.
+
         Raises:
-            BadLimit: an unknown name, or something other than a positive number.
+            BadLimit: an unknown name, or something other than a number in the range of that limit.
         """
-        known = {f.name for f in fields(self)}
+        abouts = {f.name: f.metadata["about"] for f in fields(self)}
         for name, value in settings.items():
-            if name not in known:
-                raise BadLimit(f"{source}: there is no limit called '{name}'. Limits: {', '.join(sorted(known))}.")
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise BadLimit(f"{source}: the limit '{name}' should be a positive number, not {value!r}.")
+            if name not in abouts:
+                raise BadLimit(f"{source}: there is no limit called {name[:60]!r}.{_nearest(name, list(abouts))}")
+            self._check(f"{source}.{name}", value, isinstance(getattr(self, name), int), abouts[name])
         return replace(self, **{n: type(getattr(self, n))(v) for n, v in settings.items()})
+
+    @staticmethod
+    def _check(key: str, value: Any, whole: bool, about: About) -> None:
+        usual = f"{about.what}; {about.least:,} to {about.most:,}{' ' + about.unit if about.unit else ''}"
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BadLimit(f"{key} should be a number ({usual}), not {_short(value)}.")
+        if not about.least <= value <= about.most:  # nor is NaN between them
+            raise BadLimit(f"{key} is {_short(value)}, which is out of range ({usual}).")
+        if whole and value != int(value):
+            raise BadLimit(f"{key} should be a whole number ({usual}), not {value:g}.")
 
     def stretched(self, factor: float) -> Limits:
         """These limits with every wall time multiplied: on a busy machine honest work takes longer, too."""
@@ -52,6 +92,27 @@ class Limits:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def table() -> str:
+    """All limits as a Markdown table. The README shows it, and a test compares."""
+    rows = ["| limit | default | from | to | what it is | enforced in |", "|---|---|---|---|---|---|"]
+    for each in fields(Limits):
+        about: About = each.metadata["about"]
+        unit = f" {about.unit}" if about.unit else ""
+        values = " | ".join(f"{value:,.0f}{unit}" for value in (each.default, about.least, about.most))
+        rows.append(f"| `{each.name}` | {values} | {about.what} | `{about.where}` |")
+    return "\n".join(rows) + "\n"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f" Did you mean '{close[0]}'?" if close else f" Limits: {', '.join(sorted(known))}."
+
+
+def _short(value: Any) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def busyness() -> float:

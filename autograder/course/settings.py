@@ -1,0 +1,164 @@
+"""A course's settings: ``autograder.json`` in the course directory, typed and checked.
+
+    {"limits": {"cell_seconds": 30},
+     "exercises": {"05-overfitting": {"notebook_seconds": 300, "cpu_seconds": 600}}}
+
+A new setting for the whole course is a field of `Settings`, one for a single exercise a field of `ExerciseSettings`:
+its name is the key, its annotation the type that is asked for, its default what holds when nobody says anything.
+Nobody else reads the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from autograder.errors import BadSetting
+from autograder.sandbox.limits import Limits
+
+FILE = "autograder.json"
+MAX_BYTES = 1_000_000  # of the file
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExerciseSettings:
+    """What is set for one exercise alone. Beside these keys its object holds limits."""
+
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is set for a course."""
+
+    limits: Limits = field(default_factory=Limits)
+    exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
+
+    def of(self, exercise: str) -> ExerciseSettings:
+        """What holds for an exercise."""
+        return self.exercises.get(exercise) or ExerciseSettings(limits=self.limits)
+
+
+def read(root: Path, exercises: Callable[[], Collection[str]]) -> Settings:
+    """The settings of the course in a folder; the defaults where there is no such file.
+
+    Args:
+        exercises: names those that the course has; asked only if the file names some.
+
+    Raises:
+        BadSetting, BadLimit: the file cannot be used. The message names it and the key.
+    """
+    path = root / FILE
+    given = _object(_content(path), str(path), "the whole file")
+    _known(given, _names(Settings), f"{path}: ", "setting")
+    everywhere = Limits().with_settings(_object(given.get("limits", {}), str(path), "limits"), f"{path}: limits")
+    named = _object(given.get("exercises", {}), str(path), "exercises")
+    if named:
+        _known(named, sorted(exercises()), f"{path}: exercises: ", "exercise")
+    each = {name: _of_exercise(value, everywhere, path, f"exercises.{name}") for name, value in named.items()}
+    others = {name: given[name] for name in given if name not in ("limits", "exercises")}
+    return Settings(limits=everywhere, exercises=each, **_typed(Settings, others, path, ""))
+
+
+def _of_exercise(value: Any, everywhere: Limits, path: Path, key: str) -> ExerciseSettings:
+    given = _object(value, str(path), key)
+    own = [name for name in _names(ExerciseSettings) if name != "limits"]
+    limits = {name: value for name, value in given.items() if name not in own}
+    _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", "setting or limit")
+    settings = _typed(ExerciseSettings, {name: given[name] for name in own if name in given}, path, f"{key}.")
+    return ExerciseSettings(limits=everywhere.with_settings(limits, f"{path}: {key}"), **settings)
+
+
+def _content(path: Path) -> Any:
+    """What the file holds; an empty object if there is none."""
+    if not os.path.lexists(path):
+        return {}
+    if not path.is_file():
+        raise BadSetting(f"{path} is no file, or a link to one that is not there.")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
+    if len(raw) > MAX_BYTES:
+        raise BadSetting(f"{path} is larger than {MAX_BYTES:,} bytes, so these are no settings.")
+    try:
+        text = raw.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from error
+    except _RepeatedError as error:
+        raise BadSetting(f"{path}: the key {str(error)[:60]!r} is there twice. Keep one.") from error
+    except json.JSONDecodeError as error:
+        raise BadSetting(f"{path} is not valid JSON: {error.msg}, in line {error.lineno}.") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
+        raise BadSetting(f"{path} is not valid JSON: {str(error).splitlines()[0]}.") from error
+
+
+class _RepeatedError(Exception):
+    """A key that stands in an object twice."""
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _RepeatedError(key)
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number there")
+
+
+def _names(kind: type) -> list[str]:
+    return [f.name for f in fields(kind)]
+
+
+def _object(value: Any, path: str, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadSetting(f"{path}: {key} should be an object, {{...}}, not {_shown(value)}.")
+    return value
+
+
+def _known(given: Mapping[str, Any], known: Collection[str], where: str, what: str) -> None:
+    for key in given:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            advice = f"Did you mean '{close[0]}'?" if close else f"There is {', '.join(known) or 'none'}."
+            raise BadSetting(f"{where}there is no {what} called {key[:60]!r}. {advice}")
+
+
+def _typed(kind: type, given: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {name: _as(hints[name], value, path, prefix + name) for name, value in given.items()}
+
+
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+
+
+def _as(kind: Any, value: Any, path: Path, key: str) -> Any:
+    """A value of JSON's as the type of a field: bool, int, float, str, tuple[T, ...] or Mapping[str, T]."""
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise BadSetting(f"{path}: {key} should be a list, [...], not {_shown(value)}.")
+        return tuple(_as(get_args(kind)[0], each, path, f"{key}[{n}]") for n, each in enumerate(value))
+    if isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping):
+        content = _object(value, str(path), key)
+        return {name: _as(get_args(kind)[1], each, path, f"{key}.{name}") for name, each in content.items()}
+    right = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not right or (kind is float and not math.isfinite(value)):
+        raise BadSetting(f"{path}: {key} should be {_WORDS[kind]}, not {_shown(value)}.")
+    return value
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
