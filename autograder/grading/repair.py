@@ -17,6 +17,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from autograder.course.submissions import MAX_NOTEBOOK_BYTES
+from autograder.grading.order import Piece, in_order, readings
 
 MAX_CELLS = 2_000
 MAX_REPAIRS = 12  # that are told one by one
@@ -73,12 +74,12 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
         Unreadable: see `read_notebook`; or nothing in it belongs to this exercise.
     """
     submitted, repairs = read_notebook(raw)
-    wanted = {_grade_id(cell): cell for cell in template.cells if _grade_id(cell)}
+    wanted = {_grade_id(cell) for cell in template.cells} - {""}
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
             raise Unreadable("The notebook holds no code. Hand in the notebook that you worked in.")
         repairs.append("No cell of the exercise is marked as such any more; the code is graded where it stands.")
-    cells = _place(_tidy(submitted.cells, wanted, repairs), template, repairs)
+    cells = _place(_tidy(submitted.cells, template.cells, repairs), template.cells, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
     if len(repairs) > MAX_REPAIRS:
@@ -138,79 +139,69 @@ def _well_formed_cell(cell: Any) -> nbformat.NotebookNode | None:
     return made
 
 
-def _tidy(
-    cells: list[nbformat.NotebookNode], wanted: dict[str, nbformat.NotebookNode], repairs: list[str]
-) -> list[nbformat.NotebookNode]:
+def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNode], repairs: list[str]) -> list[Piece]:
     """Give every cell of the exercise its own type and metadata back; copies become the student's own cells."""
+    rank = {grade_id: i for i, cell in enumerate(release) if (grade_id := _grade_id(cell))}
+    marked = {_grade_id(cell) for cell in cells}
+    lost = [i for i, cell in enumerate(release) if _is_locked(cell) and _grade_id(cell) not in marked]
+    known = {reading: i for i in reversed(lost) for reading in readings(release[i])}
+    longest = 100 + 2 * max((len(release[i].source) for i in lost), default=0)
     seen: set[str] = set()
-    tidy = []
+    pieces = []
     for cell in cells:
         grade_id = _grade_id(cell)
-        original = wanted.get(grade_id)
+        cell.metadata.pop("nbgrader", None)
+        original = release[rank[grade_id]] if grade_id in rank else None
         if grade_id and (original is None or grade_id in seen):
             what = "copied" if original is not None else "unknown"
             repairs.append(f"A {what} cell '{grade_id[:60]}' counts as a cell of your own.")
-            if original is not None and _is_locked(original):
-                continue  # a second copy of a locked cell holds nothing of the student's
-            cell.metadata.pop("nbgrader")
-            original = None
         if original is None:
-            tidy.append(cell)
-            continue
-        seen.add(grade_id)
-        if _is_locked(original):
-            if cell.source != original.source or cell.cell_type != original.cell_type:
+            like = next((known[r] for r in (readings(cell, longest) if lost else ()) if r in known), None)
+            pieces.append(Piece(cell) if like is None else Piece(_fresh(release[like]), like, True, False, cell))
+        elif _is_locked(original):
+            same = not set(readings(cell)).isdisjoint(readings(original))
+            if not same and grade_id not in seen:
                 repairs.append(f"The locked cell '{grade_id}' was changed; it was put back.")
-            tidy.append(_fresh(original))
-            continue
-        if cell.cell_type != original.cell_type:
-            repairs.append(
-                f"The answer cell '{grade_id}' was a {cell.cell_type} cell; it was made {original.cell_type}."
-            )
-        answer = _fresh(original)
-        answer.source = cell.source
-        tidy.append(answer)
-    return tidy
+            pieces.append(Piece(_fresh(original), rank[grade_id], True, True, _copy_of(cell, original, same)))
+        elif grade_id in seen:
+            pieces.append(Piece(cell))
+        else:
+            if cell.cell_type != original.cell_type:
+                repairs.append(
+                    f"The answer cell '{grade_id}' was a {cell.cell_type} cell; it was made {original.cell_type}."
+                )
+            answer = _fresh(original)
+            answer.source = cell.source
+            pieces.append(Piece(answer, rank[grade_id]))
+        seen.add(grade_id)
+    if recognised := sum(not piece.marked for piece in pieces):
+        repairs.append(f"The marks of {recognised} cells of the exercise were lost; they were known by their text.")
+    return pieces
+
+
+def _copy_of(cell: nbformat.NotebookNode, original: nbformat.NotebookNode, same: bool) -> nbformat.NotebookNode | None:
+    """What stands where a second copy of a locked cell stood: nothing, unless running it may do something."""
+    if cell.cell_type != "code" or (same and original.metadata["nbgrader"].get("grade")):
+        return None
+    return cell
 
 
 def _place(
-    cells: list[nbformat.NotebookNode], template: nbformat.NotebookNode, repairs: list[str]
+    pieces: list[Piece], release: list[nbformat.NotebookNode], repairs: list[str]
 ) -> list[nbformat.NotebookNode]:
-    """Put locked cells that are missing or out of order back where they belong.
-
-    Each locked cell goes after every cell of the exercise that comes before it in the template, and after
-    the student's own cells that stood between those. The student's cells keep their order.
-    """
-    rank = {_grade_id(cell): i for i, cell in enumerate(template.cells) if _grade_id(cell)}
-    present = [rank[_grade_id(c)] for c in cells if _grade_id(c) in rank]
-    missing = [c for c in template.cells if _grade_id(c) and rank[_grade_id(c)] not in present]
-    if not missing and present == sorted(present):
-        return _unique_ids(cells)
-    if missing:
-        names = ", ".join(_grade_id(c) for c in missing if not _grade_id(c).endswith("-text"))
-        repairs.append(f"Missing cells were put back: {names or 'instructions'}.")
-    if present != sorted(present):
+    """Put locked cells that are missing or out of order where they belong (see `order`)."""
+    locked = [_is_locked(cell) for cell in release]
+    ordered = in_order(pieces, [_fresh(cell) for cell in release], locked)
+    if ordered.added:
+        code = [_grade_id(release[rank]) for rank in ordered.added if release[rank].cell_type == "code"]
+        repairs.append(f"Missing cells were put back: {', '.join(code) or 'instructions'}.")
+    if ordered.moved:
         repairs.append("Locked cells were out of order; they were put back in order.")
-    own = [c for c in cells if not _is_locked(c)]
-    locked = [_fresh(c) for c in template.cells if _is_locked(c)]
-    placed: list[nbformat.NotebookNode] = []
-    for cell in locked:
-        before = [i for i, c in enumerate(own) if rank.get(_grade_id(c), len(rank)) < rank[_grade_id(cell)]]
-        upto = before[-1] + 1 if before else 0
-        upto = _with_followers(own, upto, rank, rank[_grade_id(cell)])
-        placed += own[:upto]
-        own = own[upto:]
-        placed.append(cell)
-    return _unique_ids(placed + own)
-
-
-def _with_followers(own: list[nbformat.NotebookNode], upto: int, rank: dict[str, int], limit: int) -> int:
-    """Cells of the student's own after an answer belong to it, up to the next answer."""
-    if upto == 0 and limit > min(rank.values(), default=0) and not any(_grade_id(c) in rank for c in own):
-        return len(own)  # nothing says where the code belongs, so all of it comes before the first check
-    while upto and upto < len(own) and _grade_id(own[upto]) not in rank:
-        upto += 1
-    return upto
+    there = {piece.rank for piece in pieces}
+    gone = [_grade_id(c) for i, c in enumerate(release) if _is_answer(c) and i not in there]
+    if gone:
+        repairs.append(f"Answer cells are gone: {', '.join(gone)}. Code in cells of your own counts in their place.")
+    return _unique_ids(ordered.cells)
 
 
 def _unique_ids(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
@@ -232,6 +223,10 @@ def _fresh(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _grade_id(cell: nbformat.NotebookNode) -> str:
     grading = cell.metadata.get("nbgrader") or {}
     return str(grading.get("grade_id", ""))
+
+
+def _is_answer(cell: nbformat.NotebookNode) -> bool:
+    return bool(_grade_id(cell)) and cell.cell_type == "code" and not _is_locked(cell)
 
 
 def _is_locked(cell: nbformat.NotebookNode) -> bool:
