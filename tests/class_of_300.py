@@ -11,7 +11,7 @@ from pathlib import Path
 from kit import ROOT
 
 from autograder.exercise.definition import Task, find_exercise
-from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.exercise.outcome import CheckResult, Hint, Outcome, Status, SubmissionResult, TestResult
 from autograder.exercise.submission import STOPPED
 
 NAME = "03-dense-networks"
@@ -30,6 +30,7 @@ HOSTILE = (  # names of folders, so with another character for the slash
     "rtl\u202egnp.exe",
 )
 BAD_TEXT = "<svg onload=document.title='ran'> & {{ 7 * 7 }} `<b>` </title><script>document.title='ran'</script>"
+LEARNED_FROM_TEST = Hint("`validation_data` are the test images.", id="validated-on-test-images")
 # By task: how many of ten fail it; then ways to fail it: how often, what was found, what they were told.
 WRONG: dict[str, tuple[int, list[tuple[int, str, str]]]] = {
     "flattened": (
@@ -67,7 +68,7 @@ WRONG: dict[str, tuple[int, list[tuple[int, str, str]]]] = {
         3,
         [
             (5, "`test_accuracy` is 0.981.", "That is the accuracy on the training images. Take the test images."),
-            (2, "`val_loss` ends with the loss on the test images.", "`validation_data` are the test images."),
+            (2, "`val_loss` ends with the loss on the test images.", LEARNED_FROM_TEST),
         ],
     ),
     "deeper": (5, [(5, "`deeper_model` gets 0.62 of 300 held-out images right.", "Train it like the first one.")]),

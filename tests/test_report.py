@@ -22,7 +22,7 @@ from kit import ROOT
 from autograder.course.directory import Course
 from autograder.errors import CourseError
 from autograder.exercise.definition import find_exercise
-from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.exercise.outcome import CheckResult, Hint, Outcome, Status, SubmissionResult, TestResult, hint_id
 from autograder.exercise.submission import MAX_CURVES, MAX_EPOCHS, STOPPED, Submission
 from autograder.exercise.wire import History
 from autograder.grading.timing import slowest, strangest
@@ -89,14 +89,16 @@ def by_hand(root: Path) -> dict[str, set[str]]:
 def test_a_result_comes_back_from_its_json() -> None:
     tests = (
         TestResult("a", Outcome.PASSED, share=1.0),
-        TestResult("b", Outcome.FAILED, "found `1`", ("look again",), 0.25),
+        TestResult("b", Outcome.FAILED, "found `1`", (Hint("look again", id="some-name"),), 0.25),
         TestResult("c", Outcome.ERROR, "ours", detail="Traceback\nKeyError"),
     )
     result = SubmissionResult(
         "ada", NAME, Status.TIMED_OUT, (CheckResult("x", 3.0, tests),), "why", ("note",), "bubblewrap", {"total": 1.5},
         {"accuracy of model": 0.9}, {"history": {"loss": [0.5, 0.25]}},
     )  # fmt: skip
-    assert SubmissionResult.from_json(NAME, json.loads(json.dumps(result.to_json()))) == result
+    back = SubmissionResult.from_json(NAME, json.loads(json.dumps(result.to_json())))
+    assert back == result
+    assert [hint_id(hint) for hint in back.checks[0].tests[1].hints] == ["some-name"]
 
 
 class Told:
@@ -217,7 +219,9 @@ def test_who_to_look_at_and_why(small: Path) -> None:
     )
     record(small, "slow", status=Status.TIMED_OUT, message="It ran too long.")
     record(
-        small, "cheat", {"accuracy": failed("70 % of the test images", "Was it trained on the test images? Give...")}
+        small,
+        "cheat",
+        {"accuracy": failed("70 %", Hint("Give `fit` the training images.", id="trained-on-test-images"))},
     )
     record(small, "mended", notes=("Missing cells were put back: setup.",))
     record(small, "open", sandbox="limits only")
@@ -240,11 +244,22 @@ def test_who_to_look_at_and_why(small: Path) -> None:
     assert case.detail == "counted: fair. KeyError: 'units'"
 
 
-def test_the_words_for_learning_from_the_test_set_are_still_the_checks_words() -> None:
+def test_the_hints_about_learning_from_the_test_set_are_still_the_checks() -> None:
     said = " ".join(p.read_text("utf-8") for p in (ROOT / "autograder" / "checks").glob("test_*.py"))
-    assert {match.group() for match in TEST_SET.finditer(said)} == {
-        "trained on the test images",
-        "`validation_data` are the test images",
+    assert all(f'id="{name}"' in said for name in TEST_SET)
+
+
+def test_a_hint_is_counted_by_its_name(small: Path) -> None:
+    """Its words may have been improved between two hand-ins; a plain text is counted by its words."""
+    record(small, "a", {"counted": failed("7840", Hint("The old words.", id="bias-forgotten"))})
+    record(small, "b", {"counted": failed("30", Hint("Better words.", id="bias-forgotten"))})
+    record(small, "c", {"counted": failed("1", "The old words.")})
+    record(small, "d", {"deeper": failed("1", Hint("The old words.", id="bias-forgotten"))})
+    counted = {(m.task.name, m.hint_id): set(m.students) for m in found_in(small).misunderstandings}
+    assert counted == {
+        ("counted", "bias-forgotten"): {"a", "b"},
+        ("counted", ""): {"c"},
+        ("deeper", "bias-forgotten"): {"d"},
     }
 
 

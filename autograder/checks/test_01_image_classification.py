@@ -42,7 +42,7 @@ class TestShapes:
                 ): "Rows come first: the height, then the width. That is the other way round from how we say it.",
                 (32, 48): "A colour photograph has an axis for its channels, too: red, green, blue.",
                 (48, 32): "Rows come first, and a colour photograph has an axis for its channels.",
-                (32, 48, 1): "One channel is a grey picture. Colour needs three.",
+                (32, 48, 1): "One channel is a grey picture. Which channels does colour need?",
                 (3, 32, 48): "The channels come last here.",
                 (1, 32, 48, 3): "That is a set of one photograph. A single one has no axis that counts images.",
                 (4608,): "That is the photograph as one row. As an image it has rows, columns and channels.",
@@ -55,9 +55,9 @@ class TestShapes:
         expect(submission.number("photo_numbers"), "`photo_numbers`").to_be(
             4608,
             mistakes={
-                1536: "Those are the pixels. Each pixel of a colour photograph holds three numbers.",
+                1536: "Those are the pixels. Each pixel of a colour photograph holds a number for each channel.",
                 83: "The lengths of the axes are multiplied, not added.",
-                80: "The lengths of the axes are multiplied, not added; and there are three channels.",
+                80: "The lengths of the axes are multiplied, not added. The channels are an axis, too.",
                 3: "That is how many numbers one pixel holds. How many pixels are there?",
             },
             hint="Multiply the lengths of all axes.",
@@ -234,6 +234,7 @@ class TestScaled:
                 "float16": "float16 has only three digits.",
             },
             hint="`astype` changes the dtype.",
+            stated=True,
         )
 
     @pytest.mark.parametrize("name", ["x_train", "x_test"])
@@ -375,8 +376,8 @@ class TestSplit:
 class TestMajority:
     def test_takes_the_majority_of_the_training_set(self, submission: Submission) -> None:
         """The answer is the most frequent class of the training set"""
-        training = np.array([2, 1, 2, 0, 2, 1, 2, 0])
-        new = np.array([1, 1, 1, 1, 1, 2, 2, 0, 0, 0])
+        training = np.array([3, 0, 3, 1, 3, 1, 4, 0])
+        new = np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4])
         _majority(
             submission,
             training,
@@ -384,10 +385,14 @@ class TestMajority:
             0.2,
             [
                 (
-                    0.5,
+                    0.3,
                     "That is the most frequent class of the *new* images. Those you must not look at beforehand.",
                 ),
-                (2, "That is how many are right, or the class itself. Asked for is a share, 0 to 1."),
+                (0.375, "That is the share in the training set. Measure on the new images."),
+                (0.1, "That is the class nearest to the mean of the class numbers. Count how often each class occurs."),
+                (0.15, "That is class 0, whatever the training set holds. Which class is its most frequent one?"),
+                (4, "That is how many are right. Asked for is a share, 0 to 1."),
+                (3, "That is the class itself. Which share of the new images is of that class?"),
                 (20, "That is per cent. Asked for is a share, 0 to 1."),
                 (0.8, "That is the share of wrong answers."),
             ],
@@ -395,20 +400,20 @@ class TestMajority:
 
     def test_is_a_share_of_the_new_images(self, submission: Submission) -> None:
         """The accuracy is measured on the new images"""
-        training = np.array([0, 0, 0, 1])
-        new = np.array([0, 1, 2, 0, 2])
+        training = np.array([2, 2, 0, 0, 2, 1, 2])
+        new = np.array([2, 0, 0, 1, 0, 1, 0, 2, 0])
         _majority(
             submission,
             training,
             new,
-            0.4,
+            2 / 9,
             [
-                (0.75, "That is the share in the training set. Measure on the new images."),
-                (0.5, "Divide by the number of *new* images."),
-                (2, "That is how many are right. Asked for is a share, 0 to 1."),
-                (0, "That is the class. Which share of `new_numbers` is that class?"),
-                (40, "That is per cent. Asked for is a share, 0 to 1."),
-                (0.6, "That is the share of wrong answers."),
+                (4 / 7, "That is the share in the training set. Measure on the new images."),
+                (5 / 9, "That is the most frequent class of the *new* images. Take that of the training set."),
+                (2 / 7, "Divide by the number of *new* images."),
+                (2, "That is how many are right, or the class itself. Asked for is a share, 0 to 1."),
+                (200 / 9, "That is per cent. Asked for is a share, 0 to 1."),
+                (7 / 9, "That is the share of wrong answers."),
                 (1 / 3, "A third is what guessing gets with three equal classes. Count here."),
             ],
         )
@@ -473,6 +478,7 @@ class TestMeans:
                 (600, 28, 28, 1): "Those are the images themselves.",
             },
             hint="`means = class_means(x_train, train_numbers, 3)`",
+            stated=True,
         )
 
     def test_tell_classes_apart(self, submission: Submission) -> None:
@@ -527,11 +533,12 @@ class TestNearest:
     def test_takes_one_image(self, submission: Submission) -> None:
         """It works for a set of one image, too"""
         images, means = _means_to_compare()
-        found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(images[3:4], means)
-        expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean` of a set of one image").to_be_close_to(
-            ((images[3] - means) ** 2).sum(axis=(1, 2, 3)).argmin(keepdims=True),
-            hint="Write down the shape of every intermediate result: which axis counts the images, which the means?",
-        )
+        for image in images:
+            found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(image[np.newaxis], means)
+            expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean` of a set of one image").to_be_close_to(
+                ((image - means) ** 2).sum(axis=(1, 2, 3)).argmin(keepdims=True),
+                hint="Write down the shape of each result on the way: which axis counts the images, which the means?",
+            )
 
 
 class TestMeasured:
@@ -617,10 +624,10 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(2, 3)`.", hint="Numbers in round brackets, with commas between."
+            f"`{name}` should be a shape, such as `(5, 2)`.", hint="Numbers in round brackets, with commas between."
         )
     if not all(isinstance(n, int) for n in value):
-        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(2, 3)`.")
+        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(5, 2)`.")
     return tuple(value)
 
 

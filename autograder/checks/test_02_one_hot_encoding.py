@@ -123,6 +123,7 @@ class TestEncoded:
                 "int64": "Rows are compared with probabilities; those are float32.",
             },
             hint='`dtype="float32"` in `np.zeros` or `np.eye`, or `.astype("float32")` at the end.',
+            stated=True,
         )
 
     def test_refuses_label_too_large(self, submission: Submission) -> None:
@@ -421,10 +422,10 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(2, 3)`.", hint="Numbers in round brackets, with commas between."
+            f"`{name}` should be a shape, such as `(5, 2)`.", hint="Numbers in round brackets, with commas between."
         )
     if not all(isinstance(n, int) for n in value):
-        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(2, 3)`.")
+        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(5, 2)`.")
     return tuple(value)
 
 
@@ -507,7 +508,7 @@ def _loss(submission: Submission, name: str) -> str:
     if flat not in known:
         raise fail(
             f"`{name}` is {text[:40]!r}, which is none of the three losses.",
-            hint='`"categorical_crossentropy"`, `"sparse_categorical_crossentropy"` or `"binary_crossentropy"`',
+            hint="Copy one of the three names from the task's text.",
         )
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
 

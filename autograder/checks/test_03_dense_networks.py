@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograder.data import load_fashion
-from autograder.exercise.expect import expect, fail
+from autograder.exercise.expect import Hint, expect, fail
 from autograder.exercise.models import CompileReport, ModelReport
 from autograder.exercise.outcome import NotAttempted
 from autograder.exercise.submission import Submission
@@ -43,6 +43,7 @@ class TestFlattened:
                 (images, 28): "Only one row of pixels of each image is left. Use `reshape`, not an index.",
             },
             hint="`array.reshape(number_of_images, 784)`; `-1` lets NumPy work out one of the two.",
+            stated=True,
         )
         _holds_the_images(submission.array(name), name)
 
@@ -86,9 +87,10 @@ class TestFlattened:
                 "float16": "float16 has only three digits. Keras computes in float32.",
             },
             hint="`.astype('float32')`",
+            stated=True,
         )
         expect(top, f"the largest value in `{name}`").to_be_about(
-            1.0, 0.02, hint="Divide by 255, the same number for the training and the test images."
+            1.0, 0.02, stated=True, hint="Divide by 255, the same number for the training and the test images."
         )
 
 
@@ -110,6 +112,7 @@ class TestByHand:
                     "The images are added up. Each image has a row of its own in the result.",
                 ),
                 (right[0], "That is the first image only. The result has one row per image."),
+                *_other_activations(right),
             ],
             hint=[
                 "`x @ W` multiplies matrices; `x * W` multiplies value by value.",
@@ -129,13 +132,9 @@ class TestByHand:
                 (scores, "The activation is missing: relu turns every negative value into 0."),
                 (np.abs(scores), "That is the absolute value. relu turns negative values into 0."),
                 (np.minimum(scores, 0), "The wrong half is cut off: relu keeps positive values."),
-                (1 / (1 + np.exp(-scores)), "That is the sigmoid. relu is the larger of the value and 0."),
+                *_other_activations(scores),
                 (np.maximum(x @ weights, 0) + bias, "Add the bias first, then apply relu."),
                 (np.maximum(x, 0) @ weights + bias, "relu comes last: it acts on xW + b, not on `x`."),
-                (
-                    (scores > 0) * 1.0,
-                    "That says where relu keeps the value, with 1 and 0. Return the value itself.",
-                ),
                 (np.full_like(scores, max(scores.max(), 0)), "That is one maximum over everything."),
             ],
             hint="`np.maximum(values, 0)` compares every value with 0.",
@@ -400,13 +399,19 @@ def _test_images_took_no_part(submission: Submission) -> None:
         raise fail(
             f"`model` gets {test.accuracy:.0%} of the test images right, but only {train.accuracy:.0%} of the"
             " training images.",
-            hint="Was it trained on the test images? Give `fit` the training images and their labels.",
+            hint=Hint(
+                "Was it trained on the test images? Give `fit` the training images and their labels.",
+                id="trained-on-test-images",
+            ),
         )
     losses = submission.history("history").history.get("val_loss") or []
     if losses and isinstance(losses[-1], float) and abs(losses[-1] - test.loss) < 1e-5:
         raise fail(
             "The last validation loss in `history` is the loss on the test images.",
-            hint="`validation_data` are the test images. Cut them off the training images: `validation_split=0.2`.",
+            hint=Hint(
+                "`validation_data` are the test images. Cut them off the training images: `validation_split=0.2`.",
+                id="validated-on-test-images",
+            ),
         )
 
 
@@ -429,6 +434,18 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
     if np.allclose(1 - found, wanted, atol=0.01):
         hint.insert(0, "Black and white are exchanged.")
     raise fail(f"The rows of `{name}` are not the images: the pixels differ.", hint=hint)
+
+
+def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """What other functions than relu make of the scores."""
+    powers = np.exp(scores)
+    return [
+        (1 / (1 + 1 / powers), "That is the sigmoid. relu compares each value with 0."),
+        (np.tanh(scores), "That is tanh. relu compares each value with 0."),
+        (powers / powers.sum(axis=1, keepdims=True), "That is softmax. relu looks at each value for itself."),
+        (powers / powers.sum(), "That is softmax over everything. relu looks at each value for itself."),
+        ((scores > 0) * 1.0, "That says where relu keeps the value, with 1 and 0. Return the value itself."),
+    ]
 
 
 def _layer(positive: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -476,6 +493,7 @@ def _takes_an_image(model: ModelReport) -> None:
             ): "The number of images is not part of the input shape; Keras adds that axis itself.",
         },
         hint="`keras.Input((784,))`: the shape of one image as a row, without the number of images.",
+        stated=True,
     )
 
 
@@ -498,6 +516,7 @@ def _has_three_outputs(model: ModelReport) -> None:
             (None, 28, 3): "The image was never flattened: the dense layers worked on its last axis alone.",
         },
         hint="The last dense layer needs as many units as there are classes.",
+        stated=True,
     )
 
 

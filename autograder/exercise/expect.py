@@ -1,14 +1,15 @@
 """A small vocabulary for checks that answers like a good tutor.
 
-    expect(model.output_shape, "the output shape of `model`").to_be(
-        (None, 3),
-        because="there are three kinds of clothes",
-        mistakes={(None, 1): "You passed `train_data.shape[-1]`, the number of channels. Flatten first."},
-        hint="How many numbers should the network say about one image?",
+    expect(submission.number("hidden_parameters"), "`hidden_parameters`").to_be(
+        7850,
+        mistakes={7840: Hint("Those are the weights alone. What else does each unit have?", id="bias-forgotten")},
+        hint="Draw two inputs and three units. Count the arrows, then what each unit adds.",
     )
 
-Every expectation raises `Mismatch` with a sentence that says what was found and what was expected. When
-what was found is exactly what a known misunderstanding makes, that misunderstanding is the first hint.
+Every expectation raises `Mismatch` with a sentence that says what was found and what is wrong with it, and never what
+is right: whoever reads it should think again and not copy. When what was found is exactly what a known
+misunderstanding makes, that misunderstanding is the first hint. What the task's own text says may be repeated, and
+the check's author has to say that it stands there: ``stated=True``. Then `because` is said, too.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from typing import Any
 import numpy as np
 
 from autograder.exercise.models import ModelReport
-from autograder.exercise.outcome import Mismatch, NotAttempted
+from autograder.exercise.outcome import Hint, Mismatch, NotAttempted
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
 
-Hint = str | Sequence[str]
-NEVER_TRAINED = "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more."
+__all__ = ["Expectation", "Hint", "Hints", "Mistakes", "expect", "fail", "not_attempted", "show"]
+
+Hints = str | Sequence[str]  # a plain text or a `Hint`, or several, from general to particular
+NEVER_TRAINED: str = Hint(
+    "It has never been trained: was it built or compiled again after `fit`? Run `fit` once more.", id="never-trained"
+)
 # What a misunderstanding makes (a value, or a predicate of the value), and what to say then.
 Mistakes = Mapping[Any, str] | Iterable[tuple[Any, str]]
+_NOT_RIGHT = "which is not right"
 
 
 def expect(value: Any, name: str = "the value") -> Expectation:
@@ -34,68 +40,105 @@ def expect(value: Any, name: str = "the value") -> Expectation:
     return Expectation(value, name)
 
 
-def fail(message: str, hint: Hint = ()) -> Mismatch:
+def fail(message: str, hint: Hints = ()) -> Mismatch:
     """The exception for a check that has its own sentence: ``raise fail("...", hint="...")``."""
     return Mismatch(message, _hints(hint))
 
 
-def not_attempted(message: str, hint: Hint = ()) -> NotAttempted:
+def not_attempted(message: str, hint: Hints = ()) -> NotAttempted:
     """The exception for a task that nobody has begun: ``raise not_attempted("...")``."""
     return NotAttempted(message, _hints(hint))
 
 
 class Expectation:
-    """A value with a name; its methods say what it should be."""
+    """A value with a name; its methods say what it should be.
+
+    Args of every method:
+        stated: whether the task's text says what is right. Only then does the answer repeat it.
+        because: why it is right; said only with what is right.
+        mistakes: what known misunderstandings make, and what to say about each.
+        hint: what to say in any case, from general to particular.
+    """
 
     def __init__(self, value: Any, name: str) -> None:
         self.value = value
         self.name = name
 
-    def to_be(self, expected: Any, because: str = "", mistakes: Mistakes = (), hint: Hint = ()) -> None:
+    def to_be(
+        self, expected: Any, because: str = "", mistakes: Mistakes = (), hint: Hints = (), stated: bool = False
+    ) -> None:
         """Equal, as numbers, texts, shapes and lists are equal; 3 equals 3.0, but True does not equal 1."""
         if not _same(self.value, expected):
-            self._fail(f"it should be {show(expected)}", because, mistakes, hint)
+            self._fail(f"but it should be {show(expected)}", because, mistakes, hint, stated)
 
-    def to_be_one_of(self, allowed: Sequence[Any], because: str = "", mistakes: Mistakes = (), hint: Hint = ()) -> None:
+    def to_be_one_of(
+        self,
+        allowed: Sequence[Any],
+        because: str = "",
+        mistakes: Mistakes = (),
+        hint: Hints = (),
+        stated: bool = False,
+    ) -> None:
         """Equal to one of several right answers."""
         if not any(_same(self.value, one) for one in allowed):
             shown = ", ".join(show(one) for one in allowed[:-1]) + " or " + show(allowed[-1])
-            self._fail(f"it should be {shown.removeprefix(' or ')}", because, mistakes, hint)
+            self._fail(f"but it should be {shown.removeprefix(' or ')}", because, mistakes, hint, stated)
 
     def to_be_between(
-        self, low: float, high: float, because: str = "", mistakes: Mistakes = (), hint: Hint = ()
+        self,
+        low: float,
+        high: float,
+        because: str = "",
+        mistakes: Mistakes = (),
+        hint: Hints = (),
+        stated: bool = False,
     ) -> None:
         """A number from `low` to `high`, both included. NaN is not between anything."""
         number = self._number()
         if not low <= number <= high:
-            self._fail(f"it should be between {low:g} and {high:g}", because, mistakes, hint)
+            self._fail(f"but it should be between {low:g} and {high:g}", because, mistakes, hint, stated)
 
     def to_be_about(
-        self, expected: float, within: float, because: str = "", mistakes: Mistakes = (), hint: Hint = ()
+        self,
+        expected: float,
+        within: float,
+        because: str = "",
+        mistakes: Mistakes = (),
+        hint: Hints = (),
+        stated: bool = False,
     ) -> None:
-        """A number no further than `within` from `expected`."""
+        """A number no further than `within` from `expected`.
+
+        The answer does not say on which side it lies: who is told "too large" often enough has found the number.
+        """
         number = self._number()
         if not abs(number - expected) <= within:
-            self._fail(f"it should be about {expected:g}", because, mistakes, hint)
+            self._fail(f"but it should be about {expected:g}", because, mistakes, hint, stated)
 
     def to_have_shape(
-        self, shape: tuple[int, ...], because: str = "", mistakes: Mistakes = (), hint: Hint = ()
+        self,
+        shape: tuple[int, ...],
+        because: str = "",
+        mistakes: Mistakes = (),
+        hint: Hints = (),
+        stated: bool = False,
     ) -> Expectation:
         """An array of this shape. `mistakes` are shapes."""
         found = as_array(self.value, self.name).shape
         if found != tuple(shape):
-            Expectation(found, f"the shape of {self.name}")._fail(
-                f"it should be {show(tuple(shape))}", because, mistakes, hint
-            )
+            should = f"but it should be {show(tuple(shape))}" if stated else _wrong_with_shape(found, tuple(shape))
+            Expectation(found, f"the shape of {self.name}")._fail(should, because, mistakes, hint, stated, should)
         return self
 
-    def to_have_dtype(self, *dtypes: str, because: str = "", mistakes: Mistakes = (), hint: Hint = ()) -> Expectation:
+    def to_have_dtype(
+        self, *dtypes: str, because: str = "", mistakes: Mistakes = (), hint: Hints = (), stated: bool = False
+    ) -> Expectation:
         """An array of one of these dtypes, by name; "integer" and "float" stand for any of their kind."""
         found = as_array(self.value, self.name).dtype
         kinds = {"integer": "iu", "float": "f", "bool": "b"}
         if not any(found.kind in kinds[d] if d in kinds else found.name == d for d in dtypes):
             Expectation(found.name, f"the dtype of {self.name}")._fail(
-                f"it should be {' or '.join(dtypes)}", because, mistakes, hint
+                f"but it should be {' or '.join(dtypes)}", because, mistakes, hint, stated
             )
         return self
 
@@ -105,22 +148,22 @@ class Expectation:
         tolerance: float = 1e-5,
         because: str = "",
         mistakes: Mistakes = (),
-        hint: Hint = (),
+        hint: Hints = (),
+        stated: bool = False,
     ) -> Expectation:
         """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays."""
         found, wanted = as_array(self.value, self.name), np.asarray(expected)
         if found.shape != wanted.shape:
-            says = f"The shape of {self.name} is {show(found.shape)}, but it should be {show(wanted.shape)}"
+            wrong = f"but it should be {show(wanted.shape)}" if stated else _wrong_with_shape(found.shape, wanted.shape)
+            says = f"The shape of {self.name} is {show(found.shape)}, {wrong}"
         elif not _close(found, wanted, tolerance):
-            where = _first_difference(found, wanted, tolerance)
-            at = f" at {list(where)}" if where else ""
-            says = f"{_sentence(self.name)} is {show(found[where])}{at}, but it should be {show(wanted[where])}"
+            says = f"{_sentence(self.name)} {_wrong_with_values(found, wanted, tolerance, stated)}"
         else:
             return self
         named = [text for mistake, text in _pairs(mistakes) if _matches(found, mistake, tolerance)]
-        raise Mismatch(_with_reason(says, because), (*named[:1], *_hints(hint)))
+        raise Mismatch(_with_reason(says, because if stated else ""), (*named[:1], *_hints(hint)))
 
-    def to_reach(self, accuracy: float, zero_at: float, hint: Hint = (), because: str = "") -> None:
+    def to_reach(self, accuracy: float, zero_at: float, hint: Hints = (), because: str = "") -> None:
         """An `Accuracy` of at least `accuracy`. Below that, credit falls evenly to nothing at `zero_at`."""
         found = self.value
         if not isinstance(found, Accuracy):
@@ -142,7 +185,7 @@ class Expectation:
         )
         raise Mismatch(_with_reason(says, because), hints, share)
 
-    def to_have_learned(self, model: ModelReport, guessing: float, at_least: float, hint: Hint = ()) -> None:
+    def to_have_learned(self, model: ModelReport, guessing: float, at_least: float, hint: Hints = ()) -> None:
         """An `Accuracy` well above that of `guessing`, on scaled or on unscaled pixels.
 
         What a history or a setting says of a training counts only with a network that has learned something:
@@ -162,11 +205,11 @@ class Expectation:
         says: str,
         because: str = "",
         mistakes: Mistakes = (),
-        hint: Hint = (),
+        hint: Hints = (),
     ) -> None:
-        """`condition` holds; `says` completes the sentence "... but it should ..."."""
+        """`condition` holds; `says` completes the sentence "... but it should ...". It must not tell the answer."""
         if not condition(self.value):
-            self._fail(f"it should {says}", because, mistakes, hint)
+            self._fail(f"but it should {says}", because, mistakes, hint, stated=True)
 
     def _number(self) -> float:
         value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
@@ -174,11 +217,21 @@ class Expectation:
             raise Mismatch(f"{_sentence(self.name)} should be one number, but it is {a(type_name(value))}.")
         return float(value)
 
-    def _fail(self, should: str, because: str, mistakes: Mistakes, hint: Hint) -> None:
-        text = _with_reason(f"{_sentence(self.name)} is {show(self.value)}, but {should}", because)
-        for mistake, says in _pairs(mistakes):
+    def _fail(
+        self,
+        should: str,
+        because: str,
+        mistakes: Mistakes,
+        hint: Hints,
+        stated: bool,
+        otherwise: str = _NOT_RIGHT,
+    ) -> None:
+        """Say what was found; what is right only where it is `stated`, else `otherwise`."""
+        says = f"{_sentence(self.name)} is {show(self.value)}, {should if stated else otherwise}"
+        text = _with_reason(says, because if stated else "")
+        for mistake, names_it in _pairs(mistakes):
             if _matches(self.value, mistake, 0.0):
-                raise Mismatch(text, (says, *_hints(hint)))
+                raise Mismatch(text, (names_it, *_hints(hint)))
         raise Mismatch(text, _hints(hint))
 
 
@@ -198,7 +251,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _hints(hint: Hint) -> tuple[str, ...]:
+def _hints(hint: Hints) -> tuple[str, ...]:
     return (hint,) if isinstance(hint, str) else tuple(hint)
 
 
@@ -245,12 +298,40 @@ def _numbers(value: Any) -> np.ndarray | None:
         return None
 
 
-def _first_difference(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> tuple[int, ...]:
+def _differences(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.ndarray:
+    """Where two arrays of one shape differ, as True and False."""
     if found.dtype.kind == "U" or wanted.dtype.kind == "U":
-        different = found.astype(str) != wanted.astype(str)
-    else:
-        different = ~np.isclose(found.astype(np.float64), wanted.astype(np.float64), tolerance, tolerance)
-    return tuple(int(i) for i in np.argwhere(different)[0])
+        return np.asarray(found.astype(str) != wanted.astype(str))
+    return ~np.isclose(found.astype(np.float64), wanted.astype(np.float64), tolerance, tolerance)
+
+
+def _wrong_with_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """What is wrong with a shape, without the lengths that are asked for."""
+    if sorted(found) == sorted(wanted):
+        return "which are the right lengths in another order"
+    if int(np.prod(found)) == int(np.prod(wanted)):
+        return "which holds as many numbers as it should, cut up in another way"
+    if len(found) != len(wanted):
+        return f"which has too {'many' if len(found) > len(wanted) else 'few'} axes"
+    wrong = [axis for axis, (one, other) in enumerate(zip(found, wanted, strict=True)) if one != other]
+    if len(wrong) > 1:
+        return "which has the right number of axes, but not the right lengths"
+    return f"where the length of axis {wrong[0]} is not right"
+
+
+def _wrong_with_values(found: np.ndarray, wanted: np.ndarray, tolerance: float, stated: bool) -> str:
+    """What is wrong with an array that has the right shape: how much of it agrees, and the values only if `stated`."""
+    different = _differences(found, wanted, tolerance)
+    if stated:
+        where = tuple(int(i) for i in np.argwhere(different)[0])
+        at = f" at {list(where)}" if where else ""
+        return f"is {show(found[where])}{at}, but it should be {show(wanted[where])}"
+    if wanted.ndim == 0:
+        return f"is {show(found)}, {_NOT_RIGHT}"
+    share = 1 - different.mean()
+    if share == 0:
+        return "has the right shape, but none of its values is right"
+    return f"has the right shape, but {'most' if share <= 0.5 else 'some'} of its values are not right"
 
 
 def _sentence(name: str) -> str:

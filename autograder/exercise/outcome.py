@@ -37,6 +37,33 @@ class Status(StrEnum):
     ERROR = "error"  # ours
 
 
+class Hint(str):
+    """A hint with a name that stays when its words change, so that a report can count who was given it.
+
+    A plain text does wherever a hint is asked for; it has no name and is counted by its words.
+
+    Args:
+        text: what the learner reads.
+        id: the misunderstanding, in small letters and hyphens: "bias-forgotten".
+    """
+
+    __slots__ = ("id",)
+    id: str
+
+    def __new__(cls, text: str, id: str = "") -> Hint:
+        hint = super().__new__(cls, text)
+        hint.id = id
+        return hint
+
+    def __reduce__(self) -> tuple[type[Hint], tuple[str, str]]:
+        return Hint, (str(self), self.id)
+
+
+def hint_id(hint: str) -> str:
+    """The name of a hint; '' for a plain text."""
+    return hint.id if isinstance(hint, Hint) else ""
+
+
 class Mismatch(AssertionError):
     """A check found something other than it asked for.
 
@@ -80,15 +107,17 @@ class TestResult:
             "title": self.title,
             "outcome": str(self.outcome),
             "message": self.message,
-            "hint": self.hints[0] if self.hints else "",
+            "hint": str(self.hints[0]) if self.hints else "",
             "share": self.share,
         }
+        if self.hints and (name := hint_id(self.hints[0])):
+            content["hint_id"] = name
         return content | ({"detail": self.detail[-MAX_DETAIL:]} if self.detail else {})
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TestResult:
         """The inverse of `to_json`, but for the hints after the first."""
-        hints = (str(data["hint"]),) if data.get("hint") else ()
+        hints = (Hint(str(data["hint"]), str(data.get("hint_id", ""))),) if data.get("hint") else ()
         outcome, share = Outcome(data["outcome"]), float(data["share"])
         return cls(str(data["title"]), outcome, str(data["message"]), hints, share, str(data.get("detail", "")))
 
@@ -148,7 +177,8 @@ class CheckResult:
             "points": self.points,
             "max_points": self.max_points,
             "message": self.message,
-            "hint": self.hints[0] if self.hints else "",
+            "hint": str(self.hints[0]) if self.hints else "",
+            "hint_id": hint_id(self.hints[0]) if self.hints else "",
             "tests": [t.to_json() for t in self.tests],
         }
 

@@ -311,7 +311,7 @@ def _why_no_array(value: Any) -> str:
 
 def _why_no_number(value: Any) -> str:
     if isinstance(value, tuple):
-        return "A comma makes several values of it: `7,850` is 7 and 850. Write 7850."
+        return "A comma makes two values of it: `1,234` is 1 and 234. Write 1234."
     if isinstance(value, str):
         return "A number stands without quotes."
     if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from autograder.exercise.outcome import Outcome, Status
+from autograder.exercise.outcome import Outcome, Status, hint_id
 from autograder.grading.grade import LIMITS_ONLY_NOTE
 from autograder.report.classroom import Classroom, Entry
 from autograder.sandbox.bubblewrap import Sandbox
 
-# Words in a hint or a message of our checks by which they say that the test images were learned from.
-TEST_SET = re.compile(r"trained on the test images|`validation_data` are the test images")
+# Names of the hints by which checks say that the test images were learned from.
+TEST_SET = frozenset({"trained-on-test-images", "validated-on-test-images"})
 
 _STATUS = {
     Status.TIMED_OUT: "ran longer than it may, so the tasks after that were not run.",
@@ -127,8 +126,7 @@ def _with_status(status: Status) -> Callable[[Entry], str]:
 def _test_set(entry: Entry) -> str:
     for check in entry.result.checks:
         for test in check.tests:
-            details = [s for s in (test.message, *test.hints) if TEST_SET.search(s)]
-            if test.outcome is Outcome.FAILED and details:
+            if test.outcome is Outcome.FAILED and TEST_SET & set(map(hint_id, test.hints)):
                 return f"{check.name}: {test.message}"
     return ""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult
+from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult, hint_id
 from autograder.exercise.submission import STOPPED
 from autograder.grading.timing import Odd, slowest, strangest
 from autograder.report.by_hand import Reason, reasons
@@ -61,6 +61,7 @@ class Misunderstanding:
     message: str  # what was found in the example
     example: str  # the student with the best score among them: little else is wrong there
     students: tuple[str, ...]
+    hint_id: str  # the hint's name, '' if it has none
     stopped: bool  # their cell stopped with an error: a symptom rather than a misunderstanding
 
     @property
@@ -171,17 +172,29 @@ def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
     for (name, _), cases in found.items():
         entry, problem = max(cases, key=lambda case: case[0].result.score)
         hint = problem.hints[0] if problem.hints else problem.message
-        students = tuple(e.student for e, _ in cases)
         common.append(
-            Misunderstanding(tasks[name], hint, problem.message, entry.student, students, STOPPED in problem.message)
+            Misunderstanding(
+                task=tasks[name],
+                hint=hint,
+                message=problem.message,
+                example=entry.student,
+                students=tuple(e.student for e, _ in cases),
+                hint_id=hint_id(hint),
+                stopped=STOPPED in problem.message,
+            )
         )
     order = list(tasks)
     return sorted(common, key=lambda m: (-m.count, order.index(m.task.name), m.hint))
 
 
 def _same(problem: TestResult) -> str:
-    """What failures must have in common to count as one: the hint, else the message whatever its numbers are."""
-    return problem.hints[0] if problem.hints else re.sub(r"\d[\d.,]*", "#", problem.message)
+    """What failures must have in common to count as one.
+
+    That is the hint's name, else its words, else the message whatever its numbers are.
+    """
+    if problem.hints:
+        return hint_id(problem.hints[0]) or problem.hints[0]
+    return re.sub(r"\d[\d.,]*", "#", problem.message)
 
 
 def _explain_again(common: list[Misunderstanding]) -> list[Misunderstanding]:

@@ -224,7 +224,7 @@ WRONG = [
         "share in the training set",
         _majority("return np.bincount(training_numbers).max() / len(training_numbers)"),
         "majority",
-        "it should be about",
+        "That is the share in the training set",
     ),
     Wrong(
         "number right, not share",
@@ -236,7 +236,7 @@ WRONG = [
         "the class itself",
         _majority("return np.bincount(training_numbers).argmax()"),
         "majority",
-        "or the class itself",
+        "That is the class itself",
     ),
     Wrong(
         "a list of hits",

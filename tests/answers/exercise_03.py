@@ -120,8 +120,8 @@ WRONG = [
         "`x @ W` multiplies matrices",
     ),
     Wrong("python's max", _dense_relu("return max(x @ W + b, 0)"), "by_hand", "Python's `max`"),
-    Wrong("sigmoid for relu", _dense_relu("return 1 / (1 + np.exp(-(x @ W + b)))"), "by_hand", "it should be"),
-    Wrong("the slope of relu", _dense_relu("return ((x @ W + b) > 0) * 1.0"), "by_hand", "it should be"),
+    Wrong("sigmoid for relu", _dense_relu("return 1 / (1 + np.exp(-(x @ W + b)))"), "by_hand", "That is the sigmoid"),
+    Wrong("the slope of relu", _dense_relu("return ((x @ W + b) > 0) * 1.0"), "by_hand", "Return the value itself"),
     Wrong("absolute value", _dense_relu("return np.abs(x @ W + b)"), "by_hand", "That is the absolute value"),
     Wrong("printed, not returned", _dense_relu("print(np.maximum(x @ W + b, 0))"), "by_hand", "returned nothing"),
     Wrong(
@@ -144,7 +144,7 @@ WRONG = [
         "sees the 10 hidden units",
     ),
     Wrong("layers multiplied", _counted("7850", "33", "7850 * 33"), "counted", "add their counts"),
-    Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes several values"),
+    Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes two values"),
     Wrong("quotes around the number", _counted('"7850"', '"33"', '"7883"'), "counted", "without quotes"),
     Wrong(
         "brackets forgotten",

@@ -1,0 +1,278 @@
+"""A learner who knows nothing, copies what stands there, and never gets tired.
+
+It knows only what ``check`` and ``hint`` print. It types nonsense, reads the answer, and puts every number, shape,
+text and list that it has read into every variable of the task, for as many rounds as that helps; where an answer
+sounds different for small and for large numbers, it looks for the place in between. A check whose words give an
+answer away pays this learner; one that keeps it does not.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from autograder.exercise.checking import _result
+from autograder.exercise.definition import Exercise, Task
+from autograder.exercise.models import ModelReport
+from autograder.exercise.outcome import CheckResult, Outcome, TestResult
+from autograder.exercise.submission import Missing, NoModel, Raised, Submission
+from autograder.exercise.wire import Opaque
+
+# What somebody types who has not read the task: one or more of every kind.
+NONSENSE: tuple[Any, ...] = (
+    0,
+    1,
+    -1,
+    1e9,
+    0.12345,
+    True,
+    "x",
+    "",
+    (),
+    (7, 5),
+    (7, 5, 6),
+    [0, 0],
+    [0.1, 0.2, 0.7],
+    np.zeros((2, 3)),
+    np.ones(4),
+    np.full((5, 5, 5), 200, np.uint8),
+    {"a": 1},
+)
+MOST_READ = 400  # values kept for one task
+ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Earned:
+    """What the parrot got for one task."""
+
+    task: str
+    blind: float  # with nonsense alone
+    parrot: float  # after reading
+    max_points: float
+    answers: dict[str, Any]  # with which
+
+
+class _Typed:
+    """Answers that are whatever the parrot has typed."""
+
+    def __init__(self, typed: dict[str, Any]) -> None:
+        self._typed = typed
+        self.asked: set[str] = set()
+        self.called: set[str] = set()
+
+    def value(self, name: str) -> Any:
+        value = self._get(name)
+        return Opaque("function") if callable(value) else value
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.called.add(name)
+        value = self._get(name)
+        if not callable(value):
+            raise Raised("TypeError", "object is not callable")
+        return value(*args, **kwargs)
+
+    def model(self, name: str) -> ModelReport:
+        self._get(name)
+        raise NoModel("it is a list, not a Keras model")
+
+    def stopped_with(self) -> str:
+        return ""
+
+    def held_out(self) -> None:
+        return None
+
+    def _get(self, name: str) -> Any:
+        self.asked.add(name)
+        if name not in self._typed:
+            raise Missing(name)
+        return self._typed[name]
+
+
+@dataclass
+class Parrot:
+    """One parrot at one task."""
+
+    exercise: Exercise
+    task: Task
+    read: dict[str, Any] = field(default_factory=dict)  # by its repr, in the order of reading
+    names: list[str] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+
+    def earn(self) -> Earned:
+        """Try as long as it helps."""
+        best: dict[str, Any] = {}
+        blind = points = self._points(best)
+        for round_ in range(ROUNDS):
+            before = points, len(self.read), len(self.names)
+            for name in itertools.chain(list(self.names), [None]):
+                for value in [*NONSENSE, *(self.read.values() if round_ else ())]:
+                    new = {**best, **{n: self._as_asked(n, value) for n in ([name] if name else self.names)}}
+                    got = self._points(new)
+                    if got > points:
+                        best, points = new, got
+                if name and round_:
+                    best, points = self._between(name, best, points)
+            if round_ == 0:
+                blind = points
+            elif (points, len(self.read), len(self.names)) == before:
+                break
+        return Earned(self.task.grade_id, blind, points, self.task.points, best)
+
+    def _as_asked(self, name: str, value: Any) -> Any:
+        """The value, or a function that always returns it."""
+        return (lambda *args, **kwargs: value) if name in self.functions else value
+
+    def _between(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
+        """Look for the number where the answer's sound changes."""
+        low, high = -1e6, 1e6
+        sound = self._sound({**best, name: low})
+        if sound == self._sound({**best, name: high}):
+            return best, points
+        for _ in range(60):
+            middle = (low + high) / 2
+            if self._sound({**best, name: middle}) == sound:
+                low = middle
+            else:
+                high = middle
+        for number in (low, high, round(low), round(high), round(low) + 1, round(high) - 1):
+            new = {**best, name: number}
+            if (got := self._points(new)) > points:
+                best, points = new, got
+        return best, points
+
+    def _sound(self, typed: dict[str, Any]) -> str:
+        return re.sub(r"-?\d+([.,]\d+)*(e[+-]?\d+)?", "#", _text(self._check(typed)))
+
+    def _points(self, typed: dict[str, Any]) -> float:
+        result = self._check(typed)
+        self._listen(_text(result))
+        return result.points
+
+    def _check(self, typed: dict[str, Any]) -> CheckResult:
+        answers = _Typed(typed)
+        result = check_fast(self.exercise, self.task, Submission(answers))
+        self.names += sorted(answers.asked - set(self.names))
+        self.functions |= answers.called
+        return result
+
+    def _listen(self, text: str) -> None:
+        for value in values_in(text):
+            if len(self.read) < MOST_READ:
+                self.read.setdefault(repr(value), value)
+
+
+def check_fast(exercise: Exercise, task: Task, submission: Submission) -> CheckResult:
+    """The same as `run_checks` of one task, without pytest around it: thousands of times a second."""
+    results = []
+    for title, call in _tests(exercise.checks, task.test_class):
+        try:
+            call(submission)
+            results.append(TestResult(title, Outcome.PASSED, share=1.0))
+        except Exception as error:
+            results.append(_result(title, error))
+    return CheckResult(task.grade_id, task.points, tuple(results))
+
+
+@cache
+def _module(checks: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"parrot_{checks.stem}", checks)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def _tests(checks: Path, class_name: str) -> list[tuple[str, Callable[[Submission], None]]]:
+    cls = getattr(_module(checks), class_name)
+    tests: list[tuple[str, Callable[[Submission], None]]] = []
+    for name, function in vars(cls).items():
+        if not name.startswith("test_"):
+            continue
+        cases: list[dict[str, Any]] = [{}]
+        for mark in getattr(function, "pytestmark", []):
+            if mark.name != "parametrize":
+                continue
+            names = mark.args[0].split(",") if isinstance(mark.args[0], str) else list(mark.args[0])
+            rows = [row if len(names) > 1 else (row,) for row in mark.args[1]]
+            cases = [case | dict(zip(names, row, strict=True)) for case in cases for row in rows]
+        title = (inspect.getdoc(function) or name).split("\n")[0]
+        for case in cases:
+            tests.append((title, lambda submission, f=function, case=case: f(cls(), submission, **case)))
+    return tests
+
+
+def _text(result: CheckResult) -> str:
+    """All that the parrot can make `check` and `hint` print."""
+    return "\n".join(line for test in result.tests for line in (test.title, test.message, *test.hints))
+
+
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def values_in(text: str) -> Iterator[Any]:
+    """Every number, shape, list, product and word in a text, as values."""
+    yield from (_WORDS.index(word) for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS)
+    for number in re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?%?", text):
+        yield from _numbers(number)
+    for part in re.findall(r"[(\[][^()\[\]`]*[)\]]|`([^`]*)`", text):
+        yield from _literal(part)
+    for part in re.findall(r"[(\[][^()\[\]`]*[)\]]", text):
+        yield from _literal(part)
+    for part in re.findall(r"\d+(?: ?[x*+/-] ?\d+)+", text):
+        yield from _literal(part.replace("x", "*"))
+    plain = [int(n) for n in re.findall(r"\b\d{1,6}\b", text)][:8]
+    yield from itertools.permutations(plain, 2)
+    for a_ in ("'", '"'):
+        yield from re.findall(f"{a_}([^{a_}\n]+){a_}", text)
+    yield from dict.fromkeys(re.findall(r"[A-Za-z_][\w-]*", text))
+
+
+def _numbers(text: str) -> Iterator[Any]:
+    plain = text.rstrip("%").replace(",", "")
+    try:
+        value = float(plain)
+    except ValueError:
+        return
+    value = int(value) if value.is_integer() and abs(value) < 1e15 else value
+    yield value
+    if text.endswith("%"):
+        yield value / 100
+
+
+def _literal(text: str) -> Iterator[Any]:
+    """The value of a literal or of plain arithmetic."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError):
+        return
+    allowed = (
+        ast.Expression,
+        ast.Constant,
+        ast.Tuple,
+        ast.List,
+        ast.BinOp,
+        ast.UnaryOp,
+        ast.operator,
+        ast.unaryop,
+        ast.expr_context,
+    )
+    if len(text) > 200 or "**" in text or not all(isinstance(node, allowed) for node in ast.walk(tree)):
+        return
+    try:
+        yield eval(compile(tree, "read", "eval"), {"__builtins__": {}})
+    except Exception:
+        return
