@@ -134,7 +134,7 @@ def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: 
         done = batch.grade_exercises(
             course, works, workers, pools=pools, force=options.force, on_progress=view.on_progress
         )
-    view.summary(done, course.root)
+    view.summary(done, course.gradebook, course.feedback)
     results = [one.to_json() for one in done]
     _write_json(options.json, results[0] if len(results) == 1 else {"exercises": results})
     return 0

@@ -14,6 +14,8 @@ from autograder.grading.batch import Batch, Progress
 from autograder.grading.progress import ProgressView, pace_of
 from autograder.sandbox.bubblewrap import Sandbox
 
+BOOK, PAGES = Path("course/gradebook.db"), Path("course/feedback")
+
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
@@ -75,19 +77,23 @@ def test_summary_names_the_slowest_and_the_strangest() -> None:
     usual = [result(f"s{n:02}", cells=5.0 + n / 10, total=6.0 + n / 10) for n in range(9)]
     odd = [result("loop", "timed out", cells=60.0, total=61.0), result("empty", cells=0.1, total=1.0)]
     stream = io.StringIO()
-    ProgressView(stream, Sandbox.BUBBLEWRAP).summary([Batch("x", usual + odd, skipped=4)], Path("course"))
+    ProgressView(stream, Sandbox.BUBBLEWRAP).summary(
+        [Batch("x", usual + odd, skipped=4)], Path("course/gradebook.db"), Path("course/feedback")
+    )
     shown = stream.getvalue()
     assert "7 graded in" in shown
     assert "4 unchanged since last time" in shown
     assert "Slowest:   loop 61.0 s, s08 6.8 s, s07 6.7 s" in shown
     assert "Strangest: empty: cells 0.1 s, most take 5.4 s" in shown
-    assert str(Path("course") / "gradebook.db") in shown
+    assert str(BOOK) in shown
 
 
 def test_of_a_large_class_the_summary_shows_those_who_need_it() -> None:
     results = [result(f"s{n:03}") for n in range(300)] + [result("lost", "crashed")]
     stream = io.StringIO()
-    ProgressView(stream, Sandbox.BUBBLEWRAP).summary([Batch("x", results, skipped=0)], Path("course"))
+    ProgressView(stream, Sandbox.BUBBLEWRAP).summary(
+        [Batch("x", results, skipped=0)], Path("course/gradebook.db"), Path("course/feedback")
+    )
     shown = stream.getvalue()
     assert "lost" in shown
     assert "s001" not in shown

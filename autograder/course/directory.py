@@ -7,32 +7,39 @@
     DIR/autograded/, DIR/feedback/
     DIR/.autograder/         what has been graded, and with what
 
-Everything but ``submitted/`` is made when it is first needed.
+Everything but ``submitted/`` is made when there is something to grade. The names are nbgrader's defaults; a course's
+``nbgrader_config.py`` may say otherwise, see `nbgrader_config`.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import json
+import os
+import sqlite3
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from autograder.course import settings, submissions
+from autograder.course import nbgrader_config, settings, submissions
+from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
 from autograder.course.submissions import Submitted
 from autograder.errors import CourseError, UnknownExercise
-from autograder.exercise.definition import Exercise, check_folders, exercise_names, find_exercise
+from autograder.exercise.definition import Exercise, check_folders, exercise_names, task_of
+from autograder.sandbox.limits import Limits
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
-CONFIG = """\
-# Written by autograder; nbgrader's own commands, run in this folder, read it. Change what you like.
-c = get_config()  # noqa: F821
-c.CourseDirectory.course_id = "{course_id}"
-c.CourseDirectory.root = "{root}"
-c.CourseDirectory.source_directory = "{source}"
-c.CourseDirectory.release_directory = "release"
-c.Execute.timeout = 120  # seconds a cell; nbgrader's 30 are tight for training on a busy machine
-c.ExecutePreprocessor.timeout = 120
-"""
+# How an assignment's release is made from its source, besides the source.
+_MAKING = (
+    "GenerateAssignment",
+    "ClearSolutions",
+    "ClearHiddenTests",
+    "ClearMarkScheme",
+    "IncludeHeaderFooter",
+    "LockCells",
+)
 LOCK_SECONDS = 10.0  # how long another program may hold the gradebook before we give up
 
 
@@ -40,21 +47,52 @@ class Course:
     """One course directory."""
 
     def __init__(self, root: Path) -> None:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise CourseError(f"There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it.")
         self.root = root.resolve()
         self.state = self.root / ".autograder"
 
+    @cached_property
+    def settings(self) -> Settings:
+        """What ``autograder.json`` says, on top of what nbgrader's configuration says. Raises `BadSetting`."""
+        return settings.read(self.root, self.exercise_names, _limits_of(self.nbgrader))
+
+    @cached_property
+    def nbgrader(self) -> NbgraderConfig:
+        """What ``nbgrader_config.py`` says. Raises `BadSetting`."""
+        return nbgrader_config.read(self.root)
+
     @property
     def db_url(self) -> str:
-        return f"sqlite:///{self.root / 'gradebook.db'}"
+        """The gradebook as an SQLAlchemy URL."""
+        return nbgrader_config.address(self.gradebook)
 
     @property
     def gradebook(self) -> Path:
-        return self.root / "gradebook.db"
+        return self.nbgrader.gradebook
+
+    @property
+    def course_id(self) -> str:
+        """What nbgrader knows the course by."""
+        return self.nbgrader.course_id
+
+    @property
+    def submitted(self) -> Path:
+        """Where the students' folders are."""
+        return self.nbgrader.submitted
+
+    @property
+    def autograded(self) -> Path:
+        return self.nbgrader.autograded
+
+    @property
+    def feedback(self) -> Path:
+        return self.nbgrader.feedback
 
     def source_root(self) -> Path:
-        """Folder of the sources with solutions: the course's own `source`, else the kit's `solutions`."""
+        """Folder of the sources with solutions: as configured, else the course's own, else the kit's `solutions`."""
+        if self.nbgrader.source is not None:
+            return self.nbgrader.source
         for folder in (self.root / "source", self.root / "solutions", _PACKAGE_ROOT / "solutions"):
             if folder.is_dir():
                 return folder
@@ -63,66 +101,81 @@ class Course:
             " solutions/ folder to the course directory as source/."
         )
 
-    @cached_property
-    def settings(self) -> Settings:
-        """What ``autograder.json`` says. Raises `BadSetting`."""
-        return settings.read(self.root, self.exercise_names)
-
     def exercise_names(self) -> list[str]:
         """Names of the exercises that have a source here, or come with the kit; sorted."""
-        sources = {f.parent.name for f in self.source_root().glob("*/*.ipynb") if f.stem == f.parent.name}
-        return sorted(sources | set(exercise_names()))
+        return sorted(set(self._sources()) | set(exercise_names()))
+
+    def _sources(self) -> list[str]:
+        return sorted(f.stem for f in self.source_root().glob("*/*.ipynb") if f.stem == f.parent.name)
+
+    def require_exercise(self, name: str) -> None:
+        """Make sure that an exercise can be graded, changing nothing.
+
+        Raises:
+            UnknownExercise: it has no source or no check module here.
+            CourseError: it is none of those that can be graded here.
+        """
+        if Path(name).name != name or not os.path.isfile(self._source(name)):
+            here = self._sources()
+            close = difflib.get_close_matches(name, here, 1)
+            advice = f"Did you mean '{close[0]}'?" if close else f"Exercises here: {', '.join(here) or 'none'}."
+            raise UnknownExercise(f"There is no exercise '{name}' in {self.source_root()}. {advice}")
+        if "+" in name or name != name.strip():
+            raise CourseError(
+                f"The exercise '{name}' needs another name: nbgrader's have no + and no blank at either end. Rename its"
+                " folder and its notebook."
+            )
+        self._checks(name)
+        graded = [f.name for f in sorted(self._source(name).parent.glob("*.ipynb")) if _is_graded(f)]
+        others = [notebook for notebook in graded if notebook != f"{name}.ipynb"]
+        if others:
+            raise CourseError(
+                f"{self._source(name).parent} has more than one graded notebook: {', '.join(graded)}. An exercise is"
+                f" one notebook here. Make {others[0]} an exercise of its own, or grade with nbgrader autograde."
+            )
 
     def make_ready(self, name: str) -> Exercise:
         """Enter the exercise into the gradebook and make its release, unless that was done from this source.
 
         Raises:
-            CourseError, UnknownExercise, ReleaseFailed.
+            BadSetting, CourseError, UnknownExercise, ReleaseFailed.
         """
         from autograder.course.release import release
 
-        source_root = self.source_root()
-        source = source_root / name / f"{name}.ipynb"
-        if not source.is_file():
-            find_exercise(name)  # says which exercises there are
-            raise UnknownExercise(f"There is no source notebook for '{name}' in {source_root}.")
-        self._write_config(source_root)
-        released = self.root / "release" / name / f"{name}.ipynb"
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        self.require_exercise(name)
+        self._write_config()
+        released = self.nbgrader.release / name / f"{name}.ipynb"
+        digest = self._digest(name)
         mark = self.state / name / "source.sha256"
         current = mark.is_file() and mark.read_text().strip() == digest
         if not (current and released.is_file() and self.gradebook.is_file()):
             self.gradebook_is_sound()
-            release(source_root, self.root / "release", name, self.db_url)
+            release(self.source_root(), self.nbgrader.release, name, self.db_url, self.course_id, self._making())
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(digest + "\n")
-        return self._exercise(name, released)
-
-    @property
-    def submitted(self) -> Path:
-        """Where the students' folders are."""
-        return self.root / "submitted"
+        return Exercise.read(name, released, self._checks(name))
 
     def submissions(self, name: str, students: list[str] | None = None) -> list[Submitted]:
         """What was handed in for this exercise; see `submissions.listed`."""
-        return submissions.listed(self.submitted, name, students)
+        found = submissions.listed(self.submitted, name, students)
+        return [one for one in found if one.student not in self.nbgrader.excluded]
 
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
         return submissions.read(self.submitted, name, student)
 
     def gradebook_is_sound(self) -> None:
-        """Raises `CourseError` if there is a gradebook that SQLite cannot read or that is locked."""
-        import sqlite3
-
+        """Raises `CourseError` if there is a gradebook that SQLite cannot read or write, or that is locked."""
         if not self.gradebook.exists():
             return
         try:
-            with sqlite3.connect(f"file:{self.gradebook}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
+            with sqlite3.connect(f"{self.gradebook.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
                 verdict = connection.execute("pragma quick_check").fetchone()[0]
                 connection.execute("begin immediate")
                 connection.rollback()
         except sqlite3.OperationalError as error:
+            if "readonly" in str(error):
+                raise CourseError(f"The gradebook {self.gradebook} cannot be written: you may only read it.") from error
             raise CourseError(
                 f"The gradebook {self.gradebook} cannot be opened: {error}. Is another program writing to it (the"
                 " formgrader, nbgrader)? Close it, and run this again; nothing was lost."
@@ -135,18 +188,97 @@ class Course:
                 " a new one is made and filled from what was graded so far."
             )
 
-    def _write_config(self, source_root: Path) -> None:
-        path = self.root / "nbgrader_config.py"
-        if not path.exists():
-            source = "source" if source_root == self.root / "source" else str(source_root)
-            path.write_text(CONFIG.format(course_id=self.root.name, root=self.root, source=source), "utf-8")
+    def _source(self, name: str) -> Path:
+        return self.source_root() / name / f"{name}.ipynb"
 
-    def _exercise(self, name: str, released: Path) -> Exercise:
+    def _making(self) -> Any:
+        """What is configured about the making of releases."""
+        config = self.nbgrader.config
+        return {section: config[section] for section in _MAKING if config.get(section)}
+
+    def _digest(self, name: str) -> str:
+        making = json.dumps(self._making(), sort_keys=True, default=repr).encode() if self._making() else b""
+        return hashlib.sha256(self._source(name).read_bytes() + making).hexdigest()
+
+    def _write_config(self) -> None:
+        path = self.root / f"{nbgrader_config.NAME}.py"
+        if not path.exists() and not path.with_suffix(".json").exists():
+            path.write_text(_config(self.root, _PACKAGE_ROOT / "solutions", self.course_id), "utf-8")
+
+    def _checks(self, name: str) -> Path:
         module = "test_" + name.replace("-", "_") + ".py"
         folders = [self.root / "checks", *check_folders()]
         checks = next((f / module for f in folders if (f / module).is_file()), None)
         if checks is None:
             raise UnknownExercise(
-                f"There is no check module {module} for '{name}' (looked in checks/ and the package)."
+                f"There is no check module {module} for '{name}' (looked in {self.root / 'checks'} and the package)."
             )
-        return Exercise.read(name, released, checks)
+        return checks
+
+
+def _limits_of(config: NbgraderConfig) -> Limits:
+    """The limits where nothing but nbgrader's time for a cell is set: with more of it, all cells have more, too."""
+    usual, seconds = Limits(), config.timeout
+    if seconds is None:
+        return usual
+    names = ("cell_seconds", "notebook_seconds", "cell_cpu_seconds", "cpu_seconds")
+    factor = max(seconds / usual.cell_seconds, 1.0)
+    longer = {name: int(getattr(usual, name) * factor) for name in names}
+    return usual.with_settings(longer | {"cell_seconds": seconds}, config.where("Execute", "timeout"))
+
+
+def _is_graded(notebook: Path) -> bool:
+    """Whether a notebook has a cell that points are given for, by a test or by hand."""
+    try:
+        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        return any(task_of(c) or ((c.get("metadata") or {}).get("nbgrader") or {}).get("grade") for c in cells)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+
+
+def _config(root: Path, sources: Path, course_id: str) -> str:
+    """The configuration of a course: where it is, wherever it is moved to, and where its sources are."""
+    lines = [
+        "# Written by autograder; nbgrader's own commands, run in this folder, read it. Change what you like.",
+        "import os",
+        "",
+        "c = get_config()  # noqa: F821",
+        "here = os.path.dirname(os.path.abspath(__file__))",
+        f"c.CourseDirectory.course_id = {course_id!a}",
+        "c.CourseDirectory.root = here",
+    ]
+    pattern = bool(set(str(root)) & set("*?["))
+    if pattern:
+        lines += [
+            "# nbgrader would take this folder's name for a pattern. So its commands, run in here, are told no name.",
+            'if os.path.exists("/proc/self/cwd") and os.path.samefile("/proc/self/cwd", here):',
+            '    c.CourseDirectory.root = "/proc/self/cwd"',
+        ]
+    if pattern or not nbgrader_config.is_plain(root):
+        lines += [
+            "# In the address of a database this folder's name would mean something else, so it is spelled out.",
+            "# `nbgrader db upgrade` cannot read that; there, say --db sqlite:///gradebook.db.",
+            "from urllib.parse import quote",
+            "",
+            "from sqlalchemy.engine import URL",
+            "",
+            'database = "file:" + quote(os.fsencode(os.path.join(here, "gradebook.db")))',
+            'url = URL.create("sqlite", database=database, query={"uri": "true"})',
+            "c.CourseDirectory.db_url = url.render_as_string(hide_password=False)",
+        ]
+    return "\n".join(
+        [
+            *lines,
+            'if not os.path.isdir(os.path.join(here, "source")):  # no exercises of its own',
+            '    if os.path.isdir(os.path.join(here, "solutions")):',
+            '        c.CourseDirectory.source_directory = "solutions"',
+            f"    elif os.path.isdir({str(sources)!a}):",
+            f"        c.CourseDirectory.source_directory = {str(sources)!a}",
+            "# Seconds for a cell. It holds for `autograder grade`, too, unless autograder.json sets cell_seconds.",
+            "c.Execute.timeout = 60",
+            "",
+        ]
+    )
+
+
+__all__ = ["Course", "printable"]

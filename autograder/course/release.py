@@ -9,47 +9,108 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.course.nbgrader_config import address
 from autograder.errors import ReleaseFailed
 
 
-def release(source_root: Path, release_root: Path, exercise: str, db_url: str | None = None) -> Path:
+def release(
+    source_root: Path,
+    release_root: Path,
+    exercise: str,
+    db_url: str | None = None,
+    course_id: str = "",
+    making: dict[str, Any] | None = None,
+) -> Path:
     """Make the release of one exercise from its source; the same source gives the same bytes.
+
+    Stopped anywhere it leaves the earlier release as it was.
 
     Args:
         source_root: folder with EXERCISE/EXERCISE.ipynb, solutions included.
         release_root: where EXERCISE/EXERCISE.ipynb goes, solutions cleared.
         db_url: gradebook to enter the exercise into, as an SQLAlchemy URL; none by default.
+        course_id: what the gradebook knows the course by.
+        making: more of nbgrader's configuration, by section.
 
     Returns:
         The released notebook.
+
+    Raises:
+        ReleaseFailed: nbgrader refused, or a folder cannot be written.
     """
     source = source_root / exercise / f"{exercise}.ipynb"
     if not source.is_file():
         raise ReleaseFailed(f"There is no source notebook {source}.")
-    config = Config()
-    config.CourseDirectory.root = str(release_root.resolve().parent)
-    config.CourseDirectory.source_directory = str(source_root.resolve())
-    config.CourseDirectory.release_directory = str(release_root.resolve())
-    config.CourseDirectory.assignment_id = exercise
-    config.GenerateAssignment.force = True
     messages = _LastMessage()
-    before = os.getcwd()
     try:
-        with programs_of_this_python(), tempfile.TemporaryDirectory() as scratch:
-            config.CourseDirectory.db_url = db_url or f"sqlite:///{scratch}/gradebook.db"
-            converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+        release_root.mkdir(parents=True, exist_ok=True)
+        with (
+            programs_of_this_python(),
+            tempfile.TemporaryDirectory() as scratch,
+            tempfile.TemporaryDirectory(dir=release_root, prefix=".making-") as made,
+        ):
+            (Path(scratch) / "source").mkdir()
+            (Path(scratch) / "source" / exercise).symlink_to(source.parent.resolve())
+            config = Config(making or {})
+            config.CourseDirectory.root = scratch
+            config.CourseDirectory.course_id = course_id
+            config.CourseDirectory.release_directory = made
+            config.CourseDirectory.assignment_id = exercise
+            config.CourseDirectory.db_url = db_url or address(Path(scratch) / "gradebook.db")
+            config.GenerateAssignment.force = True
+            converter = _GenerateOne(coursedir=CourseDirectory(config=config), config=config)
             converter.log = messages.log
             converter.start()
-    except BaseException as error:  # nbgrader ends with SystemExit
-        raise ReleaseFailed(f"nbgrader cannot make a release of {source}: {messages.last or error}") from error
-    finally:
-        os.chdir(before)
+            _exchange(Path(made) / exercise, release_root / exercise)
+    except (Exception, SystemExit) as error:  # nbgrader ends with SystemExit
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from error
+        raise ReleaseFailed(f"nbgrader cannot make a release of {source}: {_why(messages.last, error)}") from error
     return release_root / exercise / f"{exercise}.ipynb"
+
+
+class _GenerateOne(GenerateAssignment):  # type: ignore[misc]
+    """nbgrader's generate_assignment for a folder that is known: it would look for it by a pattern, and in a pattern
+    `[` and `?` are no characters of a name."""
+
+    def init_notebooks(self) -> None:
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)  # .../source/./EXERCISE
+        notebooks = sorted(name for name in os.listdir(folder) if name.endswith(".ipynb") and not name.startswith("."))
+        self.assignments = {folder: [os.path.join(folder, name) for name in notebooks]}
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Put a folder in the place of another one, which goes where it was made."""
+    if old.is_dir() and not old.is_symlink():
+        old.rename(new.with_name("earlier"))
+    new.rename(old)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether it was Ctrl-C that nbgrader turned into another exception."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _why(said: str, error: BaseException) -> str:
+    if "submissions associated with it" in said:
+        return (
+            "its graded cells are not those that the gradebook knows, and students' work was graded by them. Undo the"
+            " change; or give the new version another name; or move the gradebook away (with the points given by hand),"
+            " and all are graded by the new cells."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return said or str(error) or type(error).__name__
 
 
 @contextmanager

@@ -45,11 +45,12 @@ class Settings:
         return self.exercises.get(exercise) or ExerciseSettings(limits=self.limits)
 
 
-def read(root: Path, exercises: Callable[[], Collection[str]]) -> Settings:
+def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | None = None) -> Settings:
     """The settings of the course in a folder; the defaults where there is no such file.
 
     Args:
         exercises: names those that the course has; asked only if the file names some.
+        usual: the limits where the file sets none.
 
     Raises:
         BadSetting, BadLimit: the file cannot be used. The message names it and the key.
@@ -57,7 +58,9 @@ def read(root: Path, exercises: Callable[[], Collection[str]]) -> Settings:
     path = root / FILE
     given = _object(_content(path), str(path), "the whole file")
     _known(given, _names(Settings), f"{path}: ", "setting")
-    everywhere = Limits().with_settings(_object(given.get("limits", {}), str(path), "limits"), f"{path}: limits")
+    everywhere = (usual or Limits()).with_settings(
+        _object(given.get("limits", {}), str(path), "limits"), f"{path}: limits"
+    )
     named = _object(given.get("exercises", {}), str(path), "exercises")
     if named:
         _known(named, sorted(exercises()), f"{path}: exercises: ", "exercise")

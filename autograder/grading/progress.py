@@ -72,7 +72,7 @@ class ProgressView:
             self._said = now
             self._console.print(Text("; ".join(part for part in (pace, running) if part)))
 
-    def summary(self, batches: Sequence[Batch], course: Path) -> None:
+    def summary(self, batches: Sequence[Batch], gradebook: Path, feedback: Path) -> None:
         """Who got what (of a large class only those who were not graded to the end), and where things are."""
         for batch in batches:
             if len(batches) > 1:
@@ -90,8 +90,8 @@ class ProgressView:
             of = f"{batch.exercise}: " if len(batches) > 1 else ""
             for line in _times(batch.submissions):
                 self._console.print(Text(_printable(of + line)))
-        self._console.print(f"Gradebook: {course / 'gradebook.db'}")
-        self._console.print(f"Feedback:  {course / 'feedback'}")
+        self._console.print(f"Gradebook: {gradebook}")
+        self._console.print(f"Feedback:  {feedback}")
 
     def _results(self, batch: Batch) -> None:
         shown, left_out = batch.submissions, 0

@@ -62,7 +62,7 @@ class Recorder:
         self._observed = course.state / exercise.name / "observed"
         self._notes.mkdir(parents=True, exist_ok=True)
         self._observed.mkdir(parents=True, exist_ok=True)
-        self._gradebook = Gradebook(course.db_url, course.root.name, exercise.name)
+        self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name)
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text
 
     def __enter__(self) -> Recorder:
@@ -165,7 +165,7 @@ class Recorder:
         return note if isinstance(note, dict) else None
 
     def _graded(self, student: str) -> Path:
-        return self._course.root / "autograded" / student / self._name
+        return self._course.autograded / student / self._name
 
     def _note_file(self, student: str) -> Path:
         return self._file(self._notes, student, "json")
@@ -177,7 +177,7 @@ class Recorder:
         return folder / f"{name}.{ending}"
 
     def _feedback(self, student: str) -> Path:
-        return self._course.root / "feedback" / student / self._name / f"{self._name}.html"
+        return self._course.feedback / student / self._name / f"{self._name}.html"
 
 
 def _size(path: Path) -> int:

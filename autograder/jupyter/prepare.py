@@ -13,7 +13,6 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.course.directory import Course
 from autograder.course.release import programs_of_this_python
@@ -28,20 +27,20 @@ def prepare(root: Path, learners: list[str]) -> list[str]:
     """
     course = Course(root)
     names = sorted(f.parent.name for f in course.source_root().glob("*/*.ipynb"))
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(course.root)).load_config()
+    config = course.nbgrader.config.copy()
     if config.get("CollectOwnWork", {}).get("inbound_by_learner"):
-        _make_inbound_folders(Path(config.Exchange.root) / course.root.name / "inbound", learners)
+        _make_inbound_folders(Path(config.Exchange.root) / course.course_id / "inbound", learners)
     with programs_of_this_python():
         for name in names:
             course.make_ready(name)
-        with Gradebook(course.db_url, course.root.name) as gradebook:
+        with Gradebook(course.db_url, course.course_id) as gradebook:
             for learner in learners:
                 gradebook.update_or_create_student(learner)
         config.ExchangeReleaseAssignment.force = True  # a mended exercise takes the old one's place
         api = NbGraderAPI(CourseDirectory(config=config), config=config)
-        outbound = Path(config.Exchange.root) / course.root.name / "outbound"
+        outbound = Path(config.Exchange.root) / course.course_id / "outbound"
         for name in names:
-            if _same(course.root / "release" / name, outbound / name):
+            if _same(course.nbgrader.release / name, outbound / name):
                 continue
             done = api.release_assignment(name)
             if not done["success"]:

@@ -38,10 +38,10 @@ def write_report(course: Course, exercise: str, folder: Path | None = None) -> R
     findings = find(classroom)
     folder = (folder or course.root / "report").absolute()
     # Links to notebooks and feedback lead from the report to the course, so that both can be moved together.
-    to_course = Path(os.path.relpath(course.root, folder)).as_posix()
+    to_feedback, to_graded = (Path(os.path.relpath(f, folder)).as_posix() for f in (course.feedback, course.autograded))
     html, csv = folder / f"{exercise}.html", folder / f"{exercise}.csv"
     try:
-        write_atomically(html, page(findings, to_course))
+        write_atomically(html, page(findings, to_feedback, to_graded))
         write_atomically(csv, table(findings))
     except OSError as error:
         raise CourseError(f"The report cannot be written to {folder}: {error.strerror}.") from error

@@ -80,7 +80,7 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
             f"Nothing of '{exercise}' has been graded in {course.root}.{there} Run `autograder grade {exercise}"
             f" --course {course.root}` first."
         )
-    release = _cells(course.root / "release" / exercise / f"{exercise}.ipynb")
+    release = _cells(course.nbgrader.release / exercise / f"{exercise}.ipynb")
     blank = _answers(release)
     entries = []
     for note in notes:
@@ -100,7 +100,7 @@ def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> 
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # damaged: it counts as not graded, which the next `grade` mends
     submitted = course.submission(exercise, result.student)
-    answers = _answers(_cells(course.root / "autograded" / result.student / exercise / f"{exercise}.ipynb"))
+    answers = _answers(_cells(course.autograded / result.student / exercise / f"{exercise}.ipynb"))
     own = {name: source for name, source in answers.items() if source != blank.get(name)}
     long_enough = len(own) >= MIN_ANSWER_CELLS and sum(map(len, own.values())) >= MIN_ANSWER_CHARACTERS
     return Entry(
@@ -113,10 +113,11 @@ def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> 
 
 
 def _handed_in(course: Course, exercise: str) -> list[str]:
-    submitted = course.root / "submitted"
-    if not submitted.is_dir():
+    if not course.submitted.is_dir():
         return []
-    return sorted(e.name for e in os.scandir(submitted) if not e.name.startswith(".") and (Path(e) / exercise).is_dir())
+    return sorted(
+        e.name for e in os.scandir(course.submitted) if not e.name.startswith(".") and (Path(e) / exercise).is_dir()
+    )
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:

@@ -47,18 +47,19 @@ class Links:
     notebook: str = ""
 
 
-def page(findings: Findings, to_course: str) -> str:
+def page(findings: Findings, to_feedback: str, to_graded: str) -> str:
     """The whole page.
 
     Args:
-        to_course: relative path from the page's folder to the course directory, with forward slashes.
+        to_feedback, to_graded: relative paths from the page's folder to those of the students' feedback and graded
+            notebooks, with forward slashes.
     """
     classroom = findings.classroom
     entries = {entry.student: entry for entry in classroom.entries}
 
     def links_of(student: str) -> Links:
         entry = entries.get(student)
-        return _links(entry, classroom.exercise, to_course) if entry is not None else Links()
+        return _links(entry, classroom.exercise, to_feedback, to_graded) if entry is not None else Links()
 
     def marks_of(entry: Entry) -> list[str]:
         checks = {check.name: check for check in entry.result.checks}
@@ -116,14 +117,14 @@ def _template() -> jinja2.Template:
     return environment.from_string(here.joinpath("page.html").read_text("utf-8"))
 
 
-def _links(entry: Entry, exercise: str, to_course: str) -> Links:
+def _links(entry: Entry, exercise: str, to_feedback: str, to_graded: str) -> Links:
     def link(folder: str, ending: str) -> str:
-        parts = (folder, entry.student, exercise, f"{exercise}.{ending}")
-        return "/".join([to_course, *(quote(os.fsencode(part), safe="") for part in parts)])
+        parts = (*folder.split("/"), entry.student, exercise, f"{exercise}.{ending}")
+        return "/".join(quote(os.fsencode(part), safe="") for part in parts)
 
     if entry.result.status in (Status.MISSING, Status.UNREADABLE, Status.ERROR):
-        return Links(link("feedback", "html"))
-    return Links(link("feedback", "html"), link("autograded", "ipynb"))
+        return Links(link(to_feedback, "html"))
+    return Links(link(to_feedback, "html"), link(to_graded, "ipynb"))
 
 
 def _scores(findings: Findings) -> dict[str, Any]:

@@ -222,8 +222,15 @@ def _lay_out_course(group: Class) -> None:
     config = folder / "nbgrader_config.py"
     if not config.exists():
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
-        config.write_text(text.format(course=group.course, root=folder, exchange=group.exchange), "utf-8")
+        config.write_text(_filled(text, course=group.course, root=folder, exchange=group.exchange), "utf-8")
         _give(config, group.account)
+
+
+def _filled(text: str, **names: object) -> str:
+    """A configuration with these in their places, as Python writes them: no name can break out of its quotes."""
+    for name, value in names.items():
+        text = text.replace(f'"{{{name}}}"', ascii(str(value)))
+    return text
 
 
 def _lay_out_material(group: Class) -> None:
@@ -262,4 +269,5 @@ def _write_roles(group: Class) -> None:
         shutil.copytree(HERE / "roles" / role, folder)
         if role != "course":
             text = (HERE / "nbgrader_config_user.py").read_text("utf-8")
-            (folder / "nbgrader_config.py").write_text(text.format(course=group.course, exchange=group.exchange))
+            filled = _filled(text, course=group.course, exchange=group.exchange)
+            (folder / "nbgrader_config.py").write_text(filled, "utf-8")

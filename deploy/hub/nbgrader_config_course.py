@@ -7,5 +7,4 @@ c.CourseDirectory.release_directory = "release"
 c.Exchange.root = "{exchange}"
 # Only plain files that belong to the learner who claims them.
 c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
-c.Execute.timeout = 120
-c.ExecutePreprocessor.timeout = 120
+c.Execute.timeout = 60  # seconds for a cell, for `autograder grade`, too

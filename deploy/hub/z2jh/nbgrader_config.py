@@ -7,5 +7,4 @@ c.CourseDirectory.release_directory = "release"
 c.Exchange.root = "/srv/exchange"
 c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
 c.CollectOwnWork.inbound_by_learner = True  # every learner is uid 1000: the mounted folder says whose work it is
-c.Execute.timeout = 120
-c.ExecutePreprocessor.timeout = 120
+c.Execute.timeout = 60  # seconds for a cell, for `autograder grade`, too
