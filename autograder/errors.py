@@ -79,6 +79,10 @@ class GradingImpossible(KitError):
     """Nothing can be graded here; the message says why."""
 
 
+class BrokenPlace(GradingImpossible):
+    """Grading does not work here as the kit is installed, tried with a submission of our own. Nobody was graded."""
+
+
 class SchedulerLost(KitError):
     """The scheduler or all its workers are gone in the middle of a run."""
 

@@ -15,6 +15,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from autograder.compat import nbgrader_database
 from autograder.course.nbgrader_config import address
 from autograder.errors import ReleaseFailed
 
@@ -115,7 +116,8 @@ def _why(said: str, error: BaseException) -> str:
 
 @contextmanager
 def programs_of_this_python() -> Iterator[None]:
-    """Put this Python's scripts on the path: nbgrader calls `alembic` when it makes a gradebook."""
+    """Let nbgrader make a gradebook wherever this Python's programs lie: it would call `alembic` by its name."""
+    nbgrader_database.ask_the_library()
     before = os.environ.get("PATH", "")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
     try:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -169,7 +169,7 @@ def look_at(address: str) -> Cluster:
         if version != autograder.__version__:
             raise SchedulerRefused(f"The worker {name} has autograder {version}, and this is {autograder.__version__}.")
         if not verdict.works:
-            sandboxed = Verdict(False, f"on the worker {name} {verdict.reason}")
+            sandboxed = replace(verdict, reason=f"on the worker {name} {verdict.reason}")
     return Cluster(address, len(threads), sandboxed)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import cache, lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,9 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
         page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
         return page
 
+    def get_prefix_root_dirs(self) -> list[str]:
+        return [*super().get_prefix_root_dirs(), *_shared_files()]
+
 
 def _coloured(source: str, language: str | None = None, metadata: Any = None) -> str:
     """A cell's code in colours. Most cells are the exercise's own, the same in every submission."""
@@ -113,6 +117,16 @@ def _coloured(source: str, language: str | None = None, metadata: Any = None) ->
 @lru_cache(300)  # cells; all exercises together have half as many of their own, and a student's may be long
 def _coloured_python(source: str) -> str:
     return str(Highlight2HTML(pygments_lexer="ipython3")(source))
+
+
+def _shared_files() -> list[str]:
+    """Where nbconvert's own templates were installed: not below `sys.prefix` if that builds on another environment."""
+    try:
+        files = distribution("nbconvert").files or []
+    except PackageNotFoundError:
+        return []
+    found = (Path(str(f.locate())).resolve() for f in files if f.parts[-3:] == ("templates", "classic", "conf.json"))
+    return [str(file.parents[3]) for file in found]
 
 
 @cache

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-import sysconfig
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from autograder import data
-from autograder.errors import NoSandbox
-from autograder.sandbox import namespaces
+from autograder.errors import BrokenPlace, NoSandbox
+from autograder.sandbox import namespaces, places
+from autograder.sandbox.namespaces import KIT
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_INSTALLED = Path(sysconfig.get_paths()["purelib"]) / "autograder"
-KIT = "/kit"  # where the package and the data are inside
+_TRUSTED = ("checks", "grading", "course", "report", "jupyter")  # parts of the package that nothing inside may see
 
 
 class Sandbox(StrEnum):
@@ -30,10 +31,11 @@ class Sandbox(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether bubblewrap works here, tried, and if not what it last_line."""
+    """Whether bubblewrap works here, tried, and if not why."""
 
     works: bool
     reason: str = ""
+    broken_place: bool = False  # bubblewrap does work, and this Python cannot be run in it
 
 
 @cache
@@ -48,17 +50,30 @@ def try_bubblewrap() -> Verdict:
         "ctypes.CDLL(None).prctl(4,1,0,0,0)\n"
         "raise SystemExit(7 if ctypes.CDLL(None, use_errno=True).unshare(0x38020000) else 0)"
     )
-    command = [program, *_namespaces(), *_root(), "--", sys.executable, "-I", "-S", "-c", test]
+    options, _ = _root()
+    command = [program, *_namespaces(), *options, "--", sys.executable, "-I", "-S", "-c", test]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         return Verdict(False, f"bubblewrap cannot be run: {error}")
     if done.returncode == 7:
         return Verdict(False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)")
     if done.returncode != 0:
         last_line = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        if not last_line.startswith("bwrap:") or "execvp" in last_line:
+            return Verdict(False, _why_no_python(last_line), broken_place=True)
         return Verdict(False, f"bubblewrap does not work here: {last_line}")
     return Verdict(True)
+
+
+def _why_no_python(last_line: str) -> str:
+    """Why this Python cannot be run inside, as a clause."""
+    links, place = places.follow(os.path.abspath(sys.executable))
+    way = " -> ".join([*links, place])
+    return (
+        f"the sandbox works, but this Python ({way}) cannot be run in it: {last_line.removeprefix('bwrap: ')}. No"
+        " student is at fault; the installation is: make the environment again with a Python that everybody may read"
+    )
 
 
 def choose(wanted: str, there: Verdict | None = None) -> Sandbox:
@@ -69,12 +84,15 @@ def choose(wanted: str, there: Verdict | None = None) -> Sandbox:
 
     Raises:
         NoSandbox: `wanted` is "require" and there is none.
+        BrokenPlace: there is one, and this Python cannot be run in it.
     """
     if wanted == "off":
         return Sandbox.LIMITS_ONLY
     verdict = there or try_bubblewrap()
     if verdict.works:
         return Sandbox.BUBBLEWRAP
+    if verdict.broken_place:
+        raise BrokenPlace(f"Nothing can be graded here: {verdict.reason}.")
     if wanted == "require":
         raise NoSandbox(f"A sandbox was required, but {verdict.reason}. `autograder doctor` shows more.")
     return Sandbox.LIMITS_ONLY
@@ -105,29 +123,54 @@ def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], di
         # less to wait for.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONNOUSERSITE": "1",
         "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "AUTOGRADER_PLAIN_STEPS": os.environ.get("AUTOGRADER_PLAIN_STEPS", ""),  # see compat
     }
-    python = [sys.executable, "-m", "autograder.sandbox.fork_server", str(control)]
+    for name in ("LD_LIBRARY_PATH", "PYTHONHOME"):  # what this Python was started with, it cannot start without
+        if os.environ.get(name):
+            environment[name] = os.environ[name]
+    base = places.user_site()
+    environment |= {"PYTHONUSERBASE": base} if base else {"PYTHONNOUSERSITE": "1"}
     if sandbox is Sandbox.LIMITS_ONLY:
         scratch = folder / "scratch"
         scratch.mkdir()
         environment |= {"HOME": str(scratch), "IPYTHONDIR": str(scratch / ".ipython"), "TMPDIR": str(scratch)}
-        environment |= {"MPLCONFIGDIR": str(scratch / ".matplotlib"), "PYTHONPATH": str(_PACKAGE.parent)}
-        return python, environment
+        environment |= {"MPLCONFIGDIR": str(scratch / ".matplotlib")}
+        return _python(control, _PACKAGE.parent, places.package_folders()), environment
+    options, shown = _root()
     environment |= {"PYTHONPATH": KIT, "AUTOGRADER_DATA": f"{KIT}/data"}
+    environment[namespaces.SHOWN] = json.dumps(shown.in_scratch())
     return [
-        "bwrap",
+        shutil.which("bwrap") or "bwrap",
         *_namespaces(),
-        *_root(),
-        *_kit(),
+        *options,
+        *_kit(shown),
         "--bind",
         str(folder),
         namespaces.SOCKETS,
+        "--chdir",
+        "/",
         "--",
-        *python,
+        *_python(control, Path(KIT), places.entries(shown)),
     ], environment
+
+
+# Imports from where this process imports, in that order, whatever the present folder is. `PYTHONPATH` could not say it:
+# it takes no path with a colon, and comes before the standard library.
+_START = """
+import importlib.machinery, json, sys
+kit, entries = json.loads(sys.argv[2])
+sys.path += [entry for entry in entries if entry not in sys.path]
+found = importlib.machinery.PathFinder.find_spec("autograder")
+if found is None or not (found.origin or "").startswith(kit + "/autograder/"):
+    sys.path.insert(0, kit)
+from autograder.sandbox.fork_server import main
+main()
+"""
+
+
+def _python(control: int, kit: Path, entries: Iterable[str]) -> list[str]:
+    return [sys.executable, "-P", "-c", _START, str(control), json.dumps([str(kit), list(entries)])]
 
 
 def _namespaces() -> list[str]:
@@ -145,44 +188,33 @@ def _namespaces() -> list[str]:
 _SYSTEM = (
     *(f"/usr/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64", "libexec")),
     *(f"/usr/local/{name}" for name in ("bin", "lib", "lib64")),
-    *(f"/usr/share/{name}" for name in ("zoneinfo", "fonts", "fontconfig", "locale", "mime", "terminfo")),
+    *(f"/usr/share/{name}" for name in ("zoneinfo", "fonts", "fontconfig", "locale", "matplotlib", "mime", "terminfo")),
+    *(f"/{name}" for name in ("bin", "sbin", "lib", "lib32", "lib64")),
+    "/nix/store",  # programs and libraries of everybody's, on systems that keep them there
+    "/gnu/store",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
     "/etc/localtime",
     "/etc/alternatives",
 )
-# What Python needs of the folder it is installed in. Not all of it: a virtual environment may have been made in
-# the middle of a course directory.
-_PYTHON = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
 
 
-def _root() -> list[str]:
-    """A minimal read-only root: the system's libraries, this Python, nothing of anybody's home."""
-    options = [*_open_parents("/usr/local/x"), *_open_parents("/usr/share/x"), *_open_parents("/etc/x")]
-    for path in _SYSTEM:
-        options += ["--ro-bind-try", path, path]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        path = f"/{name}"
-        if os.path.islink(path):
-            options += ["--symlink", os.readlink(path), path]
-        elif os.path.isdir(path):
-            options += ["--ro-bind", path, path]
-    options += ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
+def _root() -> tuple[list[str], places.Plan]:
+    """A minimal read-only root: the system's libraries, this Python, nothing of anybody's home.
+
+    What must be seen comes after the sandbox's own mounts, for it may lie below one of them.
+    """
+    shown = places.plan([*_SYSTEM, *places.needed_by_python()])
+    options = ["--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--proc", "/proc"]
     options += ["--perms", "1777", "--tmpfs", "/tmp", *_open_parents(namespaces.SOCKETS)]
-    options += ["--perms", "0755", "--dir", namespaces.OWN_SOCKETS]
-    for prefix in sorted({sys.base_prefix, sys.prefix, os.path.realpath(sys.base_prefix)}):
-        if prefix not in ("/usr", "/usr/local"):
-            options += _open_parents(f"{prefix}/x")
-            for name in _PYTHON:
-                options += _bind_or_link(f"{prefix}/{name}")
-    return options
-
-
-def _bind_or_link(path: str) -> list[str]:
-    if os.path.islink(path) and not os.path.isabs(os.readlink(path)):
-        return ["--symlink", os.readlink(path), path]
-    return ["--ro-bind-try", path, path]
+    for folder in (namespaces.OWN_SOCKETS, namespaces.STAGE):
+        options += ["--perms", "0755", "--dir", folder]
+    for says, path in shown.links:
+        options += [*_open_parents(path), "--symlink", says, path]
+    for source, path in shown.binds:
+        options += [*_open_parents(path), "--ro-bind", source, path]
+    return options, shown
 
 
 def _open_parents(path: str) -> list[str]:
@@ -191,12 +223,15 @@ def _open_parents(path: str) -> list[str]:
     return [option for parent in parents for option in ("--perms", "0755", "--dir", parent)]
 
 
-def _kit() -> list[str]:
+def _kit(shown: places.Plan) -> list[str]:
     """The package without its checks and its trusted half, and the learners' data without held-out images."""
     options = [*_open_parents(f"{KIT}/data/x"), "--ro-bind", str(_PACKAGE), f"{KIT}/autograder"]
-    for host, inner in ((_PACKAGE, f"{KIT}/autograder"), (_INSTALLED, str(_INSTALLED))):
-        for part in ("checks", "grading", "course", "report", "jupyter"):
-            if (host / part).is_dir():
+    # Wherever else the package can be seen, because it was installed among the others, the same is hidden.
+    copies = {os.path.realpath(f"{folder}/autograder") for folder in places.package_folders()} | {str(_PACKAGE)}
+    seen = [copy for copy in sorted(copies) if shown.shows(copy)]
+    for host, inner in ((str(_PACKAGE), f"{KIT}/autograder"), *((copy, copy) for copy in seen)):
+        for part in _TRUSTED:
+            if os.path.isdir(f"{host}/{part}"):
                 options += ["--tmpfs", f"{inner}/{part}", "--remount-ro", f"{inner}/{part}"]
     for name in data.SHIPPED:
         if (path := data.find_file(name)) is not None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.errors import ForkServerFailed
+from autograder.errors import BrokenPlace, ForkServerFailed
 from autograder.sandbox import bubblewrap, namespaces
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -244,17 +244,34 @@ class ForkServer:
 
 
 _PREFIX = "autograder-"
+_MAX_SOCKET = 107  # bytes in the name of a socket
+_BELOW = len("/autograder-4194304-12345678/sockets/1000000/k-5")  # the longest name in such a folder
 
 
 def new_folder() -> Path:
-    """A folder for this process's owner alone; should it be killed, the next process to make one removes it."""
-    _remove_leftovers()
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    """A folder for this process's owner alone; should it be killed, the next process to make one removes it.
+
+    Raises:
+        BrokenPlace: no folder can be made, or only where the names of sockets would be too long.
+    """
+    tried = []
+    for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):
+        if len(os.fsencode(parent)) + _BELOW > _MAX_SOCKET:
+            tried.append(f"{parent}: its name is too long for a socket's")
+            continue
+        _remove_leftovers(Path(parent))
+        try:
+            return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+        except OSError as error:
+            tried.append(f"{parent}: {error.strerror}")
+    raise BrokenPlace(
+        f"There is no folder for temporary files ({'; '.join(tried)}). Set TMPDIR to one with free space."
+    )
 
 
-def _remove_leftovers() -> None:
+def _remove_leftovers(parent: Path) -> None:
     """Remove folders whose owners were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+    for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
         owner = folder.name.removeprefix(_PREFIX).split("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             shutil.rmtree(folder, ignore_errors=True)

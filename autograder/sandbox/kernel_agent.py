@@ -15,6 +15,7 @@ from autograder.backend import observe
 from autograder.exercise import wire
 from autograder.exercise.wire import Message
 from autograder.sandbox.channel import Channel, ChannelClosed
+from autograder.sandbox.namespaces import OWN_SOCKETS
 
 SERVE = "__import__('autograder.sandbox.kernel_agent').sandbox.kernel_agent.serve()"
 _channel: Channel | None = None
@@ -30,7 +31,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     from traitlets.config import Config
 
     _channel = Channel(sock)
-    file = "/tmp/.connection.json" if connection["ip"].startswith("/run/own") else connection["ip"] + ".json"
+    file = "/tmp/.connection.json" if connection["ip"].startswith(OWN_SOCKETS) else connection["ip"] + ".json"
     with open(file, "w") as out:
         json.dump(connection, out)
     config = Config()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import resource
 import signal
@@ -24,16 +25,21 @@ from autograder.sandbox import syscalls
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID = 0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = (
-    1, 2, 4, 8, 32, 4096, 16384, 1 << 18,
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND, _MS_MOVE, _MS_REC, _MS_PRIVATE = (
+    1, 2, 4, 8, 32, 4096, 8192, 16384, 1 << 18,
 )  # fmt: skip
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = (
     1, 4, 24, 36, 38,
 )  # fmt: skip
 
 HOME = "/tmp"
-SOCKETS = "/run/io"  # one folder per fork, shared with the host
-OWN_SOCKETS = "/run/own"  # where a fork finds its own
+# The sandbox's own folders have a name that nobody's Python, environment or clone lies under.
+_OWN = "/.autograder"
+KIT = f"{_OWN}/kit"  # the package and the data
+SOCKETS = f"{_OWN}/io"  # one folder per fork, shared with the host
+OWN_SOCKETS = f"{_OWN}/own"  # where a fork finds its own
+STAGE = f"{_OWN}/stage"  # where a scratch folder is prepared
+SHOWN = "AUTOGRADER_SHOWN"  # environment variable: what of the scratch folders must be seen, see `places.Plan`
 STUDENT_ID = 1000
 
 
@@ -169,13 +175,34 @@ def _own_mounts(folder: str, disk_bytes: int) -> None:
         _mount("none", SOCKETS, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4096,mode=0555")
     else:
         _mount("none", SOCKETS, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4096,mode=0555")
-    _mount("none", HOME, "tmpfs", _MS_NOSUID | _MS_NODEV, size)
-    _mount("none", "/dev/shm", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
+    _own_scratch(HOME, _MS_NOSUID | _MS_NODEV, size)
+    _own_scratch("/dev/shm", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
     # Nothing but the scratch folders may be written, or one submission could leave a file for the next: where an
     # ordinary user runs this, bubblewrap's own root and /dev belong to that user.
     for path in ("/", "/dev"):
         _mount("none", path, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     _own_proc()
+
+
+def _own_scratch(folder: str, flags: int, size: str) -> None:
+    """An empty folder to write in. What Python needs and lies below it here is put back on top, as it is: read-only."""
+    shown = [one for one in json.loads(os.environ.get(SHOWN) or "[]") if one[1].startswith(folder + "/")]
+    if not shown:
+        _mount("none", folder, "tmpfs", flags, size)
+        return
+    _mount("none", STAGE, "tmpfs", flags, size)
+    for says, path in shown:
+        place = STAGE + path.removeprefix(folder)
+        os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
+        if says is not None:
+            os.symlink(says, place)
+            continue
+        if os.path.isdir(path):
+            os.mkdir(place, 0o755)
+        else:
+            os.close(os.open(place, os.O_CREAT | os.O_WRONLY, 0o444))
+        _mount(path, place, None, _MS_BIND | _MS_REC)
+    _mount(STAGE, folder, None, _MS_MOVE)
 
 
 def _own_proc() -> None:
@@ -233,8 +260,8 @@ def _wait_for_seal(bound: tuple[int, int], go: tuple[int, int]) -> None:
 
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
     result = _libc.mount(
-        source.encode(),
-        target.encode(),
+        os.fsencode(source),
+        os.fsencode(target),
         kind.encode() if kind else None,
         ctypes.c_ulong(flags),
         data.encode(),
