@@ -8,8 +8,12 @@ In an exercise notebook::
 For everything else see ``autograder --help``.
 """
 
+from autograder.parts import warn_of_other_autograder
+
 __version__ = "0.1.0"
 __all__ = ["__version__", "start"]
+
+warn_of_other_autograder()
 
 
 def __getattr__(name: str) -> object:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder import __version__
+from autograder import __version__, parts
 from autograder.errors import KitError, UsageError
 
 
@@ -22,7 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
+        if options.needs is not None:
+            parts.require(options.needs, f"`autograder {options.command}`")
         return int(options.run(options))
+    except ImportError as error:
+        if (explained := parts.explain(error, f"`autograder {options.command}`")) is None:
+            raise
+        print(f"autograder: {explained}", file=sys.stderr)
+        return explained.exit_status
     except KeyboardInterrupt:
         print("\nStopped. What was graded is kept; run the same command again to go on.", file=sys.stderr)
         return 1
@@ -36,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="autograder", description="Grade Keras exercises in a sandbox.")
     parser.add_argument("--version", action="version", version=f"autograder {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND")
+    parser.set_defaults(needs="grade")  # the part of the kit that has to be installed; see `parts.MODULES`
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
 
     check = commands.add_parser("check", help="grade one notebook file, no course needed")
     check.add_argument("notebook", type=Path, metavar="NOTEBOOK")
@@ -63,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
-    doctor.set_defaults(run=_doctor)
+    doctor.set_defaults(run=_doctor, needs=None)
 
     release = commands.add_parser("release", help="make the learners' notebooks from the sources with solutions")
     release.add_argument("sources", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb")
@@ -144,7 +152,7 @@ def _cluster() -> Any:
     try:
         from autograder.grading import cluster
     except ImportError as error:
-        raise UsageError("--scheduler needs dask: pip install 'autograder[cluster]'.") from error
+        raise UsageError(f"--scheduler needs dask. To install: {parts.install('cluster')}") from error
     return cluster
 
 

@@ -9,11 +9,11 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import __version__, data, errors
+from autograder import __version__, data, errors, parts
 from autograder.exercise.definition import exercise_names
 from autograder.learner import device
-from autograder.sandbox import machine
-from autograder.sandbox.bubblewrap import try_bubblewrap
+
+_LINUX = sys.platform.startswith("linux")
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything; nothing is changed."""
     findings = [
-        Finding("autograder", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
-        _packages("learner's packages", ["keras", "numpy", "ipykernel", "matplotlib", "pytest"], "autograder"),
+        _kit(),
+        _packages("learner's packages", ""),
         _backend(),
         _gpu(),
-        _packages("grading", ["nbclient", "nbformat", "nbgrader", "nh3", "rich"], "'autograder[grade]'"),
-        _packages("cluster", ["distributed"], "'autograder[cluster]'"),
+        _packages("grading", "grade"),
+        _packages("cluster", "cluster"),
         _data(),
         _exercises(),
         _held_out(),
@@ -57,15 +57,27 @@ def lines(findings: list[Finding]) -> list[str]:
     return out
 
 
-def _packages(title: str, names: list[str], extra: str) -> Finding:
-    found, missing = [], []
-    for name in names:
-        try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    remedy = f"pip install {extra}   (missing: {', '.join(missing)})" if missing else ""
+def _kit() -> Finding:
+    """Ourselves, unless a package of another project lies over us or beside us under the same name."""
+    text = f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
+    other = parts.other_autograder() or parts.autograder_elsewhere()
+    return Finding("autograder", not other, text, other)
+
+
+def _packages(title: str, part: str) -> Finding:
+    """What a part of the kit needs, with the versions that are there."""
+    missing = parts.missing(part)
+    found = [f"{name} {version}" for name in parts.MODULES[part] if name not in missing and (version := _version(name))]
+    remedy = f"{parts.install(part)}   (missing: {', '.join(missing)})" if missing else ""
     return Finding(title, not missing, ", ".join(found) or "nothing", remedy)
+
+
+def _version(module: str) -> str:
+    package = {"yaml": "pyyaml"}.get(module, module)
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _backend() -> Finding:
@@ -76,7 +88,7 @@ def _backend() -> Finding:
             return Finding("Keras backend", True, f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return Finding("Keras backend", False, f"{wanted} is not installed", "pip install 'autograder[cpu]'")
+    return Finding("Keras backend", False, f"{wanted} is not installed", parts.install("cpu"))
 
 
 def _gpu() -> Finding:
@@ -88,7 +100,7 @@ def _gpu() -> Finding:
     try:
         importlib.metadata.version("nvidia-cudnn-cu12")
     except importlib.metadata.PackageNotFoundError:
-        return Finding("GPU", True, f"{told}; not in use", "To use it: pip install 'autograder[gpu]'")
+        return Finding("GPU", True, f"{told}; not in use", f"To use it: {parts.install('gpu')}")
     if limit := os.environ.get(device.LIMIT):
         told += f"; each kernel takes {limit} MiB at most"
     if os.environ.get(device.GROWTH) == "true":
@@ -121,6 +133,10 @@ def _held_out() -> Finding:
 
 
 def _bubblewrap() -> Finding:
+    if not _LINUX:
+        return Finding("sandbox", False, "grading needs Linux; learners do not")
+    from autograder.sandbox.bubblewrap import try_bubblewrap
+
     verdict = try_bubblewrap()
     if verdict.works:
         return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
@@ -131,11 +147,12 @@ def _bubblewrap() -> Finding:
 def _protections() -> Finding:
     """The sandbox and the limits, attacked."""
     try:
+        parts.require("grade", "This try")
         from autograder.errors import ForkServerFailed
         from autograder.grading.protections import try_protections
         from autograder.sandbox import bubblewrap
-    except ImportError as error:
-        return Finding("protections", False, f"not tried: {error}", "pip install 'autograder[grade]'")
+    except (ImportError, errors.MissingPart) as error:
+        return Finding("protections", False, f"not tried: {error}")
     try:
         found = try_protections(bubblewrap.choose("auto"))
     except ForkServerFailed as error:
@@ -150,8 +167,10 @@ def _protections() -> Finding:
 
 
 def _memory() -> list[Finding]:
-    if not sys.platform.startswith("linux"):
-        return [Finding("system", False, f"{sys.platform}: grading needs Linux")]
+    if not _LINUX:
+        return []
+    from autograder.sandbox import machine
+
     here = machine.examine()
     text = f"{here.cores} core{'s' * (here.cores > 1)}, {here.free_bytes / 1e9:.1f} GB of memory free"
     if here.limit_bytes is not None:

@@ -28,6 +28,10 @@ class UnknownExercise(UsageError, LookupError):
     """There is no such exercise here. The message lists those there are."""
 
 
+class MissingPart(UsageError):
+    """Something that a command needs is not installed; the message says how to get it."""
+
+
 class NoNotebook(UsageError):
     """There is no such notebook file, or it cannot be read."""
 

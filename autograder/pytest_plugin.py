@@ -22,18 +22,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="module")
 def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
-    from autograder import data
+    from autograder import data, parts
+    from autograder.errors import MissingPart
     from autograder.exercise.definition import exercise_names, find_exercise
+
+    path = request.config.getoption("--notebook")
+    if path is None:
+        pytest.skip("no --notebook FILE")
+    try:
+        parts.require("grade", "`--notebook`")
+    except MissingPart as error:
+        pytest.exit(str(error), returncode=error.exit_status)
+    import nbformat
+
     from autograder.grading.repair import repair
     from autograder.grading.run import NotebookRun
     from autograder.sandbox import bubblewrap
     from autograder.sandbox.client import ForkServer
     from autograder.sandbox.limits import Limits
-
-    path = request.config.getoption("--notebook")
-    if path is None:
-        pytest.skip("no --notebook FILE")
-    import nbformat
 
     by_module = {find_exercise(name).checks.name: name for name in exercise_names()}
     exercise = find_exercise(by_module[request.path.name])

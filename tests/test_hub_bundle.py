@@ -56,7 +56,7 @@ def test_holds_the_exercises_the_data_the_wheel_and_nothing_else(bundle: zipfile
     names = {n.removeprefix("learner-bundle/") for n in bundle.namelist()}
     exercises = {f"exercises/{f.parent.name}/{f.name}" for f in (ROOT / "exercises").glob("*/*.ipynb")}
     rest = names - exercises
-    (package,) = [n for n in rest if n.startswith("autograder-")]
+    (package,) = [n for n in rest if n.startswith("keras_lesson_kit-")]
     assert exercises
     assert exercises <= names
     assert rest == {"README.md", "data/README.md", "data/fashion.npz", "data/mnist.npz", package}
@@ -67,7 +67,7 @@ def test_holds_the_exercises_the_data_the_wheel_and_nothing_else(bundle: zipfile
 @pytest.mark.slow
 def test_the_wheel_holds_the_package_the_exercises_and_two_data_files(wheel: zipfile.ZipFile) -> None:
     for name in wheel.namelist():
-        assert name.startswith(("autograder/", "autograder-")), name
+        assert name.startswith(("autograder/", "keras_lesson_kit-")), name
         assert "held_out" not in name
         assert "solution" not in name
         assert name.rsplit(".")[-1] not in ("db", "pyc", "log"), name

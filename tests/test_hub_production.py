@@ -222,7 +222,7 @@ def test_image_stands_on_a_version_and_runs_as_nobody_special() -> None:
     assert re.findall(r"^USER (\S+)$", text, re.M) == [str(VALUES["singleuser"]["uid"])]
     assert "TF_FORCE_GPU_ALLOW_GROWTH=true" in text
     for source in re.findall(r"^COPY (\S+) ", text, re.M):
-        assert source.startswith(("deploy/hub/image/", "deploy/hub/roles", "dist/autograder-")), source
+        assert source.startswith(("deploy/hub/image/", "deploy/hub/roles", "dist/keras_lesson_kit-")), source
         if "*" not in source:
             assert (ROOT / source).exists()
 

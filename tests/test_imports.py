@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # Room: the rooms that its lines may import. Whoever adds to a line has found a new dependency, and says why here.
 TABLE: dict[str, set[str]] = {
     "errors": set(),
+    "parts": {"errors"},
     "data": {"errors"},
     "exercise": {"data", "errors"},
     "checks": {"data", "exercise"},
@@ -28,11 +29,11 @@ TABLE: dict[str, set[str]] = {
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
     "jupyter": {"course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
-    "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "sandbox"},
-    "pytest_plugin": {"data", "exercise", "grading", "sandbox"},
-    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "report", "sandbox"},
+    "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
+    "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
+    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "report", "sandbox"},
     "__main__": {"cli"},
-    "__init__": {"learner"},
+    "__init__": {"learner", "parts"},
 }
 # Where these may not even be imported by name: whoever reads a check, or coordinates a class, waits for no Keras.
 WITHOUT_KERAS = ("exercise", "checks", "course", "grading", "report", "jupyter", "data", "errors", "cli", "doctor")

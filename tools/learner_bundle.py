@@ -1,7 +1,7 @@
 """Make dist/learner-bundle.zip: all that learners need, and nothing that they must not have.
 
     learner-bundle/README.md
-    learner-bundle/autograder-VERSION-py3-none-any.whl
+    learner-bundle/keras_lesson_kit-VERSION-py3-none-any.whl
     learner-bundle/data/       the images that lessons and exercises use, without the held-out ones
     learner-bundle/exercises/  the notebooks to fill in
 
@@ -89,7 +89,7 @@ def build_wheel(target: Path) -> Path:
     """Build the package's wheel in `target`."""
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(ROOT)]
     subprocess.run(command, check=True)
-    (wheel,) = target.glob("autograder-*.whl")
+    (wheel,) = target.glob("keras_lesson_kit-*.whl")
     return wheel
 
 

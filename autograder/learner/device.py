@@ -9,16 +9,15 @@ wrong. A limit that nobody can lift is made by MIG, or by MPS.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
+
+from autograder.learner.first_import import AroundImport
 
 LIMIT = "AUTOGRADER_GPU_MEMORY_MB"
 """Name of the environment variable with the cap, in MiB for each kernel and GPU."""
@@ -109,7 +108,13 @@ def load_ipython_extension(_shell: object) -> None:
     if "tensorflow" in sys.modules:
         cap_tensorflow(int(limit))
     else:
-        sys.meta_path.insert(0, _AfterImport("tensorflow", lambda: cap_tensorflow(int(limit))))
+        sys.meta_path.insert(0, AroundImport("tensorflow", lambda: _capped(int(limit))))
+
+
+@contextmanager
+def _capped(limit: int) -> Iterator[None]:
+    yield
+    cap_tensorflow(limit)
 
 
 def cap_tensorflow(limit: int) -> None:
@@ -121,27 +126,3 @@ def cap_tensorflow(limit: int) -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         share = tf.config.LogicalDeviceConfiguration(memory_limit=limit)
         tf.config.set_logical_device_configuration(gpu, [share])
-
-
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls a function once a module was imported: a kernel that never imports it pays nothing."""
-
-    def __init__(self, name: str, then: Callable[[], None]) -> None:
-        self._name, self._then = name, then
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != self._name:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_call(module: ModuleType) -> None:
-                execute(module)
-                self._then()
-
-            spec.loader.exec_module = execute_and_call  # type: ignore[method-assign]
-        return spec

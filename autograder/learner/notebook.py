@@ -20,6 +20,7 @@ from autograder.exercise.display import CheckView
 from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import CheckResult
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
+from autograder.learner.first_import import keep_tensorflow_quiet
 
 Check = Callable[[str], float]
 Hint = Callable[[str], None]
@@ -37,6 +38,7 @@ def start(exercise: str) -> tuple[Check, Hint]:
     """
     if os.environ.get("AUTOGRADER_SANDBOX"):
         return _later, lambda task: None
+    keep_tensorflow_quiet()
     session = Session(find_exercise(exercise), _namespace())
     return session.check, session.hint
 

@@ -139,9 +139,9 @@ def json_value(text: str) -> Any:
 
 INSTALL = """\
 # Where the lessons' package is missing, as on Colab, install it.
-from importlib.util import find_spec
-
-if find_spec("autograder") is None:
+try:
+    import autograder.learner
+except ImportError:
     %pip install --quiet "{package}"
 """
 

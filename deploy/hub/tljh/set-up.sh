@@ -22,7 +22,7 @@ unzip -q -o -j "$clone/dist/learner-bundle.zip" 'learner-bundle/*.whl' -d "$clon
 # TLJH's user environment brings its own JupyterHub, which must stay as old as its Hub.
 grep -v '^jupyterhub==' "$clone/deploy/hub/image/requirements.lock" > /tmp/class-packages.txt
 "$user_env/bin/python" -m pip install --quiet --requirement /tmp/class-packages.txt
-"$user_env/bin/python" -m pip install --quiet --no-deps --force-reinstall "$clone"/dist/autograder-*.whl
+"$user_env/bin/python" -m pip install --quiet --no-deps --force-reinstall "$clone"/dist/keras_lesson_kit-*.whl
 
 echo "2. The course's account and folders"
 id "$account" >/dev/null 2>&1 || useradd --system --user-group --home-dir "$state/home-of-course" --create-home \

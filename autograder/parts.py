@@ -1,0 +1,133 @@
+"""The parts that the kit is installed in: what each needs, and the one line that says how to get it.
+
+The only place that knows what the kit is called where packages come from. Only the import and the command are called
+`autograder`: on PyPI that name belongs to another project, whose import and command are called the same.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from autograder.errors import MissingPart
+
+DISTRIBUTION = "keras-lesson-kit"
+MODULES: dict[str, tuple[str, ...]] = {
+    "": ("IPython", "ipykernel", "keras", "matplotlib", "numpy", "pytest"),
+    "cpu": ("tensorflow",),
+    "grade": (
+        "jinja2",
+        "jupyter_client",
+        "markupsafe",
+        "nbclient",
+        "nbconvert",
+        "nbformat",
+        "nbgrader",
+        "nh3",
+        "rich",
+        "sqlalchemy",
+        "tornado",
+        "traitlets",
+        "yaml",
+        "zmq",
+    ),
+    "cluster": ("distributed",),
+    "hub": ("jupyter_server",),
+}
+"""What the package imports of others, by the part that brings it; "" is what every learner has."""
+_NAMED = 3  # so many missing modules are named
+
+
+def install(part: str = "") -> str:
+    """The command that installs a part, as bash, zsh, PowerShell and Windows' cmd all take it."""
+    return f'pip install "{DISTRIBUTION}[{part}]"' if part else f"pip install {DISTRIBUTION}"
+
+
+def missing(part: str) -> list[str]:
+    """Which modules of a part are not installed; nothing is imported."""
+    return [name for name in MODULES[part] if not _is_there(name)]
+
+
+def require(part: str, what: str) -> None:
+    """Make sure that a part is installed, before anything else is done.
+
+    Args:
+        part: one of `MODULES`.
+        what: who asks, as the subject of a sentence: "`autograder grade`".
+
+    Raises:
+        MissingPart: it is not, or this system cannot grade.
+    """
+    if absent := missing(part):
+        raise MissingPart(_sentence(part, what, absent))
+    if part in ("grade", "cluster") and not sys.platform.startswith("linux"):
+        raise MissingPart(
+            f"{what} needs Linux, and this is {sys.platform}. On Windows, use WSL; elsewhere, a virtual machine. "
+            "Learners need no Linux: `check` in a notebook works here."
+        )
+
+
+def explain(error: ImportError, what: str) -> MissingPart | None:
+    """The one line for an import that failed; None if what is missing is a module of our own."""
+    name = (error.name or "").partition(".")[0]
+    if not name or name == "autograder":
+        return None
+    part = next((part for part, modules in MODULES.items() if name in modules), "grade")
+    return MissingPart(_sentence(part, what, [name]))
+
+
+def _sentence(part: str, what: str, absent: list[str]) -> str:
+    rest = len(absent) - _NAMED
+    names = [*absent[:_NAMED], f"{rest} more"] if rest > 1 else absent
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    is_not = "is not" if len(absent) == 1 else "are not"
+    return f"{what} needs {listed}, which {is_not} installed here. To install: {install(part)}"
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # forbidden by a finder; or imported by hand, without a specification
+        return name in sys.modules and sys.modules[name] is not None
+
+
+def other_autograder(folder: Path | None = None) -> str:
+    """One line if another package called `autograder` lies over this one, else "".
+
+    Args:
+        folder: the folder that holds the package `autograder`; this one's by default.
+    """
+    folder = folder or Path(__file__).absolute().parent.parent  # not resolved: uv may install links
+    try:
+        with os.scandir(folder) as entries:
+            others = [e.name for e in entries if e.name.startswith("autograder-") and e.name.endswith("-info")]
+    except OSError:
+        return ""
+    if not others:
+        return ""
+    version = others[0].removeprefix("autograder-").rpartition(".")[0]
+    return (
+        f'Another package called "autograder" ({version}) is installed over the lesson kit. Remove both with '
+        f"`pip uninstall autograder {DISTRIBUTION}`, then install the kit again."
+    )
+
+
+def autograder_elsewhere() -> str:
+    """One line if another package called `autograder` lies in another folder that is searched for imports, else ""."""
+    ours = Path(__file__).resolve().parent
+    for folder in map(Path, sys.path):
+        if (folder / "autograder" / "__init__.py").is_file() and (folder / "autograder").resolve() != ours:
+            return (
+                f'Another package called "autograder" lies in {folder}. Which of the two is imported depends on where '
+                "Python is started: remove it with `pip uninstall autograder`, then install the kit again."
+            )
+    return ""
+
+
+def warn_of_other_autograder() -> None:
+    """Say it once if another package called `autograder` lies over this one."""
+    if line := other_autograder():
+        warnings.warn(line, RuntimeWarning, stacklevel=3)
