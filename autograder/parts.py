@@ -19,8 +19,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "": ("IPython", "ipykernel", "keras", "matplotlib", "numpy", "pytest"),
     "cpu": ("tensorflow",),
     "grade": (
+        "alembic",
         "jinja2",
         "jupyter_client",
+        "jupyter_core",
         "markupsafe",
         "nbclient",
         "nbconvert",
