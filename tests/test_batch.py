@@ -25,7 +25,7 @@ from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
-from autograder.errors import CourseError, ForkServerFailed
+from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed
 from autograder.grading import batch
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -119,7 +119,7 @@ def test_missing_notebooks_are_said_and_cost_nobody_else_anything(course: Path) 
     (course / "submitted/nobody" / NAME).mkdir(parents=True)
     (course / "submitted/two" / NAME).mkdir(parents=True)
     for name in ("a.ipynb", "b.ipynb"):
-        (course / "submitted/two" / NAME / name).write_text("{}")
+        (course / "submitted/two" / NAME / name).write_text(f'{{"of": "{name}"}}')
     (course / "submitted/link").mkdir()
     (course / "submitted/link" / NAME).symlink_to(course / "submitted/student-00000" / NAME)
     (course / "submitted/linked").symlink_to(course / "submitted/student-00000")
@@ -366,3 +366,146 @@ def test_a_clock_that_jumps_back_changes_nothing(course: Path, monkeypatch: pyte
     clock = iter(range(2_000_000_000, 0, -1_000_000))
     monkeypatch.setattr(time, "time", lambda: float(next(clock)))
     assert {s["status"] for s in grade(course).submissions} == {"graded"}
+
+
+# -- one student's files, and the class ----------------------------------------------------------------------
+
+
+def _by_student(done: batch.Batch) -> dict[str, Any]:
+    return {result["student"]: result for result in done.submissions}
+
+
+def _spoil_timestamp(course: Path, student: str) -> None:
+    (course / "submitted" / student / NAME / "timestamp.txt").write_text("100000000000000000000000000000m")
+
+
+def _spoil_autograded(course: Path, student: str) -> None:
+    (course / "autograded").mkdir()
+    (course / "autograded" / student).write_text("a file where a folder belongs")
+
+
+def _spoil_feedback(course: Path, student: str) -> None:
+    (course / "feedback" / student / NAME / f"{NAME}.html" / "x").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status"), [(_spoil_timestamp, "graded"), (_spoil_autograded, "error"), (_spoil_feedback, "error")]
+)
+def test_what_is_wrong_for_one_student_is_that_students_result(course: Path, spoil: Any, status: str) -> None:
+    stand_in.write_class(course / "submitted", NAME, 4)
+    spoil(course, "student-00001")
+    results = _by_student(grade(course))
+    assert results["student-00001"]["status"] == status
+    assert {r["status"] for s, r in results.items() if s != "student-00001"} == {"graded"}
+    assert len({row[0] for row in rows(course)}) == 4
+    if status == "error":
+        assert "our fault" in results["student-00001"]["message"]
+        assert grade(course).skipped == 3  # and it is tried again
+
+
+def test_a_result_that_the_gradebook_refuses_costs_nobody_else(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of what is written for a student, in a transaction shared with others."""
+    stand_in.write_class(course / "submitted", NAME, 5)
+    from autograder.course import gradebook
+
+    real = gradebook._comment
+
+    def comment(result: Any) -> Any:
+        return object() if result.student == "student-00002" and result.status == "graded" else real(result)
+
+    monkeypatch.setattr(gradebook, "_comment", comment)
+    results = _by_student(grade(course))
+    assert {s for s, r in results.items() if r["status"] == "error"} == {"student-00002"}
+    assert len({row[0] for row in rows(course)}) == 5
+    assert all(look for student, _, _, look in rows(course) if student == "student-00002")
+    monkeypatch.undo()
+    again = grade(course)
+    assert again.skipped == 4
+    assert _by_student(again)["student-00002"]["status"] == "graded"
+
+
+def test_a_disk_that_refuses_everybody_ends_the_run(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.write_class(course / "submitted", NAME, 20)
+    (course / "feedback").write_text("a file where a folder belongs")
+    with pytest.raises(CourseError, match="cannot be written"):
+        grade(course)
+
+
+def test_a_file_that_is_away_for_a_moment_is_not_an_empty_one(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    path = course / "submitted/student-00001" / NAME / f"{NAME}.ipynb"
+    root = Course(course)
+    exercise = root.make_ready(NAME)
+    setup, listed = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP), root.submissions(NAME)
+    path.rename(course / "away")
+    results = _by_student(batch.grade_class(root, exercise, setup, listed, 2, pools=stand_in.pools(exercise)))
+    assert results["student-00001"]["status"] == "error"
+    assert "No such file" in results["student-00001"]["message"]
+    (course / "away").rename(path)
+    again = grade(course)
+    assert again.skipped == 2
+    assert _by_student(again)["student-00001"]["status"] == "graded"
+
+
+def test_a_file_saved_anew_meanwhile_is_graded_as_what_it_is(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 1)
+    path = course / "submitted/student-00000" / NAME / f"{NAME}.ipynb"
+    before = path.read_text()
+    root = Course(course)
+    exercise = root.make_ready(NAME)
+    setup, listed = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP), root.submissions(NAME)
+    path.write_text(before.replace("x = 0", "x = 77"))
+    batch.grade_class(root, exercise, setup, listed, 2, pools=stand_in.pools(exercise))
+    assert grade(course).skipped == 1
+    path.write_text(before)
+    assert grade(course).skipped == 0
+
+
+def test_namesakes_stay_apart(course: Path) -> None:
+    """Names that look the same, that are too long, that are no text: each has a grade of its own."""
+    names = ["a<b", "a\uff1cb", '"' * 100, "x" * 255, "x" * 254, os.fsdecode(b"\xff" * 70), os.fsdecode(b"\xfe" * 70)]
+    stand_in.write_class(course / "submitted", NAME, len(names))
+    for number, name in enumerate(names):
+        (course / "submitted" / f"student-{number:05}").rename(course / "submitted" / name)
+    results = _by_student(grade(course))
+    assert len(results) == len(names)
+    assert {result["status"] for result in results.values()} == {"graded"}
+    assert {row[0] for row in rows(course)} == set(results)
+    assert len(list(course.glob("feedback/*"))) == len(names)
+    assert grade(course).skipped == len(names)
+    for student in results:
+        assert Course(course).submission(NAME, student).path is not None
+
+
+def test_an_exercise_that_the_gradebook_forgot_is_entered_again(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 2)
+    grade(course)
+    before = rows(course)
+    from nbgrader.api import Gradebook
+
+    with Gradebook(Course(course).db_url, course.name) as book:
+        book.remove_assignment(NAME)
+    assert rows(course) == []
+    grade(course)
+    assert rows(course) == before
+
+
+def test_two_runs_in_one_course(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 2)
+    hold = (
+        "import sys; sys.path.insert(0, sys.argv[2])\nfrom pathlib import Path\nfrom autograder.course.lock import *\n"
+    )
+    hold += "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", hold, str(course / ".autograder"), str(ROOT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(AlreadyRunning, match=f"process {process.pid}"):
+        grade(course)
+    assert rows(course) == []
+    process.kill()
+    process.wait()
+    assert len(grade(course).submissions) == 2

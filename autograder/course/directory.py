@@ -13,6 +13,7 @@ Everything but ``submitted/`` is made when there is something to grade. The name
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -25,7 +26,7 @@ from typing import Any
 from autograder.course import nbgrader_config, settings, submissions
 from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
-from autograder.course.submissions import Submitted
+from autograder.course.submissions import HandedIn, Submitted
 from autograder.errors import CourseError, UnknownExercise
 from autograder.exercise.definition import Exercise, check_folders, exercise_names, task_of
 from autograder.sandbox.limits import Limits
@@ -148,7 +149,7 @@ class Course:
         digest = self._digest(name)
         mark = self.state / name / "source.sha256"
         current = mark.is_file() and mark.read_text().strip() == digest
-        if not (current and released.is_file() and self.gradebook.is_file()):
+        if not (current and released.is_file() and self._has_entered(name)):
             self.gradebook_is_sound()
             release(self.source_root(), self.nbgrader.release, name, self.db_url, self.course_id, self._making())
             mark.parent.mkdir(parents=True, exist_ok=True)
@@ -156,13 +157,30 @@ class Course:
         return Exercise.read(name, released, self._checks(name))
 
     def submissions(self, name: str, students: list[str] | None = None) -> list[Submitted]:
-        """What was handed in for this exercise; see `submissions.listed`."""
-        found = submissions.listed(self.submitted, name, students)
-        return [one for one in found if one.student not in self.nbgrader.excluded]
+        """What was handed in for this exercise; see `submissions.handed_in`."""
+        return self.handed_in(name, students).submissions
+
+    def handed_in(self, name: str, students: list[str] | None = None) -> HandedIn:
+        """What was handed in for this exercise, and what else lies there; see `submissions.handed_in`."""
+        found = submissions.handed_in(self.submitted, name, students, self._released(name))
+        return HandedIn([s for s in found.submissions if s.student not in self.nbgrader.excluded], found.unused)
 
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
-        return submissions.read(self.submitted, name, student)
+        return submissions.read(self.submitted, name, student, self._released(name))
+
+    def _released(self, name: str) -> Path | None:
+        path = self.nbgrader.release / name / f"{name}.ipynb"
+        return path if path.is_file() else None
+
+    def _has_entered(self, name: str) -> bool:
+        """Whether the gradebook knows the exercise. `nbgrader db assignment remove` makes it forget."""
+        query = "select 1 from notebook n join assignment a on a.id = n.assignment_id where a.name = ? and n.name = ?"
+        try:
+            with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
+                return connection.execute(query, (name, name)).fetchone() is not None
+        except sqlite3.Error:
+            return False  # `gradebook_is_sound` says what is wrong
 
     def gradebook_is_sound(self) -> None:
         """Raises `CourseError` if there is a gradebook that SQLite cannot read or write, or that is locked."""

@@ -13,10 +13,11 @@ import time
 from typing import Any
 
 import nbgrader.api as api
-from nbgrader.utils import parse_utc
 from sqlalchemy import Connection, bindparam, create_engine, event, insert, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from autograder.course.release import programs_of_this_python
+from autograder.course.times import time_of
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult
 
@@ -71,18 +72,42 @@ class Gradebook:
         )
         self._known = {student: (submission, notebook) for student, submission, notebook in rows}
         self._connection.rollback()
+        self._since_commit: list[tuple[str, str, SubmissionResult]] = []
+        self._new_students: set[str] = set()
+        self._new_submissions: set[str] = set()
 
     def knows(self, student: str) -> bool:
         """Whether this student has a submission in it."""
         return student in self._known
 
     def enter(self, student: str, timestamp: str, result: SubmissionResult) -> None:
-        """Write one result; it counts after `commit`.
+        """Write one result; it counts after `commit`. If that fails, what was entered before it stays.
 
         Args:
             timestamp: content of nbgrader's timestamp.txt, or ''.
         """
-        when = _time(timestamp)
+        try:
+            self._enter(student, timestamp, result)
+        except OperationalError:  # the gradebook as a whole cannot be written
+            raise
+        except Exception:
+            self._begin_again()
+            raise
+        self._since_commit.append((student, timestamp, result))
+
+    def _begin_again(self) -> None:
+        """Take back what was half entered, and enter anew what was whole."""
+        self._connection.rollback()
+        for student in self._new_submissions:
+            self._known.pop(student, None)
+        self._students -= self._new_students
+        self._new_submissions.clear()
+        self._new_students.clear()
+        for one in self._since_commit:
+            self._enter(*one)
+
+    def _enter(self, student: str, timestamp: str, result: SubmissionResult) -> None:
+        when = time_of(timestamp)
         checks = {check.name: check for check in result.checks}
         scores = [(cell, *_score(checks.get(name))) for name, cell in self._grade_cells.items()]
         # What there is to say about the whole submission stands at its first answer.
@@ -95,6 +120,9 @@ class Gradebook:
     def commit(self) -> None:
         """Make everything entered so far permanent."""
         self._connection.commit()
+        self._since_commit.clear()
+        self._new_submissions.clear()
+        self._new_students.clear()
 
     def close(self) -> None:
         """Forget what was not committed."""
@@ -114,6 +142,7 @@ class Gradebook:
         if student not in self._students:
             self._connection.execute(_INSERT_STUDENT, {"id": student})
             self._students.add(student)
+            self._new_students.add(student)
         submission, notebook = _new_id(), _new_id()
         self._connection.execute(
             _INSERT_SUBMISSION,
@@ -135,6 +164,7 @@ class Gradebook:
         if comments:
             self._connection.execute(_INSERT_COMMENT, comments)
         self._known[student] = submission, notebook
+        self._new_submissions.add(student)
 
 
 _Score = tuple[str, float, bool]  # cell, points, whether a person has to look
@@ -152,14 +182,7 @@ def _score(check: CheckResult | None) -> tuple[float, bool]:
 
 def _comment(result: SubmissionResult) -> str | None:
     lines = [plain_markdown(line) for line in (result.message, *result.notes) if line]  # nbgrader renders it
-    return "\n\n".join(lines) or None
-
-
-def _time(timestamp: str) -> Any:
-    try:
-        return parse_utc(timestamp) if timestamp else None
-    except (ValueError, OverflowError):  # it lies in the student's folder, and may say anything
-        return None
+    return "\n\n".join(lines).encode("utf-8", "replace").decode() or None
 
 
 def _new_id() -> str:

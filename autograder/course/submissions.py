@@ -1,43 +1,100 @@
-"""What was handed in for an exercise: which students there are, and the one notebook of each that counts."""
+"""What was handed in for an exercise: which students there are, and the one notebook of each that counts.
+
+The place for it is ``submitted/STUDENT/EXERCISE/EXERCISE.ipynb``, and nearly all lie there. The others are found by
+what is in them: whatever a student's folder holds, under whatever name, says which exercise it belongs to.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
-from dataclasses import dataclass, replace
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from autograder.course.names import entered_as
+from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to, worked_in
+from autograder.course.times import time_of, written
 from autograder.errors import CourseError
 from autograder.exercise.wire import one_line
 
-MAX_NOTEBOOK_BYTES = 20_000_000  # of one notebook handed in
+MAX_LOOKED_AT = 300  # files and folders of one student; more are no homework
+MAX_DEPTH = 5
+MAX_BYTES_LOOKED_AT = 3 * MAX_NOTEBOOK_BYTES
+SAME_MOMENT = 2.0  # seconds: files that are copied or unpacked together are not newer than one another
+_NOTHING = hashlib.sha256(b"").hexdigest()
+_NOT_OF_A_STUDENT = ("__MACOSX",)
+
+
+class _NoFile(OSError):
+    """A folder, a pipe or a device stands where a file should."""
+
+
+class Unread(OSError):
+    """What was handed in cannot be read just now. Nobody knows what is in it, so nobody may grade it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Something that lies with what was handed in and is graded for nobody, and why, as half a sentence."""
+
+    path: Path
+    why: str
+
+    def __str__(self) -> str:
+        return f"{one_line(str(self.path), 200)}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What one student handed in. `path` is None when there is no notebook; `problem` says what is odd."""
+    """What one student handed in.
+
+    `path` is None when there is no notebook; `problem` says what is odd, and `unread` why it cannot even be looked at.
+    """
 
     student: str
     folder: Path
     path: Path | None
     digest: str  # of the file as it was when it was found
     problem: str = ""
+    member: str = ""  # of the zip file at `path`, if the notebook is in one
+    unread: str = ""
+    unused: tuple[Unused, ...] = ()
 
     @property
     def raw(self) -> bytes | None:
-        """The file's bytes, read anew each time: a class of thousands must not be held in memory."""
+        """The notebook's bytes, read anew each time: a class of thousands must not be held in memory.
+
+        Raises:
+            Unread: it cannot be read any more, or not now.
+        """
         if self.path is None:
             return None
         try:
-            return _contents(self.path)
-        except OSError:
-            return b""
+            content = _contents(self.path)
+            return _member(content, self.member) if self.member else content
+        except Exception as error:  # a damaged zip file fails in many ways
+            raise Unread(_why(error)) from error
 
     @property
     def timestamp(self) -> str:
-        """Content of nbgrader's timestamp.txt, or ''."""
-        return self._beside("timestamp.txt").strip()[:100]
+        """When it was handed in, as nbgrader's timestamp.txt says; '' if there is none.
+
+        Where that file says no time at all, it is when the notebook was saved here. nbgrader's own commands end for
+        the whole class at a timestamp that they cannot read.
+        """
+        text = self._beside("timestamp.txt").strip()[:100]
+        if not text or time_of(text) is not None:
+            return text
+        try:
+            return written(os.lstat(self.path or self.folder).st_mtime)
+        except (OSError, ValueError, OverflowError):
+            return ""
 
     @property
     def secret(self) -> str:
@@ -46,101 +103,353 @@ class Submitted:
 
     def _beside(self, name: str) -> str:
         """A short text file that lies with the notebook; '' if it is not there, or behind a link."""
-        if self.folder.is_symlink() or self.folder.parent.is_symlink():
-            return ""
         try:
-            descriptor = os.open(self.folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            if self.folder.is_symlink() or self.folder.parent.is_symlink():
+                return ""
+            return _contents(self.folder / name, 1000).decode("utf-8", errors="replace")
         except OSError:
             return ""
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(1000).decode("utf-8", errors="replace") if _is_file(descriptor) else ""
 
 
-def listed(submitted: Path, name: str, students: list[str] | None = None) -> list[Submitted]:
+@dataclass(frozen=True)
+class HandedIn:
+    """What lies in ``submitted/`` for one exercise: what counts, and what else was seen."""
+
+    submissions: list[Submitted]
+    unused: list[Unused] = field(default_factory=list)
+
+
+def handed_in(submitted: Path, name: str, students: list[str] | None = None, released: Path | None = None) -> HandedIn:
     """What lies in the folder ``submitted/`` for an exercise, sorted by student.
 
     Args:
-        students: only these.
+        students: only these; names of folders, or as they are entered in the gradebook.
+        released: the exercise's notebook as it was released. Without it, a copy in which nobody worked counts like one
+            in which somebody did.
 
     Raises:
         CourseError: there is no such folder, or a student named does not exist.
     """
     if not submitted.is_dir():
         raise CourseError(f"{submitted.parent} has no folder submitted/. Collect the students' work into it first.")
-    found = sorted(
-        entry.name
-        for entry in os.scandir(submitted)
-        if not entry.name.startswith(".") and (entry.is_dir(follow_symlinks=False) or entry.is_symlink())
-    )
-    if students:
-        unknown = [s for s in students if s not in found]
-        if unknown:
-            raise CourseError(f"No student '{unknown[0]}' in {submitted}.")
-        found = [s for s in found if s in students]
-    everyone = [read(submitted, name, s) for s in found]
-    return [s for s in everyone if s.path is not None or s.problem or s.folder.is_dir() or students]
-
-
-def read(submitted: Path, name: str, student: str) -> Submitted:
-    """What one student handed in of an exercise."""
-    return _read(student, submitted / student / name, name)
-
-
-def _read(student: str, folder: Path, name: str) -> Submitted:
-    """Find the one notebook that counts, following no links."""
-    nothing = hashlib.sha256(b"").hexdigest()
-    if not _is_text(student):  # neither the gradebook nor a page could hold it
-        student = os.fsencode(student).decode("utf-8", "backslashreplace")
-        return Submitted(student, folder, None, nothing, "The student's folder has a name that is no text. Rename it.")
-    if set(student) & set(_MARKUP):
-        found = _read(student.translate(_FULL_WIDTH), folder, name)
-        says = f"The folder's name has <, \" or \\ in it, code for nbgrader's pages; entered as {found.student}."
-        return replace(found, problem=f"{says} {found.problem}".strip())
-    if folder.parent.is_symlink():
-        problem = "The student's folder is a symbolic link; links are not followed."
-        return Submitted(student, folder, None, nothing, problem)
-    if folder.is_symlink():
-        return Submitted(student, folder, None, nothing, "The folder is a symbolic link; links are not followed.")
-    path, problem = folder / f"{name}.ipynb", ""
-    if not os.path.lexists(path):
-        others = (
-            sorted(p for p in folder.glob("*.ipynb") if p.is_file() and not p.is_symlink()) if folder.is_dir() else []
-        )
-        if len(others) != 1:
-            several = f"There are {len(others)} notebooks, none called {name}.ipynb." if others else ""
-            return Submitted(student, folder, None, nothing, several)
-        called = one_line(others[0].name, 100)
-        path, problem = others[0], f"The notebook was called {called}; it was graded anyway."
     try:
-        return Submitted(student, folder, path, hashlib.sha256(_contents(path)).hexdigest(), problem)
+        entries = sorted(os.scandir(submitted), key=lambda entry: entry.name)
     except OSError as error:
-        why = (
-            "is a symbolic link; links are not followed" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        raise CourseError(f"{submitted} cannot be read: {error.strerror}.") from error
+    found, unused = [], []
+    for entry in entries:
+        why = _not_a_student(entry, name)
+        if not why:
+            found.append(entry.name)
+        elif why != "hidden":
+            unused.append(Unused(submitted / entry.name, why))
+    if students:
+        for student in students:
+            if not any(student in (folder, entered_as(folder)) for folder in found):
+                raise CourseError(f"No student '{student}' in {submitted}.")
+        found = [folder for folder in found if folder in students or entered_as(folder) in students]
+    everyone = [_read(folder, submitted / folder / name, name, released) for folder in found]
+    there = [s for s in everyone if s.path is not None or s.problem or s.unread or s.folder.is_dir() or students]
+    return HandedIn(there, unused + [one for submission in everyone for one in submission.unused])
+
+
+def listed(
+    submitted: Path, name: str, students: list[str] | None = None, released: Path | None = None
+) -> list[Submitted]:
+    """The submissions of `handed_in`, which see."""
+    return handed_in(submitted, name, students, released).submissions
+
+
+def read(submitted: Path, name: str, student: str, released: Path | None = None) -> Submitted:
+    """What one student handed in of an exercise; `student` as entered in the gradebook."""
+    folder = student
+    if entered_as(student) != student or not os.path.lexists(submitted / student):
+        with suppress(OSError):
+            folder = next((f for f in os.listdir(submitted) if entered_as(f) == student), student)
+    return _read(folder, submitted / folder / name, name, released)
+
+
+def _not_a_student(entry: os.DirEntry[str], name: str) -> str:
+    """Why an entry of ``submitted/`` is not a student's folder; '' if it is."""
+    if entry.name.startswith(".") or entry.name in _NOT_OF_A_STUDENT:
+        return "hidden"
+    if not (entry.is_dir(follow_symlinks=False) or entry.is_symlink()):
+        return "it lies in no student's folder; `autograder collect` sorts files into folders"
+    if entry.name.casefold() == name.casefold():
+        return "the folder is named after the exercise and not after a student; STUDENT/EXERCISE is the order"
+    return ""
+
+
+def _read(student: str, folder: Path, name: str, released: Path | None) -> Submitted:
+    """What one student handed in. Whatever goes wrong with their files, this returns."""
+    entered = entered_as(student)
+    try:
+        found = _find(entered, folder, name, released)
+    except Exception as error:  # one student's files must not end the class
+        return Submitted(entered, folder, None, _NOTHING, unread=_why(error))
+    if entered != student:
+        says = f"The folder's name has characters that nbgrader's pages cannot show; it is entered as {entered}."
+        return replace(found, problem=f"{says} {found.problem}".strip())
+    return found
+
+
+def _find(student: str, folder: Path, name: str, released: Path | None) -> Submitted:
+    """The one notebook that counts, following no links."""
+    nothing = Submitted(student, folder, None, _NOTHING)
+    if folder.parent.is_symlink():
+        return replace(nothing, problem="The student's folder is a symbolic link; links are not followed.")
+    if folder.is_symlink():
+        return replace(nothing, problem="The folder is a symbolic link; links are not followed.")
+    path = folder / f"{name}.ipynb"
+    if _alone(folder, path.name):
+        content = _contents(path)
+        if belongs_to(content, name) is not False:
+            return Submitted(student, folder, path, hashlib.sha256(content).hexdigest())
+    return _chosen(nothing, list(_look(folder, name)), path, name, released)
+
+
+def _alone(folder: Path, notebook: str) -> bool:
+    """Whether the notebook is there, and nothing else that might be one."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    others = [e for e in entries if e.name != notebook and (e.is_dir(follow_symlinks=False) or _may_be_one(e.name))]
+    here = [e for e in entries if e.name == notebook and e.is_file(follow_symlinks=False)]
+    return bool(here) and all(_hidden(e.name) for e in others)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be the notebook of this exercise."""
+
+    path: Path
+    member: str
+    content: bytes
+    saved: float  # when, by the clock of the file system that it was handed in to
+    belongs: bool | None
+    why_not: str = ""
+
+    @property
+    def called(self) -> str:
+        """The name as it is shown."""
+        return one_line(f"{self.path.name}/{self.member}" if self.member else self.path.name, 100)
+
+
+def _chosen(nothing: Submitted, seen: list[_Candidate], path: Path, name: str, released: Path | None) -> Submitted:
+    """Of all the files that a student's folder holds, the one that counts, and what is to be said about the others."""
+    folder = nothing.folder
+    # What does not say where it belongs counts where it was expected. One of another exercise counts nowhere, except
+    # that the student hears so if nothing else is there.
+    able = [c for c in seen if not c.why_not and (c.belongs or (c.belongs is None and _in(c, folder)))]
+    distinct = {c.content: c for c in sorted(able, key=lambda c: c.path != path, reverse=True)}
+    candidates = list(distinct.values())
+    if released is not None and len(candidates) > 1:
+        blank = _contents(released)
+        candidates = [c for c in candidates if worked_in(c.content, blank)] or candidates
+    candidates.sort(key=lambda c: c.saved)
+    chosen, because = _last(candidates, path)
+    if chosen is None and not candidates:
+        chosen = next((c for c in seen if c.path == path and not c.why_not), None)
+    left = tuple(
+        Unused(c.path / c.member if c.member else c.path, c.why_not or _left_out(c, chosen, name))
+        for c in seen
+        if c is not chosen
+        and (c.belongs is not False or _in(c, folder))
+        and not (chosen and c.content == chosen.content)
+    )
+    if chosen is None:
+        return replace(nothing, problem=_nothing_counts(candidates, left, path, name), unused=left)
+    notes = []
+    if chosen.path != path:
+        where = "" if chosen.path.parent == folder else f" and lay in {_shown(chosen.path.parent, folder.parent)}"
+        notes.append(f"The notebook was called {chosen.called}{where}; it was recognised and graded.")
+    if because:
+        notes.append(because)
+    if others := [one_line(u.path.name, 100) for u in left if _may_be_one(u.path.name)]:
+        notes.append(f"Not graded: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}.")
+    place = folder if folder.is_dir() else chosen.path.parent
+    digest = hashlib.sha256(chosen.content).hexdigest()
+    return Submitted(nothing.student, place, chosen.path, digest, " ".join(notes), chosen.member, unused=left)
+
+
+def _last(candidates: list[_Candidate], path: Path) -> tuple[_Candidate | None, str]:
+    """The candidate that was saved last, and how that is known; None if nobody can tell."""
+    if len(candidates) < 2:
+        return (candidates[0] if candidates else None), ""
+    last, before = candidates[-1], candidates[-2]
+    if last.saved - before.saved >= SAME_MOMENT:
+        return last, f"Of {len(candidates)} notebooks {last.called} counts, because it was saved last ({_clock(last)})."
+    usual = next((c for c in candidates if c.path == path), None)
+    if usual is None:
+        return None, ""
+    return usual, f"Of {len(candidates)} notebooks that were saved together {usual.called} counts, by its name."
+
+
+def _nothing_counts(candidates: list[_Candidate], left: tuple[Unused, ...], path: Path, name: str) -> str:
+    if len(candidates) > 1:
+        several = ", ".join(c.called for c in candidates[:5])
+        return (
+            f"There are {len(candidates)} notebooks, none called {path.name}, and nothing says which one counts:"
+            f" {several}. Keep one of them."
         )
-        return Submitted(student, folder, None, nothing, f"{one_line(path.name, 100)} {why}.")
+    if left:
+        return (
+            f"No notebook of '{name}' was found, but: " + "; ".join(f"{u.path.name}: {u.why}" for u in left[:3]) + "."
+        )
+    return ""
 
 
-# nbgrader 0.9.6 writes names into its pages and their scripts as they are (tried in tests/test_formgrader.py).
-_MARKUP = '<"\\'
-_FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in _MARKUP}  # they look the same and mean nothing
+def _left_out(candidate: _Candidate, chosen: _Candidate | None, name: str) -> str:
+    if candidate.belongs is False:
+        return f"it is another exercise's notebook, not of '{name}'"
+    if candidate.belongs is None and chosen is None:
+        return f"nothing in it says that it is a notebook of '{name}'"
+    return "another notebook counts" if chosen else "it cannot be told which notebook counts"
 
 
-def _contents(path: Path) -> bytes:
-    """A file's bytes, no more than is graded. Raises `OSError` for a link, a folder, a pipe, or what cannot be read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        if not _is_file(descriptor):
-            raise OSError(0, "it is not a file")
+def _look(folder: Path, name: str) -> Iterator[_Candidate]:
+    """All that may be a notebook in a student's folder; nothing that is hidden or behind a link."""
+    limit = _Limit()
+    for path in _walk(folder.parent, limit, MAX_DEPTH):
+        if not _may_be_one(path.name):
+            continue
+        try:
+            about = os.lstat(path)
+            if stat.S_ISLNK(about.st_mode):
+                if _inside(path, folder):
+                    yield _Candidate(path, "", b"", 0, None, "is a symbolic link; links are not followed")
+                continue
+            content = _contents(path)
+            limit.count(len(content))
+        except OSError as error:
+            if path == folder / f"{name}.ipynb" and not isinstance(error, _NoFile):
+                raise
+            yield _Candidate(path, "", b"", 0, None, f"cannot be read ({_why(error)})")
+            continue
+        if path.name.casefold().endswith(".zip"):
+            yield from _in_zip(path, content, about.st_mtime, name, limit)
+        else:
+            yield _Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
+    if limit.reached:
+        yield _Candidate(folder.parent, "", b"", 0, None, "there is too much in it to look at all of it")
+
+
+class _Limit:
+    """How much of one student's folder is looked at."""
+
+    def __init__(self) -> None:
+        self._files, self._bytes = MAX_LOOKED_AT, MAX_BYTES_LOOKED_AT
+
+    @property
+    def reached(self) -> bool:
+        return self._files <= 0 or self._bytes <= 0
+
+    def count(self, size: int = 0) -> None:
+        self._files -= 1
+        self._bytes -= size
+
+
+def _walk(folder: Path, limit: _Limit, depth: int) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if _hidden(entry.name):
+            continue
+        limit.count()
+        if limit.reached:
+            return
+        if entry.is_dir(follow_symlinks=False):
+            if depth > 1:
+                yield from _walk(folder / entry.name, limit, depth - 1)
+        else:
+            yield folder / entry.name
+
+
+def _in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit) -> Iterator[_Candidate]:
+    """The notebooks in a zip file. Its own times are the student's word, so the file's own counts for all of them."""
+    try:
+        with _opened(content) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_LOOKED_AT:
+                yield _Candidate(
+                    path, "", b"", 0, None, f"has {len(members)} files in it, and {MAX_LOOKED_AT} is the limit"
+                )
+                return
+            for member in members:
+                parts = member.filename.split("/")
+                if member.is_dir() or any(map(_hidden, parts)) or not _may_be_one(parts[-1]):
+                    continue
+                if parts[-1].casefold().endswith(".zip"):
+                    yield _Candidate(path, member.filename, b"", 0, None, "is a zip file in a zip file")
+                    continue
+                inner = _member(content, member.filename)
+                limit.count(len(inner))
+                if limit.reached:
+                    return
+                yield _Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
+    except Exception as error:  # a damaged zip file fails in many ways
+        yield _Candidate(path, "", b"", 0, None, f"the zip file cannot be read ({_why(error)})")
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[zipfile.ZipFile]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        yield archive
+
+
+def _member(content: bytes, name: str) -> bytes:
+    """A file in a zip file: no more bytes than are graded, whatever its header promises."""
+    with _opened(content) as archive, archive.open(name) as file:
         return file.read(MAX_NOTEBOOK_BYTES + 1)
 
 
-def _is_text(name: str) -> bool:
+def _may_be_one(name: str) -> bool:
+    """Whether a file of this name may be, or hold, a notebook."""
+    name = name.casefold()
+    return ".ipynb" in name or name.endswith((".zip", ".json"))
+
+
+def _hidden(name: str) -> bool:
+    """Of an operating system's or an editor's: .ipynb_checkpoints, macOS's ._mine.ipynb, __MACOSX."""
+    return name.startswith(".") or name in _NOT_OF_A_STUDENT
+
+
+def _in(candidate: _Candidate, folder: Path) -> bool:
+    return _inside(candidate.path, folder)
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Whether a file lies in the exercise's folder, or in one of nearly its name."""
+    parts = path.relative_to(folder.parent).parts
+    return len(parts) > 1 and parts[0].casefold() == folder.name.casefold()
+
+
+def _shown(path: Path, of: Path) -> str:
+    shown = str(path.relative_to(of))
+    return "the student's folder itself" if shown == "." else one_line(shown, 100) + "/"
+
+
+def _clock(candidate: _Candidate) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(candidate.saved))
+
+
+def _why(error: BaseException) -> str:
+    """What went wrong with a file, without its path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return one_line(str(error), 100) or type(error).__name__
+
+
+def _contents(path: Path, limit: int = MAX_NOTEBOOK_BYTES + 1) -> bytes:
+    """A file's bytes, no more than is graded. Raises `OSError` for a link, a folder, a pipe, or what cannot be read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_file(descriptor: int) -> bool:
-    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _NoFile(0, "it is not a file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(descriptor)

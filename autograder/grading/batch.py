@@ -16,12 +16,13 @@ from typing import Any
 import autograder
 from autograder import data
 from autograder.course.directory import Course
-from autograder.course.submissions import Submitted
+from autograder.course.lock import only_run
+from autograder.course.submissions import Submitted, Unread
 from autograder.errors import ChecksBroken, ForkServerFailed, GradingImpossible, WorkerDied
 from autograder.exercise.definition import Exercise
-from autograder.exercise.outcome import Outcome, Status, SubmissionResult, without_tests
+from autograder.exercise.outcome import Status
 from autograder.grading import worker
-from autograder.grading.grade import missing
+from autograder.grading.grade import missing, not_graded
 from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
@@ -114,9 +115,14 @@ def grade_exercises(
 
     Returns:
         A batch for each of `works`, in that order.
+
+    Raises:
+        AlreadyRunning: another process grades in this course.
+        CourseError: the disk is full, or the gradebook cannot be written.
     """
     progress = Progress(total=sum(len(work.submissions) for work in works))
     with contextlib.ExitStack() as recorders:
+        recorders.enter_context(only_run(course.state))
         observations = Observations(course)
         runs = [
             _ExerciseRun(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works
@@ -146,6 +152,8 @@ def grade_exercises(
                     run.results.add(earlier)
                     run.skipped += 1
                     progress.skipped += 1
+                elif submitted.unread:
+                    record(run, submitted, _unread(_Task(submitted, run), submitted.unread), True)
                 elif submitted.path is None:
                     result = missing(submitted.student, run.work.exercise, run.work.setup.sandbox)
                     record(run, submitted, Done(result.with_notes(*_notes(submitted)), None, None), True)
@@ -320,7 +328,17 @@ def _refill(
     while source and len(running) < size:
         task, attempt = source.pop()
         one = task.submitted
-        job = Job(task.run.work.exercise.name, one.student, one.raw or b"", _notes(one))
+        try:
+            raw = one.raw or b""
+        except Unread as error:  # it was there when it was listed
+            future: Future[Done] = Future()
+            future.set_result(_unread(task, str(error)))
+            running[future] = task, attempt
+            continue
+        digest = hashlib.sha256(raw).hexdigest()
+        if digest != one.digest:  # it was saved anew since; the result is one of what is graded now
+            task = _Task(replace(one, digest=digest), task.run)
+        job = Job(task.run.work.exercise.name, one.student, raw, _notes(one))
         try:
             running[pool.submit(worker.work, job)] = task, attempt
         except BrokenExecutor:  # the futures in `running` say so, too
@@ -329,11 +347,20 @@ def _refill(
 
 
 def _given_up(task: _Task, why: str) -> Done:
-    one, exercise, sandbox = task.submitted, task.run.work.exercise, task.run.work.setup.sandbox
-    message = f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told."
-    checks = tuple(without_tests(t.grade_id, t.points, message, Outcome.ERROR) for t in exercise.tasks)
-    result = SubmissionResult(one.student, exercise.name, Status.ERROR, checks, message, _notes(one), str(sandbox))
-    return Done(result, None, None)
+    return _ours(task, f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told.")
+
+
+def _unread(task: _Task, why: str) -> Done:
+    message = (
+        f"What was handed in could not be read here ({why}), so it was not graded. It does not count as missing: your"
+        " teacher is told, and the next run tries again."
+    )
+    return _ours(task, message)
+
+
+def _ours(task: _Task, message: str) -> Done:
+    one, work = task.submitted, task.run.work
+    return Done(not_graded(one.student, work.exercise, message, _notes(one), str(work.setup.sandbox)), None, None)
 
 
 def _notes(submitted: Submitted) -> tuple[str, ...]:

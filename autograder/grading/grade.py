@@ -73,6 +73,17 @@ def missing(student: str, exercise: Exercise, sandbox: Sandbox) -> SubmissionRes
     return _nothing(student, exercise, Status.MISSING, message, sandbox)
 
 
+def not_graded(
+    student: str, exercise: Exercise, message: str, notes: tuple[str, ...], sandbox: str
+) -> SubmissionResult:
+    """The result of a student whose work could not be graded, through no fault of theirs. It leaves no mark.
+
+    The next run tries again, and in the gradebook it waits for a person to look at it.
+    """
+    checks = tuple(without_tests(task.grade_id, task.points, message, Outcome.ERROR) for task in exercise.tasks)
+    return SubmissionResult(student, exercise.name, Status.ERROR, checks, message, notes, sandbox)
+
+
 def _run_and_check(
     repaired: Repaired,
     exercise: Exercise,

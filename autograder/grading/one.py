@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from autograder import data
-from autograder.course.submissions import MAX_NOTEBOOK_BYTES
+from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.errors import NoNotebook, UnknownExercise
 from autograder.exercise.definition import Exercise, exercise_names, find_exercise
 from autograder.exercise.outcome import SubmissionResult

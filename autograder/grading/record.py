@@ -8,6 +8,7 @@ share a transaction.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -24,10 +25,14 @@ from autograder.course.submissions import Submitted
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
+from autograder.exercise.wire import one_line
+from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
 
+GIVE_UP_AFTER = 8  # students in a row whose files cannot be written: then it is not their files
+_NOT_THIS_STUDENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
 
 
@@ -57,7 +62,8 @@ class Recorder:
     def __init__(self, course: Course, exercise: Exercise, observations: Observations) -> None:
         self._course = course
         self._observations = observations
-        self._name = exercise.name
+        self._exercise, self._name = exercise, exercise.name
+        self._failed_in_a_row = 0
         self._notes = course.state / exercise.name / "done"
         self._observed = course.state / exercise.name / "observed"
         self._notes.mkdir(parents=True, exist_ok=True)
@@ -83,8 +89,7 @@ class Recorder:
         note = self._note(submitted.student)
         if note is None or note.get("key") != key or not self._gradebook.knows(submitted.student):
             return None
-        page = self._feedback(submitted.student)
-        return note["result"] if page.is_file() and page.stat().st_size else None
+        return note["result"] if _size(self._feedback(submitted.student)) else None
 
     def seconds_last_time(self, submitted: Submitted) -> float:
         """How long this student's submission took in an earlier run; infinity if that is not known."""
@@ -109,33 +114,60 @@ class Recorder:
     def record(self, submitted: Submitted, done: Done, key: str, ran: str) -> dict[str, Any]:
         """Write one result; it is permanent after `flush`. Returns its JSON.
 
+        What cannot be written for one student, for a reason that lies with their files, becomes that student's result.
+
         Args:
             key: all that the result depends on; `ran`: all but the checks.
 
         Raises:
-            CourseError: the disk is full, or a file or the gradebook cannot be written.
+            CourseError: the disk is full, or the gradebook, or the files of student after student, cannot be written.
         """
-        student, result, notebook, page = submitted.student, done.result, done.notebook, done.page
-        graded = self._graded(student)
+        student, result = submitted.student, done.result
         content: dict[str, Any] = result.to_json()
         try:
-            if notebook is not None:
-                write_atomically(graded / f"{self._name}.ipynb", notebook)
-                _copy_notes(submitted, graded)
-            write_atomically(self._feedback(student), page if page is not None else _plain_page(result))
-            _copy_notes(submitted, self._feedback(student).parent)
-            observed = None
-            if done.record is not None and notebook is not None:
-                observed = Observed(ran, digest(notebook), content, done.record).to_bytes()
-            self._observations.keep(self._file(self._observed, student, "record"), observed)
-            self._gradebook.enter(student, submitted.timestamp, result)
-        except (OSError, OperationalError) as error:
-            raise _cannot_write(student, error) from error
+            self._write_files(submitted, done, content, ran)
+            self._failed_in_a_row = 0
+        except OSError as error:
+            self._failed_in_a_row += 1
+            if error.errno in _NOT_THIS_STUDENT or self._failed_in_a_row >= GIVE_UP_AFTER:
+                raise _cannot_write(student, error) from error
+            result = self._not_recorded(result, error.strerror or str(error))
+        except Exception as error:  # one student's result must not end the class
+            result = self._not_recorded(result, f"{type(error).__name__}: {error}")
+        for _ in range(2):
+            try:
+                self._gradebook.enter(student, submitted.timestamp, result)
+                break
+            except OperationalError as error:
+                raise _cannot_write(student, error) from error
+            except Exception as error:
+                result = self._not_recorded(result, f"{type(error).__name__}: {error}")
+        content = result.to_json()
         # An error of ours leaves no note, so the next run tries again.
         # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
         note = json.dumps({"key": key, "result": content}, ensure_ascii=False) + "\n"
         self._uncommitted.append((student, None if result.status is Status.ERROR else note))
         return content
+
+    def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], ran: str) -> None:
+        student, notebook, page = submitted.student, done.notebook, done.page
+        graded = self._graded(student)
+        if notebook is not None:
+            write_atomically(graded / f"{self._name}.ipynb", notebook)
+            _copy_notes(submitted, graded)
+        write_atomically(self._feedback(student), page if page is not None else _plain_page(done.result))
+        _copy_notes(submitted, self._feedback(student).parent)
+        observed = None
+        if done.record is not None and notebook is not None:
+            observed = Observed(ran, digest(notebook), content, done.record).to_bytes()
+        self._observations.keep(self._file(self._observed, student, "record"), observed)
+
+    def _not_recorded(self, result: SubmissionResult, why: str) -> SubmissionResult:
+        message = (
+            f"The result could not be written ({one_line(why, 200)}), which is our fault and not yours. Your teacher is"
+            " told, and the next run tries again."
+        )
+        return not_graded(result.student, self._exercise, message, result.notes, result.sandbox)
 
     def flush(self) -> None:
         """Make everything recorded so far permanent.
@@ -172,8 +204,9 @@ class Recorder:
 
     @staticmethod
     def _file(folder: Path, student: str, ending: str) -> Path:
-        # A folder's name may be as long as a file's, and then leaves no room for an ending.
-        name = student if len(os.fsencode(student)) < 200 else hashlib.sha256(os.fsencode(student)).hexdigest()
+        # A folder's name may be as long as a file's, and then leaves no room for an ending. No student's name begins
+        # with a dot.
+        name = student if len(os.fsencode(student)) < 200 else "." + hashlib.sha256(os.fsencode(student)).hexdigest()
         return folder / f"{name}.{ending}"
 
     def _feedback(self, student: str) -> Path:

@@ -8,25 +8,16 @@ a notebook or raises `Unreadable` with a sentence for the student.
 from __future__ import annotations
 
 import copy
-import json
-import re
 from dataclasses import dataclass
-from typing import Any
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from autograder.course.submissions import MAX_NOTEBOOK_BYTES
+from autograder.course.reading import Unreadable, exercises_named, read_notebook
 from autograder.grading.order import Piece, in_order, readings
 
-MAX_CELLS = 2_000
 MAX_REPAIRS = 12  # that are told one by one
-_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _SOLUTION_KEYS = ("solution", "task")
-
-
-class Unreadable(ValueError):
-    """No notebook can be made of it; the message is a sentence for the student."""
+__all__ = ["MAX_REPAIRS", "Repaired", "Unreadable", "read_notebook", "repair"]
 
 
 @dataclass(frozen=True)
@@ -37,43 +28,14 @@ class Repaired:
     repairs: tuple[str, ...]
 
 
-def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
-    """Read any version of the notebook format, leniently.
-
-    Returns:
-        A version 4 notebook of nothing but well-formed cells without outputs, and what was mended.
-
-    Raises:
-        Unreadable: empty, too large, not JSON, or no notebook.
-    """
-    repairs: list[str] = []
-    if len(raw) > MAX_NOTEBOOK_BYTES:
-        raise Unreadable(
-            f"The notebook is {len(raw) // 10**6} MB; {MAX_NOTEBOOK_BYTES // 10**6} MB is the limit. Clear its outputs,"
-            " save it, and hand it in again."
-        )
-    text = _decode(raw, repairs)
-    if not text.strip():
-        raise Unreadable("The file is empty. Save the notebook, and hand it in again.")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Unreadable(
-            "The file is not a notebook: it is damaged or was cut short. Open it in Jupyter; if that fails, fetch the"
-            " exercise again and copy your answers into it."
-        ) from None
-    if not isinstance(document, dict):
-        raise Unreadable("The file is not a notebook. Hand in the .ipynb file that you worked in.")
-    return _well_formed(document, repairs), repairs
-
-
 def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     """Put the locked cells of `template` back into a submission.
 
     Raises:
-        Unreadable: see `read_notebook`; or nothing in it belongs to this exercise.
+        Unreadable: see `read_notebook`; or it is another exercise's notebook, or holds no code.
     """
     submitted, repairs = read_notebook(raw)
+    _refuse_another(raw, submitted.cells, template)
     wanted = {_grade_id(cell) for cell in template.cells} - {""}
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
@@ -87,56 +49,17 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     return Repaired(notebook, tuple(repairs))
 
 
-def _decode(raw: bytes, repairs: list[str]) -> str:
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if raw.startswith(mark):
-            repairs.append(f"The file was saved as {encoding}; read as such.")
-            return raw.decode(encoding, errors="replace")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        repairs.append("Some bytes were not UTF-8 text and were replaced.")
-        return raw.decode("utf-8", errors="replace")
-
-
-def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.NotebookNode:
-    version = document.get("nbformat")
-    cells = document.get("cells")
-    if cells is None and isinstance(document.get("worksheets"), list):  # version 3 and 2
-        cells = [c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []]
-    if not isinstance(cells, list):
+def _refuse_another(raw: bytes, cells: list[nbformat.NotebookNode], template: nbformat.NotebookNode) -> None:
+    """Raises `Unreadable` for the notebook of another exercise."""
+    this = (template.metadata.get("autograder") or {}).get("exercise")
+    named = exercises_named(raw)
+    if not this or not named or this in named:
+        return
+    ours = {reading for cell in template.cells if _is_locked(cell) for reading in readings(cell)}
+    if 2 * sum(not ours.isdisjoint(readings(cell)) for cell in cells) < sum(map(_is_locked, template.cells)):
         raise Unreadable(
-            "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."
+            f"This is the notebook of exercise '{min(named)}', not of '{this}'. Hand in the notebook of '{this}'."
         )
-    if version != 4:
-        shown_version = str(version) if isinstance(version, int) and 0 <= version < 100 else "unknown"
-        repairs.append(f"The notebook was saved in format {shown_version}; read as format 4.")
-    if len(cells) > MAX_CELLS:
-        raise Unreadable(f"The notebook has {len(cells)} cells; {MAX_CELLS} is the limit.")
-    good = [made for cell in cells if (made := _well_formed_cell(cell)) is not None]
-    if len(good) < len(cells):
-        repairs.append(f"{len(cells) - len(good)} damaged cells were left out.")
-    return new_notebook(cells=good)
-
-
-def _well_formed_cell(cell: Any) -> nbformat.NotebookNode | None:
-    if not isinstance(cell, dict):
-        return None
-    source = cell.get("source", cell.get("input", ""))  # `input` is version 3's word
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str):
-        return None
-    source = source.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode("utf-8")
-    make = {"code": new_code_cell, "raw": new_raw_cell}.get(str(cell.get("cell_type")), new_markdown_cell)
-    made = make(source)
-    metadata = cell.get("metadata")
-    grading = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = grading.get("grade_id") if isinstance(grading, dict) else None
-    if isinstance(grade_id, str) and grade_id:
-        grade_id = _NO_NAME.sub("?", grade_id[:100])  # it is shown in sentences, pages and the gradebook
-        made.metadata["nbgrader"] = {"grade_id": grade_id}  # the rest of it comes from the template
-    return made
 
 
 def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNode], repairs: list[str]) -> list[Piece]:

@@ -1,0 +1,46 @@
+"""One run at a time in a course: two that write results would undo each other's work."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from autograder.errors import AlreadyRunning, CourseError
+
+
+@contextmanager
+def only_run(state: Path) -> Iterator[None]:
+    """Hold the lock of the course whose state is kept in this folder.
+
+    The operating system holds it for this process and lets go when the process ends, however it ends, so that nothing
+    is left behind by a run that was killed.
+
+    Raises:
+        AlreadyRunning: another process holds it.
+        CourseError: the folder cannot be written to.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise CourseError(f"{state} cannot be written to: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+            raise AlreadyRunning(
+                f"This course is being graded already{f' ({holder})' if holder else ''}. Wait until that run has ended,"
+                " or stop it, and run this again."
+            ) from None
+        except OSError:
+            pass  # a file system without locks: then as it always was
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""When something was handed in: the forms in which nbgrader writes and reads a time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_YEAR = re.compile(r"(?<!\d)(19|20)\d\d")  # without one, today's would be filled in
+
+
+def written(seconds: float) -> str:
+    """A time since the epoch as nbgrader's timestamp.txt holds it.
+
+    Raises:
+        ValueError, OverflowError, OSError: no calendar has that time.
+    """
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
+
+
+def time_of(timestamp: str) -> datetime | None:
+    """The time that a timestamp.txt says, as nbgrader understands it: UTC, without a zone. None if it says none.
+
+    The file lies in a student's folder and may hold anything, and what reads dates for nbgrader fails in many ways.
+    """
+    from nbgrader.utils import parse_utc
+
+    if not _YEAR.search(timestamp):
+        return None
+    try:
+        when = parse_utc(timestamp)
+    except Exception:
+        return None
+    return when if isinstance(when, datetime) else None
