@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from autograder.grading.answers import KernelAnswers
     from autograder.grading.run import NotebookRun
 
 
@@ -35,6 +36,7 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
         pytest.exit(str(error), returncode=error.exit_status)
     import nbformat
 
+    from autograder.grading.answers import KernelAnswers
     from autograder.grading.repair import repair
     from autograder.grading.run import NotebookRun
     from autograder.sandbox import bubblewrap
@@ -47,18 +49,19 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
     held_out = data.load_held_out(exercise.name)
     with (
         ForkServer(bubblewrap.choose("auto")) as server,
-        NotebookRun(notebook, server, Limits(), held_out) as run,
+        NotebookRun(notebook, server, Limits()) as run,
+        KernelAnswers(run, held_out) as answers,
     ):
-        yield exercise, run
+        yield exercise, run, answers
 
 
 @pytest.fixture
-def submission(request: pytest.FixtureRequest, _run: tuple[Any, NotebookRun]) -> Any:
+def submission(request: pytest.FixtureRequest, _run: tuple[Any, NotebookRun, KernelAnswers]) -> Any:
     """The notebook, run up to the graded cell that this test's class checks."""
     from autograder.exercise.submission import Submission
 
-    exercise, run = _run
+    exercise, run, answers = _run
     task = next(t for t in exercise.tasks if t.test_class == request.cls.__name__)
     if task.grade_id not in run.passed:
         run.run_until(task.grade_id)
-    return Submission(run)
+    return Submission(answers)

@@ -151,7 +151,7 @@ def _floor(exercise: str, course: Path) -> float:
             seconds = 0.0
             for path in sorted((course / "submitted").glob(f"*/{exercise}/{exercise}.ipynb")):
                 notebook = repair(path.read_bytes(), template).notebook
-                with NotebookRun(notebook, fork_server, Limits(), None) as run:
+                with NotebookRun(notebook, fork_server, Limits()) as run:
                     run.run_rest()
                     seconds += run.seconds["cells"]
             return seconds

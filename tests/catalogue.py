@@ -28,6 +28,7 @@ from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, Task, find_exercise, task_of
 from autograder.exercise.outcome import CheckResult
 from autograder.exercise.submission import Submission
+from autograder.grading.answers import KernelAnswers
 from autograder.grading.run import NotebookRun
 from autograder.learner.notebook import NamespaceAnswers
 from autograder.sandbox.client import ForkServer
@@ -135,8 +136,11 @@ def try_as_grading(
     """The same as `try_answers`, with the cells run in a fork of a fork server and the models observed there."""
     found = reference(exercise)
     notebook = nbformat.reads(json.dumps(filled_in(exercise, answers)), 4)
-    with NotebookRun(notebook, fork_server, Limits(), data.load_held_out(exercise)) as run:
-        return run_checks(found, Submission(run), only=only, before=lambda task: run.run_until(task.grade_id))
+    with (
+        NotebookRun(notebook, fork_server, Limits()) as run,
+        KernelAnswers(run, data.load_held_out(exercise)) as answers,
+    ):
+        return run_checks(found, Submission(answers), only=only, before=lambda task: run.run_until(task.grade_id))
 
 
 def sources_run(exercise: str, answers: Mapping[str, str], only: str | None = None) -> str:

@@ -119,7 +119,7 @@ def _result(student: str, tasks: tuple[Task, ...], rng: random.Random, number: i
     if rng.random() < 0.03:
         status, message = (
             Status.TIMED_OUT,
-            "A cell of yours was stopped: it ran longer than 60 s. Does a loop never end?",
+            "A cell of yours was stopped: it ran longer than 60 s. Is there a loop that never ends?",
         )
         stopped = TestResult("stopped", Outcome.FAILED, message)
         checks[5:] = [CheckResult(t.grade_id, t.points, (stopped,)) for t in tasks[5:]]

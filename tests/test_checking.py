@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from autograder.errors import CheckingFailed, ChecksBroken
@@ -18,7 +17,7 @@ from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import Outcome
 from autograder.exercise.submission import Missing, Submission
-from autograder.grading.run import NotebookRun
+from autograder.grading.kernel import Kernel
 from autograder.sandbox.limits import Limits
 
 EXERCISE = find_exercise("03-dense-networks")
@@ -101,7 +100,7 @@ def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.Monk
 
 
 def test_nobody_mourns_what_nbclient_left_behind(caplog: pytest.LogCaptureFixture) -> None:
-    run = NotebookRun(nbformat.v4.new_notebook(), None, Limits(), None)  # type: ignore[arg-type]
+    kernel = Kernel(None, Limits())  # type: ignore[arg-type]
 
     async def leave_behind() -> None:
         async def fail() -> None:
@@ -112,7 +111,7 @@ def test_nobody_mourns_what_nbclient_left_behind(caplog: pytest.LogCaptureFixtur
         assert failed.done()
 
     with caplog.at_level(logging.ERROR, "asyncio"):
-        run._wait(leave_behind())
+        kernel._wait(leave_behind())
         gc.collect()
-        run.close()
+        kernel.end()
     assert not caplog.records

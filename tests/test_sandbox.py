@@ -48,7 +48,7 @@ def watched(request: pytest.FixtureRequest) -> Iterator[ForkServer]:
 def run(fork_server: ForkServer, *cells: str, limits: Limits = ROOMY) -> tuple[str, NotebookRun]:
     """What the cells printed, and the finished run."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    with NotebookRun(notebook, fork_server, limits, None) as ran:
+    with NotebookRun(notebook, fork_server, limits) as ran:
         ran.run_rest()
     said = [str(o.get("text") or o.get("evalue") or "") for c in notebook.cells for o in c.outputs]
     return "".join(said), ran
@@ -108,7 +108,7 @@ def test_a_figure_arrives_as_a_picture(fork_server: ForkServer, end: str) -> Non
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(c) for c in (draw, "print(plt.get_fignums())")]
     )
-    with NotebookRun(notebook, fork_server, ROOMY, None) as ran:
+    with NotebookRun(notebook, fork_server, ROOMY) as ran:
         ran.run_rest()
     drawn, figures = (cell.outputs for cell in notebook.cells)
     assert [sorted(output.data) for output in drawn] == [["image/png", "text/plain"]]
@@ -279,7 +279,8 @@ def test_on_a_busy_machine_processor_time_stops_a_loop_and_wall_time_nobody(
     assert time.monotonic() - began < 20
     assert ran.status is Status.TIMED_OUT
     assert ran.message == (
-        "A cell of yours was stopped: it used more than 2 s of processor time in one cell. Does a loop never end?"
+        "A cell of yours was stopped: it used more than 2 s of processor time in one cell."
+        " Is there a loop that never ends?"
     )
     assert "and on" in said  # as after a limit of wall time
     stubborn = "import signal\n" + BUSY + "signal.signal(signal.SIGINT, signal.SIG_IGN)\nbusy()"

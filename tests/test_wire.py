@@ -230,3 +230,79 @@ def test_a_late_frame_is_still_one_frame() -> None:
         theirs.sendall(first[30:] + second)
         assert decode(channel.receive(1.0))[0] == 1
         assert decode(channel.receive(1.0)) == "second"
+
+
+class Table:
+    """As pandas' DataFrame looks from outside: a shape and plain values, but no dtype of its own."""
+
+    shape = (2, 2)
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.values, dtype)
+
+
+IMAGES = np.arange(600 * 784, dtype=np.float32).reshape(600, 784)
+FORMS = {
+    "a list of lists": (IMAGES.tolist(), IMAGES),
+    "a list of NumPy numbers in lists": ([list(row) for row in IMAGES], IMAGES),
+    "a list of arrays": (list(IMAGES), IMAGES),
+    "a tuple of lists": (tuple(IMAGES.tolist()), IMAGES),
+    "a table": (Table([[1.0, 2], [3, 4]]), np.array([[1.0, 2], [3, 4]])),
+    "a table of texts": (Table(np.array([["a", "b"], ["c", "d"]], object)), np.array([["a", "b"], ["c", "d"]])),
+    "many texts": (["shirt", "dress"] * 2_000, np.array(["shirt", "dress"] * 2_000)),
+    "many truths": ([True, False] * 2_000, np.array([True, False] * 2_000)),
+    "a range": (range(3), [0, 1, 2]),
+    "values of a dictionary": ({"a": 1}.values(), [1]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_numbers_arrive_in_whatever_form_they_are_kept(form: str) -> None:
+    value, expected = FORMS[form]
+    found = decode(encode(value))
+    assert type(found) is type(expected)
+    np.testing.assert_array_equal(found, expected)
+    if isinstance(expected, np.ndarray):
+        assert found.dtype.kind == expected.dtype.kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[{}] for _ in range(150_000)],  # within each cap but that of the whole
+        ["x" * 50_000] * 200,
+        [np.zeros((i % 7 + 1,)) for i in range(5_000)],
+        [np.zeros(40_000_000, np.uint8) + i for i in range(8)],
+        np.zeros(300_000_000, np.uint8),
+        {i: [[1], [2, 3]] for i in range(100_000)},
+        np.array(["x" * 2_000]),
+    ],
+    ids=["parts", "texts", "arrays", "bytes", "one array", "a dictionary", "long texts"],
+)
+def test_what_is_too_large_says_so_in_a_frame_that_fits(value: Any) -> None:
+    message = encode(value)
+    found = decode(message)
+    assert isinstance(found, Opaque)
+    assert "too large to look at" in found.type_name
+    assert len(message.to_bytes()) < 1_000
+
+
+@pytest.mark.parametrize("value", [[1, "a"] * 2_000, [[1], [1, 2]] * 2_000, [None, 1] * 2_000, [[1.5, "b"]] * 2_000])
+def test_many_values_of_several_kinds_stay_what_they_are(value: list[Any]) -> None:
+    assert decode(encode(value)) == value
+
+
+class Quits:
+    """Ends whoever looks at it closely."""
+
+    shape = (1,)
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise SystemExit
+
+
+def test_a_value_that_quits_is_a_value_without_a_form() -> None:
+    assert decode(encode([1, Quits()])) == [1, Opaque("Quits")]

@@ -116,14 +116,16 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
     """
     import keras
 
-    if not isinstance(model, keras.Model):
+    if not (isinstance(model, keras.Model) or _is_model(type(model))):
         raise NotRebuildable(f"it is a {type(model).__name__}, not a Keras model")
+    _refuse_size(sum(math.prod(w.shape) for w in model.weights))
     try:
         config = json.dumps(model.get_config())
     except Exception as error:
         raise NotRebuildable(
             "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
         ) from error
+    _refuse_config(config)
     facts: dict[str, Any] = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
     facts["iterations"] = 0
     if getattr(model, "optimizer", None) is not None or getattr(model, "compiled", False):
@@ -133,6 +135,21 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         except Exception:  # a custom loss or optimizer that has no config: compiled, but we cannot say how
             facts["compile"] = "{}"
     return facts, [np.asarray(w) for w in model.get_weights()]
+
+
+def _is_model(kind: type) -> bool:
+    """Whether it is a model of a Keras that was imported before this one, as when a notebook forgets its modules."""
+    return any(base.__name__ == "Model" and base.__module__.partition(".")[0] == "keras" for base in kind.__mro__)
+
+
+def _refuse_size(parameters: int) -> None:
+    if parameters > MAX_PARAMETERS:
+        raise NotRebuildable(f"it has {parameters:,} parameters, and no more than {MAX_PARAMETERS:,} are looked at")
+
+
+def _refuse_config(text: Any) -> None:
+    if not isinstance(text, str) or len(text) > MAX_CONFIG_BYTES:
+        raise NotRebuildable("its configuration is too large to look at: does a layer hold an array of numbers?")
 
 
 def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
@@ -146,14 +163,15 @@ def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
             f"`{str(class_name)[:60]}` is a class of your own, and only Sequential and Functional models can be"
             " rebuilt for checking"
         )
-    if not isinstance(config_text, str) or len(config_text) > MAX_CONFIG_BYTES:
-        raise NotRebuildable("its configuration is too large")
+    _refuse_config(config_text)
     try:
         config = json.loads(config_text)
     except (ValueError, RecursionError) as error:
         raise NotRebuildable("its configuration cannot be read") from error
-    if not isinstance(config, dict) or len(config.get("layers") or []) > MAX_LAYERS:
-        raise NotRebuildable(f"it has no layers, or more than {MAX_LAYERS}")
+    if not isinstance(config, dict) or not isinstance(config.get("layers") or [], list):
+        raise NotRebuildable("its configuration cannot be read")
+    if len(config.get("layers") or []) > MAX_LAYERS:
+        raise NotRebuildable(f"it has {len(config['layers'])} layers, and no more than {MAX_LAYERS} are looked at")
     _refuse_parts(config, 0)
     return config
 
@@ -241,8 +259,7 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
     config = refuse(facts.get("class_name"), facts.get("module"), facts.get("config"))
     if any(w.dtype.kind not in "fiub" for w in weights):
         raise NotRebuildable("its weights are not numbers")
-    if math.fsum(w.size for w in weights) > MAX_PARAMETERS:
-        raise NotRebuildable(f"it has more than {MAX_PARAMETERS:,} parameters")
+    _refuse_size(sum(w.size for w in weights))
     cls = keras.Sequential if facts["class_name"] == "Sequential" else keras.Model
     try:
         model = cls.from_config(config)
@@ -250,8 +267,7 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
         raise NotRebuildable("its configuration does not make a model") from error
     if not model.built and not weights:
         return model
-    if model.count_params() > MAX_PARAMETERS:
-        raise NotRebuildable(f"it has more than {MAX_PARAMETERS:,} parameters")
+    _refuse_size(model.count_params())
     try:
         model.set_weights(weights)
     except Exception as error:
@@ -266,6 +282,9 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """
     weights = model.get_weights()
     built = bool(model.built)
+    if built:
+        _refuse_several(len(model.inputs), "input")
+        _refuse_several(len(model.outputs), "output")
     return {
         "class_name": facts["class_name"],
         "input_shape": _plain_shape(model.input_shape) if built else None,
@@ -275,6 +294,11 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
         "trainable_parameters": int(sum(math.prod(w.shape) for w in model.trainable_weights)),
         "finite": all(bool(np.isfinite(w).all()) for w in weights),
     } | compile_settings(facts)
+
+
+def _refuse_several(count: int, what: str) -> None:
+    if count != 1:
+        raise NotRebuildable(f"it has {count} {what}s; a network that can be checked has one")
 
 
 def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:
@@ -311,7 +335,8 @@ def _describe_layer(layer: Any) -> dict[str, Any]:
 
 
 def _plain_shape(shape: Any) -> list[int | None] | None:
-    # A model with several inputs has a list of shapes; no exercise asks for one, so say "no single shape".
+    if isinstance(shape, dict):  # its one output has a name
+        (shape,) = shape.values()
     if not isinstance(shape, (list, tuple)) or any(isinstance(n, (list, tuple)) for n in shape):
         return None
     return [None if n is None else int(n) for n in shape]
@@ -323,5 +348,8 @@ def predict(model: Any, inputs: np.ndarray, scale: float = 1.0, batch_size: int 
     batches = []
     for i in range(0, len(inputs), batch_size):
         scaled = inputs[i : i + batch_size].astype(np.float32) * np.float32(scale)
-        batches.append(np.asarray(model(scaled, training=False), dtype=np.float32))
+        output = model(scaled, training=False)
+        while isinstance(output, (dict, list, tuple)) and len(output) == 1:  # one output, with a name or in a list
+            (output,) = output.values() if isinstance(output, dict) else output
+        batches.append(np.asarray(output, dtype=np.float32))
     return np.concatenate(batches) if batches else np.zeros((0,), np.float32)

@@ -167,8 +167,8 @@ def _flat(value: Any) -> list[Any]:
 
 def _named(value: Any) -> tuple[str | None, dict[str, Any]]:
     """Name (snake case) and config of a loss, metric or optimizer given as a name or as an object."""
-    while isinstance(value, (list, tuple)) and len(value) == 1:
-        value = value[0]
+    while isinstance(value, (list, tuple, dict)) and len(value) == 1:  # for the one output, which may have a name
+        (value,) = value.values() if isinstance(value, dict) else value
     if isinstance(value, str):
         name = _snake(value)
         return _METRIC_ALIASES.get(name, name), {}

@@ -13,6 +13,8 @@ import json
 import math
 import re
 import struct
+from collections import deque
+from collections.abc import KeysView, ValuesView
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +27,10 @@ MAX_ITEMS = 200_000
 MAX_DEPTH = 24
 MAX_RANK = 8
 MAX_TEXT = 100_000  # characters of one string
+MAX_ITEM_BYTES = 4_000  # of one element of an array: a text of a thousand characters
+TOO_LARGE = "too large to look at"
+_ONE_BY_ONE = 2_000  # numbers of a list that are sent as such; more are sent as one array
+_ARRAYS_ONE_BY_ONE = 16
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _LAST_CHARACTER = 0x10FFFF
 _KINDS = "biufU"  # bool, integers, floats, text; no objects, no records
@@ -74,10 +80,13 @@ class Message:
 
 
 def encode(value: Any) -> Message:
-    """Turn `value` into a message. Never raises for odd values: they become opaque."""
-    message = Message(None)
-    message.tree = _encode(value, message, 0)
-    return message
+    """Turn `value` into a message. Never raises for odd values: they become opaque, and so does what is too large."""
+    encoder = _Encoder()
+    try:
+        tree = encoder.tree(value, 0)
+    except _TooLargeError:
+        return Message({"t": "opaque", "v": f"{_type_name(type(value))} that is {TOO_LARGE}"})
+    return Message(tree, encoder.arrays)
 
 
 def decode(message: Message) -> Any:
@@ -115,58 +124,118 @@ def _type_name(kind: type) -> str:
     return "NumPy array" if name == "ndarray" else name
 
 
-def _encode(value: Any, message: Message, depth: int) -> Any:
-    try:
-        return _encode_known(value, message, depth)
-    except Exception:  # a hostile or broken object: its __array__, __iter__ or __len__ may do anything
+class _TooLargeError(Exception):
+    """The whole value is larger than a message may be."""
+
+
+class _Encoder:
+    """Walks a value once, and stops when it cannot fit any more."""
+
+    def __init__(self) -> None:
+        self.arrays: list[bytes] = []
+        self._letters = MAX_JSON_BYTES - 100_000  # of the JSON, that are left; the rest is for what is around it
+        self._bytes = MAX_ARRAY_BYTES
+
+    def tree(self, value: Any, depth: int) -> Any:
+        try:
+            node = self._known(value, depth)
+        except (_TooLargeError, KeyboardInterrupt):
+            raise
+        except BaseException:  # a hostile or broken object: its __array__, __iter__ or __len__ may do anything
+            node = {"t": "opaque", "v": _type_name(type(value))}
+        self._use(len(json.dumps(node)) if isinstance(node, str) else 30)
+        return node
+
+    def _use(self, letters: int) -> None:
+        self._letters -= letters
+        if self._letters < 0:
+            raise _TooLargeError
+
+    def _known(self, value: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
+        if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
+            return value if not isinstance(value, str) else value[:MAX_TEXT]
+        if isinstance(value, Opaque):  # came across before
+            return {"t": "opaque", "v": value.type_name}
+        if isinstance(value, np.generic):
+            return self._known(value.item(), depth)
+        if isinstance(value, int):
+            if abs(int(value)) < 2**53:
+                return int(value)
+            self._use(400)
+            return {"t": "int", "v": str(int(value))[:400]}
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else {"t": "float", "v": repr(float(value))}
+        if isinstance(value, np.ndarray):
+            return self._array(np.asarray(value))
+        if isinstance(value, (range, deque, KeysView, ValuesView)):
+            value = list(value)
+        if isinstance(value, (list, tuple)):
+            return self._items(value, depth)
+        if isinstance(value, dict):
+            if len(value) > MAX_ITEMS:
+                return {"t": "opaque", "v": f"dict of {len(value)} items"}
+            return {"t": "dict", "v": [[self.tree(k, depth + 1), self.tree(v, depth + 1)] for k, v in value.items()]}
+        if type(value).__name__ == "History" and isinstance(getattr(value, "history", None), dict):
+            return {"t": "history", "v": self.tree(value.history, depth + 1)}
+        # A tensor of any backend, a table or a column of pandas.
+        if hasattr(value, "shape") and (hasattr(value, "dtype") or hasattr(value, "__array__")):
+            if hasattr(value, "detach"):  # torch: leave the graph and the device first
+                value = value.detach().cpu()
+            return self._array(np.asarray(value))
         return {"t": "opaque", "v": _type_name(type(value))}
 
-
-def _encode_known(value: Any, message: Message, depth: int) -> Any:
-    if depth > MAX_DEPTH:
-        return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
-    if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
-        return value if not isinstance(value, str) else value[:MAX_TEXT]
-    if isinstance(value, Opaque):  # came across before
-        return {"t": "opaque", "v": value.type_name}
-    if isinstance(value, np.generic):
-        return _encode_known(value.item(), message, depth)
-    if isinstance(value, int):
-        return int(value) if abs(int(value)) < 2**53 else {"t": "int", "v": str(int(value))[:400]}
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"t": "float", "v": repr(float(value))}
-    if isinstance(value, np.ndarray):
-        return _encode_array(np.asarray(value), message)
-    if isinstance(value, (list, tuple)):
+    def _items(self, value: list[Any] | tuple[Any, ...], depth: int) -> Any:
+        """A list as what it is; one with many numbers as one array, if its rows are of one length."""
+        if _many(value) and (rows := _as_rows(value)) is not None:
+            return self._array(rows)
         if len(value) > MAX_ITEMS:
             return {"t": "opaque", "v": f"{_type_name(type(value))} of {len(value)} items"}
         kind = "tuple" if isinstance(value, tuple) else "list"
-        return {"t": kind, "v": [_encode(v, message, depth + 1) for v in value]}
-    if isinstance(value, dict):
-        if len(value) > MAX_ITEMS:
-            return {"t": "opaque", "v": f"dict of {len(value)} items"}
-        pairs = [[_encode(k, message, depth + 1), _encode(v, message, depth + 1)] for k, v in value.items()]
-        return {"t": "dict", "v": pairs}
-    if type(value).__name__ == "History" and isinstance(getattr(value, "history", None), dict):
-        return {"t": "history", "v": _encode(value.history, message, depth + 1)}
-    if hasattr(value, "dtype") and hasattr(value, "shape"):  # a tensor of any backend
-        if hasattr(value, "detach"):  # torch: leave the graph and the device first
-            value = value.detach().cpu()
-        return _encode_array(np.asarray(value), message)
-    return {"t": "opaque", "v": _type_name(type(value))}
+        return {"t": kind, "v": [self.tree(v, depth + 1) for v in value]}
 
-
-def _encode_array(array: np.ndarray, message: Message) -> Any:
-    if array.dtype.kind == "V" or array.dtype.kind not in _KINDS:
-        array = array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    def _array(self, array: np.ndarray) -> Any:
+        if array.dtype.name == "bfloat16":
+            array = array.astype(np.float32)
+        if array.dtype.kind in "OT":  # pandas keeps texts, and columns of several kinds, as objects
+            rows = _as_rows(array.tolist()) if array.size <= MAX_ITEMS else None
+            array = array if rows is None else rows
         if array.dtype.kind not in _KINDS:
             return {"t": "opaque", "v": f"NumPy array of {array.dtype}"}
-    if array.nbytes > MAX_ARRAY_BYTES:
-        return {"t": "opaque", "v": f"NumPy array of {array.nbytes // 10**6} MB"}
-    out = io.BytesIO()
-    np.lib.format.write_array(out, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
-    message.arrays.append(out.getvalue())
-    return {"t": "array", "v": len(message.arrays) - 1}
+        if array.nbytes > MAX_ARRAY_BYTES or array.dtype.itemsize > MAX_ITEM_BYTES:
+            return {"t": "opaque", "v": f"NumPy array that is {TOO_LARGE} ({array.nbytes // 10**6} MB)"}
+        self._bytes -= array.nbytes
+        if self._bytes < 0 or len(self.arrays) >= MAX_ARRAYS:
+            raise _TooLargeError
+        out = io.BytesIO()
+        np.lib.format.write_array(out, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+        self.arrays.append(out.getvalue())
+        return {"t": "array", "v": len(self.arrays) - 1}
+
+
+def _many(value: Any) -> bool:
+    """Whether a list holds more numbers, or arrays, than are sent one by one."""
+    if len(value) > _ONE_BY_ONE:
+        return True
+    first = value[0] if len(value) else None
+    if isinstance(first, (list, tuple)):
+        return len(first) > 0 and (len(value) * len(first) > _ONE_BY_ONE or _many(first))
+    return len(value) > _ARRAYS_ONE_BY_ONE and hasattr(first, "shape")
+
+
+def _as_rows(value: Any) -> np.ndarray | None:
+    """Nested lists of numbers, or of texts, as one array; None if they are something else."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError):  # rows of different lengths
+        return None
+    if array.dtype.kind == "U":  # numbers among texts would have become texts, too
+        texts = value
+        for _ in range(array.ndim - 1):
+            texts = [text for row in texts for text in row]
+        return array if all(isinstance(text, str) for text in texts) else None
+    return array if array.dtype.kind in "biuf" else None
 
 
 class _Decoder:
@@ -256,7 +325,7 @@ def read_npy(data: bytes) -> np.ndarray:
         shape, fortran, dtype = read(stream, max_header_size=2_000)
     except Exception as error:
         raise NotPlain("An array did not arrive in NumPy's .npy format.") from error
-    if dtype.hasobject or dtype.kind not in _KINDS or not 0 < dtype.itemsize <= 4_000:
+    if dtype.hasobject or dtype.kind not in _KINDS or not 0 < dtype.itemsize <= MAX_ITEM_BYTES:
         raise NotPlain(f"An array of {dtype} is not accepted; use numbers.")
     if len(shape) > MAX_RANK or any(n < 0 for n in shape):
         raise NotPlain(f"An array with {len(shape)} axes is not accepted; {MAX_RANK} is the limit.")

@@ -16,6 +16,7 @@ from autograder.exercise.definition import Exercise, Task, task_of
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
 from autograder.exercise.submission import Submission
 from autograder.grading import outputs
+from autograder.grading.answers import KernelAnswers
 from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
 from autograder.grading.replay import Recording
@@ -94,9 +95,9 @@ def _run_and_check(
     seconds: dict[str, float],
 ) -> Graded:
     notebook = repaired.notebook
-    with NotebookRun(notebook, server, limits, held_out) as run:
+    with NotebookRun(notebook, server, limits) as run, KernelAnswers(run, held_out) as answers:
         began = time.perf_counter()
-        recording = Recording(run)
+        recording = Recording(answers)
         submission = Submission(recording)
 
         def before_task(task: Task) -> None:

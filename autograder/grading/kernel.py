@@ -1,24 +1,43 @@
-"""A Jupyter kernel that is a fork of a fork server: Jupyter's own extension point, a kernel provisioner."""
+"""A Jupyter kernel that is a fork of a fork server: Jupyter's own extension point, a kernel provisioner.
+
+`Kernel` is that fork from its start to its end: it executes cells, and asks the kernel agent in it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import socket
 import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from queue import Empty
-from typing import Any
+from typing import Any, TypeVar
 
+import nbformat
 import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
+from autograder.exercise import wire
+from autograder.exercise.wire import Message
+from autograder.grading.cells import CellClient
+from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, ForkServer, wait_for
+from autograder.sandbox.kernel_agent import ANSWER
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.watch import Excess, Resource
 
 MAX_MESSAGE_BYTES = 10_000_000  # a larger message closes the connection before it is held in memory
 SOCKET_SECONDS = 20.0
+DYING_SECONDS = 5.0  # for the news of a process's end to arrive
+INTERRUPT_SECONDS = 3.0  # what a cell or a function has to stop after it was interrupted, before everything is ended
+PROCESSOR_INTERVAL = 0.2  # seconds between two looks at a cell's processor time
+
+T = TypeVar("T")
 
 
 class KernelDidNotStart(RuntimeError):
@@ -117,3 +136,167 @@ def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
     manager._kernel_spec = spec
     manager.provisioner = ForkProvisioner(server, limits, parent=manager, kernel_id="fork", kernel_spec=spec)
     return manager
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the kernel agent sent; `overdue` if the student's code had to be interrupted for it."""
+
+    message: Message
+    overdue: bool
+
+
+class Kernel:
+    """One kernel in a fork of its own, and our end of what asks it.
+
+    Raises (`start`):
+        KernelDidNotStart.
+    """
+
+    def __init__(self, server: ForkServer, limits: Limits) -> None:
+        self._server = server
+        self._limits = limits
+        self._loop = asyncio.new_event_loop()
+        # When a kernel ends, nbclient leaves tasks behind that failed for it. Nobody needs to read of that.
+        self._loop.set_exception_handler(lambda *_: None)
+        self._manager: AsyncKernelManager | None = None
+        # nbclient puts the cell that it has executed into its notebook. What runs here is our caller's business.
+        self._client = CellClient(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()]),
+            allow_errors=True,
+            store_widget_state=False,
+            record_timing=False,
+            coalesce_streams=False,  # see `cells.join_streams`
+            iopub_timeout=10,
+        )
+        self._client.begin_notebook(limits.notebook_output_kb * 1000)
+        self._queries: Channel | None = None
+        self._serving = False
+        self.overspent = False  # whether the last cell was interrupted for its processor time
+
+    def start(self) -> None:
+        self._manager = self._client.km = kernel_manager(self._server, self._limits)
+        self._wait(self._client.async_start_new_kernel())
+        self._wait(self._client.async_start_new_kernel_client())
+        queries = self._provisioner.queries
+        assert queries is not None
+        self._queries = Channel(queries)
+
+    def execute(self, cell: nbformat.NotebookNode, seconds: int) -> None:
+        """Execute one cell. `overspent` says whether it was interrupted for its processor time.
+
+        Raises:
+            CellTimeoutError, DeadKernelError, KernelDidNotStart; and whatever nbclient raises when somebody controls
+            the kernel's process and sends it anything.
+        """
+        self.stop_asking()
+        self._client.timeout = seconds
+        self._client.begin_cell(self._limits.cell_output_kb * 1000)
+        self.overspent = False
+        self._wait(self._execute_and_watch(cell))
+
+    def stopped_after_interrupt(self) -> bool:
+        """Interrupt the cell; whether it stopped."""
+        try:
+            return self._server.alive and self._wait(self._client.stopped_after_interrupt(INTERRUPT_SECONDS))
+        except Exception:  # see `execute`
+            return False
+
+    def ask(self, query: dict[str, Any], seconds: float) -> Answer:
+        """Have the kernel agent answer. What takes longer than `seconds` is interrupted once.
+
+        Raises:
+            ChannelClosed: the process has ended, or is about to: the news may come later than the end itself.
+            ChannelTimeout: it could not be interrupted.
+            NotPlain: what came is no answer; what follows on the socket can no longer be told apart.
+        """
+        channel = self._queries
+        assert channel is not None
+        if not self._serving:
+            shell = self._client.kc.shell_channel
+            shell.send(self._client.kc.session.msg(ANSWER, {}))
+            self._serving = True
+        channel.send(wire.encode(query), seconds)
+        try:
+            return Answer(channel.receive(seconds), overdue=False)
+        except ChannelTimeout:
+            self._wait(self._provisioner.send_signal(2))
+            return Answer(channel.receive(INTERRUPT_SECONDS), overdue=True)
+
+    def stop_asking(self) -> None:
+        """Let the kernel go on to its next cell."""
+        if self._serving and self._queries is not None:
+            self._serving = False
+            with contextlib.suppress(ChannelClosed, ChannelTimeout):
+                self._queries.send(wire.encode({"ask": "done"}), 1.0)
+
+    @property
+    def ended(self) -> bool:
+        return self._exit_status() is not None
+
+    def how_it_ended(self) -> tuple[Resource | None, str]:
+        """What it used too much of, if that is why it ended; and how it ended, to stand after "it"."""
+        wait_for(lambda: self.ended, DYING_SECONDS)  # on a busy machine the news comes late
+        code, fork = self._exit_status(), self._provisioner.fork
+        excess = fork.excess if fork is not None else None
+        if excess is not None:
+            return excess.resource, f"used {excess.says}"
+        if code == 128 + 9 and self._server.alive:
+            return Resource.MEMORY, "was killed, most likely for memory"
+        if code == 128 + 24:
+            return Resource.PROCESSOR, "used too much processor time"
+        if code is not None and code > 128:
+            return None, f"crashed Python (signal {code - 128})"
+        return None, "ended Python itself, as `os._exit` does"
+
+    def end(self) -> None:
+        """End the process. Safe to call twice."""
+        if self._loop.is_closed():
+            return
+        try:
+            if self._client.kc is not None:
+                self._client.kc.stop_channels()
+            if self._manager is not None:
+                self._wait(self._provisioner.kill())
+                self._wait(self._provisioner.cleanup())
+                self._manager.context.destroy(linger=0)
+        finally:
+            self._loop.close()
+
+    @property
+    def _provisioner(self) -> ForkProvisioner:
+        assert self._manager is not None
+        assert isinstance(self._manager.provisioner, ForkProvisioner)
+        return self._manager.provisioner
+
+    async def _execute_and_watch(self, cell: nbformat.NotebookNode) -> None:
+        watching = asyncio.ensure_future(self._watch_processor())
+        try:
+            await self._client.async_execute_cell(cell, 0)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    async def _watch_processor(self) -> None:
+        """Interrupt the present cell when it has used its processor time, and end the kernel if it does not stop."""
+        before = self._server.cpu_seconds
+        while self._server.cpu_seconds - before <= self._limits.cell_cpu_seconds:
+            await asyncio.sleep(PROCESSOR_INTERVAL)
+        self.overspent = True
+        await self._provisioner.send_signal(2)
+        await asyncio.sleep(INTERRUPT_SECONDS)
+        if self._provisioner.fork is not None:
+            self._provisioner.fork.excess = Excess(Resource.PROCESSOR, too_much_in_a_cell(self._limits))
+            await self._provisioner.kill()
+
+    def _exit_status(self) -> int | None:
+        status: int | None = self._wait(self._provisioner.poll())
+        return status
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(work)
+
+
+def too_much_in_a_cell(limits: Limits) -> str:
+    """Follows the words "it used"."""
+    return f"more than {limits.cell_cpu_seconds:g} s of processor time in one cell"

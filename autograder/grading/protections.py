@@ -86,7 +86,7 @@ def try_protections(sandbox: Sandbox) -> Protections:
 
 def _run(server: ForkServer, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    with NotebookRun(notebook, server, limits, None) as run:
+    with NotebookRun(notebook, server, limits) as run:
         run.run_rest()
     printed = "".join(
         o.text for o in notebook.cells[0].outputs if o.get("output_type") == "stream" and o.name == "stdout"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -17,20 +18,18 @@ from autograder.exercise.wire import Message
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
 
-SERVE = "__import__('autograder.sandbox.kernel_agent').sandbox.kernel_agent.serve()"
-_channel: Channel | None = None
+ANSWER = "autograder_answer"  # the type of the message that has the agent answer queries
 
 
 def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[], None]) -> None:
     """Become an IPython kernel. `seal` is called when its sockets are bound. Returns when it shuts down."""
-    global _channel
     import json
 
     from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
 
-    _channel = Channel(sock)
+    channel = Channel(sock)
     file = "/tmp/.connection.json" if connection["ip"].startswith(OWN_SOCKETS) else connection["ip"] + ".json"
     with open(file, "w") as out:
         json.dump(connection, out)
@@ -49,8 +48,30 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     app.shell.set_custom_exc((RecursionError,), _show_first_frames)
     # For its history, which is off here, IPython formats each error a second time: seconds for an endless recursion.
     app.shell._format_exception_for_storage = lambda *_, **__: {}
+    _keep_going(app.shell)
+    # A message of its own rather than a line of code: whatever a notebook does to its names, to the modules or to
+    # how the shell runs cells, it is answered.
+    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell)
     seal()
     app.start()
+
+
+def _keep_going(shell: Any) -> None:
+    """Undo what would end the kernel, or leave it without an answer, after a cell that has run to its end."""
+    streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    for stream in streams.values():
+        stream.close = stream.flush
+
+    def print_again(*_: Any) -> None:
+        for name, stream in streams.items():
+            try:
+                getattr(sys, name).flush()
+            except Exception:  # closed, or no file at all; the kernel would fail to say that the cell is done
+                setattr(sys, name, stream)
+
+    shell.events.register("post_run_cell", print_again)
+    # In Jupyter it ends the kernel behind the cell. What follows is still graded.
+    shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to its end.")
 
 
 def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> list[str]:
@@ -60,37 +81,32 @@ def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset:
     return lines
 
 
-def serve() -> None:
-    """Answer questions until told that there are no more. Called between two cells."""
-    if _channel is None:
-        return
-    from IPython.core.getipython import get_ipython
-
-    namespace = get_ipython().user_ns
+def _serve(channel: Channel, shell: Any) -> None:
+    """Answer queries until told that there are no more. Called between two cells."""
     while True:
         try:
-            asked = wire.decode(_channel.receive())
+            asked = wire.decode(channel.receive())
         except (ChannelClosed, wire.NotPlain):
             return
         if asked.get("ask") == "done":
             return
         try:
-            message = _answer(asked, namespace)
-        except KeyboardInterrupt:  # the check lost patience
-            message = Message({"error": "KeyboardInterrupt", "says": "it took too long"})
-        except Exception as error:  # a hostile value; saying nothing would cost the check its patience
-            message = Message({"error": type(error).__name__, "says": "it cannot be looked at"})
+            message = _answer(asked, shell.user_ns)
+        except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
+            message = Message({"error": _name_of(error), "says": "it cannot be looked at"})
         try:
-            _channel.send(message)
+            channel.send(message)
         except ChannelClosed:
             return
 
 
 def _answer(asked: dict[str, Any], namespace: dict[str, Any]) -> Message:
-    name = asked.get("name")
-    if name not in namespace:
+    name: str = asked["name"]
+    if not dict[str, Any].__contains__(
+        namespace, name
+    ):  # a namespace of a student's own class may say that it has everything
         return Message({"missing": True})
-    value = namespace[name]
+    value = dict[str, Any].__getitem__(namespace, name)
     if asked["ask"] == "model":
         try:
             facts, weights = observe.take_apart(value)
@@ -102,8 +118,19 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any]) -> Message:
     if asked["ask"] == "call":
         try:
             value = value(*asked["args"], **asked["kwargs"])
-        except Exception as error:  # whatever the student's function raises is an answer
-            return Message({"error": type(error).__name__, "says": str(error)[:500]})
+        except BaseException as error:  # whatever the student's function raises is an answer, SystemExit too
+            return Message({"error": _name_of(error), "says": _says(error)})
     message = wire.encode(value)
     message.tree = {"value": message.tree}
     return message
+
+
+def _name_of(error: BaseException) -> str:
+    return str(getattr(type(error), "__name__", "an error"))[:100]
+
+
+def _says(error: BaseException) -> str:
+    try:
+        return str(error)[:500]
+    except BaseException:  # its `__str__` is the student's, too
+        return ""

@@ -31,7 +31,7 @@ def observe(sock: socket.socket, seal: Callable[[], None]) -> None:
             channel.send(_answer(wire.decode(request), models))
         except (looking.NotRebuildable, wire.NotPlain) as reason:
             channel.send(Message({"refused": str(reason)}))
-        except Exception as error:  # Keras may fail in any way on a hostile config
+        except BaseException as error:  # Keras may fail in any way on a hostile config
             channel.send(Message({"refused": f"it cannot be computed ({type(error).__name__})"}))
 
 
@@ -41,8 +41,9 @@ def _answer(request: dict[str, Any], models: dict[str, Any]) -> Message:
         weights = [w for w in request["weights"] if isinstance(w, np.ndarray)]
         if len(weights) != len(request["weights"]):
             raise looking.NotRebuildable("its weights are not numbers")
-        models[key] = looking.put_together(request["facts"], weights)
-        return Message({"facts": looking.describe(models[key], request["facts"])})
+        facts = request["facts"] | {"config": request["config"].tobytes().decode("utf-8", "replace")}
+        models[key] = looking.put_together(facts, weights)
+        return Message({"facts": looking.describe(models[key], facts)})
     message = wire.encode(looking.predict(models[key], request["inputs"], request["scale"]))
     message.tree = {"value": message.tree}
     return message

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostile import EARNED, Entry, Notebook, code_cell
+from hostile import EARNED, HONEST, Entry, Notebook, code_cell
 
 GRADED, TIMED_OUT, CRASHED, MEMORY, UNREADABLE = "graded", "timed out", "crashed", "out of memory", "unreadable"
 BEFORE = {"flattened": 2.0}  # what was earned before the second task went wrong
@@ -28,12 +28,17 @@ class Fault(Entry):
 
 def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", where: str = "by_hand-answer") -> Fault:
     """A fault that ends the run, or may end it, in the second task."""
-    return Fault(name, answers={where: code}, status=status, says=says, earns=BEFORE)
+    return Fault(name, answers={where: code}, status=status, says=says)
 
 
 def _passing(name: str, code: str, says: str = "") -> Fault:
     """A fault after which everything goes on."""
     return Fault(name, answers={"by_hand-answer": code}, says=says)
+
+
+def _deeper(name: str, model: str, says: str) -> Fault:
+    """A model for the last task that cannot be looked at."""
+    return Fault(name, answers={"deeper-answer": f"deeper_model = {model}"}, says=says)
 
 
 def _file(name: str, change: Callable[[Notebook], Any], says: str = "") -> Fault:
@@ -127,13 +132,13 @@ def _many_cells(notebook: Notebook) -> bytes:
 FAULTS = (
     # -- time ----------------------------------------------------------------------------------------------------
     # On an idle machine the limit of wall time comes first, on a busy one that of processor time.
-    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Does a loop never end?"),
+    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Is there a loop that never ends?"),
     _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
         "a loop that catches the interrupt",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
         (TIMED_OUT,),
-        "Does a loop never end?",
+        "Is there a loop that never ends?",
     ),
     _stopped(
         "training for an hour",
@@ -142,7 +147,7 @@ network = keras.Sequential([keras.Input((784,)), layers.Dense(10), layers.Dense(
 network.compile(loss="categorical_crossentropy")
 network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         (TIMED_OUT,),
-        "Does a loop never end?",
+        "Is there a loop that never ends?",
     ),
     _stopped("awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
@@ -155,12 +160,10 @@ network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         says="in all",
         earns=BEFORE,
     ),
-    _stopped(
-        "closes what it prints to",
-        "import sys\nsys.stdout = open('log.txt', 'w')\nsys.stdout.close()",
-        (TIMED_OUT, CRASHED),
+    _passing("closes what it prints to", "import sys\nsys.stdout = open('log.txt', 'w')\nsys.stdout.close()"),
+    _passing(
+        "a function that never returns", "def dense_relu(x, W, b):\n    while True: pass", "did not answer within"
     ),
-    _passing("a function that never returns", "def dense_relu(x, W, b):\n    while True: pass", "took too long"),
     _stopped(
         "a function that never returns and cannot be interrupted",
         """
@@ -249,7 +252,14 @@ except OSError as error: print(error)""",
     ),
     # -- the end of the process --------------------------------------------------------------------------------------
     _stopped("os._exit", "import os\nos._exit(0)", (CRASHED,), "ended in code cell"),
-    _stopped("exit()", "exit()", (CRASHED,), "exit()"),
+    _passing("exit()", "exit()"),
+    _passing("quit(), and more in the same cell", "quit()\nx = 1"),
+    Fault(
+        "ends between two cells, whenever it runs",
+        answers={"by_hand-answer": "import os, threading\nthreading.Timer(0.01, os._exit, (0,)).start()"},
+        status=(CRASHED,),
+        earns=BEFORE,
+    ),
     _passing("sys.exit()", "import sys\nsys.exit(1)"),
     _stopped("a crash of Python itself", "import ctypes\nctypes.string_at(0)", (CRASHED,), "crashed"),
     _stopped("an abort", "import os\nos.abort()", (CRASHED,), "crashed"),
@@ -295,11 +305,116 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _passing(
         "no place to stand", "import os\nos.makedirs('gone/here')\nos.chdir('gone/here')\nos.rmdir('/tmp/gone/here')"
     ),
+    _passing("no standard output", "import sys\nsys.stdout.close()\nsys.stdout = sys.stderr = None"),
+    # -- one function's trouble is one answer ------------------------------------------------------------------------
+    _passing("a function that calls sys.exit", "import sys\ndef dense_relu(x, W, b): sys.exit(3)", "SystemExit"),
+    _passing(
+        "a function that is cancelled",
+        "import asyncio\ndef dense_relu(x, W, b): raise asyncio.CancelledError",
+        "CancelledError",
+    ),
+    _passing(
+        "a function that raises something of its own",
+        "class Odd(BaseException):\n    def __str__(self): raise KeyboardInterrupt\ndef dense_relu(x, W, b): raise Odd",
+        "Odd",
+    ),
+    _passing(
+        "a function that raises KeyboardInterrupt",
+        "def dense_relu(x, W, b): raise KeyboardInterrupt",
+        "stopped with KeyboardInterrupt",
+    ),
     _stopped(
-        "no standard output",
-        "import sys\nsys.stdout.close()\nsys.stdout = sys.stderr = None",
+        "a function that fills the memory",
+        "def dense_relu(x, W, b):\n    hoard = []\n    while True:\n        try: hoard.append(bytearray(10_000_000))\n"
+        "        except MemoryError: hoard.append(__import__('mmap').mmap(-1, 10**8).write(bytes(10**8)))",
+        (MEMORY, CRASHED, GRADED),
+    ),
+    _stopped(
+        "a function that ends everything", "import os\ndef dense_relu(x, W, b): os._exit(0)", (CRASHED,), "`dense_relu`"
+    ),
+    _stopped(
+        "a function that crashes", "import ctypes\ndef dense_relu(x, W, b): ctypes.string_at(0)", (CRASHED,), "crashed"
+    ),
+    _passing("a function that prints without end", "def dense_relu(x, W, b):\n    while True: print('x' * 1000)"),
+    # -- values that are too large, or of another form ---------------------------------------------------------------
+    _passing("a result of a gigabyte", "def dense_relu(x, W, b): return np.zeros((200, 10**6), 'float32')"),
+    _passing(
+        "a result of a million lists", "def dense_relu(x, W, b): return [[{}] for _ in range(10**6)]", "too large"
+    ),
+    Fault(
+        "images as lists of lists",
+        answers={
+            "flattened-answer": HONEST["flattened-answer"]
+            + "x_train = x_train.tolist()\nx_test = list(map(list, x_test))\n"
+        },
+        says="float64",  # as numbers of Python's are
+        earns=EARNED | {"flattened": 1.5},
+    ),
+    Fault(
+        "images as lists of arrays",
+        answers={"flattened-answer": HONEST["flattened-answer"] + "x_train = list(x_train)\nx_test = tuple(x_test)\n"},
+    ),
+    # -- models that cannot be looked at, each with its true reason, and the others are ----------------------------
+    _deeper(
+        "a model of 150 layers",
+        "keras.Sequential([keras.Input((784,))] + [layers.Dense(8, activation='relu') for _ in range(149)] + [layers.Dense(3)])",
+        "learned",
+    ),
+    _deeper(
+        "a model of 250 layers",
+        "keras.Sequential([keras.Input((784,))] + [layers.Dense(2) for _ in range(250)])",
+        "it has 251 layers, and no more than 200 are looked at",
+    ),
+    _deeper(
+        "a model of thirty million parameters",
+        "keras.Sequential([keras.Input((784,)), layers.Dense(40_000, activation='relu'), layers.Dense(3)])",
+        "it has 31,520,003 parameters, and no more than 30,000,000 are looked at",
+    ),
+    _deeper(
+        "weights given as numbers",
+        "keras.Sequential([keras.Input((784,)), layers.Dense(20, activation='relu', kernel_initializer=keras.initializers.Constant(np.random.rand(784, 20))), layers.Dense(3)])",
+        "",
+    ),
+    _deeper(
+        "weights given as a million numbers",
+        "keras.Sequential([keras.Input((784,)), layers.Dense(800, kernel_initializer=keras.initializers.Constant(np.random.rand(784, 800))), layers.Dense(3)])",
+        "its configuration is too large to look at",
+    ),
+    _deeper(
+        "two inputs",
+        "(lambda a, b: keras.Model([a, b], layers.Dense(3)(layers.Add()([a, b]))))(keras.Input((784,)), keras.Input((784,)))",
+        "it has 2 inputs",
+    ),
+    _deeper(
+        "two outputs",
+        "(lambda a: keras.Model(a, [layers.Dense(3)(a), layers.Dense(3)(a)]))(keras.Input((784,)))",
+        "it has 2 outputs",
+    ),
+    Fault(
+        "one output with a name",
+        answers={
+            "architecture-answer": """
+inputs = keras.Input((784,))
+hidden = layers.Dense(10, activation="relu")(inputs)
+model = keras.Model(inputs, {"kind": layers.Dense(3, activation="softmax")(hidden)})""",
+            "compiled-answer": 'model.compile(loss={"kind": "categorical_crossentropy"}, optimizer="adam", metrics={"kind": ["accuracy"]})',
+        },
+        says="of the images right",
+    ),
+    # -- what notebooks do to the kernel -------------------------------------------------------------------------------
+    Fault(
+        "a display that another cell changes",
+        first="import sys\nfrom IPython.display import display, clear_output\nprint(1)\nprint(2, file=sys.stderr)\n"
+        "print(3)\nshown = display('one', display_id='it')\nprint(4)",
+        answers={"by_hand-answer": "shown.update('two')\nclear_output()\nshown.update('three')"},
+    ),
+    _stopped(  # IPython itself does not survive this, but the tasks after it are graded
+        "forgets all modules",
+        "import sys\nfor name in list(sys.modules): del sys.modules[name]",
         (GRADED, TIMED_OUT, CRASHED),
     ),
+    _passing("forgets our modules", "import sys\nfor n in list(sys.modules):\n    if 'autog' in n: del sys.modules[n]"),
+    _passing("two hundred images as numbers", "print(train_data[:200].tolist())\nprint('\\r'.join('x' * 10**5))"),
     _passing("NaN as the loss", "dense_relu = lambda x, W, b: x @ W * np.nan", "nan"),
     # -- the file --------------------------------------------------------------------------------------------------------
     _unreadable("an empty file", lambda n: b"", "empty"),

@@ -1,0 +1,181 @@
+"""What checks ask of a notebook's kernel, and what it answers: plain data, models as reports, or a true reason.
+
+One query's trouble is one answer. A function that never returns, ends the process or fills the memory is named with
+what it did and is not asked again; whatever else a task needs is asked for in the kernel that takes the lost one's
+place (`run.NotebookRun`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autograder import data
+from autograder.backend.observe import compile_settings
+from autograder.exercise import wire
+from autograder.exercise.models import ModelReport, report_from
+from autograder.exercise.outcome import Mismatch, Status
+from autograder.exercise.submission import Missing, NoModel, Raised
+from autograder.exercise.wire import Message, NotPlain
+from autograder.grading.observing import Observing
+from autograder.grading.run import NEVER_ENDS, NotebookRun
+from autograder.sandbox.channel import ChannelClosed, ChannelTimeout
+
+
+class Stopped(Mismatch):
+    """The answer to every query once there is no process left to ask."""
+
+
+class KernelAnswers:
+    """Answers from a run's kernel. Implements `autograder.exercise.submission.Answers`.
+
+    Use as a context manager inside the run's: leaving it ends the observer.
+    """
+
+    def __init__(self, run: NotebookRun, held_out: data.HeldOut | None = None) -> None:
+        self._run = run
+        self._held_out = held_out
+        self._observing = Observing(run.server, run.limits)
+        # What was answered since the last cell ran. A thread of the student's may change variables between two
+        # queries; so that all tests of a task see the same, nothing is asked twice.
+        self._values: dict[str, Any] = {}
+        self._models: dict[str, ModelReport | NoModel] = {}
+        self._unanswerable: dict[str, str] = {}  # names that cost too much to ask for once more, and why
+        run.before_cell, run.on_loss = self._forget, self._lost
+
+    def __enter__(self) -> KernelAnswers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._observing.close()
+
+    def value(self, name: str) -> Any:
+        if name not in self._values:
+            answer = self._ask({"ask": "value", "name": name})
+            self._values[name] = _decoded(answer)
+        return self._values[name]
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        answer = self._ask({"ask": "call", "name": name, "args": args, "kwargs": kwargs})
+        if "error" in answer.tree:
+            raise Raised(
+                wire.one_line(answer.tree["error"], 100) or "an error", wire.one_line(answer.tree.get("says"), 500)
+            )
+        return _decoded(answer)
+
+    def model(self, name: str) -> ModelReport:
+        if name not in self._models:
+            try:
+                self._models[name] = self._observe(name)
+            except NoModel as reason:  # asking again would cost its time again
+                self._models[name] = reason
+        found = self._models[name]
+        if isinstance(found, NoModel):
+            raise found
+        return found
+
+    def stopped_with(self) -> str:
+        return self._run.error
+
+    def held_out(self) -> data.HeldOut | None:
+        return self._held_out
+
+    def _forget(self, source: str) -> None:
+        """A cell is about to run: it may change what was answered."""
+        self._models.clear()
+        self._values.clear()
+        # Whether it makes something new of the name would take parsing, which a student's text can make last or crash.
+        self._unanswerable = {name: why for name, why in self._unanswerable.items() if name not in source}
+
+    def _lost(self) -> None:
+        self._models.clear()
+        self._values.clear()
+        self._observing.close()  # so that the limits count anew from what is there
+
+    def _observe(self, name: str) -> ModelReport:
+        answer = self._ask({"ask": "model", "name": name})
+        if "no_model" in answer.tree:
+            raise NoModel(wire.one_line(answer.tree["no_model"], 300) or "it is not a Keras model")
+        facts = answer.tree.get("facts")
+        if not isinstance(facts, dict):
+            raise NoModel("it cannot be looked at")
+        try:
+            with self._spending("models"):
+                key, described = self._observing.describe(
+                    facts, answer.tree.get("weights"), answer.arrays, self._seconds_for_a_model()
+                )
+            described = described | compile_settings(facts)
+            return report_from(name, described, lambda inputs, scale: self._predict(name, key, inputs, scale))
+        except NotPlain as error:
+            raise NoModel(str(error)) from error
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise NoModel("it cannot be looked at") from error
+
+    def _predict(self, name: str, key: str, inputs: np.ndarray, scale: float) -> np.ndarray:
+        try:
+            with self._spending("models"):
+                return self._observing.predict(key, inputs, scale, self._seconds_for_a_model())
+        except NoModel as reason:
+            raise Mismatch(f"`{name}` cannot be checked: {reason}.") from reason
+
+    def _seconds_for_a_model(self) -> float:
+        return min(self._run.limits.model_seconds, self._run.seconds_to_answer())
+
+    def _ask(self, query: dict[str, Any]) -> Message:
+        name = query["name"]
+        if name in self._unanswerable:
+            raise Stopped(self._unanswerable[name])
+        if self._run.kernel is not None and self._run.kernel.ended:
+            self._run.lose_last_cell()
+        kernel = self._run.kernel_to_ask()
+        seconds = min(self._run.limits.answer_seconds, self._run.seconds_to_answer())
+        if kernel is None or seconds <= 0:
+            raise Stopped(self._run.message or "Your notebook was stopped before this could be looked at.")
+        too_long = f"`{name}` did not answer within {seconds:g} s. {NEVER_ENDS}"
+        try:
+            with self._spending("answers"):
+                answer = kernel.ask(query, seconds)
+        except ChannelClosed:
+            raise self._no_more(name, lambda: self._run.lose_ended(f"`{name}` was stopped")) from None
+        except ChannelTimeout:
+            if kernel.ended:
+                raise self._no_more(name, lambda: self._run.lose_ended(f"`{name}` was stopped")) from None
+            raise self._no_more(name, lambda: self._lose(Status.TIMED_OUT, too_long)) from None
+        except NotPlain as error:
+            why = f"`{name}` cannot be looked at: {error}"
+            raise self._no_more(name, lambda: self._lose(Status.CRASHED, why)) from None
+        if answer.overdue:
+            raise self._no_more(name, lambda: too_long)
+        if not isinstance(answer.message.tree, dict):
+            raise Mismatch(f"`{name}` cannot be looked at.")
+        if answer.message.tree.get("missing") is True:
+            raise Missing(name)
+        return answer.message
+
+    def _lose(self, status: Status, message: str) -> str:
+        self._run.lose(status, message)
+        return message
+
+    def _no_more(self, name: str, why: Callable[[], str]) -> Stopped:
+        reason = why()
+        self._unanswerable[name] = reason
+        return Stopped(reason)
+
+    @contextmanager
+    def _spending(self, what: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._run.seconds[what] += time.perf_counter() - began
+
+
+def _decoded(answer: Message) -> Any:
+    try:
+        return wire.decode(Message(answer.tree.get("value"), answer.arrays))
+    except NotPlain as error:
+        raise Mismatch(str(error)) from error
