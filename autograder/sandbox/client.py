@@ -232,8 +232,11 @@ class ForkServer:
         elif event["id"] in self._forks:
             fork = self._forks[event["id"]]
             fork.status = int(event["status"])
-            if fork.status == 128 + signal.SIGKILL and fork.excess is None and self._watch is not None:
-                fork.excess = self._watch.killed_by_the_kernel()
+            if fork.excess is None and self._watch is not None:
+                if fork.status == 128 + signal.SIGKILL:
+                    fork.excess = self._watch.killed_by_the_kernel()
+                elif fork.status == 128 + signal.SIGSYS:  # the filter ends nobody for anything else
+                    fork.excess = self._watch.memory_excess()
         return True
 
     def last_words(self) -> str:

@@ -35,7 +35,8 @@ def main() -> None:
     else:
         namespaces.gather_orphans()  # a submission's daemons would outlive it otherwise
     _import_everything()
-    namespaces.set_dumpable(False)
+    if sandboxed:  # elsewhere it protects nothing, and an ordinary user could not measure the forks
+        namespaces.set_dumpable(False)
     Server(control, sweeps=not sandboxed).serve()
 
 

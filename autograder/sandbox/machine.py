@@ -32,7 +32,7 @@ class Machine:
 
 def examine(root: Path = Path("/")) -> Machine:
     """Look at this machine; `root` is another place for /proc and /sys, for tests."""
-    free, cores = _available(root), float(len(os.sched_getaffinity(0)))
+    free, cores = free_bytes(root), float(len(os.sched_getaffinity(0)))
     limit = None
     for groups, version in _groups(root):
         for group in groups:
@@ -44,7 +44,8 @@ def examine(root: Path = Path("/")) -> Machine:
     return Machine(max(1, int(cores)), max(0, free), limit)
 
 
-def _available(root: Path) -> int:
+def free_bytes(root: Path = Path("/")) -> int:
+    """Memory that this machine has left, whatever a control group allows; 0 if it does not say."""
     for line in (root / "proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024

@@ -96,8 +96,8 @@ def guarded(
         signal.set_wakeup_fd(-1)  # its descriptor is about to be closed, and its number used again
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _close_all_but(keep)
-        _out_of_memory_first()
         sandboxed = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
+        _out_of_memory_first(sandboxed)
         if sandboxed:
             _own_namespaces()
         init = os.fork()
@@ -144,7 +144,7 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
             if sandboxed:
                 drop_capabilities()
             _limit(limits)
-            syscalls.restrict(internet=sandboxed)
+            syscalls.restrict(internet=sandboxed, memory_bytes=int(limits["memory_mb"]) * 10**6)
             os.chdir(os.environ.get("HOME", HOME))
             _be_deaf_and_mute()
             work(lambda: _wait_for_seal(bound, go))
@@ -177,6 +177,8 @@ def _own_mounts(folder: str, disk_bytes: int) -> None:
         _mount("none", SOCKETS, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4096,mode=0555")
     _own_scratch(HOME, _MS_NOSUID | _MS_NODEV, size)
     _own_scratch("/dev/shm", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
+    # Mapped, /dev/zero is memory that processes share, of which nobody could say how much it is; /dev/full reads alike.
+    _mount("/dev/full", "/dev/zero", None, _MS_BIND)
     # Nothing but the scratch folders may be written, or one submission could leave a file for the next: where an
     # ordinary user runs this, bubblewrap's own root and /dev belong to that user.
     for path in ("/", "/dev"):
@@ -238,7 +240,7 @@ def gather_orphans() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _out_of_memory_first() -> None:
+def _out_of_memory_first(sandboxed: bool) -> None:
     """If the machine runs out of memory, let the kernel end a submission before anybody else."""
     set_dumpable(True)  # else /proc/self belongs to root
     try:
@@ -246,7 +248,8 @@ def _out_of_memory_first() -> None:
             file.write("1000")
     except OSError:
         pass
-    set_dumpable(False)
+    if sandboxed:  # else an ordinary user could not measure it any more
+        set_dumpable(False)
 
 
 def _wait_for_seal(bound: tuple[int, int], go: tuple[int, int]) -> None:

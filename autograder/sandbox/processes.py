@@ -1,28 +1,25 @@
 """The processes below a fork server, and what they use, as /proc shows it.
 
-Memory is what each process holds for its part (PSS), what lies in its scratch folders, and what may lie in its
-sockets: how full they are the kernel does not tell. Processor time is never said to be more than it was, and may be
-less: processes that begin and end between two looks, and whose parent does not wait for them, are not seen.
+Memory is what each process holds for its part (PSS), what lies in its scratch folders, and what `memory` finds beyond
+that. Processor time is never said to be more than it was, and may be less: processes that begin and end between two
+looks, and whose parent does not wait for them, are not seen.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from autograder.sandbox import memory
+from autograder.sandbox.memory import Mappings
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
-_FREE_SOCKETS = 100  # a kernel has about thirty
-
-
-def _buffer() -> int:
-    """Bytes that may lie in a socket; the filter of system calls lets nobody have more than this system's default."""
-    with contextlib.suppress(OSError, ValueError):
-        return int(Path("/proc/sys/net/core/wmem_default").read_text())
-    return 212_992
+_MAPPINGS_SECONDS = 0.3  # for so long a process's mappings are taken to be as they were: reading them costs 1.5 ms
 
 
 class _Spent:
@@ -55,21 +52,39 @@ class ProcessTree:
         self._proc: Path | None = None
         self._forks: dict[tuple[int, int], _Spent] = {}  # by the guard's id and start
         self._gone = 0  # clock ticks of forks that have ended
+        self._mapped: dict[tuple[int, int], tuple[float, Mappings]] = {}  # by id and start; with when it was read
 
-    def at_most(self) -> int:
-        """Bytes that the submissions use at most; quick, and far too high if they share much."""
-        proc, server, children = self._read()
-        ours = {server, *children.get(server, [])} | {c for g in children.get(server, []) for c in children.get(g, [])}
-        theirs = [pid for pid in _below(server, children) if pid not in ours]
-        held = sum(resident(str(pid), proc) for pid in theirs) + _in_sockets(proc, theirs)
-        return held + self._in_scratch(proc, server, children)
+    def beside(self, enough: int | None = None) -> int:
+        """Bytes that the submissions use beside what is resident; at least `enough`, if it is that much."""
+        proc, server, processes = self._look()
+        children = _children(processes)
+        theirs = _theirs(server, children)
+        used = self._in_scratch(proc, server, children)
+        # Without a sandbox the network is everybody's.
+        used += memory.in_sockets(proc / str(server)) if self._sandboxed else _in_open_sockets(proc, theirs)
+        if enough is not None and used > enough:
+            return used
+        known = [one for pid in theirs if (one := memory.status(proc / str(pid))) is not None]
+        used += sum(one.of_the_kernel for one in known) + memory.in_pipes(sum(one.descriptors for one in known))
+        pieces: set[str] = set()
+        for pid, ancestors in _ancestors(theirs, processes, children).items():
+            if enough is not None and used > enough:
+                return used
+            mapped = self._mappings(proc, pid, processes[pid].began)
+            used += memory.of_mappings(mapped.count, ancestors)
+            pieces |= mapped.shared
+        return used + len(pieces) * memory.SHARED_PIECE
 
-    def total(self) -> int:
-        """Bytes that the fork server and all below it use, pages that they share counted once."""
-        proc, server, children = self._read()
-        everybody = (server, *_below(server, children))
-        held = sum(_proportional(proc / str(pid)) for pid in everybody) + _in_sockets(proc, everybody)
-        return held + self._in_scratch(proc, server, children)
+    def resident_at_most(self) -> int:
+        """Resident bytes of the submissions; quick, and far too many if they share much."""
+        proc, server, processes = self._look()
+        found = (memory.status(proc / str(pid)) for pid in _theirs(server, _children(processes)))
+        return sum(one.resident + one.swapped for one in found if one is not None)
+
+    def resident(self) -> int:
+        """Resident bytes of the fork server and all below it, pages that they share counted once."""
+        proc, server, processes = self._look()
+        return sum(_held(proc / str(pid)) for pid in (server, *_below(server, _children(processes))))
 
     def cpu_seconds(self) -> float:
         """Processor time of all forks that were seen so far, those that have ended included; it never goes back."""
@@ -90,9 +105,12 @@ class ProcessTree:
         children = _children(_all_in(Path("/proc")))
         return [self._root, *_below(self._root, children)]
 
-    def _read(self) -> tuple[Path, int, dict[int, list[int]]]:
-        proc, server, processes = self._look()
-        return proc, server, _children(processes)
+    def _mappings(self, proc: Path, pid: int, began: int) -> Mappings:
+        now, key = time.monotonic(), (pid, began)
+        if key not in self._mapped or now - self._mapped[key][0] > _MAPPINGS_SECONDS:
+            self._mapped = {key: known for key, known in self._mapped.items() if now - known[0] < 60}
+            self._mapped[key] = now, memory.mappings(proc / str(pid))
+        return self._mapped[key][1]
 
     def _look(self) -> tuple[Path, int, dict[int, _Process]]:
         if self._proc is None:
@@ -153,6 +171,32 @@ def _below(pid: int, children: dict[int, list[int]]) -> list[int]:
     return found
 
 
+def _theirs(server: int, children: dict[int, list[int]]) -> list[int]:
+    """The submissions' own processes: below the guards, and the init that each guard has."""
+    guards = children.get(server, [])
+    ours = {*guards, *(init for guard in guards for init in children.get(guard, []))}
+    return [pid for pid in _below(server, children) if pid not in ours]
+
+
+def _ancestors(theirs: list[int], processes: dict[int, _Process], children: dict[int, list[int]]) -> dict[int, int]:
+    """Of how many processes each may have inherited memory, itself included.
+
+    Whose parent has ended is a child of its init, as the first process is. It may come from any of the others.
+    """
+    found: dict[int, int] = {}
+    mine = set(theirs)
+    firsts: set[int] = set()  # the oldest child of each init
+    for init in {processes[pid].parent for pid in theirs} - mine:
+        firsts.add(min(children[init], key=lambda pid: (processes[pid].began, pid)))
+    for pid in theirs:  # parents come before children
+        parent = processes[pid].parent
+        if parent in mine:
+            found[pid] = min(found[parent] + 1, len(theirs))
+        else:
+            found[pid] = 1 if pid in firsts else len(theirs)
+    return found
+
+
 def resident(pid: str, proc: Path = Path("/proc")) -> int:
     try:
         return int((proc / pid / "statm").read_text().split()[1]) * _PAGE
@@ -160,24 +204,27 @@ def resident(pid: str, proc: Path = Path("/proc")) -> int:
         return 0  # it has just ended
 
 
-def _in_sockets(proc: Path, pids: Iterable[int]) -> int:
-    """Bytes that may lie in these processes' sockets, unread; the few that everybody has are left out."""
-    found = set()
+def _held(process: Path) -> int:
+    """A process's part of what is resident; all of it, if it cannot be asked what it shares."""
+    part = memory.proportional(process)
+    if part is not None:
+        return part
+    known = memory.status(process)
+    return known.resident + known.swapped if known is not None else 0
+
+
+def _in_open_sockets(proc: Path, pids: Iterable[int]) -> int:
+    """Bytes that may lie unread in the sockets that these processes have open; who hides them has as many as fit."""
+    found, hidden = set(), 0
     for pid in pids:
         folder = proc / str(pid) / "fd"
-        with contextlib.suppress(OSError):
+        try:
             for number in os.listdir(folder):
                 with contextlib.suppress(OSError):
                     found.add(os.readlink(folder / number))
-    sockets = sum(target.startswith("socket:") for target in found)
-    return max(0, sockets - _FREE_SOCKETS) * _buffer()
-
-
-def _proportional(process: Path) -> int:
-    try:
-        for line in (process / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    return 0
+        except PermissionError:
+            known = memory.status(proc / str(pid))
+            hidden += known.descriptors if known is not None else 0
+        except OSError:
+            pass  # it has ended
+    return memory.sockets_hold(sum(target.startswith("socket:") for target in found) + hidden)

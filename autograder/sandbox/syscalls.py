@@ -12,15 +12,18 @@ import errno
 import platform
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+from autograder.sandbox.memory import SHARED_PIECE
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _X32 = 0x40000000  # x86-64's second table of system calls begins here
 _NEW_NAMESPACES = 0x7E020000  # CLONE_NEW* of clone(2), in one mask
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # typing into a terminal
-_INTERNET = (socket.AF_INET, socket.AF_INET6, 16)  # 16: netlink, by which glibc asks which addresses there are
+_NETLINK = 16  # by which glibc asks which addresses there are
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _FILTER = 38, 22, 2
 
 
@@ -108,9 +111,20 @@ _ABSENT: dict[str, tuple[int | None, int | None]] = {
     "semget": (64, 190),
     "msgget": (68, 186),
     "mq_open": (240, 180),
+    # pages handed to a pipe or a socket, which then belong to no process; whoever copies a file has another way
+    "sendfile": (40, 71),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    "vmsplice": (278, 75),
 }
 _CLONE, _SOCKET, _SOCKETPAIR, _IOCTL, _SETSOCKOPT = (56, 220), (41, 198), (53, 199), (16, 29), (54, 208)
-_SO_SNDBUF, _SO_SNDBUFFORCE = 7, 32
+_FCNTL, _MMAP, _PRCTL = (72, 25), (9, 222), (157, 167)
+_INTERNET_PROTOCOLS = (0, socket.IPPROTO_TCP, socket.IPPROTO_UDP)
+# Sizes of buffers (SO_SNDBUF, SO_RCVBUF, and either FORCE), and SO_ZEROCOPY.
+_PASSED_OVER = (7, 8, 32, 33, 60)
+_F_SETPIPE_SZ = 1031
+_MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20  # the first is a bit of MAP_SHARED_VALIDATE, too
+_PR_SET_DUMPABLE = 4
 
 
 def supported() -> bool:
@@ -118,18 +132,19 @@ def supported() -> bool:
     return platform.machine() in _MACHINES
 
 
-def restrict(internet: bool) -> None:
+def restrict(internet: bool, memory_bytes: int) -> None:
     """Put the filter over this thread and all that come from it, for good.
 
     Args:
         internet: whether sockets of the Internet kinds may be made. In the sandbox they lead nowhere.
+        memory_bytes: whoever asks for so much memory at once, to be shared with others, ends by SIGSYS.
 
     Raises:
         NoFilter: the kernel would not have it.
     """
     if not supported():
         return
-    program = filter_for(platform.machine(), internet)
+    program = filter_for(platform.machine(), internet, memory_bytes)
     buffer = ctypes.create_string_buffer(program, len(program))
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -142,13 +157,13 @@ def restrict(internet: bool) -> None:
         raise NoFilter(ctypes.get_errno(), "seccomp")
 
 
-def filter_for(machine: str, internet: bool) -> bytes:
+def filter_for(machine: str, internet: bool, memory_bytes: int) -> bytes:
     """The program for a processor: a list of ``struct sock_filter``."""
     here = _MACHINES[machine]
     code = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_EQUAL, here.architecture, 1, 0),
-        _step(_RETURN, _KILL),  # another processor's calling convention: its numbers mean other things
+        _refuse(errno.ENOSYS),  # another processor's calling convention: its numbers mean other things
         _step(_LOAD, _NUMBER),
     ]
     if machine == "x86_64":
@@ -159,8 +174,8 @@ def filter_for(machine: str, internet: bool) -> bytes:
                 code += [_step(_EQUAL, number, 0, 1), _refuse(code_of)]
     for numbers, argument, tests in (
         (_CLONE, 0, [_step(_ANY_BIT, _NEW_NAMESPACES, 0, 1), _refuse(errno.EPERM)]),
-        (_SOCKET, 0, _only([socket.AF_UNIX, *(_INTERNET if internet else ())])),
-        (_SOCKETPAIR, 0, _only([socket.AF_UNIX])),
+        (_SOCKET, 0, _sockets(internet)),
+        (_SOCKETPAIR, 0, _only([socket.AF_UNIX], errno.EAFNOSUPPORT)),
         (
             _IOCTL,
             1,
@@ -170,9 +185,13 @@ def filter_for(machine: str, internet: bool) -> bytes:
                 _refuse(errno.EPERM),
             ],
         ),
-        # What lies in a socket unread belongs to no process, so it keeps the size that `processes` reckons with. That
-        # is not refused but passed over: the call answers 0.
-        (_SETSOCKOPT, 2, [_step(_EQUAL, _SO_SNDBUF, 1, 0), _step(_EQUAL, _SO_SNDBUFFORCE, 0, 1), _refuse(0)]),
+        # What lies in a socket or a pipe unread belongs to no process, so they keep the size that `memory` reckons
+        # with. For a socket that is not refused but passed over: the call answers 0.
+        (_SETSOCKOPT, 2, _but(_PASSED_OVER, 0)),
+        (_FCNTL, 1, _but([_F_SETPIPE_SZ], errno.EPERM)),
+        # Who is not dumpable cannot be measured where there is no sandbox. Passed over, too.
+        (_PRCTL, 0, _but([_PR_SET_DUMPABLE], 0)),
+        (_MMAP, 3, _shared_memory(memory_bytes)),
     ):
         body = [_step(_LOAD, _ARGUMENTS + 8 * argument), *tests, _step(_RETURN, _ALLOW)]
         code += [_step(_EQUAL, numbers[here.column], 0, len(body)), *body]
@@ -180,10 +199,67 @@ def filter_for(machine: str, internet: bool) -> bytes:
     return b"".join(code)
 
 
-def _only(families: list[int]) -> list[bytes]:
-    """Go on only if what was loaded is one of these socket families."""
-    tests = [_step(_EQUAL, family, len(families) - i, 0) for i, family in enumerate(families)]
-    return [*tests, _refuse(errno.EAFNOSUPPORT)]
+def _sockets(internet: bool) -> list[bytes]:
+    """UNIX's, and of the Internet's those that `memory` can count: TCP and UDP, and netlink's plain one.
+
+    Others, SCTP for one, may make the kernel load what it has no need of.
+    """
+    if not internet:
+        return _only([socket.AF_UNIX], errno.EAFNOSUPPORT)
+    protocol = _step(_LOAD, _ARGUMENTS + 16)
+    plain = [
+        _step(_LOAD, _ARGUMENTS + 8),
+        _step(_AND, 0xF),  # the rest are SOCK_NONBLOCK and SOCK_CLOEXEC
+        _step(_AT_LEAST, socket.SOCK_DGRAM + 1, 0, 1),
+        _refuse(errno.EPROTONOSUPPORT),
+        protocol,
+        *_only(_INTERNET_PROTOCOLS, errno.EPROTONOSUPPORT),
+    ]
+    netlink = [protocol, *_only([0], errno.EPROTONOSUPPORT), _step(_RETURN, _ALLOW)]
+    return [
+        _step(_EQUAL, socket.AF_UNIX, 0, 1),
+        _step(_RETURN, _ALLOW),
+        _step(_EQUAL, _NETLINK, 0, len(netlink)),
+        *netlink,
+        *_only([socket.AF_INET, socket.AF_INET6], errno.EAFNOSUPPORT),
+        *plain,
+    ]
+
+
+def _shared_memory(bytes_: int) -> list[bytes]:
+    """Anonymous memory that processes share stays when all have let go of it, as long as one could map it again.
+
+    `memory` counts the pieces. Larger ones are refused as if memory were short. Who asks for more than the limit is
+    ended: there is no doubt about it then, and it is what happens to whoever takes that much of any other kind.
+    """
+    length = _ARGUMENTS + 8
+    allow = _step(_RETURN, _ALLOW)
+    return [
+        _step(_ANY_BIT, _MAP_ANONYMOUS, 1, 0),
+        allow,
+        _step(_ANY_BIT, _MAP_SHARED, 1, 0),
+        allow,
+        _step(_LOAD, length + 4),  # the upper half; both processors have the lower one first
+        _step(_EQUAL, 0, 1, 0),
+        _step(_RETURN, _KILL),
+        _step(_LOAD, length),
+        _step(_AT_LEAST, min(bytes_, 0xFFFFFFFF), 0, 1),
+        _step(_RETURN, _KILL),
+        _step(_AT_LEAST, SHARED_PIECE + 1, 0, 1),
+        _refuse(errno.ENOMEM),
+    ]
+
+
+def _only(values: Sequence[int], code: int) -> list[bytes]:
+    """Go on only if what was loaded is one of these."""
+    tests = [_step(_EQUAL, value, len(values) - i, 0) for i, value in enumerate(values)]
+    return [*tests, _refuse(code)]
+
+
+def _but(values: Sequence[int], code: int) -> list[bytes]:
+    """Go on only if what was loaded is none of these."""
+    tests = [_step(_EQUAL, value, len(values) - 1 - i, 0) for i, value in enumerate(values[:-1])]
+    return [*tests, _step(_EQUAL, values[-1], 0, 1), _refuse(code)]
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autograder.sandbox import machine
 from autograder.sandbox.control_group import ControlGroup
 from autograder.sandbox.processes import ProcessTree, resident
 
@@ -46,6 +47,10 @@ class Watch:
         self._too_much = too_much
         self._memory_limit = 0
         self._memory_before = 0
+        self._beside_before = 0
+        self._measuring = 0.0  # seconds that the last look took for memory
+        self._due = 0.0  # when memory is to be measured next
+        self._free = 0  # bytes that the machine had left when it was measured
         self._killed_before = 0
         self._cpu_limit = 0.0
         self._cpu_before = 0.0
@@ -65,8 +70,9 @@ class Watch:
     def begin(self, memory: int, cpu_seconds: float) -> None:
         """Watch from now on; both limits, `memory` in bytes, are beyond what is there already."""
         with self._lock:
-            self._memory_before = self._group.bytes() if self._group else self._tree.total()
-            self._memory_limit, self._own = memory, resident("self")
+            self._memory_before = self._group.bytes() if self._group else self._tree.resident()
+            self._beside_before = 0 if self._group else self._tree.beside()
+            self._memory_limit, self._own, self._due = memory, resident("self"), 0.0
             self._cpu_before, self._cpu_limit, self.cpu_seconds = self._processor(), cpu_seconds, 0.0
             if self._group:
                 self._group.limit(self._memory_before + memory + memory // 4)  # the kernel's own end of it, later
@@ -76,7 +82,7 @@ class Watch:
     def killed_by_the_kernel(self) -> Excess | None:
         """What was used too much of, if memory filled so fast that the kernel was there first."""
         killed = self._group is not None and self._group.killed() > self._killed_before
-        return self._memory_excess() if killed else None
+        return self.memory_excess() if killed else None
 
     def rest(self) -> None:
         """There is no fork at present."""
@@ -94,10 +100,11 @@ class Watch:
         while not self._ended:
             self._active.wait()
             began = time.monotonic()
-            with self._lock, contextlib.suppress(OSError, ValueError):
+            with self._lock, contextlib.suppress(OSError, ValueError, LookupError):  # something has just ended
                 if self._active.is_set() and not self._ended:
+                    self._measuring = 0.0
                     self._judge()
-            time.sleep(max(_INTERVAL, 5 * (time.monotonic() - began)))
+            time.sleep(max(_INTERVAL, 5 * (time.monotonic() - began - self._measuring)))
 
     def _judge(self) -> None:
         excess = self._excess()
@@ -109,19 +116,32 @@ class Watch:
         self.cpu_seconds = self._processor() - self._cpu_before
         if self.cpu_seconds > self._cpu_limit:
             return Excess(Resource.PROCESSOR, f"more than {self._cpu_limit:g} s of processor time in all")
-        if self._group:
-            used = self._group.bytes() - self._memory_before
-        elif self._tree.at_most() < self._memory_limit:
-            used = 0
-        else:
-            used = self._tree.total() - self._memory_before
-        if used > self._memory_limit:
-            return self._memory_excess()
+        if self._memory_is_due():
+            began = time.monotonic()
+            used = self._uses()
+            now = time.monotonic()
+            self._measuring, self._due, self._free = now - began, now + 5 * (now - began), machine.free_bytes()
+            if used > self._memory_limit:
+                return self.memory_excess()
         if resident("self") - self._own > OWN_GROWTH:
             return Excess(Resource.OUTPUT, "more output than can be held")
         return None
 
-    def _memory_excess(self) -> Excess:
+    def _memory_is_due(self) -> bool:
+        """Many processes take long to measure, so they have a longer rest, unless the machine's memory shrinks."""
+        return time.monotonic() >= self._due or machine.free_bytes() < self._free - self._memory_limit // 8
+
+    def _uses(self) -> int:
+        """Bytes of memory in use; not all of them, if it is clear without the rest that they are too many, or not."""
+        if self._group:
+            return self._group.bytes() - self._memory_before
+        beside = self._tree.beside(self._beside_before + self._memory_limit) - self._beside_before
+        if beside > self._memory_limit or beside + self._tree.resident_at_most() <= self._memory_limit:
+            return beside
+        return beside + self._tree.resident() - self._memory_before
+
+    def memory_excess(self) -> Excess:
+        """What is said of whoever uses more memory than the limit."""
         return Excess(Resource.MEMORY, f"more than {self._memory_limit // 10**6} MB of memory")
 
     def _processor(self) -> float:
