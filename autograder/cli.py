@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from autograder import __version__, parts
+from autograder import __version__, parts, terminal
 from autograder.errors import KitError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0 done, 1 our own failure, 2 bad usage."""
+    if arguments is None:
+        terminal.start_in_utf8()
+    terminal.prepare()
     parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
@@ -24,20 +28,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.needs is not None:
             parts.require(options.needs, f"`autograder {options.command}`")
-        return int(options.run(options))
+        status = int(options.run(options))
+        terminal.finish()
+        return status
     except ImportError as error:
         if (explained := parts.explain(error, f"`autograder {options.command}`")) is None:
             raise
-        print(f"autograder: {explained}", file=sys.stderr)
+        terminal.complain(str(explained))
         return explained.exit_status
     except KeyboardInterrupt:
-        print("\nStopped. What was graded is kept; run the same command again to go on.", file=sys.stderr)
+        kept = " What was graded is kept; run the same command again to go on." if options.run is _grade else ""
+        terminal.complain(f"Stopped.{kept}")
         return 1
     except BrokenPipeError:
+        terminal.forget_output()
         return 1
     except KitError as error:
-        print(f"autograder: {error}", file=sys.stderr)
+        terminal.complain(str(error))
         return error.exit_status
+    except OSError as error:  # of the place, not of the command: a full disk, a folder that may not be read
+        terminal.forget_output()
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else "What there is to say cannot be written: "
+        terminal.complain(f"{where}{error.strerror or error}. What was graded is kept.")
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
 
     check = commands.add_parser("check", help="grade one notebook file, no course needed")
-    check.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    check.add_argument("notebook", metavar="NOTEBOOK")
     check.add_argument("--exercise", metavar="NAME", help="which exercise it is, if the notebook does not say")
     _common(check)
     check.set_defaults(run=_check)
@@ -97,54 +110,76 @@ def _positive(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from autograder import preflight
     from autograder.exercise.display import submission_lines
     from autograder.grading.one import check_file
 
+    target = _json_target(options)
+    preflight.require_temporary()
     result = check_file(options.notebook, options.exercise, options.sandbox)
-    if options.json != "-":
-        print("\n".join(submission_lines(result)))
-    _write_json(options.json, {"exercise": result.exercise} | result.to_json())
+    if target is None or not target.is_stdout:
+        print("\n".join(terminal.shown(line) for line in submission_lines(result)))
+    _write_json(target, {"exercise": result.exercise} | result.to_json())
     return 0
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from autograder.grading import pool
+    from autograder import data, preflight
+    from autograder.course.directory import Course
     from autograder.sandbox import bubblewrap, machine
 
+    course, names, target = Course(options.course), list(dict.fromkeys(options.exercises)), _json_target(options)
+    for name in names:
+        course.require_exercise(name)
+        course.settings.of(name)
+        data.load_held_out(name)
+    sandbox = None if options.scheduler else bubblewrap.choose(options.sandbox)
+    if not course.has_students() and not options.student:
+        return _nothing_to_grade(course, names, target)
+    preflight.require_course(course.root, course.places())
+    preflight.require_temporary()
+    course.gradebook_is_sound()
+    from autograder.grading import pool
+
     with contextlib.ExitStack() as stack:
-        if options.scheduler:
+        if sandbox is None:
             cluster = _cluster().look_at(options.scheduler)
-            workers, pools, sandbox = (
-                cluster.workers,
-                cluster.pools,
-                bubblewrap.choose(options.sandbox, cluster.sandboxed),
-            )
+            workers, pools = cluster.workers, cluster.pools
+            sandbox = bubblewrap.choose(options.sandbox, cluster.sandboxed)
         else:
-            workers, sandbox = options.workers or machine.examine().workers, bubblewrap.choose(options.sandbox)
+            workers = options.workers or machine.examine().workers
             pools = stack.enter_context(pool.one_started(workers, sandbox))
-        return _grade_with(options, workers, pools, sandbox)
+        submitted = {name: course.submissions(name, options.student) for name in names}
+        if not any(submitted.values()):
+            return _nothing_to_grade(course, names, target)
+        results = _grade_with(course, submitted, workers, pools, sandbox, options.force, _people(target))
+    _write_json(target, results[0] if len(results) == 1 else {"exercises": results})
+    return 0
 
 
-def _grade_with(options: argparse.Namespace, workers: int, pools: Any, sandbox: Any) -> int:
-    from autograder.course.directory import Course
+def _grade_with(
+    course: Any, submitted: dict[str, Any], workers: int, pools: Any, sandbox: Any, force: bool, stream: TextIO
+) -> list[dict[str, Any]]:
     from autograder.grading import batch
     from autograder.grading.progress import ProgressView
 
-    course = Course(options.course)
+    view = ProgressView(stream, sandbox)
+    view.begin({name: len(found) for name, found in submitted.items()}, workers, course.nbgrader.not_used)
     works = []
-    for name in dict.fromkeys(options.exercises):
+    for name, found in submitted.items():
         exercise = course.make_ready(name)
-        setup = batch.prepare(exercise, course.settings.of(name).limits, sandbox)
-        works.append(batch.Work(exercise, setup, course.submissions(name, options.student)))
-    course.gradebook_is_sound()
-    view = ProgressView(sys.stderr if options.json == "-" else sys.stdout, sandbox)
+        works.append(batch.Work(exercise, batch.prepare(exercise, course.settings.of(name).limits, sandbox), found))
     with view:
-        done = batch.grade_exercises(
-            course, works, workers, pools=pools, force=options.force, on_progress=view.on_progress
-        )
+        done = batch.grade_exercises(course, works, workers, pools=pools, force=force, on_progress=view.on_progress)
     view.summary(done, course.gradebook, course.feedback)
-    results = [one.to_json() for one in done]
-    _write_json(options.json, results[0] if len(results) == 1 else {"exercises": results})
+    return [one.to_json() for one in done]
+
+
+def _nothing_to_grade(course: Any, names: list[str], target: Any) -> int:
+    """Say what was looked for, and where. That nobody has handed in anything yet is no failure."""
+    print(terminal.shown(course.why_nothing(names)), file=_people(target))
+    nothing: list[dict[str, Any]] = [{"exercise": name, "submissions": []} for name in names]
+    _write_json(target, nothing[0] if len(nothing) == 1 else {"exercises": nothing})
     return 0
 
 
@@ -161,18 +196,19 @@ def _report(options: argparse.Namespace) -> int:
     from autograder.report import write_report
 
     report = write_report(Course(options.course), options.exercise, options.out)
-    print("\n".join(report.summary))
-    print(f"Report: {report.page}\nTable:  {report.table}")
+    for line in (*report.summary, f"Report: {report.page}", f"Table:  {report.table}"):
+        print(terminal.shown(line))
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from autograder.doctor import examine, lines
 
+    target = _json_target(options)
     findings = examine()
-    if options.json != "-":
+    if target is None or not target.is_stdout:
         print("\n".join(lines(findings)))
-    _write_json(options.json, {"findings": [f.to_json() for f in findings]})
+    _write_json(target, {"findings": [f.to_json() for f in findings]})
     return 0
 
 
@@ -183,21 +219,25 @@ def _release(options: argparse.Namespace) -> int:
     if not names:
         raise UsageError(f"There is no EXERCISE/EXERCISE.ipynb in {options.sources}.")
     for name in names:
-        print(release(options.sources, options.releases, name))
+        print(terminal.shown(str(release(options.sources, options.releases, name))))
     return 0
 
 
-def _write_json(target: str | None, content: dict[str, Any]) -> None:
-    if target is None:
-        return
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(target).write_text(text, "utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"The results were graded, but cannot be written to {target}: {error.strerror}.") from error
+def _people(target: Any) -> TextIO:
+    """The stream that people read, where standard output is for a program."""
+    return sys.stderr if target is not None and target.is_stdout else sys.stdout
+
+
+def _json_target(options: argparse.Namespace) -> Any:
+    """Where the results go, found out before there are any; None if nobody asked for them."""
+    from autograder.preflight import Target
+
+    return None if options.json is None else Target("--json", options.json)
+
+
+def _write_json(target: Any, content: dict[str, Any]) -> None:
+    if target is not None:
+        target.write(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -78,6 +78,10 @@ class HeldOut:
     origin: Literal["published", "private"]
 
 
+Origin: TypeAlias = Literal["published", "private", "none"]
+"""Where the images come from that accuracy is measured on; none: there are no held-out images."""
+
+
 def load_fashion() -> tuple[Split, Split]:
     """The fashion images: `(train_data, train_labels), (test_data, test_labels)`, all uint8.
 
@@ -110,7 +114,8 @@ def load_held_out(exercise: str) -> HeldOut | None:
     instructor keeps it from learners.
 
     Raises:
-        DataError: `$AUTOGRADER_HELD_OUT` is no folder, or the file cannot be used. A slip must not quietly
+        DataError: `$AUTOGRADER_HELD_OUT` is no folder, or has no file for an exercise that comes with held-out
+            images, or the file cannot be used. A slip must not quietly
             turn into grading on images that everybody has.
     """
     chosen = os.environ.get("AUTOGRADER_HELD_OUT")
@@ -121,7 +126,25 @@ def load_held_out(exercise: str) -> HeldOut | None:
             "correct it, or unset it to grade with the published images."
         )
     path = folder / f"{exercise}.npz"
+    if chosen and not path.exists() and exercise in PUBLISHED_HELD_OUT:
+        raise DataError(
+            f"AUTOGRADER_HELD_OUT names {folder}, which holds no {path.name}. This is the instructor's setting: put the"
+            " file there, or unset it to grade with the published images."
+        )
     return read_held_out(path) if os.access(path, os.F_OK if chosen else os.R_OK) else None
+
+
+def origin_of(held_out: HeldOut | None) -> Origin:
+    """What accuracy is measured on where these are the held-out images."""
+    return "none" if held_out is None else held_out.origin
+
+
+MEASURED_ON: dict[str, str] = {
+    "private": "held-out images of your own",
+    "published": "the held-out images that the repository shows to everyone",
+    "none": "the published test set, which students have",
+}
+"""What accuracy is measured on, in words."""
 
 
 def read_held_out(path: Path) -> HeldOut:

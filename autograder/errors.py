@@ -63,6 +63,10 @@ class SchedulerRefused(UsageError):
 # -- ours ---------------------------------------------------------------------------------------------------------
 
 
+class CannotWrite(KitError):
+    """Something that was to be written at the end cannot be; what was graded is kept."""
+
+
 class ForkServerFailed(KitError):
     """The fork server could not be started, or is gone. Ours, never the student's."""
 

@@ -276,8 +276,16 @@ class TestHeldOut:
     def test_is_none_for_an_exercise_that_measures_no_accuracy(self) -> None:
         assert data.load_held_out("02-one-hot-encoding") is None
 
-    def test_is_none_where_it_is_not_given_out(self, held_out_folder: Path) -> None:
-        assert data.load_held_out("03-dense-networks") is None
+    def test_a_folder_without_it_is_a_slip_and_not_a_fallback(self, held_out_folder: Path) -> None:
+        with pytest.raises(errors.DataError, match=r"which holds no 03-dense-networks\.npz"):
+            data.load_held_out("03-dense-networks")
+        assert data.load_held_out("02-one-hot-encoding") is None
+        assert data.load_held_out("07-an-exercise-of-ones-own") is None
+
+    def test_what_accuracy_is_measured_on_is_named(self) -> None:
+        assert data.origin_of(data.load_held_out("03-dense-networks")) == "published"
+        assert data.origin_of(None) == "none"
+        assert set(data.MEASURED_ON) == {"private", "published", "none"}
 
     def test_labels_agree_with_the_shipped_images(self) -> None:
         """Nearest class mean, a classifier without a choice in it, tells mixed-up labels from sound ones."""

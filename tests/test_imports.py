@@ -17,6 +17,8 @@ TABLE: dict[str, set[str]] = {
     "errors": set(),
     "parts": {"errors"},
     "data": {"errors"},
+    "terminal": set(),
+    "preflight": {"errors", "terminal"},
     "exercise": {"data", "errors"},
     "checks": {"data", "exercise"},
     "backend": {"exercise"},
@@ -25,13 +27,14 @@ TABLE: dict[str, set[str]] = {
     # The fork server imports what an exercise's first cell imports (learner), and speeds up what others wrote (compat).
     "sandbox": {"backend", "compat", "data", "errors", "exercise", "learner"},
     "course": {"compat", "data", "errors", "exercise", "sandbox"},
-    "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox"},
+    "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox", "terminal"},
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
     "jupyter": {"course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
-    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "report", "sandbox"},
+    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "report", "sandbox"}
+    | {"terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }

@@ -156,6 +156,41 @@ class Course:
             mark.write_text(digest + "\n")
         return Exercise.read(name, released, self._checks(name))
 
+    def places(self) -> list[Path]:
+        """The folders that results are written to, whether they are there yet or not."""
+        return [self.state, self.nbgrader.release, self.autograded, self.feedback, self.gradebook.parent]
+
+    def has_students(self) -> bool:
+        """Whether there is anybody's folder among what was handed in.
+
+        Raises:
+            CourseError: there is no folder of what was handed in, or it may not be read.
+        """
+        try:
+            return any(not entry.name.startswith(".") for entry in os.scandir(self.submitted))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise CourseError(
+                f"{self.root} is no course: it has no folder {self._relative(self.submitted)}/. Collect the students'"
+                " work into it first."
+            ) from error
+        except OSError as error:
+            raise CourseError(f"{self.submitted} cannot be read: {error.strerror}.") from error
+
+    def why_nothing(self, names: list[str]) -> str:
+        """What was looked for when there is nothing to grade, and what is there instead."""
+        students = [entry for entry in os.scandir(self.submitted) if not entry.name.startswith(".")]
+        looked = " or ".join(f"STUDENT/{name}/{name}.ipynb" for name in names)
+        others: set[str] = set()
+        for student in students:
+            with contextlib.suppress(OSError):
+                others |= {work.name for work in os.scandir(student.path) if not work.name.startswith(".")}
+        there = f"{len(students)} students' folders are there" if students else "it is empty"
+        works = f", with {', '.join(sorted(others)[:8])} in them" if others else ""
+        return f"Nothing to grade: there is no {looked} in {self.submitted}; {there}{works}."
+
+    def _relative(self, folder: Path) -> Path:
+        return folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder
+
     def submissions(self, name: str, students: list[str] | None = None) -> list[Submitted]:
         """What was handed in for this exercise; see `submissions.handed_in`."""
         return self.handed_in(name, students).submissions
@@ -186,14 +221,14 @@ class Course:
         """Raises `CourseError` if there is a gradebook that SQLite cannot read or write, or that is locked."""
         if not self.gradebook.exists():
             return
+        if not os.access(self.gradebook, os.W_OK):
+            raise CourseError(f"The gradebook {self.gradebook} cannot be written: you may only read it.")
         try:
             with sqlite3.connect(f"{self.gradebook.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
                 verdict = connection.execute("pragma quick_check").fetchone()[0]
                 connection.execute("begin immediate")
                 connection.rollback()
         except sqlite3.OperationalError as error:
-            if "readonly" in str(error):
-                raise CourseError(f"The gradebook {self.gradebook} cannot be written: you may only read it.") from error
             raise CourseError(
                 f"The gradebook {self.gradebook} cannot be opened: {error}. Is another program writing to it (the"
                 " formgrader, nbgrader)? Close it, and run this again; nothing was lost."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from autograder import data
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, shown
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
@@ -64,8 +65,11 @@ def submission_lines(result: SubmissionResult) -> list[str]:
     """A whole submission as lines of text, for the command line."""
     lines = [f"{result.exercise}: {shown(result.score)} of {shown(result.max_score)} points ({result.status})"]
     lines += [line for line in (result.message, *result.notes) if line]
-    for check in result.checks:
-        lines += repr(CheckView(check)).splitlines()
+    if not all(check.message == result.message for check in result.checks):  # else it was said, and is all there is
+        for check in result.checks:
+            lines += repr(CheckView(check)).splitlines()
+    if result.measures:
+        lines.append(f"Accuracy: measured on {data.MEASURED_ON.get(result.held_out, 'unknown images')}")
     lines.append(f"Sandbox: {result.sandbox}")
     return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
 

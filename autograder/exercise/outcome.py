@@ -202,6 +202,7 @@ class SubmissionResult:
     seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
     measures: dict[str, float] = field(default_factory=dict)  # "accuracy of model": 0.93, as measured here
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
+    held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
 
     @property
     def score(self) -> float:
@@ -226,6 +227,7 @@ class SubmissionResult:
             "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
             "measures": {k: round(v, 5) for k, v in self.measures.items()},
             "curves": self.curves,
+            "held_out": self.held_out,
             "checks": [c.to_json() for c in self.checks],
         }
 
@@ -242,6 +244,7 @@ class SubmissionResult:
             sandbox=str(data["sandbox"]),
             seconds={str(k): float(v) for k, v in data["seconds"].items()},
             measures={str(k): float(v) for k, v in data.get("measures", {}).items()},
+            held_out=str(data.get("held_out", "")),
             curves={
                 str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}
                 for name, curve in data.get("curves", {}).items()

@@ -55,10 +55,11 @@ class Batch:
     exercise: str
     submissions: Sequence[dict[str, Any]]
     skipped: int
+    held_out: data.Origin = "none"  # what accuracy was measured on
     replayed: int = 0  # of those that were not skipped: no code was run
 
     def to_json(self) -> dict[str, Any]:
-        return {"exercise": self.exercise, "submissions": list(self.submissions)}
+        return {"exercise": self.exercise, "held_out": self.held_out, "submissions": list(self.submissions)}
 
 
 def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
@@ -172,7 +173,10 @@ def grade_exercises(
         for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or open_pool, progress):
             progress.failed += done.result.status is not Status.GRADED
             record(task.run, task.submitted, done, more)
-    return [Batch(run.work.exercise.name, run.results, run.skipped, run.replayed) for run in runs]
+    return [
+        Batch(r.work.exercise.name, r.results, r.skipped, data.origin_of(r.work.setup.held_out), r.replayed)
+        for r in runs
+    ]
 
 
 @dataclass(eq=False)

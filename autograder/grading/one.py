@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from autograder import data
@@ -15,25 +16,74 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
+# How files begin that people name by mistake, and what those are.
+_BEGINNINGS = (
+    (b"PK\x03\x04", "a ZIP archive. Unpack it, and name the notebook in it."),
+    (b"PK\x05\x06", "an empty ZIP archive."),
+    (b"\x1f\x8b", "a compressed archive. Unpack it, and name the notebook in it."),
+    (b"7z\xbc\xaf", "a compressed archive. Unpack it, and name the notebook in it."),
+    (b"Rar!", "a compressed archive. Unpack it, and name the notebook in it."),
+    (b"%PDF", "a PDF. Name the notebook it was made from."),
+    (b"<", "a web page. Fetch the notebook itself: a file that ends in .ipynb."),
+)
 
-def check_file(path: Path, exercise: str | None = None, sandbox: str = "auto") -> SubmissionResult:
+
+def check_file(name: str, exercise: str | None = None, sandbox: str = "auto") -> SubmissionResult:
     """Grade one notebook file.
 
     Args:
+        name: of the file.
         exercise: its name; by default what the notebook or its file name says.
 
     Raises:
         NoNotebook, UnknownExercise, NoSandbox, ForkServerFailed, ChecksBroken.
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_NOTEBOOK_BYTES + 1)
-    except OSError as error:
-        raise NoNotebook(f"{path} cannot be read: {error.strerror}.") from error
+    path = Path(name)
+    raw = read_notebook_file(name)
     found = find_exercise(exercise) if exercise else which_exercise(path, raw)
     with ForkServer(bubblewrap.choose(sandbox)) as server:
         graded = grade(raw, found, server, Limits(), path.stem, data.load_held_out(found.name))
     return graded.result
+
+
+def read_notebook_file(name: str) -> bytes:
+    """The bytes of a file that may be a notebook, be it a damaged one.
+
+    Raises:
+        NoNotebook: it is something else, is not there, or cannot be read.
+    """
+    path = Path(name)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name) and not path.exists():
+        raise NoNotebook(f"{name} is an address on the web. Fetch the notebook, and name the file.")
+    try:
+        if path.is_dir():
+            inside = sorted(f.name for f in path.iterdir() if f.suffix.lower() == ".ipynb")[:3]
+            names = f": {', '.join(inside)}" if inside else ""
+            raise NoNotebook(f"{name} is a folder. Name the notebook in it{names}.")
+        if path.exists() and not path.is_file():
+            raise NoNotebook(f"{name} is no file. Name a notebook, a file that ends in .ipynb.")
+        with path.open("rb") as file:
+            raw = file.read(MAX_NOTEBOOK_BYTES + 1)
+    except FileNotFoundError as error:
+        raise NoNotebook(f"{name} cannot be read: there is no such file.") from error
+    except OSError as error:
+        raise NoNotebook(f"{name} cannot be read: {error.strerror}.") from error
+    begins = raw.lstrip()[:8]
+    for beginning, what in _BEGINNINGS:
+        if begins.startswith(beginning):
+            raise NoNotebook(f"{name} is no notebook but {what}")
+    if path.suffix.lower() != ".ipynb" and not _is_notebook(raw):
+        what = "a Python file" if path.suffix == ".py" else "something else"
+        raise NoNotebook(f"{name} is no notebook but {what}. Name a notebook, a file that ends in .ipynb.")
+    return raw
+
+
+def _is_notebook(raw: bytes) -> bool:
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and bool({"cells", "worksheets", "nbformat"} & content.keys())
 
 
 def which_exercise(path: Path, raw: bytes) -> Exercise:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column, Table
 from rich.text import Text
 
+from autograder import data, terminal
 from autograder.exercise.outcome import Status, shown
 from autograder.grading.batch import Batch, Progress
 from autograder.grading.timing import slowest, strangest
@@ -32,8 +32,9 @@ class ProgressView:
     """Tells about a batch. Use as a context manager around it."""
 
     def __init__(self, stream: TextIO, sandbox: Sandbox) -> None:
-        self._live = stream.isatty()
-        self._console = Console(file=stream, highlight=False, width=None if self._live else 120)
+        self._live = terminal.is_live(stream)
+        self._stream = stream
+        self._console = Console(file=stream, highlight=False, width=terminal.width(stream), height=25)
         self._sandbox = sandbox
         self._began = self._said = time.monotonic()
         self._bar = Bar(
@@ -43,6 +44,22 @@ class ProgressView:
             transient=True,
         )
         self._task = self._bar.add_task("starting", total=None)
+
+    def begin(self, submissions: dict[str, int], workers: int, not_used: Sequence[str]) -> None:
+        """Say what there is to do. What cannot be written to is found out here, before anything is graded.
+
+        Args:
+            submissions: how many there are of each exercise.
+            not_used: settings that do nothing here.
+        """
+        for setting in not_used:
+            self._line(f"Not used: {setting}")
+        counts = ", ".join(f"{count} of {name}" for name, count in submissions.items())
+        self._line(f"Submissions: {counts}. At a time: {workers}. Sandbox: {self._sandbox}.")
+        self._stream.flush()
+
+    def _line(self, text: str) -> None:
+        self._console.print(Text(terminal.shown(text, self._stream)), soft_wrap=not self._stream.isatty())
 
     def __enter__(self) -> ProgressView:
         if self._sandbox is Sandbox.LIMITS_ONLY:
@@ -59,7 +76,7 @@ class ProgressView:
         """Called after each result."""
         now = time.monotonic()
         finished, pace = progress.done + progress.skipped, pace_of(progress, now - self._began)
-        running = _printable("running: " + ", ".join(progress.running)) if progress.running else ""
+        running = terminal.shown("running: " + ", ".join(progress.running), self._stream) if progress.running else ""
         if self._live:
             line = "; ".join(part for part in (f"{finished} of {progress.total}", pace, running) if part)
             self._bar.update(self._task, total=progress.total, completed=finished, description=line)
@@ -67,16 +84,16 @@ class ProgressView:
         if result is not None:
             score = f"{shown(result['score'])}/{shown(result['max_score'])}"
             line = f"[{finished}/{progress.total}] {result['student']}: {result['status']}, {score}"
-            self._console.print(Text(_printable(line)))
+            self._line(line)
         if now - self._said > PACE_SECONDS and finished < progress.total:
             self._said = now
-            self._console.print(Text("; ".join(part for part in (pace, running) if part)))
+            self._line("; ".join(part for part in (pace, running) if part))
 
     def summary(self, batches: Sequence[Batch], gradebook: Path, feedback: Path) -> None:
         """Who got what (of a large class only those who were not graded to the end), and where things are."""
         for batch in batches:
             if len(batches) > 1:
-                self._console.print(Text(f"{_printable(batch.exercise)}", style="bold"))
+                self._console.print(Text(terminal.shown(batch.exercise, self._stream), style="bold"))
             self._results(batch)
         seconds = time.monotonic() - self._began
         skipped = sum(batch.skipped for batch in batches)
@@ -86,12 +103,14 @@ class ProgressView:
             kept += f", {replayed} of them by what was observed last time, for only the checks had changed"
         rate = f", {_rate(new / seconds)}" if new and seconds else ""
         self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
+        for line in _measured_on(batches):
+            self._line(line)
         for batch in batches:
             of = f"{batch.exercise}: " if len(batches) > 1 else ""
             for line in _times(batch.submissions):
-                self._console.print(Text(_printable(of + line)))
-        self._console.print(f"Gradebook: {gradebook}")
-        self._console.print(f"Feedback:  {feedback}")
+                self._line(of + line)
+        self._line(f"Gradebook: {gradebook}")
+        self._line(f"Feedback:  {feedback}")
 
     def _results(self, batch: Batch) -> None:
         shown, left_out = batch.submissions, 0
@@ -99,7 +118,7 @@ class ProgressView:
             shown = [r for r in shown if r["status"] != Status.GRADED][:MAX_ROWS]
             left_out = len(batch.submissions) - len(shown)
         if shown:
-            self._console.print(_table(shown))
+            self._console.print(_table(shown, self._stream))
         if left_out:
             self._console.print(f"{left_out} more are not shown. `autograder report` shows the whole class.")
 
@@ -128,15 +147,28 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _table(results: Sequence[dict[str, Any]]) -> Table:
+def _table(results: Sequence[dict[str, Any]], stream: TextIO) -> Table:
     table = Table(box=None, pad_edge=False, title=None)
     for heading in ("student", "score", "status", "first hint"):
         table.add_column(heading, justify="right" if heading == "score" else "left", overflow="fold")
     for result in results:
         score = f"{shown(result['score'])}/{shown(result['max_score'])}"
-        hint = _printable(first_hint(result))
-        table.add_row(Text(_printable(result["student"])), score, result["status"], Text(hint))
+        hint = terminal.shown(first_hint(result), stream)
+        table.add_row(Text(terminal.shown(result["student"], stream)), score, result["status"], Text(hint))
     return table
+
+
+def _measured_on(batches: Sequence[Batch]) -> list[str]:
+    """What accuracy was measured on, if any was."""
+    found: dict[str, list[str]] = {}
+    for batch in batches:
+        if any(result.get("measures") for result in batch.submissions):
+            found.setdefault(data.MEASURED_ON[batch.held_out], []).append(batch.exercise)
+    lines = []
+    for what, names in found.items():
+        of = f" ({', '.join(names)})" if len(batches) > 1 else ""
+        lines.append(f"Accuracy:  measured on {what}{of}")
+    return lines
 
 
 def _times(results: Sequence[dict[str, Any]]) -> list[str]:
@@ -156,10 +188,3 @@ def first_hint(result: dict[str, Any]) -> str:
         if check["outcome"] != "passed":
             return str(f"{check['name']}: {check['hint'] or check['message']}")
     return ""
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which could move the cursor or clear the screen."""
-    encoding = sys.stdout.encoding or "utf-8"
-    text = "".join(c if c.isprintable() else "?" for c in text)
-    return text.encode(encoding, "replace").decode(encoding)

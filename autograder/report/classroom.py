@@ -69,11 +69,13 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
     """Read what `autograder grade` recorded.
 
     Raises:
+        UnknownExercise: there is no such exercise.
         CourseError: there is nothing recorded for this exercise.
     """
     folder = course.state / exercise / "done"
-    notes = sorted(folder.glob("*.json")) if re.fullmatch(r"[\w-]+", exercise) else []
+    notes = sorted(folder.glob("*.json")) if Path(exercise).name == exercise else []
     if not notes:
+        course.require_exercise(exercise)
         graded = sorted(f.parent.name for f in course.state.glob("*/done") if any(f.glob("*.json")))
         there = f" Graded so far: {', '.join(graded)}." if graded else ""
         raise CourseError(
