@@ -87,6 +87,9 @@ class _Typed:
         self._get(name)
         raise NoModel("it is a list, not a Keras model")
 
+    def cause_of(self, name: str) -> str:
+        return ""
+
     def stopped_with(self) -> str:
         return ""
 

@@ -35,6 +35,9 @@ class Nothing:
     def model(self, name: str) -> Any:
         raise Missing(name)
 
+    def cause_of(self, name: str) -> str:
+        return ""
+
     def stopped_with(self) -> str:
         return ""
 

@@ -160,6 +160,9 @@ class Anything:
             raise NoModel("it is a list, not a Keras model")
         return model
 
+    def cause_of(self, name: str) -> str:
+        return ""
+
     def stopped_with(self) -> str:
         return ""
 

@@ -77,6 +77,9 @@ class Asked:
 
         return ModelReport(name, "Sequential", (None, 2), None, (layer,), 9, 8, True, compiled, predict)
 
+    def cause_of(self, name: str) -> str:
+        return ""
+
     def stopped_with(self) -> str:
         return "NameError: x"
 

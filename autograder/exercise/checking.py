@@ -20,7 +20,8 @@ import pytest
 from autograder.errors import CheckingFailed, ChecksBroken
 from autograder.exercise.definition import Exercise, Task
 from autograder.exercise.outcome import CheckResult, Mismatch, NotAttempted, Outcome, TestResult
-from autograder.exercise.submission import Submission
+from autograder.exercise.sentences import tidy
+from autograder.exercise.submission import STOPPED, Submission
 
 # Nothing of the surroundings takes part: no configuration file, conftest, plugin or environment variable.
 _WITHOUT = """cacheprovider terminal terminalprogress logging warnings faulthandler threadexception unraisableexception
@@ -123,6 +124,7 @@ class _Run:
                 self.interrupted = error
                 pytest.exit("interrupted")
         results = self._results.setdefault(name, [])
+        self._submission.begin_test()
         try:
             return (yield)
         finally:
@@ -146,9 +148,12 @@ class _Run:
     def _keep(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         results = self._results[_class_name(item)]
         if call.excinfo is not None:
-            if not isinstance(call.excinfo.value, Exception | pytest.fail.Exception | pytest.skip.Exception):
-                self.interrupted = call.excinfo.value
-            results.append(_result(_title(item), call.excinfo.value))
+            error = call.excinfo.value
+            if not isinstance(error, Exception | pytest.fail.Exception | pytest.skip.Exception):
+                self.interrupted = error
+            elif isinstance(error, Mismatch) and STOPPED not in error.message:
+                error = _with_first_cause(error, self._submission)
+            results.append(_result(_title(item), error))
         elif call.when == "call":
             results.append(TestResult(_title(item), Outcome.PASSED, share=1.0))
 
@@ -164,14 +169,23 @@ def _title(item: pytest.Item) -> str:
     return document.split("\n")[0] or item.name.removeprefix("test_").replace("_", " ")
 
 
+def _with_first_cause(error: Mismatch, submission: Submission) -> Mismatch:
+    """The same, but for its words, where an earlier error is the reason for it. The points stay what they are."""
+    try:
+        first = submission.first_cause()
+    except Exception:  # nothing can be asked any more; the test has said why
+        return error
+    return error if first is None else Mismatch(first.message, first.hints, error.share)
+
+
 def _result(title: str, error: BaseException) -> TestResult:
     if isinstance(error, Mismatch):
         share = min(max(float(error.share), 0.0), 1.0)
-        return TestResult(title, Outcome.FAILED, error.message, error.hints, share)
+        return TestResult(title, Outcome.FAILED, tidy(error.message), error.hints, share)
     if isinstance(error, NotAttempted):
-        return TestResult(title, Outcome.NOT_ATTEMPTED, error.message, error.hints)
+        return TestResult(title, Outcome.NOT_ATTEMPTED, tidy(error.message), error.hints)
     if isinstance(error, AssertionError | pytest.fail.Exception):
-        return TestResult(title, Outcome.FAILED, str(error).split("\n")[0] or title)
+        return TestResult(title, Outcome.FAILED, tidy(str(error).split("\n")[0]) or title)
     detail = "".join(traceback.format_exception(error))
     message = "This check broke. That is our fault, not yours: your teacher is told, and it will not cost you anything."
     return TestResult(title, Outcome.ERROR, message, detail=detail)

@@ -14,8 +14,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from autograder import data
+from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
-from autograder.exercise.outcome import Curves, Mismatch, NotAttempted
+from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
 from autograder.exercise.wire import History, Opaque, type_name
 
 Kind = Literal["fashion", "mnist"]
@@ -68,6 +69,9 @@ class Answers(Protocol):
     def stopped_with(self) -> str:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
 
+    def cause_of(self, name: str) -> str:
+        """The first error that keeps `name` from being what the notebook was to make of it, or ''."""
+
     def held_out(self) -> data.HeldOut | None:
         """Images that the learner has not got, if they are here."""
 
@@ -106,11 +110,13 @@ class Submission:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        self._asked: dict[str, None] = {}  # names, in the order in which the present test has asked for them
         self.measures: dict[str, float] = {}
         self.curves: Curves = {}
 
     def value(self, name: str) -> Any:
         """The value of variable `name`, as plain Python or NumPy; `Opaque` if it has no plain form."""
+        self._asked[name] = None
         try:
             value = self._answers.value(name)
         except Missing:
@@ -176,7 +182,7 @@ class Submission:
             except Raised as error:
                 if error.error_type == "NotImplementedError":
                     raise NotAttempted(f"`{name}` is not written yet.") from None
-                raise Mismatch(f"`{name}` stopped with {error}.", hints) from None
+                raise Mismatch(f"`{name}` stopped with {error}.", (*advice(str(error)), *hints)) from None
             if result is None:
                 raise Mismatch(f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",))
             return result
@@ -198,6 +204,7 @@ class Submission:
 
     def model(self, name: str) -> ModelReport:
         """The model in variable `name`, looked at from outside."""
+        self._asked[name] = None
         try:
             return self._answers.model(name)
         except Missing:
@@ -206,8 +213,7 @@ class Submission:
             text = str(reason)
             if "NoneType" in text or "ellipsis" in text:
                 raise NotAttempted(f"`{name}` still has no value.") from None
-            hint = _NO_KERAS_MODEL if "not a Keras model" in text else _NOT_BUILT_IN
-            raise Mismatch(f"`{name}` cannot be checked: {text}.", (hint,)) from None
+            raise Mismatch(f"`{name}` cannot be checked: {text}.", _why_no_model(text)) from None
 
     def stopped_with(self) -> str:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
@@ -244,13 +250,28 @@ class Submission:
         report = self.model(name)
         return _predictions(report, pixels, _scale(report))
 
+    def begin_test(self) -> None:
+        """Forget what the test before asked for."""
+        self._asked.clear()
+
+    def first_cause(self) -> Mismatch | None:
+        """What to say instead of what the present test found: an earlier cell failed, and so this rests on sand.
+
+        None if nothing that the test asked for was to be made or trained by a cell that stopped with an error.
+        """
+        for name in self._asked:
+            cause = self._answers.cause_of(name)
+            if cause and not cause.startswith("NotImplementedError"):
+                return Mismatch(
+                    f"`{name}` is not what your notebook was to make of it: {STOPPED} {cause}.",
+                    (*advice(cause), MEND_FIRST),
+                )
+        return None
+
     def _missing(self, name: str, what: str) -> Exception:
-        stopped = self._answers.stopped_with()
+        stopped = self._answers.cause_of(name) or self._answers.stopped_with()
         if stopped and not stopped.startswith("NotImplementedError"):
-            return Mismatch(
-                f"There is no {what} `{name}`: {STOPPED} {stopped}.",
-                ("Mend the error first: its last line says what went wrong, the arrow above it says where.",),
-            )
+            return Mismatch(f"There is no {what} `{name}`: {STOPPED} {stopped}.", (*advice(stopped), MEND_FIRST))
         return NotAttempted(f"There is no {what} `{name}` yet.")
 
 
@@ -297,8 +318,17 @@ def a(noun: str) -> str:
     return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
 
 
+MEND_FIRST = Hint(
+    "Mend the error first: its last line says what went wrong, the arrow above it says where.", id="cell-stopped"
+)
 _NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
 _NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
+
+
+def _why_no_model(reason: str) -> tuple[str, ...]:
+    if "not a Keras model" in reason:
+        return (_NO_KERAS_MODEL,)
+    return (_NOT_BUILT_IN,) if "built-in" in reason or "class of your own" in reason else ()
 
 
 def _why_no_array(value: Any) -> str:

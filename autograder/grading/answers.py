@@ -19,6 +19,7 @@ from autograder.backend.observe import compile_settings
 from autograder.exercise import wire
 from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import Mismatch, Status
+from autograder.exercise.sentences import clause
 from autograder.exercise.submission import Missing, NoModel, Raised
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.observing import Observing
@@ -62,9 +63,7 @@ class KernelAnswers:
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         answer = self._ask({"ask": "call", "name": name, "args": args, "kwargs": kwargs})
         if "error" in answer.tree:
-            raise Raised(
-                wire.one_line(answer.tree["error"], 100) or "an error", wire.one_line(answer.tree.get("says"), 500)
-            )
+            raise Raised(clause(answer.tree["error"], 100) or "an error", clause(answer.tree.get("says")))
         return _decoded(answer)
 
     def model(self, name: str) -> ModelReport:
@@ -80,6 +79,16 @@ class KernelAnswers:
 
     def stopped_with(self) -> str:
         return self._run.error
+
+    def cause_of(self, name: str) -> str:
+        if self._run.kernel is None or not self._run.failed:
+            return ""
+        try:
+            cause = self._ask({"ask": "cause", "name": name}).tree.get("cause")
+        except Mismatch:
+            return ""
+        # The agent knows an interrupted cell by its exception, the run by its limit.
+        return clause(cause).replace("KeyboardInterrupt", "a time limit", 1)
 
     def held_out(self) -> data.HeldOut | None:
         return self._held_out
@@ -99,7 +108,7 @@ class KernelAnswers:
     def _observe(self, name: str) -> ModelReport:
         answer = self._ask({"ask": "model", "name": name})
         if "no_model" in answer.tree:
-            raise NoModel(wire.one_line(answer.tree["no_model"], 300) or "it is not a Keras model")
+            raise NoModel(clause(answer.tree["no_model"]) or "it is not a Keras model")
         facts = answer.tree.get("facts")
         if not isinstance(facts, dict):
             raise NoModel("it cannot be looked at")

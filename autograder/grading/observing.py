@@ -9,6 +9,7 @@ import numpy as np
 
 from autograder.errors import ForkServerFailed
 from autograder.exercise import wire
+from autograder.exercise.sentences import clause
 from autograder.exercise.submission import NoModel
 from autograder.exercise.wire import Message, NotPlain
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
@@ -111,7 +112,7 @@ class Observing:
             self._refused[key] = NoModel(_why_not(error, seconds, fork.excess))
             raise self._refused[key] from error
         if "refused" in answer.tree:
-            raise NoModel(wire.one_line(answer.tree["refused"], 300))
+            raise NoModel(clause(answer.tree["refused"]))
         return answer
 
 

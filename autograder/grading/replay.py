@@ -52,14 +52,17 @@ class Recording:
         self._task = task
 
     def value(self, name: str) -> Any:
+        self.cause_of(name)  # a changed check that fails will want to know
         return self._keep(("value", name), lambda: self._answers.value(name))
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # A function may answer differently each time, so all answers are kept, in their order.
         question = "call", name, _digest_of(args, kwargs)
+        self.cause_of(name)
         return self._keep(question, lambda: self._answers.call(name, args, kwargs), every_time=True)
 
     def model(self, name: str) -> ModelReport:
+        self.cause_of(name)
         report: ModelReport = self._keep(("model", name), lambda: self._answers.model(name), _report_to_plain)
         ask = report.predict
         return replace(
@@ -71,6 +74,9 @@ class Recording:
 
     def stopped_with(self) -> str:
         return str(self._keep(("stopped",), self._answers.stopped_with))
+
+    def cause_of(self, name: str) -> str:
+        return str(self._keep(("cause", name), lambda: self._answers.cause_of(name)))
 
     def held_out(self) -> data.HeldOut | None:
         return self._answers.held_out()  # the teacher's, not the student's
@@ -147,6 +153,9 @@ class Replay:
 
     def stopped_with(self) -> str:
         return str(self._answer("stopped"))
+
+    def cause_of(self, name: str) -> str:
+        return str(self._answer("cause", name))
 
     def held_out(self) -> data.HeldOut | None:
         return self._held_out

@@ -16,9 +16,9 @@ import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from autograder.errors import ForkServerFailed
-from autograder.exercise import wire
 from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Status
+from autograder.exercise.sentences import clause
 from autograder.grading.cells import join_streams
 from autograder.grading.kernel import Kernel, KernelDidNotStart, too_much_in_a_cell
 from autograder.sandbox.client import ForkServer
@@ -58,6 +58,7 @@ class NotebookRun:
         self.server = server
         self.kernel: Kernel | None = None
         self.error = ""  # what the first failing cell since the last graded one stopped with
+        self.failed = False  # whether any cell has
         self.before_cell: Callable[[str], None] = lambda source: None
         self.on_loss: Callable[[], None] = lambda: None  # of the kernel
         self._next_cell = 0
@@ -180,8 +181,8 @@ class NotebookRun:
             return
         for output in cell.outputs:
             if output.get("output_type") == "error":
-                error = wire.one_line(f"{output.get('ename')}: {output.get('evalue')}", 300)
-                self.error = self.error or error
+                error = clause(f"{output.get('ename')}: {str(output.get('evalue'))[:2_000]}")
+                self.error, self.failed = self.error or error, True
                 if error.startswith(_EXHAUSTED):
                     self._exhausting.add(index)
 
@@ -193,7 +194,8 @@ class NotebookRun:
         guilty = self._exhausting - self._left_out
         self._left_out |= guilty or {index}
         lose()
-        self.error = self.error or f"the end of the whole notebook: {self.message}"
+        self.failed = True
+        self.error = self.error or clause(f"the end of everything: {self.message}")
         return bool(guilty)
 
     def _number(self, index: int) -> int:
@@ -203,7 +205,7 @@ class NotebookRun:
         """Say it in the cell, to the checks that follow, and, unless there was trouble before, of the notebook."""
         text = f"A cell of yours was stopped: it {says}. {NEVER_ENDS}"
         cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text + "\n"))
-        self.error = f"a time limit: it {says}"
+        self.error, self.failed = f"a time limit: it {says}", True
         self._remember(Status.TIMED_OUT, text)
         return text
 
@@ -243,10 +245,14 @@ class NotebookRun:
     def _run_again(self, index: int, cell: nbformat.NotebookNode) -> bool:
         """Run a cell whose outputs are there already; whether the kernel is still there."""
         left = self.seconds_left()
-        if cell.cell_type != "code" or task_of(cell) is not None or index in self._left_out or left <= 0:
+        if cell.cell_type != "code" or task_of(cell) is not None or left <= 0:
             return True
         assert self.kernel is not None
         try:
+            if index in self._left_out:  # the agent keeps what failed, to tell what rests on it
+                query = {"ask": "failed", "source": cell.source, "error": self.message}
+                self.kernel.ask(query, self.limits.answer_seconds)
+                return True
             again = nbformat.v4.new_code_cell(cell.source)
             self.kernel.execute(again, math.ceil(min(self.limits.cell_seconds, left)))
             return True

@@ -14,6 +14,7 @@ from typing import Any
 from autograder import data
 from autograder.backend import observe
 from autograder.exercise import wire
+from autograder.exercise.causes import Failures, described, remember
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.display import CheckView
@@ -88,6 +89,11 @@ class Session:
 
     def hint(self, task: str) -> None:
         """Show the next hint for what the last check of this task found."""
+        try:
+            self._exercise.task(task)
+        except LookupError as error:
+            print(error)
+            return
         result = self._last.get(task)
         if result is None:
             print(f'Run check("{task}") first: a hint needs something to look at.')
@@ -111,6 +117,7 @@ class NamespaceAnswers:
         self._namespace = namespace
         self._exercise = exercise
         self._error = ""
+        self._failures = Failures()
 
     def value(self, name: str) -> Any:
         return _plain(self._get(name))
@@ -119,8 +126,11 @@ class NamespaceAnswers:
         function = self._get(name)
         try:
             return _plain(function(*args, **kwargs))
-        except Exception as error:  # whatever the learner's function raises is an answer
-            raise Raised(type(error).__name__, str(error)) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever the learner's function raises is an answer, SystemExit too
+            kind, _, text = described(error).partition(": ")
+            raise Raised(kind, text) from error
 
     def model(self, name: str) -> ModelReport:
         model = self._get(name)
@@ -135,6 +145,9 @@ class NamespaceAnswers:
     def stopped_with(self) -> str:
         return self._error
 
+    def cause_of(self, name: str) -> str:
+        return self._failures.cause_of(name)
+
     def held_out(self) -> data.HeldOut | None:
         return data.load_held_out(self._exercise)
 
@@ -144,7 +157,8 @@ class NamespaceAnswers:
         if code.startswith(("check(", "hint(")):  # asking again must not make it forget
             return
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
-        self._error = f"{type(error).__name__}: {error}" if error is not None else ""
+        self._error = described(error) if error is not None else ""
+        remember(self._failures, result)
 
     def _get(self, name: str) -> Any:
         try:

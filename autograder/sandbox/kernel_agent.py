@@ -14,6 +14,7 @@ from typing import Any
 
 from autograder.backend import observe
 from autograder.exercise import wire
+from autograder.exercise.causes import Failures, remember
 from autograder.exercise.wire import Message
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
@@ -49,9 +50,11 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     # For its history, which is off here, IPython formats each error a second time: seconds for an endless recursion.
     app.shell._format_exception_for_storage = lambda *_, **__: {}
     _keep_going(app.shell)
+    failures = Failures()
+    app.shell.events.register("post_run_cell", lambda result: remember(failures, result))
     # A message of its own rather than a line of code: whatever a notebook does to its names, to the modules or to
     # how the shell runs cells, it is answered.
-    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell)
+    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell, failures)
     seal()
     app.start()
 
@@ -81,7 +84,7 @@ def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset:
     return lines
 
 
-def _serve(channel: Channel, shell: Any) -> None:
+def _serve(channel: Channel, shell: Any, failures: Failures) -> None:
     """Answer queries until told that there are no more. Called between two cells."""
     while True:
         try:
@@ -91,7 +94,7 @@ def _serve(channel: Channel, shell: Any) -> None:
         if asked.get("ask") == "done":
             return
         try:
-            message = _answer(asked, shell.user_ns)
+            message = _answer(asked, shell.user_ns, failures)
         except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
             message = Message({"error": _name_of(error), "says": "it cannot be looked at"})
         try:
@@ -100,7 +103,12 @@ def _serve(channel: Channel, shell: Any) -> None:
             return
 
 
-def _answer(asked: dict[str, Any], namespace: dict[str, Any]) -> Message:
+def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures) -> Message:
+    if asked["ask"] == "failed":
+        failures.ran(asked["source"], asked["error"])
+        return Message({})
+    if asked["ask"] == "cause":
+        return Message({"cause": failures.cause_of(asked["name"])})
     name: str = asked["name"]
     if not dict[str, Any].__contains__(
         namespace, name
@@ -131,6 +139,6 @@ def _name_of(error: BaseException) -> str:
 
 def _says(error: BaseException) -> str:
     try:
-        return str(error)[:500]
+        return str(error)[:2_000]
     except BaseException:  # its `__str__` is the student's, too
         return ""

@@ -1,0 +1,38 @@
+"""Text of other people's making, fit to stand in a sentence of ours: errors above all.
+
+Every function takes time in proportion to what it keeps, whatever the text is.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_MESSAGE = 1_000  # characters of one message or hint
+MAX_CLAUSE = 300  # of an error's text in a message
+_COLOURS = re.compile(r"\x1b\[[0-9;?]{0,30}[A-Za-z]|\x1b")
+_NOISE = re.compile(  # of TensorFlow's: names of its own inside, which say nothing to a learner
+    r"\{\{[^{}]{0,200}\}\} ?|/job:localhost/replica:\d/task:\d/device:| \[Op:\w{1,60}\](?: name:)?"
+)
+_WHERE = re.compile(r" ?\(/[^()\s]{0,500}\)")  # where a module lies, behind an ImportError
+# A file of Python's or of a library's: whose machine it is on is nobody's business.
+_PATH = re.compile(r"(?<![\w/])/(?:[^\s/'\"]{1,100}/){1,20}?(?:site-packages|dist-packages|python3\.\d{1,2})/")
+_TWICE = re.compile(r"(?<![.?!])([.?!])\.(?!\.)")
+
+
+def tidy(text: str, limit: int = MAX_MESSAGE) -> str:
+    """One line without colours, machine paths and doubled full stops, cut between words."""
+    text = _COLOURS.sub("", text[: 4 * limit])
+    text = _PATH.sub("", _WHERE.sub("", _NOISE.sub("", text)))
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = _TWICE.sub(r"\1", text)
+    if len(text) <= limit:
+        return text
+    return text[: limit - 4].rpartition(" ")[0].rstrip(",;:. ") + " ..." if " " in text[:limit] else text[:limit]
+
+
+def clause(text: object, limit: int = MAX_CLAUSE) -> str:
+    """The same, to be followed by a full stop of ours: without one of its own, and '' for what is no text."""
+    if not isinstance(text, str):
+        return ""
+    said = tidy(text, limit)
+    return said if said.endswith("...") else said.rstrip(".:;, ")
