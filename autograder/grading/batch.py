@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import autograder
 from autograder import data
 from autograder.course.directory import Course
 from autograder.course.lock import only_run
@@ -22,6 +20,7 @@ from autograder.errors import ChecksBroken, ForkServerFailed, GradingImpossible,
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status
 from autograder.grading import worker
+from autograder.grading.basis import Basis
 from autograder.grading.grade import missing, not_graded
 from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
@@ -57,6 +56,7 @@ class Batch:
     skipped: int
     held_out: data.Origin = "none"  # what accuracy was measured on
     replayed: int = 0  # of those that were not skipped: no code was run
+    again: Mapping[str, int] = field(default_factory=dict)  # how many had a result that no longer held, by the reason
 
     def to_json(self) -> dict[str, Any]:
         return {"exercise": self.exercise, "held_out": self.held_out, "submissions": list(self.submissions)}
@@ -137,7 +137,7 @@ def grade_exercises(
             if run is not writing:
                 writing.recorder.flush()
                 writing = run
-            result_json = run.recorder.record(submitted, done, run.key(submitted), run.key_but_checks(submitted))
+            result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
             run.results.add(result_json)
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
@@ -148,7 +148,13 @@ def grade_exercises(
 
         for run in runs:
             for submitted in run.work.submissions:
-                earlier = None if force else run.recorder.earlier(submitted, run.key(submitted))
+                earlier = None if force else run.recorder.earlier(submitted, run.basis_of(submitted))
+                if (
+                    not force
+                    and earlier is None
+                    and (why := run.recorder.why_again(submitted, run.basis_of(submitted)))
+                ):
+                    run.again[why] += 1
                 if earlier is not None:
                     run.results.add(earlier)
                     run.skipped += 1
@@ -174,7 +180,7 @@ def grade_exercises(
             progress.failed += done.result.status is not Status.GRADED
             record(task.run, task.submitted, done, more)
     return [
-        Batch(r.work.exercise.name, r.results, r.skipped, data.origin_of(r.work.setup.held_out), r.replayed)
+        Batch(r.work.exercise.name, r.results, r.skipped, data.origin_of(r.work.setup.held_out), r.replayed, r.again)
         for r in runs
     ]
 
@@ -188,20 +194,16 @@ class _ExerciseRun:
     results: Results = field(default_factory=Results)
     skipped: int = 0
     replayed: int = 0
+    again: Counter[str] = field(default_factory=Counter)
     ran: int = 0  # submissions run just now
     seconds: float = 0.0  # which those took together
 
     def __post_init__(self) -> None:
-        self._common = _digest(self.work.setup)
-        self._but_checks = _digest(replace(self.work.setup, checks=""))
+        self._basis = Basis.of(self.work.setup)
 
-    def key(self, submitted: Submitted) -> str:
-        """What a result of this submission depends on."""
-        return f"{submitted.digest}-{self._common}"
-
-    def key_but_checks(self, submitted: Submitted) -> str:
-        """What a run of this submission depends on."""
-        return f"{submitted.digest}-{self._but_checks}"
+    def basis_of(self, submitted: Submitted) -> Basis:
+        """What a result of this submission rests on."""
+        return self._basis.of_submission(submitted.digest)
 
     def has_run(self, done: Done) -> None:
         """Count a submission that was run, and what it took."""
@@ -256,7 +258,7 @@ def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iter
     """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
     for run in runs:
         mine = {task.submitted.student: task for task in todo if task.run is run}
-        known = [run.recorder.recorded(task.submitted, run.key_but_checks(task.submitted)) for task in mine.values()]
+        known = [run.recorder.recorded(task.submitted, run.basis_of(task.submitted)) for task in mine.values()]
         recorded = [one for one in known if one is not None]
         for student, again in regrade_all(recorded, run.work.exercise, run.work.setup.held_out, workers):
             if again is not None:
@@ -369,20 +371,3 @@ def _ours(task: _Task, message: str) -> Done:
 
 def _notes(submitted: Submitted) -> tuple[str, ...]:
     return (submitted.problem,) if submitted.problem else ()
-
-
-def _digest(setup: Setup) -> str:
-    """What a result depends on besides the submission itself."""
-    held_out = setup.held_out
-    parts: list[bytes] = [
-        autograder.__version__.encode(),
-        setup.template.encode(),
-        setup.checks.encode(),
-        json.dumps(setup.limits.to_json(), sort_keys=True).encode(),
-        str(setup.sandbox).encode(),
-        held_out.images.tobytes() + held_out.labels.tobytes() if held_out is not None else b"",
-    ]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()

@@ -20,9 +20,8 @@ from urllib.parse import urlsplit
 
 import distributed
 
-import autograder
 from autograder.errors import SchedulerLost, SchedulerRefused, WorkerDied
-from autograder.grading import worker
+from autograder.grading import basis, worker
 from autograder.grading.worker import Setup
 from autograder.sandbox.bubblewrap import Verdict
 
@@ -150,7 +149,8 @@ def look_at(address: str) -> Cluster:
 
     Raises:
         SchedulerRefused: see `check_address`; or the certificates cannot be used; or the scheduler cannot be reached;
-            or it has no workers, or such with several threads or another version of the package.
+            or it has no workers, or such with several threads, with other code of the package than this, or with
+            another Keras, backend, NumPy or Python.
     """
     with _connected(address) as client:
         threads = client.nthreads()
@@ -161,16 +161,30 @@ def look_at(address: str) -> Cluster:
         if any(n != 1 for n in threads.values()):
             raise SchedulerRefused("A worker grades one submission at a time: start the workers with --nthreads 1.")
         try:
-            answers: dict[str, tuple[str, Verdict]] = client.run(worker.here)
+            answers: dict[str, tuple[dict[str, str], Verdict]] = client.run(worker.here)
         except (ImportError, AttributeError) as error:
             raise SchedulerRefused(f"The workers lack this version of the package autograder: {error}.") from error
     sandboxed = Verdict(True)
-    for name, (version, verdict) in answers.items():
-        if version != autograder.__version__:
-            raise SchedulerRefused(f"The worker {name} has autograder {version}, and this is {autograder.__version__}.")
+    for name, (there, verdict) in answers.items():
+        _check_same(name, there)
         if not verdict.works:
             sandboxed = replace(verdict, reason=f"on the worker {name} {verdict.reason}")
     return Cluster(address, len(threads), sandboxed)
+
+
+def _check_same(name: str, there: dict[str, str]) -> None:
+    """A worker grades as this machine would, or not at all."""
+    if not isinstance(there, dict) or there.get("package") != basis.package_digest():
+        raise SchedulerRefused(
+            f"The worker {name} has another version of the package autograder than this machine: its code differs."
+            " Install the same one on both."
+        )
+    for what, version in basis.versions().items():
+        if version not in (basis.NOT_THERE, there.get(what)):  # who only coordinates needs no Keras
+            raise SchedulerRefused(
+                f"The worker {name} has {what} {there.get(what, basis.NOT_THERE)}, and this machine {version}. A result"
+                " rests on one version: install the same one on both."
+            )
 
 
 def check_address(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -105,6 +106,9 @@ class ProgressView:
         self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
         for line in _measured_on(batches):
             self._line(line)
+        again = sum((Counter(batch.again) for batch in batches), Counter())
+        for why, number in again.most_common():
+            self._line(f"{number} graded again: {why}.")
         for batch in batches:
             of = f"{batch.exercise}: " if len(batches) > 1 else ""
             for line in _times(batch.submissions):

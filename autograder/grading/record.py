@@ -26,6 +26,7 @@ from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
+from autograder.grading.basis import Basis
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
@@ -81,15 +82,25 @@ class Recorder:
         finally:
             self._gradebook.close()
 
-    def earlier(self, submitted: Submitted, key: str) -> dict[str, Any] | None:
-        """The JSON of the result recorded earlier, if it was made from the same things (`key`).
+    def earlier(self, submitted: Submitted, basis: Basis) -> dict[str, Any] | None:
+        """The JSON of the result recorded earlier, if it rests on the same things.
 
         None if the gradebook or the feedback that went with it is gone: then it has to be made again.
         """
         note = self._note(submitted.student)
-        if note is None or note.get("key") != key or not self._gradebook.knows(submitted.student):
+        if note is None or note.get("key") != basis.key or not self._gradebook.knows(submitted.student):
             return None
         return note["result"] if _size(self._feedback(submitted.student)) else None
+
+    def why_again(self, submitted: Submitted, basis: Basis) -> str:
+        """Why an earlier result does not hold any more, as a clause; '' if there was none."""
+        note = self._note(submitted.student)
+        if note is None:
+            return ""
+        if note.get("key") == basis.key:
+            return "the gradebook or the feedback page was gone"
+        changed = basis.changed_since(note.get("basis"))
+        return f"{changed} changed since" if changed else "nothing says what it was graded with"
 
     def seconds_last_time(self, submitted: Submitted) -> float:
         """How long this student's submission took in an earlier run; infinity if that is not known."""
@@ -99,25 +110,25 @@ class Recorder:
         except (KeyError, TypeError, ValueError):
             return math.inf
 
-    def recorded(self, submitted: Submitted, ran: str) -> Recorded | None:
-        """The record of an earlier run that differs from one now in nothing (`ran`) but the checks, if there is one."""
+    def recorded(self, submitted: Submitted, basis: Basis) -> Recorded | None:
+        """The record of an earlier run that differs from one now in nothing but the checks, if there is one."""
         path = self._file(self._observed, submitted.student, "record")
         try:
             with path.open("rb") as file:
                 known = json.loads(file.readline())
-            if known["ran"] != ran:
+            if known["ran"] != basis.but_checks.key:
                 return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return Recorded(submitted.student, path, self._graded(submitted.student) / f"{self._name}.ipynb")
 
-    def record(self, submitted: Submitted, done: Done, key: str, ran: str) -> dict[str, Any]:
+    def record(self, submitted: Submitted, done: Done, basis: Basis) -> dict[str, Any]:
         """Write one result; it is permanent after `flush`. Returns its JSON.
 
         What cannot be written for one student, for a reason that lies with their files, becomes that student's result.
 
         Args:
-            key: all that the result depends on; `ran`: all but the checks.
+            basis: what the result rests on.
 
         Raises:
             CourseError: the disk is full, or the gradebook, or the files of student after student, cannot be written.
@@ -125,7 +136,7 @@ class Recorder:
         student, result = submitted.student, done.result
         content: dict[str, Any] = result.to_json()
         try:
-            self._write_files(submitted, done, content, ran)
+            self._write_files(submitted, done, content, basis)
             self._failed_in_a_row = 0
         except OSError as error:
             self._failed_in_a_row += 1
@@ -145,11 +156,12 @@ class Recorder:
         content = result.to_json()
         # An error of ours leaves no note, so the next run tries again.
         # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
-        note = json.dumps({"key": key, "result": content}, ensure_ascii=False) + "\n"
+        known = {"key": basis.key, "basis": dict(basis.parts), "result": content}
+        note = json.dumps(known, ensure_ascii=False) + "\n"
         self._uncommitted.append((student, None if result.status is Status.ERROR else note))
         return content
 
-    def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], ran: str) -> None:
+    def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], basis: Basis) -> None:
         student, notebook, page = submitted.student, done.notebook, done.page
         graded = self._graded(student)
         if notebook is not None:
@@ -159,7 +171,7 @@ class Recorder:
         _copy_notes(submitted, self._feedback(student).parent)
         observed = None
         if done.record is not None and notebook is not None:
-            observed = Observed(ran, digest(notebook), content, done.record).to_bytes()
+            observed = Observed(basis.but_checks.key, digest(notebook), content, done.record).to_bytes()
         self._observations.keep(self._file(self._observed, student, "record"), observed)
 
     def _not_recorded(self, result: SubmissionResult, why: str) -> SubmissionResult:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import autograder
 from autograder import data
 from autograder.errors import ForkServerFailed
 from autograder.exercise.definition import Exercise
@@ -103,9 +102,11 @@ def ping() -> None:
     """Nothing; whoever calls this starts the process."""
 
 
-def here() -> tuple[str, Verdict]:
-    """This machine's version of the package, and whether bubblewrap works on it."""
-    return autograder.__version__, try_bubblewrap()
+def here() -> tuple[dict[str, str], Verdict]:
+    """What a result of this machine would rest on beside exercise and settings; and whether bubblewrap works here."""
+    from autograder.grading import basis
+
+    return {"package": basis.package_digest()} | basis.versions(), try_bubblewrap()
 
 
 def work(job: Job) -> Done:
