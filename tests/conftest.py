@@ -44,8 +44,9 @@ ON_A_HUB = ("test_hub_permissions", "test_hub_round_trip")
 ON_THE_BOOK = ("test_book", "test_book_widgets")
 # Independent of each other, so they fill in wherever a worker is free; the slow ones among them first.
 SPREAD = ("test_agreement", "test_checks_survive", "test_own_exercise", "test_release", "test_catalogue")
-# Only these may be skipped where everything should be there: no clone has the original images.
-MAY_BE_SKIPPED = ("MNIST originals", "no control group can be made here")
+# Only these may be skipped where everything should be there: no clone has the original images, and what needs root the
+# gate runs as root.
+MAY_BE_SKIPPED = ("MNIST originals", "no control group can be made here", "need root", "an ordinary user's")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

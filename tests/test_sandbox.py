@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import hoards
 import nbformat
 import pytest
 from hostile import LIMITS
+from kit import ROOT
 
 from autograder.errors import BadLimit, NoSandbox
 from autograder.exercise.outcome import Status
@@ -407,6 +409,27 @@ def test_limits_say_what_is_wrong_with_them() -> None:
     for settings in ({"memory": 5}, {"memory_mb": "5"}, {"memory_mb": 0}, {"memory_mb": True}):
         with pytest.raises(BadLimit, match="here"):
             Limits().with_settings(settings, "here")
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(os.getuid() != 0, reason="an ordinary user's submissions read what the user may read")
+def test_what_only_root_may_read_can_be_graded_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `umask 077; git clone`: neither the clone nor what is made while grading is for everybody."""
+    package, images = tmp_path / "autograder", tmp_path / "data"
+    for source, copy in ((ROOT / "autograder", package), (ROOT / "data", images)):
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", "held_out"))
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    monkeypatch.setattr(bubblewrap, "_PACKAGE", package)
+    monkeypatch.setenv("AUTOGRADER_DATA", str(images))
+    before = os.umask(0o077)
+    try:
+        with ForkServer(Sandbox.BUBBLEWRAP) as server:
+            look = "import autograder.data as d; print('fine', len(d.load_fashion()[0][0])); open('x', 'w').write('x')"
+            said, _ = run(server, look)
+    finally:
+        os.umask(before)
+    assert said.startswith("fine 600"), said
 
 
 @pytest.mark.sandbox

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make the virtual environment and install the pinned packages into it. Called by make.
 set -eu
+umask 022 # what root installs, submissions run with, as nobody
 if ! "$PYTHON" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
     echo "This kit needs Python 3.11, 3.12 or 3.13; '$PYTHON' is not one. Say which: make demo PYTHON=..." >&2
     exit 2

@@ -144,7 +144,7 @@ def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], di
         shutil.which("bwrap") or "bwrap",
         *_namespaces(),
         *options,
-        *_kit(shown),
+        *_kit(shown, folder.parent),
         "--bind",
         str(folder),
         namespaces.SOCKETS,
@@ -223,9 +223,14 @@ def _open_parents(path: str) -> list[str]:
     return [option for parent in parents for option in ("--perms", "0755", "--dir", parent)]
 
 
-def _kit(shown: places.Plan) -> list[str]:
-    """The package without its checks and its trusted half, and the learners' data without held-out images."""
-    options = [*_open_parents(f"{KIT}/data/x"), "--ro-bind", str(_PACKAGE), f"{KIT}/autograder"]
+def _kit(shown: places.Plan, folder: Path) -> list[str]:
+    """The package without its checks and its trusted half, and the learners' data without held-out images.
+
+    Args:
+        folder: of our own, for copies of what only root may read.
+    """
+    package = _for_anybody(_PACKAGE, folder / "kit")
+    options = [*_open_parents(f"{KIT}/data/x"), "--ro-bind", str(package), f"{KIT}/autograder"]
     # Wherever else the package can be seen, because it was installed among the others, the same is hidden.
     copies = {os.path.realpath(f"{folder}/autograder") for folder in places.package_folders()} | {str(_PACKAGE)}
     seen = [copy for copy in sorted(copies) if shown.shows(copy)]
@@ -235,5 +240,25 @@ def _kit(shown: places.Plan) -> list[str]:
                 options += ["--tmpfs", f"{inner}/{part}", "--remount-ro", f"{inner}/{part}"]
     for name in data.SHIPPED:
         if (path := data.find_file(name)) is not None:
-            options += ["--ro-bind", str(path), f"{KIT}/data/{name}"]
+            options += ["--ro-bind", str(_for_anybody(path, folder / name)), f"{KIT}/data/{name}"]
     return options
+
+
+def _for_anybody(source: Path, copy: Path) -> Path:
+    """A file or folder that the fork server, which root makes nobody, can read: the one there is, or a copy.
+
+    Whoever clones as root with a umask of 077 has a kit that only root may read.
+    """
+    if os.getuid() != 0:
+        return source
+    there = [source, *source.rglob("*")]
+    folders, files = [path for path in there if path.is_dir()], [path for path in there if path.is_file()]
+    if all(path.stat().st_mode & 0o5 == 0o5 for path in folders) and all(path.stat().st_mode & 0o4 for path in files):
+        return source
+    for path in folders:
+        (copy / path.relative_to(source)).mkdir()
+    for path in files:
+        shutil.copyfile(path, copy / path.relative_to(source))
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy

@@ -53,7 +53,8 @@ class ForkServer:
     def __post_init__(self) -> None:
         self._folder = new_folder()
         try:
-            (self._folder / "sockets").mkdir(mode=0o711)
+            (self._folder / "sockets").mkdir()
+            (self._folder / "sockets").chmod(0o711)  # whatever the umask is: as root, forks pass through it as nobody
             self._start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -73,6 +74,7 @@ class ForkServer:
                 stderr=self._log,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
+                umask=0o022,
             )
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
