@@ -76,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     _common(grade)
     grade.set_defaults(run=_grade)
 
+    collect = commands.add_parser("collect", help="put what was handed in where it is graded")
+    collect.add_argument("source", type=Path, metavar="FROM", help="an LMS's zip file, a folder, nbgrader's exchange")
+    collect.add_argument("exercise", metavar="EXERCISE")
+    collect.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    collect.add_argument("--roster", type=Path, metavar="CSV", help="the class as the LMS exports it: who is who")
+    collect.add_argument("--id", metavar="COLUMN", help="the roster's column with what students are called here")
+    collect.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    collect.set_defaults(run=_collect)
+
     report = commands.add_parser("report", help="the class at a glance: a page and a table")
     report.add_argument("exercise", metavar="EXERCISE")
     report.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
@@ -121,6 +130,25 @@ def _check(options: argparse.Namespace) -> int:
         print("\n".join(terminal.shown(line) for line in submission_lines(result)))
     _write_json(target, {"exercise": result.exercise} | result.to_json())
     return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from autograder.course.collect import collect, lines
+    from autograder.course.directory import Course
+    from autograder.course.roster import Roster
+    from autograder.course.sources import open_source
+
+    course = Course(options.course)
+    course.require_exercise(options.exercise)
+    if options.id and not options.roster:
+        raise UsageError("--id names a column of the roster. Give the roster, too: --roster CSV.")
+    roster = Roster.read(options.roster, options.id) if options.roster else None
+    source = open_source(options.source)
+    kept = course.state / options.exercise / "replaced"
+    released = course.released(options.exercise)
+    done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)
+    print("\n".join(lines(done, options.exercise, options.dry_run)))
+    return 0 if done.taken else 1
 
 
 def _grade(options: argparse.Namespace) -> int:

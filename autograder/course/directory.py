@@ -28,7 +28,7 @@ from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
 from autograder.course.submissions import HandedIn, Submitted
 from autograder.errors import CourseError, UnknownExercise
-from autograder.exercise.definition import Exercise, check_folders, exercise_names, task_of
+from autograder.exercise.definition import Exercise, check_folders, exercise_folders, exercise_names, task_of
 from autograder.sandbox.limits import Limits
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -197,15 +197,18 @@ class Course:
 
     def handed_in(self, name: str, students: list[str] | None = None) -> HandedIn:
         """What was handed in for this exercise, and what else lies there; see `submissions.handed_in`."""
-        found = submissions.handed_in(self.submitted, name, students, self._released(name))
+        found = submissions.handed_in(self.submitted, name, students, self.released(name))
         return HandedIn([s for s in found.submissions if s.student not in self.nbgrader.excluded], found.unused)
 
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
-        return submissions.read(self.submitted, name, student, self._released(name))
+        return submissions.read(self.submitted, name, student, self.released(name))
 
-    def _released(self, name: str) -> Path | None:
+    def released(self, name: str) -> Path | None:
+        """The exercise's notebook as learners got it, if there is one."""
         path = self.nbgrader.release / name / f"{name}.ipynb"
+        if not path.is_file():
+            path = next((f for folder in exercise_folders() if (f := folder / name / f"{name}.ipynb").is_file()), path)
         return path if path.is_file() else None
 
     def _has_entered(self, name: str) -> bool:

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,7 +76,7 @@ class Submitted:
         if self.path is None:
             return None
         try:
-            content = _contents(self.path)
+            content = contents(self.path)
             return _member(content, self.member) if self.member else content
         except Exception as error:  # a damaged zip file fails in many ways
             raise Unread(_why(error)) from error
@@ -106,7 +106,7 @@ class Submitted:
         try:
             if self.folder.is_symlink() or self.folder.parent.is_symlink():
                 return ""
-            return _contents(self.folder / name, 1000).decode("utf-8", errors="replace")
+            return contents(self.folder / name, 1000).decode("utf-8", errors="replace")
         except OSError:
             return ""
 
@@ -202,7 +202,7 @@ def _find(student: str, folder: Path, name: str, released: Path | None) -> Submi
         return replace(nothing, problem="The folder is a symbolic link; links are not followed.")
     path = folder / f"{name}.ipynb"
     if _alone(folder, path.name):
-        content = _contents(path)
+        content = contents(path)
         if belongs_to(content, name) is not False:
             return Submitted(student, folder, path, hashlib.sha256(content).hexdigest())
     return _chosen(nothing, list(_look(folder, name)), path, name, released)
@@ -214,13 +214,13 @@ def _alone(folder: Path, notebook: str) -> bool:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return False
-    others = [e for e in entries if e.name != notebook and (e.is_dir(follow_symlinks=False) or _may_be_one(e.name))]
+    others = [e for e in entries if e.name != notebook and (e.is_dir(follow_symlinks=False) or may_be_one(e.name))]
     here = [e for e in entries if e.name == notebook and e.is_file(follow_symlinks=False)]
-    return bool(here) and all(_hidden(e.name) for e in others)
+    return bool(here) and all(hidden(e.name) for e in others)
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
     """A file that may be the notebook of this exercise."""
 
     path: Path
@@ -236,19 +236,14 @@ class _Candidate:
         return one_line(f"{self.path.name}/{self.member}" if self.member else self.path.name, 100)
 
 
-def _chosen(nothing: Submitted, seen: list[_Candidate], path: Path, name: str, released: Path | None) -> Submitted:
+def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, released: Path | None) -> Submitted:
     """Of all the files that a student's folder holds, the one that counts, and what is to be said about the others."""
     folder = nothing.folder
     # What does not say where it belongs counts where it was expected. One of another exercise counts nowhere, except
     # that the student hears so if nothing else is there.
     able = [c for c in seen if not c.why_not and (c.belongs or (c.belongs is None and _in(c, folder)))]
-    distinct = {c.content: c for c in sorted(able, key=lambda c: c.path != path, reverse=True)}
-    candidates = list(distinct.values())
-    if released is not None and len(candidates) > 1:
-        blank = _contents(released)
-        candidates = [c for c in candidates if worked_in(c.content, blank)] or candidates
-    candidates.sort(key=lambda c: c.saved)
-    chosen, because = _last(candidates, path)
+    choice = choose(able, lambda candidate: candidate.path == path, released)
+    chosen, because, candidates = choice.counts, choice.because, choice.several
     if chosen is None and not candidates:
         chosen = next((c for c in seen if c.path == path and not c.why_not), None)
     left = tuple(
@@ -266,27 +261,52 @@ def _chosen(nothing: Submitted, seen: list[_Candidate], path: Path, name: str, r
         notes.append(f"The notebook was called {chosen.called}{where}; it was recognised and graded.")
     if because:
         notes.append(because)
-    if others := [one_line(u.path.name, 100) for u in left if _may_be_one(u.path.name)]:
+    if others := [one_line(u.path.name, 100) for u in left if may_be_one(u.path.name)]:
         notes.append(f"Not graded: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}.")
     place = folder if folder.is_dir() else chosen.path.parent
     digest = hashlib.sha256(chosen.content).hexdigest()
     return Submitted(nothing.student, place, chosen.path, digest, " ".join(notes), chosen.member, unused=left)
 
 
-def _last(candidates: list[_Candidate], path: Path) -> tuple[_Candidate | None, str]:
-    """The candidate that was saved last, and how that is known; None if nobody can tell."""
-    if len(candidates) < 2:
-        return (candidates[0] if candidates else None), ""
-    last, before = candidates[-1], candidates[-2]
+@dataclass(frozen=True)
+class Choice:
+    """Which of several notebooks counts, and how that is known. `several`: those among which it had to be chosen."""
+
+    counts: Candidate | None
+    because: str = ""
+    several: tuple[Candidate, ...] = ()
+
+
+def choose(able: list[Candidate], usual: Callable[[Candidate], bool], released: Path | None) -> Choice:
+    """The notebook that counts, of those of a student that may: one somebody worked in, and of these the last.
+
+    Args:
+        usual: whether a candidate has the name that it should have. It decides between those saved together.
+        released: the exercise's notebook as it was released.
+    """
+    distinct = {c.content: c for c in sorted(able, key=usual)}
+    candidates = list(distinct.values())
+    if released is not None and len(candidates) > 1:
+        blank = contents(released)
+        candidates = [c for c in candidates if worked_in(c.content, blank)] or candidates
+    candidates.sort(key=lambda c: c.saved)
+    several = tuple(candidates)
+    if len(several) < 2:
+        return Choice(several[0] if several else None, "", several)
+    last, before = several[-1], several[-2]
     if last.saved - before.saved >= SAME_MOMENT:
-        return last, f"Of {len(candidates)} notebooks {last.called} counts, because it was saved last ({_clock(last)})."
-    usual = next((c for c in candidates if c.path == path), None)
-    if usual is None:
-        return None, ""
-    return usual, f"Of {len(candidates)} notebooks that were saved together {usual.called} counts, by its name."
+        because = f"Of {len(several)} notebooks {last.called} counts, because it was saved last ({_clock(last)})."
+        return Choice(last, because, several)
+    together = [c for c in several if last.saved - c.saved < SAME_MOMENT]
+    named = next((c for c in together if usual(c)), None)
+    if named is None:
+        return Choice(None, "", several)
+    return Choice(
+        named, f"Of {len(several)} notebooks that were saved together {named.called} counts, by its name.", several
+    )
 
 
-def _nothing_counts(candidates: list[_Candidate], left: tuple[Unused, ...], path: Path, name: str) -> str:
+def _nothing_counts(candidates: Sequence[Candidate], left: tuple[Unused, ...], path: Path, name: str) -> str:
     if len(candidates) > 1:
         several = ", ".join(c.called for c in candidates[:5])
         return (
@@ -300,7 +320,7 @@ def _nothing_counts(candidates: list[_Candidate], left: tuple[Unused, ...], path
     return ""
 
 
-def _left_out(candidate: _Candidate, chosen: _Candidate | None, name: str) -> str:
+def _left_out(candidate: Candidate, chosen: Candidate | None, name: str) -> str:
     if candidate.belongs is False:
         return f"it is another exercise's notebook, not of '{name}'"
     if candidate.belongs is None and chosen is None:
@@ -308,31 +328,31 @@ def _left_out(candidate: _Candidate, chosen: _Candidate | None, name: str) -> st
     return "another notebook counts" if chosen else "it cannot be told which notebook counts"
 
 
-def _look(folder: Path, name: str) -> Iterator[_Candidate]:
+def _look(folder: Path, name: str) -> Iterator[Candidate]:
     """All that may be a notebook in a student's folder; nothing that is hidden or behind a link."""
     limit = _Limit()
     for path in _walk(folder.parent, limit, MAX_DEPTH):
-        if not _may_be_one(path.name):
+        if not may_be_one(path.name):
             continue
         try:
             about = os.lstat(path)
             if stat.S_ISLNK(about.st_mode):
                 if _inside(path, folder):
-                    yield _Candidate(path, "", b"", 0, None, "is a symbolic link; links are not followed")
+                    yield Candidate(path, "", b"", 0, None, "is a symbolic link; links are not followed")
                 continue
-            content = _contents(path)
+            content = contents(path)
             limit.count(len(content))
         except OSError as error:
             if path == folder / f"{name}.ipynb" and not isinstance(error, _NoFile):
                 raise
-            yield _Candidate(path, "", b"", 0, None, f"cannot be read ({_why(error)})")
+            yield Candidate(path, "", b"", 0, None, f"cannot be read ({_why(error)})")
             continue
         if path.name.casefold().endswith(".zip"):
-            yield from _in_zip(path, content, about.st_mtime, name, limit)
+            yield from in_zip(path, content, about.st_mtime, name, limit)
         else:
-            yield _Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
+            yield Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
     if limit.reached:
-        yield _Candidate(folder.parent, "", b"", 0, None, "there is too much in it to look at all of it")
+        yield Candidate(folder.parent, "", b"", 0, None, "there is too much in it to look at all of it")
 
 
 class _Limit:
@@ -356,7 +376,7 @@ def _walk(folder: Path, limit: _Limit, depth: int) -> Iterator[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
-        if _hidden(entry.name):
+        if hidden(entry.name):
             continue
         limit.count()
         if limit.reached:
@@ -368,30 +388,35 @@ def _walk(folder: Path, limit: _Limit, depth: int) -> Iterator[Path]:
             yield folder / entry.name
 
 
-def _in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit) -> Iterator[_Candidate]:
+def in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit | None = None) -> Iterator[Candidate]:
     """The notebooks in a zip file. Its own times are the student's word, so the file's own counts for all of them."""
+    limit = limit or _Limit()
     try:
         with _opened(content) as archive:
             members = archive.infolist()
             if len(members) > MAX_LOOKED_AT:
-                yield _Candidate(
+                yield Candidate(
                     path, "", b"", 0, None, f"has {len(members)} files in it, and {MAX_LOOKED_AT} is the limit"
                 )
                 return
             for member in members:
                 parts = member.filename.split("/")
-                if member.is_dir() or any(map(_hidden, parts)) or not _may_be_one(parts[-1]):
+                if member.is_dir() or any(map(hidden, parts)) or not may_be_one(parts[-1]):
                     continue
                 if parts[-1].casefold().endswith(".zip"):
-                    yield _Candidate(path, member.filename, b"", 0, None, "is a zip file in a zip file")
+                    yield Candidate(path, member.filename, b"", 0, None, "is a zip file in a zip file")
                     continue
                 inner = _member(content, member.filename)
                 limit.count(len(inner))
                 if limit.reached:
                     return
-                yield _Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
+                if len(inner) > MAX_NOTEBOOK_BYTES:
+                    too_large = f"is larger than {MAX_NOTEBOOK_BYTES // 10**6} MB"
+                    yield Candidate(path, member.filename, b"", 0, None, too_large)
+                    continue
+                yield Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
     except Exception as error:  # a damaged zip file fails in many ways
-        yield _Candidate(path, "", b"", 0, None, f"the zip file cannot be read ({_why(error)})")
+        yield Candidate(path, "", b"", 0, None, f"the zip file cannot be read ({_why(error)})")
 
 
 @contextmanager
@@ -406,18 +431,18 @@ def _member(content: bytes, name: str) -> bytes:
         return file.read(MAX_NOTEBOOK_BYTES + 1)
 
 
-def _may_be_one(name: str) -> bool:
+def may_be_one(name: str) -> bool:
     """Whether a file of this name may be, or hold, a notebook."""
     name = name.casefold()
     return ".ipynb" in name or name.endswith((".zip", ".json"))
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
     """Of an operating system's or an editor's: .ipynb_checkpoints, macOS's ._mine.ipynb, __MACOSX."""
     return name.startswith(".") or name in _NOT_OF_A_STUDENT
 
 
-def _in(candidate: _Candidate, folder: Path) -> bool:
+def _in(candidate: Candidate, folder: Path) -> bool:
     return _inside(candidate.path, folder)
 
 
@@ -432,7 +457,7 @@ def _shown(path: Path, of: Path) -> str:
     return "the student's folder itself" if shown == "." else one_line(shown, 100) + "/"
 
 
-def _clock(candidate: _Candidate) -> str:
+def _clock(candidate: Candidate) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(candidate.saved))
 
 
@@ -443,7 +468,7 @@ def _why(error: BaseException) -> str:
     return one_line(str(error), 100) or type(error).__name__
 
 
-def _contents(path: Path, limit: int = MAX_NOTEBOOK_BYTES + 1) -> bytes:
+def contents(path: Path, limit: int = MAX_NOTEBOOK_BYTES + 1) -> bytes:
     """A file's bytes, no more than is graded. Raises `OSError` for a link, a folder, a pipe, or what cannot be read."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:

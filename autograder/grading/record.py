@@ -13,13 +13,13 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
 from autograder.course.directory import Course
+from autograder.course.files import write_atomically
 from autograder.course.gradebook import Gradebook
 from autograder.course.submissions import Submitted
 from autograder.errors import CourseError
@@ -246,20 +246,6 @@ def _copy_notes(submitted: Submitted, folder: Path) -> None:
         write_atomically(folder / "timestamp.txt", submitted.timestamp + "\n")
     if submitted.secret:
         write_atomically(folder / "submission_secret.txt", submitted.secret)  # to the byte: it is hashed
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _plain_page(result: SubmissionResult) -> str:

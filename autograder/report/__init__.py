@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.course.directory import Course
+from autograder.course.files import write_atomically
 from autograder.errors import CourseError
-from autograder.grading.record import write_atomically
 from autograder.report.classroom import Classroom, read_classroom
 from autograder.report.findings import Findings, find
 from autograder.report.page import page

@@ -1,0 +1,236 @@
+"""Collecting: what a source delivers is put where it is graded, under the name that the roster gives its maker.
+
+Nothing is guessed: whose file it is, and which of several counts, is plain or is said to be not. What was collected
+earlier is never lost: a later hand-in takes its place, and the earlier one is kept aside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.course.files import write_atomically
+from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to
+from autograder.course.roster import Roster
+from autograder.course.sources import MAX_FILE_BYTES, Delivery, SubmissionSource
+from autograder.course.submissions import Candidate, Unused, choose, contents, in_zip, may_be_one
+from autograder.course.times import time_of, written
+from autograder.errors import CourseError
+from autograder.exercise.wire import one_line
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one student's hand-in became. `what` is new, changed, the same, or older."""
+
+    student: str
+    what: str
+    when: str
+    late: bool = False
+    note: str = ""
+
+
+@dataclass
+class Collected:
+    """What came of collecting."""
+
+    source: str
+    taken: list[Taken] = field(default_factory=list)
+    unused: list[Unused] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  # in the roster, and nothing of theirs is there
+
+    def count(self, what: str) -> int:
+        """How many of these there are."""
+        return sum(taken.what == what for taken in self.taken)
+
+
+def collect(
+    source: SubmissionSource,
+    exercise: str,
+    submitted: Path,
+    kept: Path,
+    roster: Roster | None = None,
+    released: Path | None = None,
+    dry_run: bool = False,
+) -> Collected:
+    """Put what a source delivers into ``submitted/STUDENT/EXERCISE/``.
+
+    Args:
+        submitted: that folder; `kept`: where what is replaced goes.
+        roster: without one, people are called what the source calls them.
+        released: the exercise's notebook as it was released; a copy in which nobody worked counts for less.
+        dry_run: say what would be done, and do nothing.
+
+    Raises:
+        CourseError: the course cannot be written to.
+    """
+    collected = Collected(source.title)
+    theirs: dict[str, list[Delivery]] = defaultdict(list)
+    called: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for one in source.deliveries(exercise):
+        if isinstance(one, Unused):
+            collected.unused.append(one)
+            continue
+        student, why = _student(one, roster)
+        if why:
+            collected.unused.append(Unused(one.path, why))
+        else:
+            theirs[student].append(one)
+            called[student].add((one.name, one.number))
+    for student, deliveries in sorted(theirs.items()):
+        if len({number for _, number in called[student] if number}) > 1:
+            who = " and ".join(sorted(f"{name} {number}".strip() for name, number in called[student]))
+            why = f"{who} would both be '{student}', and nothing says that they are one person"
+            collected.unused += [Unused(d.path, why) for d in deliveries]
+            continue
+        try:
+            taken = _take(student, deliveries, exercise, submitted, kept, released, dry_run, collected.unused)
+        except OSError as error:
+            raise CourseError(f"{submitted / student} cannot be written to: {error.strerror or error}.") from error
+        if taken is not None:
+            collected.taken.append(taken)
+    if roster is not None:
+        there = {taken.student for taken in collected.taken}
+        collected.absent = sorted(p.id for p in roster.people if p.id not in there)
+    return collected
+
+
+def _student(one: Delivery, roster: Roster | None) -> tuple[str, str]:
+    """Whose a file is, or why that cannot be said."""
+    if roster is None:
+        return (one.name, "") if _fit(one.name) else ("", "its name does not say whose it is")
+    found = roster.who(one.name, one.number).union(*map(roster.who, one.also))
+    if not found and "-" in one.name:  # Moodle puts a group's name in front: "Group A-Ada Lovelace"
+        found = set().union(*(roster.who(one.name.split("-", n + 1)[-1]) for n in range(one.name.count("-"))))
+    shown = one_line(f"{one.name} {one.number}".strip(), 80) or "nobody"
+    if len(found) > 1:
+        return "", f"'{shown}' may be any of {', '.join(sorted(found)[:4])}"
+    if not found:
+        return "", f"nobody in the roster is '{shown}'"
+    (student,) = found
+    return (student, "") if _fit(student) else ("", f"no folder can be called '{one_line(student, 80)}'")
+
+
+def _fit(name: str) -> bool:
+    """Whether a student's folder can have this name."""
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= 255 and not name.startswith(".") and not set(name) & {"/", "\0"} and name == name.strip()
+
+
+def _take(
+    student: str,
+    deliveries: list[Delivery],
+    exercise: str,
+    submitted: Path,
+    kept: Path,
+    released: Path | None,
+    dry_run: bool,
+    unused: list[Unused],
+) -> Taken | None:
+    by_candidate: dict[int, Delivery] = {}
+    candidates: list[Candidate] = []
+    for one in deliveries:
+        for candidate in _candidates(one, exercise, unused):
+            candidates.append(candidate)
+            by_candidate[id(candidate)] = one
+    readable = [c for c in candidates if not c.why_not]
+    able = [c for c in readable if c.belongs] or [c for c in readable if c.belongs is None]
+    choice = choose(able, lambda candidate: Path(candidate.called).name == f"{exercise}.ipynb", released)
+    if choice.counts is None:
+        if choice.several:
+            names = ", ".join(c.called for c in choice.several[:5])
+            unused += [Unused(c.path, f"it cannot be told which of {names} counts") for c in choice.several]
+        else:
+            unused += [
+                Unused(c.path, c.why_not or f"it is another exercise's notebook, not of '{exercise}'")
+                for c in candidates
+            ]
+        return None
+    for left in candidates:
+        if left is not choice.counts and left.content != choice.counts.content:
+            unused.append(Unused(left.path / left.member, left.why_not or f"another file of {student} counts"))
+    one = by_candidate[id(choice.counts)]
+    what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run)
+    return Taken(student, what, written(one.when), one.late, choice.because)
+
+
+def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Candidate]:
+    """What a file that was delivered may be, or holds."""
+    if not may_be_one(one.file):
+        unused.append(Unused(one.path, "it is no notebook"))
+        return []
+    try:
+        content = one.read()
+    except OSError as error:
+        unused.append(Unused(one.path, f"it cannot be read ({error.strerror or error})"))
+        return []
+    if one.file.casefold().endswith(".zip"):
+        if len(content) > MAX_FILE_BYTES:
+            unused.append(Unused(one.path, f"it is larger than {MAX_FILE_BYTES // 10**6} MB"))
+            return []
+        return list(in_zip(one.path, content, one.when, exercise))
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        unused.append(Unused(one.path, f"it is larger than {MAX_NOTEBOOK_BYTES // 10**6} MB"))
+        return []
+    return [Candidate(one.path, "", content, one.when, belongs_to(content, exercise))]
+
+
+def _put(content: bytes, when: float, student: str, exercise: str, submitted: Path, kept: Path, dry_run: bool) -> str:
+    """Write one student's hand-in, and say what it is beside what was there: new, changed, the same, or older."""
+    folder = submitted / student / exercise
+    notebook, stamp = folder / f"{exercise}.ipynb", folder / "timestamp.txt"
+    if (submitted / student).is_symlink() or folder.is_symlink():
+        raise OSError(0, "it is a symbolic link; links are not followed")
+    try:
+        before: bytes | None = contents(notebook)
+    except FileNotFoundError:
+        before = None
+    if before is not None:
+        said = time_of(_text(stamp))
+        earlier = time_of(written(when))
+        if said is not None and earlier is not None and earlier < said and before != content:
+            return "older"
+        if before == content:
+            return "the same"
+    if dry_run:
+        return "new" if before is None else "changed"
+    if before is not None:
+        place = kept / student / (_text(stamp).replace("/", "-").replace(":", "-")[:40].strip() or "earlier")
+        write_atomically(place.with_name(place.name + ".ipynb"), before)
+    write_atomically(stamp, written(when) + "\n")
+    write_atomically(notebook, content)
+    return "new" if before is None else "changed"
+
+
+def _text(path: Path) -> str:
+    try:
+        return contents(path, 200).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[str]:
+    """What there is to tell, one line each."""
+    would = "would be " if dry_run else ""
+    counts = [f"{n} {word}" for word in ("new", "changed", "the same", "older") if (n := collected.count(word))]
+    late = sum(taken.late for taken in collected.taken)
+    told = [
+        f"{exercise}: {len(collected.taken)} {would}collected from {collected.source}"
+        f" ({', '.join(counts) or 'nothing'}{f'; {late} late, as it says' if late else ''})."
+    ]
+    told += [f"  {t.student}: {t.note}" for t in collected.taken if t.note]
+    told += [
+        f"  {t.student}: a later one is there already; this one was left." for t in collected.taken if t.what == "older"
+    ]
+    if collected.unused:
+        told.append(f"Not used: {len(collected.unused)}")
+        told += [f"  {one}" for one in collected.unused]
+    if collected.absent:
+        more = f" and {len(collected.absent) - 20} more" if len(collected.absent) > 20 else ""
+        told.append(f"Nothing of theirs is there: {', '.join(collected.absent[:20])}{more}.")
+    return told

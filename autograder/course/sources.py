@@ -1,0 +1,375 @@
+"""Where submissions come from: an LMS's zip file, a folder of loose files, nbgrader's exchange or its own folders.
+
+A source is a class with one method, `deliveries`; `open_source` finds the one that fits. A new LMS is a class here and
+a line in `LAYOUTS`. What a source delivers is put in its place, ``submitted/STUDENT/EXERCISE/``, by `collect`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pwd
+import re
+import stat
+import struct
+import time
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from autograder.course.reading import MAX_NOTEBOOK_BYTES
+from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden
+from autograder.course.times import time_of
+from autograder.errors import UsageError
+from autograder.exercise.wire import one_line
+
+MAX_ENTRIES = 50_000  # files of a class
+MAX_DEPTH = 8
+MAX_FILE_BYTES = 3 * MAX_NOTEBOOK_BYTES  # one file may be a zip file with several others in it
+
+
+class BadSource(UsageError):
+    """What submissions should be collected from cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file that somebody handed in, and what the source knows about it."""
+
+    name: str  # what the source calls the person: a name, a login, an id
+    number: str  # what tells people of one name apart there, '' if nothing does
+    path: Path  # of the file, for messages; behind a zip file's own
+    when: float  # seconds since the epoch, by the source's clock
+    late: bool  # as the source says
+    read: Callable[[], bytes]
+    also: tuple[str, ...] = ()  # what else may say whose it is, where a source has no rule for that
+
+    @property
+    def file(self) -> str:
+        """The file's own name."""
+        return self.path.name
+
+
+class SubmissionSource(Protocol):
+    """Where submissions come from."""
+
+    title: str  # as it is shown
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        """All that was handed in there for an exercise, and what cannot be used, with the reason."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file in a zip file or a folder."""
+
+    path: PurePosixPath  # within it
+    when: float
+    read: Callable[[], bytes]
+    why_not: str = ""  # why it may not be read
+
+
+@dataclass(frozen=True)
+class Whose:
+    """What a layout makes of a file's path."""
+
+    name: str
+    number: str = ""
+    file: str = ""
+    late: bool = False
+    why_not: str = ""
+
+
+def open_source(path: Path) -> SubmissionSource:
+    """The source that lies at a path, recognised by how files are called in it.
+
+    Raises:
+        BadSource: there is nothing, or nothing that can be read.
+    """
+    if path.is_dir():
+        if any(_EXCHANGE.match(entry.name) for entry in _scan(path)):
+            return Exchange(path)
+        if (path / "submitted").is_dir():
+            return NbgraderFolders(path / "submitted")
+        entries = list(_files_of_folder(path))
+    elif path.is_file():
+        entries = list(_files_of_zip(path))
+    else:
+        raise BadSource(f"There is no file or folder {path}.")
+    if not entries:
+        raise BadSource(f"{path} is empty.")
+    title, layout = next(
+        (title, layout) for title, layout in LAYOUTS if layout is _loose or any(layout(e.path) for e in entries)
+    )
+    return Files(title, path, entries, layout)
+
+
+class Files:
+    """Files whose paths say whose they are."""
+
+    def __init__(
+        self, title: str, path: Path, entries: Iterable[Entry], layout: Callable[[PurePosixPath], Whose | None]
+    ) -> None:
+        self.title = title
+        self._path, self._layout = path, layout
+        self._entries = [entry for entry in entries if not any(map(hidden, entry.path.parts))]
+        tops = {entry.path.parts[0] if len(entry.path.parts) > 1 else "" for entry in self._entries}
+        self._top = 1 if len(tops) == 1 and "" not in tops else 0  # all of it lies in one folder, which says nothing
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        """See `SubmissionSource`."""
+        for entry in self._entries:
+            shown = self._path / entry.path
+            whose = self._layout(entry.path)
+            if entry.why_not or whose is None or whose.why_not:
+                why = entry.why_not or (whose.why_not if whose else "") or f"its name is none of {self.title}'s"
+                yield Unused(shown, why)
+                continue
+            file = shown.with_name(whose.file) if whose.file else shown
+            if self._layout is _loose:
+                name, *also = _loose_names(entry.path, exercise, self._top)
+                yield Delivery(name, "", file, entry.when, False, entry.read, tuple(also))
+            else:
+                yield Delivery(whose.name, whose.number, file, entry.when, whose.late, entry.read)
+
+
+# -- what files are called -------------------------------------------------------------------------------------------
+
+_MOODLE = re.compile(
+    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<rest>.*)", re.DOTALL
+)
+_CANVAS = re.compile(
+    r"(?P<name>[^_]+)_(?:(?P<late>LATE)_)?(?P<number>\d+)_(?:(?P<late2>LATE)_)?(?P<file>\d+)_(?P<rest>.+)", re.DOTALL
+)
+_EXCHANGE = re.compile(
+    r"(?P<name>[^+]+)\+(?P<exercise>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+(?P<random>[^+]*))?$"
+)
+_DRIVE = re.compile(r"(?P<name>.+?) - (?P<rest>.+)")
+
+
+def _moodle(path: PurePosixPath) -> Whose | None:
+    """``Ada Lovelace_12345_assignsubmission_file_/NAME.ipynb``, or all of it in one name."""
+    for part in path.parts:
+        if found := _MOODLE.fullmatch(part):
+            why = "it is a text typed into Moodle, not a file" if found["kind"] == "onlinetext" else ""
+            return Whose(found["name"], found["number"], found["rest"] if part == path.name else path.name, False, why)
+    return None
+
+
+def _canvas(path: PurePosixPath) -> Whose | None:
+    """``lovelaceada_12345_67890_NAME-1.ipynb``; ``_LATE`` after the name if it was late."""
+    if (found := _CANVAS.fullmatch(path.name)) is None:
+        return None
+    return Whose(found["name"], found["number"], found["rest"], bool(found["late"] or found["late2"]))
+
+
+def _loose(path: PurePosixPath) -> Whose | None:
+    """Anything; `_loose_names` makes something of it."""
+    return Whose(path.name)
+
+
+def _loose_names(path: PurePosixPath, exercise: str, top: int) -> list[str]:
+    """What may say whose a file is, the likeliest first: a folder for each student, ``Ada Lovelace - NAME.ipynb`` as
+    Google's Drive has it, or a file called after its maker. `top` folders are common to all files.
+    """
+    folders = list(path.parts[:-1])
+    stem = [found["name"]] if (found := _DRIVE.fullmatch(path.name)) else [_without(path.name, exercise)]
+    likely = folders[top : top + 1] + stem
+    names = [*likely, *(name for name in folders if name not in likely)]
+    return [name for name in names if name and name.casefold() != exercise.casefold()] or [""]
+
+
+LAYOUTS: tuple[tuple[str, Callable[[PurePosixPath], Whose | None]], ...] = (
+    ("Moodle", _moodle),
+    ("Canvas", _canvas),
+    ("a folder of files", _loose),  # takes anything, so it comes last
+)
+
+
+def _without(name: str, exercise: str) -> str:
+    """A loose file's name without the exercise's, its endings, and a browser's "(1)"."""
+    name = re.sub(r"(\.ipynb|\.json|\.txt|\.zip)+$", "", name, flags=re.IGNORECASE)
+    name = re.sub(r"\s*\(\d+\)$|-Copy\d+$", "", name)
+    return re.sub(re.escape(exercise), "", name, flags=re.IGNORECASE).strip(" _-.+")
+
+
+# -- zip files and folders -------------------------------------------------------------------------------------------
+
+
+def _files_of_zip(path: Path) -> Iterator[Entry]:
+    try:
+        archive = zipfile.ZipFile(path)  # stays open as long as somebody reads from it
+        members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise BadSource(f"{path} is no zip file that can be read: {error}.") from error
+    if len(members) > MAX_ENTRIES:
+        raise BadSource(f"{path} has {len(members)} files in it; {MAX_ENTRIES} is the limit.")
+    names: set[str] = set()
+    downloaded = os.stat(path).st_mtime
+    for member in members:
+        if member.is_dir():
+            continue
+        inside = PurePosixPath(_called(member).replace("\\", "/"))
+        why = ""
+        if inside.is_absolute() or ".." in inside.parts or re.match(r"[A-Za-z]:", member.filename):
+            why = "its path leads out of the zip file"
+        elif stat.S_ISLNK(member.external_attr >> 16):
+            why = "is a symbolic link; links are not followed"
+        elif member.flag_bits & 1:
+            why = "it is encrypted"
+        elif member.filename in names:
+            why = "the zip file has another file of that name"
+        names.add(member.filename)
+        yield Entry(_plain(inside), _time_of(member) or downloaded, functools.partial(_inflated, archive, member), why)
+
+
+def _inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A file's bytes; one byte more than is allowed if there are more, whatever its header promises."""
+    try:
+        with archive.open(member) as file:
+            return file.read(MAX_FILE_BYTES + 1)
+    except Exception as error:  # a damaged zip file fails in many ways
+        raise OSError(0, f"it cannot be unpacked: {one_line(str(error), 100)}") from error
+
+
+def _called(member: zipfile.ZipInfo) -> str:
+    """A file's name in a zip file. Some programs write UTF-8 and do not say so."""
+    if member.flag_bits & 0x800:
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
+
+
+def _plain(path: PurePosixPath) -> PurePosixPath:
+    parts = [part for part in path.parts if part not in ("/", "..")]
+    return PurePosixPath(*parts) if parts else PurePosixPath("?")
+
+
+def _time_of(member: zipfile.ZipInfo) -> float:
+    """When a file in a zip file was saved: in UTC if it says so, else in this machine's time; 0 if it does not say."""
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = struct.unpack("<HH", extra[:4])
+        if kind == 0x5455 and size >= 5 and extra[4] & 1:
+            return float(struct.unpack("<I", extra[5:9])[0])
+        extra = extra[4 + size :]
+    if member.date_time[0] <= 1980:  # what a zip file says that has no time
+        return 0.0
+    try:
+        return time.mktime((*member.date_time, 0, 0, -1))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _files_of_folder(folder: Path, inside: PurePosixPath | None = None, depth: int = MAX_DEPTH) -> Iterator[Entry]:
+    """All files below a folder. What cannot be read is an entry, too, unless it is the folder itself."""
+    inside = inside or PurePosixPath()
+    for entry in _scan(folder):
+        path, file = inside / entry.name, folder / entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if depth > 1:
+                    yield from list(_files_of_folder(file, path, depth - 1))
+                continue
+            when = entry.stat(follow_symlinks=False).st_mtime
+        except (OSError, BadSource) as error:
+            yield Entry(path, 0.0, bytes, one_line(str(error), 200))
+            continue
+        why = "is a symbolic link; links are not followed" if entry.is_symlink() else ""
+        yield Entry(path, when, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise BadSource(f"{folder} cannot be read: {error.strerror}.") from error
+
+
+# -- nbgrader's ------------------------------------------------------------------------------------------------------
+
+
+class NbgraderFolders:
+    """Another course's ``submitted/``, laid out as nbgrader does."""
+
+    title = "nbgrader's folders"
+
+    def __init__(self, submitted: Path) -> None:
+        self._submitted = submitted
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        """See `SubmissionSource`."""
+        found = handed_in(self._submitted, exercise)
+        yield from found.unused
+        for one in found.submissions:
+            if one.path is None:
+                yield Unused(one.folder, one.unread or one.problem or "there is no notebook in it")
+                continue
+            said = time_of(one.timestamp)
+            when = said.replace(tzinfo=UTC).timestamp() if said else os.lstat(one.path).st_mtime
+            yield Delivery(one.student, "", one.path / one.member, when, False, functools.partial(_raw, one))
+
+
+def _raw(one: Submitted) -> bytes:
+    return one.raw or b""
+
+
+class Exchange:
+    """nbgrader's ``inbound`` folder: one folder for each hand-in, called LEARNER+EXERCISE+TIME+RANDOM.
+
+    Learners write it themselves, so the folder's owner says whose it is, and the time of its last change of any kind,
+    which nobody can set, when it was handed in. The name is the learner's word.
+    """
+
+    title = "nbgrader's exchange"
+
+    def __init__(self, inbound: Path) -> None:
+        self._inbound = inbound
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        """See `SubmissionSource`."""
+        for folder in _scan(self._inbound):
+            found = _EXCHANGE.match(folder.name)
+            path = self._inbound / folder.name
+            if found is None:
+                if not hidden(folder.name):
+                    yield Unused(path, "its name is none of nbgrader's exchange")
+            elif found["exercise"] != exercise:
+                continue
+            elif not folder.is_dir(follow_symlinks=False):
+                yield Unused(path, "it is no folder")
+            elif why := _not_theirs(folder, found["name"]):
+                yield Unused(path, why)
+            else:
+                when = folder.stat(follow_symlinks=False).st_ctime
+                try:
+                    entries = list(_files_of_folder(path, depth=2))
+                except BadSource as error:
+                    yield Unused(path, one_line(str(error), 200))
+                    continue
+                for entry in entries:
+                    if entry.why_not:
+                        yield Unused(path / entry.path, entry.why_not)
+                    elif entry.path.suffix.casefold() != ".txt":
+                        yield Delivery(found["name"], "", path / entry.path, when, False, entry.read)
+
+
+def _not_theirs(folder: os.DirEntry[str], name: str) -> str:
+    """Why a folder of the exchange is not the work of the person that it is called after; '' if it is.
+
+    One that belongs to whoever collects was copied from elsewhere, and says nothing.
+    """
+    uid = folder.stat(follow_symlinks=False).st_uid
+    if uid == os.geteuid():
+        return ""
+    try:
+        owner = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        owner = f"uid {uid}"
+    return "" if owner == name else f"it belongs to {owner}, not to {name}"

@@ -1,0 +1,363 @@
+"""Collecting: an LMS's zip file in, nbgrader's folders out; nothing guessed, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile import RELEASED
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_submissions import BLANK, NAME, OTHER, USUAL, worked, zipped
+
+from autograder.cli import main
+from autograder.course.collect import Collected, collect
+from autograder.course.roster import BadRoster, Roster, folded
+from autograder.course.sources import BadSource, open_source
+from autograder.errors import UsageError
+
+SHADOW = {".ipynb_checkpoints/x.ipynb": b"", "__MACOSX/._x.ipynb": b""}
+MOODLE_CSV = (
+    "Email address;Identifier;Full name;Status;Username\n"
+    "ada@uni.example;Participant 101;Ada Lovelace;Submitted;al1\n"
+    "bob@uni.example;Participant 102;Bob O'Neil-Roy;Submitted;br2\n"
+    "zoe@uni.example;Participant 103;Zoë Ångström;Submitted;za3\n"
+    "cy@uni.example;Participant 104;Cy Lee;No submission;cl4\n"
+)
+CANVAS_CSV = (
+    "Student,ID,SIS User ID,SIS Login ID,Section\n"
+    "    Points Possible,,,,\n"
+    '"Lovelace, Ada",901,S1,al1,A\n'
+    '"O\'Neil-Roy, Bob",902,S2,br2,A\n'
+    '"Ångström, Zoë",903,S3,za3,B\n'
+    '"Student, Test",999,,,A\n'
+)
+
+
+def zip_file(path: Path, files: dict[str, bytes], when: tuple[int, ...] = (2026, 10, 5, 12, 0, 0)) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, when), content)  # type: ignore[arg-type]
+    return path
+
+
+def folder(path: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+        os.utime(path / name, (1_790_000_000, 1_790_000_000))
+    return path
+
+
+class Term:
+    """A course, as far as collecting needs one."""
+
+    def __init__(self, root: Path) -> None:
+        self.submitted, self.kept, self._root = root / "submitted", root / "kept", root
+
+    def roster(self, text: str, **options: Any) -> Roster:
+        path = self._root / "roster.csv"
+        path.write_text(text, "utf-8")
+        return Roster.read(path, **options)
+
+    def collect(self, source: Path, roster: Roster | None = None, **options: Any) -> Collected:
+        return collect(open_source(source), NAME, self.submitted, self.kept, roster, RELEASED, **options)
+
+    def there(self) -> dict[str, bytes]:
+        return {p.parts[-3]: p.read_bytes() for p in sorted(self.submitted.glob(f"*/{NAME}/{NAME}.ipynb"))}
+
+    def stamp(self, student: str) -> str:
+        return (self.submitted / student / NAME / "timestamp.txt").read_text().strip()
+
+
+@pytest.fixture
+def term(tmp_path: Path) -> Term:
+    (tmp_path / "course").mkdir()
+    return Term(tmp_path / "course")
+
+
+def why(done: Collected) -> dict[str, str]:
+    return {one.path.name: one.why for one in done.unused}
+
+
+def test_moodles_zip_with_folders(term: Term, tmp_path: Path) -> None:
+    source = zip_file(
+        tmp_path / "moodle.zip",
+        {
+            f"Ada Lovelace_101_assignsubmission_file_/{NAME}.ipynb": worked("ada"),
+            "Bob O'Neil-Roy_102_assignsubmission_file/homework (1).ipynb": worked("bob"),
+            f"Group A-Zoë Ångström_103_assignsubmission_file_/{NAME}.zip": zipped({USUAL: worked("zoe")}),
+            "Ada Lovelace_101_assignsubmission_onlinetext_/onlinetext.html": b"<p>",
+            f"Dee Dee_105_assignsubmission_file_/{NAME}.ipynb": worked("dee"),
+        },
+    )
+    done = term.collect(source, term.roster(MOODLE_CSV, id_column="username"))
+    assert term.there() == {"al1": worked("ada"), "br2": worked("bob"), "za3": worked("zoe")}
+    assert done.source == "Moodle"
+    assert why(done).keys() == {"onlinetext.html", f"{NAME}.ipynb"}
+    assert "nobody in the roster is 'Dee Dee 105'" in why(done)[f"{NAME}.ipynb"]
+    assert done.absent == ["cl4"]
+    local = datetime(2026, 10, 5, 12, 0, 0).astimezone()
+    assert term.stamp("al1") == f"{local.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
+
+
+def test_moodles_zip_without_folders(term: Term, tmp_path: Path) -> None:
+    files = {
+        f"Ada Lovelace_101_assignsubmission_file_{NAME}.ipynb": worked("ada"),
+        "Participant_102_assignsubmission_file_my_work_2.ipynb": worked("bob"),
+    }
+    done = term.collect(zip_file(tmp_path / "flat.zip", files), term.roster(MOODLE_CSV, id_column="Username"))
+    assert term.there() == {"al1": worked("ada"), "br2": worked("bob")}
+    assert done.unused == []
+
+
+def test_canvas_zip(term: Term, tmp_path: Path) -> None:
+    files = {
+        f"lovelaceada_901_5001_{NAME}-1.ipynb": worked("ada"),
+        f"oneilroybob_LATE_902_5002_{NAME}.ipynb": worked("bob"),
+        f"angstromzoe_903_5003_{NAME}.ipynb.txt": worked("zoe"),
+        "lovelaceada_901_5009_notes.pdf": b"%PDF",
+    }
+    done = term.collect(zip_file(tmp_path / "submissions.zip", files), term.roster(CANVAS_CSV))
+    assert term.there() == {"al1": worked("ada"), "br2": worked("bob"), "za3": worked("zoe")}
+    assert done.source == "Canvas"
+    assert [taken.student for taken in done.taken if taken.late] == ["br2"]
+    assert why(done) == {"notes.pdf": "it is no notebook"}
+    assert done.absent == []
+
+
+def test_without_a_roster_people_are_called_what_the_source_calls_them(term: Term, tmp_path: Path) -> None:
+    files = {
+        "Ada_101_assignsubmission_file_/x.ipynb": worked("one"),
+        "Ada_102_assignsubmission_file_/x.ipynb": worked("two"),
+        "Bob_103_assignsubmission_file_/x.ipynb": worked("bob"),
+    }
+    done = term.collect(zip_file(tmp_path / "m.zip", files))
+    assert term.there() == {"Bob": worked("bob")}
+    assert len(done.unused) == 2
+    assert "Ada 101 and Ada 102 would both be 'Ada'" in done.unused[0].why
+
+
+LOOSE = {
+    "a folder each": {f"ada/{NAME}.ipynb": worked("ada"), "Bob O'Neil-Roy/sub/x.IPYNB": worked("bob")},
+    "all in one folder": {
+        f"week 3/Ada Lovelace - {NAME}.ipynb": worked("ada"),
+        "week 3/bob_oneil_roy.ipynb": worked("bob"),
+    },
+    "Google's Drive": {
+        f"Ada Lovelace - {NAME}.ipynb": worked("ada"),
+        "Bob O'Neil-Roy - Copy of x.ipynb": worked("bob"),
+    },
+    "called after their makers": {f"al1-{NAME}.ipynb": worked("ada"), f"{NAME}_br2 (1).ipynb": worked("bob")},
+    "by e-mail": {"ada@uni.example.ipynb": worked("ada"), "bob@uni.example/x.ipynb": worked("bob")},
+}
+
+
+@pytest.mark.parametrize("files", LOOSE.values(), ids=LOOSE)
+@pytest.mark.parametrize("packed", [False, True])
+def test_loose_files(files: dict[str, bytes], packed: bool, term: Term, tmp_path: Path) -> None:
+    files = files | SHADOW
+    source = zip_file(tmp_path / "x.zip", files) if packed else folder(tmp_path / "x", files)
+    done = term.collect(source, term.roster(MOODLE_CSV, id_column="Username"))
+    assert term.there() == {"al1": worked("ada"), "br2": worked("bob")}, done.unused
+    assert done.unused == []
+
+
+def test_one_file_of_two_students_and_one_of_nobody(term: Term, tmp_path: Path) -> None:
+    files = {
+        f"al1/Bob O'Neil-Roy - {NAME}.ipynb": worked("whose"),
+        "br2/x.ipynb": worked("bob"),
+        "unknown/x.ipynb": worked("nobody"),
+        f"{NAME}.ipynb": worked("nameless"),
+    }
+    done = term.collect(folder(tmp_path / "x", files), term.roster(MOODLE_CSV, id_column="Username"))
+    assert term.there() == {"br2": worked("bob")}
+    reasons = {str(one.path.relative_to(tmp_path / "x")): one.why for one in done.unused}
+    assert reasons[f"al1/Bob O'Neil-Roy - {NAME}.ipynb"] == "'al1' may be any of al1, br2"
+    assert reasons["unknown/x.ipynb"] == "nobody in the roster is 'unknown'"
+    assert reasons[f"{NAME}.ipynb"] == "nobody in the roster is 'nobody'"
+    assert len(done.unused) == 3
+
+
+def test_nbgraders_exchange(term: Term, tmp_path: Path) -> None:
+    files = {
+        f"ada+{NAME}+2026-10-05 12:00:00.000000 UTC+abc/{NAME}.ipynb": worked("old"),
+        f"ada+{NAME}+2026-10-05 12:00:00.000000 UTC+abc/timestamp.txt": b"1999-01-01 00:00:00 UTC",
+        f"bob+{NAME}+2026-10-05 13:00:00 UTC/{NAME}.ipynb": worked("bob"),
+        f"cy+04-softmax+2026-10-05 13:00:00 UTC+x/{NAME}.ipynb": worked("cy"),
+        "garbage/x.ipynb": b"",
+    }
+    source = folder(tmp_path / "inbound", files)
+    (source / f"dee+{NAME}+2026-10-05 13:00:00 UTC+y").symlink_to(source / "garbage")
+    if os.geteuid() == 0:
+        os.chown(source / f"bob+{NAME}+2026-10-05 13:00:00 UTC", 65534, 65534)
+    done = term.collect(source)
+    there = {"ada": worked("old")} | ({} if os.geteuid() == 0 else {"bob": worked("bob")})
+    assert term.there() == there
+    assert term.stamp("ada").startswith(f"{datetime.now().astimezone(UTC):%Y-%m-%d}")
+    reasons = " ".join(one.why for one in done.unused)
+    assert "it is no folder" in reasons
+    if os.geteuid() == 0:
+        assert "not to bob" in reasons
+
+
+def test_another_courses_folders(term: Term, tmp_path: Path) -> None:
+    source = folder(
+        tmp_path / "other", {f"submitted/ada/{USUAL}": worked("ada"), "submitted/bob/x.ipynb": worked("bob")}
+    )
+    term.collect(source)
+    assert term.there() == {"ada": worked("ada"), "bob": worked("bob")}
+
+
+def test_of_several_the_last_counts_and_the_earlier_is_kept(term: Term, tmp_path: Path) -> None:
+    name = f"Ada_101_assignsubmission_file_/{NAME}.ipynb"
+    first = zip_file(tmp_path / "1.zip", {name: worked("first")}, (2026, 10, 5, 12, 0, 0))
+    second = zip_file(tmp_path / "2.zip", {name: worked("second")}, (2026, 10, 6, 12, 0, 0))
+    assert term.collect(first, dry_run=True).count("new") == 1
+    assert term.there() == {}
+    assert term.collect(first).count("new") == 1
+    assert term.collect(first).count("the same") == 1
+    assert term.collect(second).count("changed") == 1
+    assert term.there() == {"Ada": worked("second")}
+    assert [p.read_bytes() for p in term.kept.rglob("*.ipynb")] == [worked("first")]
+    assert term.collect(first).count("older") == 1
+    assert term.there() == {"Ada": worked("second")}
+
+
+def test_what_is_dangerous_is_refused_with_one_line_each(term: Term, tmp_path: Path) -> None:
+    path = tmp_path / "m.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Ada_1_assignsubmission_file_/../../../evil.ipynb", worked())
+        archive.writestr("/etc/Bob_2_assignsubmission_file_x.ipynb", worked())
+        link = zipfile.ZipInfo("Cy_3_assignsubmission_file_/link.ipynb")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("Dee_4_assignsubmission_file_/bomb.ipynb", b" " * 200_000_000)
+        archive.writestr("Eve_5_assignsubmission_file_/bomb.zip", zipped({"x.ipynb": b" " * 200_000_000}))
+        archive.writestr("Fay_6_assignsubmission_file_/other.ipynb", OTHER)
+        archive.writestr("Gus_7_assignsubmission_file_/good.ipynb", worked())
+    done = term.collect(path)
+    assert set(term.there()) == {"Gus"}
+    reasons = why(done)
+    assert "leads out of" in reasons["evil.ipynb"]
+    assert "leads out of" in reasons["Bob_2_assignsubmission_file_x.ipynb"]
+    assert "link" in reasons["link.ipynb"]
+    assert "larger than" in reasons["bomb.ipynb"]
+    assert "larger than" in reasons["bomb.zip"]
+    assert "another exercise" in reasons["other.ipynb"]
+    assert not (tmp_path / "evil.ipynb").exists()
+    assert all("\n" not in str(one) for one in done.unused)
+
+
+def test_a_link_in_the_course_is_not_written_through(term: Term, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    term.submitted.mkdir()
+    (term.submitted / "Ada").symlink_to(tmp_path / "elsewhere")
+    source = zip_file(tmp_path / "m.zip", {"Ada_1_assignsubmission_file_/x.ipynb": worked()})
+    with pytest.raises(UsageError, match="link"):
+        term.collect(source)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_an_untouched_copy_beside_the_work(term: Term, tmp_path: Path) -> None:
+    files = {
+        f"Ada_1_assignsubmission_file_/{NAME}.ipynb": BLANK,
+        f"Ada_1_assignsubmission_file_/{NAME}-Copy1.ipynb": worked(),
+    }
+    done = term.collect(zip_file(tmp_path / "m.zip", files))
+    assert term.there() == {"Ada": worked()}
+    assert "another file of Ada counts" in done.unused[0].why
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4garbage", zipped({})])
+def test_no_source(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(BadSource):
+        open_source(tmp_path / "x.zip")
+    with pytest.raises(BadSource, match="no file or folder"):
+        open_source(tmp_path / "nothing")
+
+
+# -- the roster ------------------------------------------------------------------------------------------------------
+
+
+ZOE = {
+    "Username": "za3",
+    "Identifier": "Participant 7",
+    "Full name": "Zoë Ång",
+    "Email address": "z@x.example",
+    "Group": "A",
+}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.permutations(list(ZOE)), st.sampled_from(",;\t"), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_columns_may_come_in_any_order(columns: list[str], delimiter: str, encoding: str) -> None:
+    text = delimiter.join(columns) + "\n" + delimiter.join(ZOE[c] for c in columns) + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "roster.csv"
+        path.write_bytes(text.encode(encoding))
+        roster = Roster.read(path)
+    assert roster.id_column == "Username"
+    for name, number in (("zoeang", ""), ("Zoë Ång", ""), ("ångzoë", ""), ("z@x.example", ""), ("za3", ""), ("?", "7")):
+        assert roster.who(name, number) == {"za3"}
+    assert roster.who("zo") == set()
+
+
+def test_people_of_one_name_are_told_apart_by_number_or_not_at_all(term: Term) -> None:
+    roster = term.roster("ID,Student,SIS Login ID\n1,Ada Lee,al1\n2,Ada Lee,al2\n")
+    assert roster.who("leeada") == {"al1", "al2"}
+    assert roster.who("leeada", "2") == {"al2"}
+    assert roster.who("someone else", "2") == {"al2"}
+
+
+def test_a_name_and_a_number_that_contradict_each_other(term: Term) -> None:
+    roster = term.roster("ID,Student,SIS Login ID\n1,Ada Lee,al1\n2,Bob Roy,br2\n")
+    assert roster.who("royb ob", "1") == {"al1", "br2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no column"),
+        ("Colour,Size\nred,1\n", "no column"),
+        ("Username,Name\nal1,Ada\nal1,Eve\n", "twice"),
+        ("Username\n\n", "nobody"),
+    ],
+)
+def test_a_roster_that_cannot_be_used(text: str, says: str, term: Term) -> None:
+    with pytest.raises(BadRoster, match=says):
+        term.roster(text)
+    with pytest.raises(BadRoster, match="no column 'Login'"):
+        term.roster("Username\nal1\n", id_column="Login")
+
+
+@given(st.text(max_size=30))
+def test_any_name_can_be_folded(name: str) -> None:
+    assert folded(name) == folded(folded(name)) or not folded(name).isascii()
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_from_a_moodle_zip_to_a_grade_of_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    course = tmp_path / "course"
+    (course / "submitted").mkdir(parents=True)
+    (tmp_path / "roster.csv").write_text(MOODLE_CSV, "utf-8")
+    source = zip_file(tmp_path / "m.zip", {f"Ada Lovelace_101_assignsubmission_file_/{NAME}.ipynb": worked("ada")})
+    arguments = ["collect", str(source), "--course", str(course), NAME, "--roster", str(tmp_path / "roster.csv")]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert f"{NAME}: 1 collected from Moodle (1 new)." in out
+    assert "Nothing of theirs is there: br2, cl4, za3." in out
+    assert (course / "submitted/al1" / USUAL).is_file()
+    source = zip_file(tmp_path / "n.zip", {f"Nobody_9_assignsubmission_file_/{NAME}.ipynb": worked("ada")})
+    assert main([*arguments[:1], str(source), *arguments[2:]]) == 1
+    assert "nobody in the roster is 'Nobody 9'" in capsys.readouterr().out
+    assert main(["collect", str(tmp_path / "none"), "--course", str(course), NAME]) == 2
