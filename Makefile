@@ -1,15 +1,16 @@
 # From a fresh clone: `make demo` and `make test` do everything themselves.
-# PYTHON may name another interpreter: make demo PYTHON=python3.12
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
+# PYTHON may name an interpreter: make demo PYTHON=python3.12. Left out, the first of 3.11, 3.12 and 3.13 is taken.
+# All paths are relative, and programs are run as modules: a clone may lie in a folder of any name.
+PYTHON ?=
 VENV := .venv
-BIN := $(VENV)/bin
+PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 NODE := book/node_modules/.package-lock.json
 
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock system clean help
+.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -21,49 +22,55 @@ help:
 	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
 	@echo "make lint       ruff, mypy, codespell"
 
-$(READY): requirements.lock pyproject.toml tools/install.sh
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh tools/install.sh
-	@touch $@
+# Made anew where the clone was moved, or the Python that the environment was made with is gone.
+STALE := $(shell test "`cat $(READY) 2>/dev/null`" = "`pwd -P`" && $(PY) -c '' 2>/dev/null || echo remake)
+.PHONY: remake
+
+# Ctrl-C reaches make as well, which then ends; that the script ended with 130 needs no second line.
+$(READY): requirements.lock pyproject.toml tools/install.sh $(STALE)
+	@trap : INT; PYTHON="$(PYTHON)" VENV="$(VENV)" sh tools/install.sh || test $$? = 130
 
 $(NODE): book/package-lock.json
 	@! command -v npm > /dev/null || { cd book && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json; }
 
-system:
-	@sh tools/system-packages.sh
+# Each gets the system's packages that it needs itself.
+system-%:
+	@sh tools/system-packages.sh $*
 
-demo: system $(READY)
-	@$(BIN)/python demo/run.py
+demo: system-demo $(READY)
+	@$(PY) demo/run.py
 
 # Its accessibility checks need one of the book's packages before the book is built.
-test: system $(READY) $(NODE)
-	@$(BIN)/python tools/run_tests.py tests
+test: system-test $(READY) $(NODE)
+	@$(PY) tools/run_tests.py tests
 
 test-fast: $(READY)
-	@$(BIN)/python tools/run_tests.py tests -m "not slow and not browser"
+	@$(PY) tools/run_tests.py tests -m "not slow and not browser"
 
-book: system $(READY)
-	@$(BIN)/python book/build.py
+book: system-book $(READY)
+	@$(PY) book/build.py
 
-bench: system $(READY)
-	@$(BIN)/python -m benchmarks
+bench: system-demo $(READY)
+	@$(PY) -m benchmarks
 
 exercises: $(READY)
-	@$(BIN)/python -m autograder release solutions exercises
+	@$(PY) -m autograder release solutions exercises
 
 learner-bundle: $(READY)
-	@$(BIN)/python tools/learner_bundle.py
+	@$(PY) tools/learner_bundle.py
 
 # A JupyterHub with two learners and an instructor, for trying out. HUB=5 takes JupyterHub 5.5 instead of 6.
 HUB ?= 6
-hub: system $(READY)
-	@$(BIN)/python deploy/hub/local.py --hub $(HUB)
+hub: system-hub $(READY)
+	@$(PY) deploy/hub/local.py --hub $(HUB)
 
 lint: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/codespell $$(git ls-files '*.md' 'autograder/*.py')
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
+		git ls-files -z '*.md' 'autograder/*.py' | xargs -0 $(PY) -m codespell_lib
 
 # The lock holds no address of any package index, so that everybody's own is used.
 lock: $(READY)
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
+	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
 		--extra cpu --extra grade --extra book --extra cluster --extra hub --extra dev -o requirements.lock
 
 clean:

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 import yaml
-from kit import ROOT
+from kit import ROOT, missing
 from packaging.markers import Marker
 
 HUB = ROOT / "deploy" / "hub"
@@ -263,6 +263,96 @@ def test_littlest_script_is_sound_bash_and_refuses_what_it_cannot_do(tmp_path: P
         assert len(done.stderr.splitlines()) == 1
     for path in re.findall(r"\$clone/(deploy/hub/[\w./-]+|tools/[\w./-]+)", script.read_text("utf-8")):
         assert (ROOT / path).exists(), path
+
+
+# Stands in for TLJH's Python: bubblewrap works for it once AppArmor has been given a profile for bubblewrap.
+LITTLEST_PYTHON = """#!/bin/bash
+echo "python $*" >> /log
+case "$*" in
+*"-m zipfile -e /clone/dist/learner-bundle.zip"*)
+    mkdir "$5/learner-bundle" && touch "$5/learner-bundle/keras_lesson_kit-9-py3-none-any.whl" ;;
+*doctor) if grep -qs "profile keras-class-bwrap /usr/bin/bwrap" /etc/apparmor.d/*
+    then echo "ok      sandbox: bubblewrap works here"; else echo "MISSING sandbox: LIMITS ONLY"; fi ;;
+esac
+"""
+
+
+def _littlest(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    """Run the whole script as root of an Ubuntu of its own, with stand-ins for what a real server would do."""
+    root = folder / "root"
+    for part in ("opt/tljh/hub/bin", "opt/tljh/user/bin", "opt/tljh/config/jupyterhub_config.d", "srv", "programs"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    for part in ("proc/sys/kernel", "etc/apparmor.d", "etc/sysctl.d"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    (root / "proc/sys/kernel/apparmor_restrict_unprivileged_userns").write_text("0\n")  # an earlier run switched it off
+    (root / "etc/sysctl.d/60-class.conf").write_text("kernel.apparmor_restrict_unprivileged_userns = 0\n")
+    (root / "log").touch()
+    programs = {name: f'#!/bin/bash\necho "{name} $*" >> /log\n' for name in LITTLEST_STAND_INS}
+    programs["install"] = '#!/bin/bash\nexec /usr/bin/install $(echo " $* " | sed "s/ -[og] course-keras//g")\n'
+    programs["runuser"] = '#!/bin/bash\nshift 3; exec "$@"\n'
+    for name, text in programs.items():
+        (root / "programs" / name).write_text(text)
+    (root / "opt/tljh/user/bin/python").write_text(LITTLEST_PYTHON)
+    (root / "opt/tljh/hub/bin/jupyterhub").touch()
+    for path in [*root.glob("programs/*"), *root.glob("opt/tljh/*/bin/*")]:
+        path.chmod(0o755)
+    clone = folder / "clone"
+    if not clone.exists():
+        for part in ("deploy", "solutions", "data/held_out"):
+            shutil.copytree(ROOT / part, clone / part)
+    command = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--ro-bind", "/usr", "/usr", "--dev", "/dev"]
+    for link in ("bin", "lib", "lib64", "sbin"):
+        command += ["--symlink", f"usr/{link}", f"/{link}"]
+    for part in ("opt", "srv", "programs", "proc", "etc", "log"):
+        command += ["--bind", str(root / part), f"/{part}"]
+    command += ["--bind", str(clone), "/clone", "--tmpfs", "/tmp", "--setenv", "PATH", "/programs:/usr/bin:/bin"]
+    command += ["--", "/clone/deploy/hub/tljh/set-up.sh", *names]
+    return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60)
+
+
+LITTLEST_STAND_INS = ("apt-get", "useradd", "chown", "tljh-config", "apparmor_parser")
+
+
+@pytest.mark.sandbox
+def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    done = _littlest(tmp_path, "tutor", "ada", "bo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    root = tmp_path / "root"
+    assert "ok      sandbox: bubblewrap works here" in done.stdout
+    restriction = root / "proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+    assert restriction.read_text() == "1\n", "switched on again for every other program"
+    assert not (root / "etc/sysctl.d/60-class.conf").exists()
+    profile = (root / "etc/apparmor.d/keras-class-bwrap").read_text()
+    assert re.findall(r"^profile \S+ (\S+)", profile, re.M) == ["/usr/bin/bwrap"]
+    log = (root / "log").read_text()
+    assert "apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap" in log
+    (packages,) = re.findall(r"pip install --quiet --requirement (\S+)", log)
+    (wheel,) = re.findall(r"--force-reinstall (\S+)", log)
+    assert re.fullmatch(r"/tmp/tmp\.\w{10}", str(Path(packages).parent)), "a folder that only root can enter"
+    assert Path(packages).parent == Path(wheel).parent.parent
+    assert "learners = ['ada', 'bo', ]" in (root / "opt/tljh/config/jupyterhub_config.d/class.py").read_text()
+    assert (root / "srv/class/courses/keras/source/03-dense-networks").is_dir()
+    assert _littlest(tmp_path, "tutor", "ada").returncode == 0, "it can be run again"
+
+
+@pytest.mark.sandbox
+def test_littlest_script_refuses_a_name_that_would_run_as_python(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    done = _littlest(tmp_path, "tutor", "a'], print('x'), ['")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_security_page_and_littlest_script_agree() -> None:
+    """A profile for bubblewrap; the host's restriction stays."""
+    script = (HUB / "tljh" / "set-up.sh").read_text("utf-8")
+    assert "restrict_unprivileged_userns = 0" not in script
+    assert "/tmp/" not in script
+    for page in ("SECURITY.md", "book/operators/littlest.md"):
+        assert "deploy/hub/tljh/bwrap.apparmor" in (ROOT / page).read_text("utf-8"), page
 
 
 @pytest.mark.parametrize("address", ["http://0.0.0.0:8000", "http://:8000", "http://hub.example.org", "http://[::]:80"])

@@ -26,7 +26,8 @@ from autograder.exercise.submission import STOPPED, Submission
 # Nothing of the surroundings takes part: no configuration file, conftest, plugin or environment variable.
 _WITHOUT = """cacheprovider terminal terminalprogress logging warnings faulthandler threadexception unraisableexception
 doctest junitxml pastebin stepwise legacypath setuponly setupplan debugging"""
-_ISOLATED = ["--noconftest", "--config-file=/dev/null", "--import-mode=importlib", "--assert=plain", "--capture=no"]
+_EMPTY = Path(__file__).resolve().with_name("no-settings.ini")
+_ISOLATED = ["--noconftest", f"--config-file={_EMPTY}", "--import-mode=importlib", "--assert=plain", "--capture=no"]
 _ISOLATED += [f"-pno:{plugin}" for plugin in _WITHOUT.split()]
 
 
@@ -50,9 +51,10 @@ def run_checks(
     """
     _forget_another(exercise.checks)
     tasks = [exercise.task(only)] if only else list(exercise.tasks)
-    run = _Run(tasks, submission, before, after)
+    folder = exercise.checks.parent
+    run = _Run(folder, tasks, submission, before, after)
     with _no_pytest_settings():
-        code = pytest.main([*_ISOLATED, *_nowhere_else(exercise.checks.parent), str(exercise.checks)], [run])
+        code = pytest.main([*_ISOLATED, *_nowhere_else(folder), exercise.checks.name], [run])
     if run.interrupted is not None:
         raise run.interrupted
     if code == pytest.ExitCode.INTERNAL_ERROR:
@@ -79,11 +81,13 @@ class _Run:
 
     def __init__(
         self,
+        folder: Path,
         tasks: list[Task],
         submission: Submission,
         before: Callable[[Task], None] | None,
         after: Callable[[CheckResult], None] | None,
     ) -> None:
+        self._folder = folder
         self._tasks = {task.test_class: task for task in tasks}
         self._submission = submission
         self._before = before
@@ -93,6 +97,14 @@ class _Run:
         self.finished: list[CheckResult] = []
         self.broken = ""
         self.interrupted: BaseException | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Look for the module in its own folder: in an argument, `[` and `::` mean something else."""
+        given = config.invocation_params
+        config.invocation_params = pytest.Config.InvocationParams(
+            args=given.args, plugins=given.plugins, dir=self._folder
+        )
 
     @pytest.fixture(name="submission")
     def provide_submission(self) -> Submission:

@@ -44,7 +44,7 @@ def gpus() -> list[Gpu]:
     """The NVIDIA GPUs that this account sees, without importing a Keras backend; [] without a driver."""
     command = ["nvidia-smi", "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SMI_SECONDS)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=_SMI_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return []
     if done.returncode:

@@ -5,24 +5,32 @@
 set -euo pipefail
 course=keras account=course-keras
 state=/srv/class exchange=/srv/class/exchange folder=/srv/class/courses/keras
-clone=$(cd "$(dirname "$0")/../.." && pwd)
+clone=$(cd "$(dirname "$0")/../../.." && pwd)
 tljh=/opt/tljh user_env=/opt/tljh/user
 
 [ "$(id -u)" = 0 ] || { echo "Run this as root: sudo $0" >&2; exit 2; }
 [ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
 [ $# -ge 2 ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
+for name in "$@"; do
+    case $name in
+    *[!A-Za-z0-9._@+-]* | '') echo "'$name' cannot be a name to log in with: letters, digits and . _ @ + - only." >&2; exit 2 ;;
+    esac
+done
 instructor=$1; shift
+work=$(mktemp -d)   # a name that nobody can foresee: root installs from it
+trap 'rm -rf "$work"' EXIT
 
 echo "1. Packages"
 chmod go-rwx "$clone"   # the solutions are in it
-apt-get install --yes --quiet bubblewrap git unzip
-sh "$clone/tools/system-packages.sh"
-make --directory "$clone" learner-bundle
-unzip -q -o -j "$clone/dist/learner-bundle.zip" 'learner-bundle/*.whl' -d "$clone/dist"
+apt-get install --yes --quiet bubblewrap git
+# The wheel needs nothing installed: no second environment of 3 GB beside TLJH's.
+"$user_env/bin/python" "$clone/tools/learner_bundle.py" > "$work/bundle.log"
+"$user_env/bin/python" -m zipfile -e "$clone/dist/learner-bundle.zip" "$work"
 # TLJH's user environment brings its own JupyterHub, which must stay as old as its Hub.
-grep -v '^jupyterhub==' "$clone/deploy/hub/image/requirements.lock" > /tmp/class-packages.txt
-"$user_env/bin/python" -m pip install --quiet --requirement /tmp/class-packages.txt
-"$user_env/bin/python" -m pip install --quiet --no-deps --force-reinstall "$clone"/dist/keras_lesson_kit-*.whl
+grep -v '^jupyterhub==' "$clone/deploy/hub/image/requirements.lock" > "$work/class-packages.txt"
+"$user_env/bin/python" -m pip uninstall --quiet --yes autograder   # the kit's earlier name
+"$user_env/bin/python" -m pip install --quiet --requirement "$work/class-packages.txt"
+"$user_env/bin/python" -m pip install --quiet --no-deps --force-reinstall "$work"/learner-bundle/keras_lesson_kit-*.whl
 
 echo "2. The course's account and folders"
 id "$account" >/dev/null 2>&1 || useradd --system --user-group --home-dir "$state/home-of-course" --create-home \
@@ -46,13 +54,19 @@ install -D -m 0644 "$clone/deploy/hub/roles/ipython_kernel_config.py" "$user_env
 for role in learner instructor; do fill "$clone/deploy/hub/nbgrader_config_user.py" > "$state/roles/$role/nbgrader_config.py"; done
 
 echo "3. The sandbox"
-doctor() { runuser -u "$account" -- "$user_env/bin/autograder" doctor; }
-if ! doctor | grep -q 'ok .*sandbox: bubblewrap works'; then
-    # Ubuntu 24.04 lets only programs with an AppArmor profile of their own make user namespaces.
-    echo 'kernel.apparmor_restrict_unprivileged_userns = 0' > /etc/sysctl.d/60-class.conf
-    sysctl --quiet --load /etc/sysctl.d/60-class.conf || true
+works() { (cd "$state" && runuser -u "$account" -- "$user_env/bin/python" -m autograder doctor) > "$work/doctor.txt" 2>&1 || true
+    grep -q 'ok .*sandbox: bubblewrap works' "$work/doctor.txt"; }
+restriction=/proc/sys/kernel/apparmor_restrict_unprivileged_userns
+if [ -e /etc/sysctl.d/60-class.conf ]; then   # an earlier version of this script lifted the restriction for every program
+    rm /etc/sysctl.d/60-class.conf
+    [ ! -e $restriction ] || echo 1 > $restriction
 fi
-doctor | grep sandbox
+if ! works && [ "$(cat $restriction 2>/dev/null)" = 1 ]; then
+    install -m 0644 "$clone/deploy/hub/tljh/bwrap.apparmor" /etc/apparmor.d/keras-class-bwrap
+    apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap || echo "AppArmor does not take the profile for bubblewrap." >&2
+    works || true
+fi
+grep 'sandbox:' "$work/doctor.txt" || tail -n 1 "$work/doctor.txt"
 
 echo "4. The Hub"
 {
