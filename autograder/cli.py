@@ -164,6 +164,7 @@ def _grade(options: argparse.Namespace) -> int:
     sandbox = None if options.scheduler else bubblewrap.choose(options.sandbox)
     if not course.has_students() and not options.student:
         return _nothing_to_grade(course, names, target)
+    _ = course.late
     preflight.require_course(course.root, course.places())
     preflight.require_temporary()
     course.gradebook_is_sound()

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course import nbgrader_config, settings, submissions
+from autograder.course.late import LatePenalties
 from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
 from autograder.course.submissions import HandedIn, Submitted
@@ -89,6 +90,11 @@ class Course:
     @property
     def feedback(self) -> Path:
         return self.nbgrader.feedback
+
+    @cached_property
+    def late(self) -> LatePenalties:
+        """What a late submission loses. Raises `BadSetting`."""
+        return LatePenalties(self.nbgrader, self.root)
 
     def source_root(self) -> Path:
         """Folder of the sources with solutions: as configured, else the course's own, else the kit's `solutions`."""

@@ -16,6 +16,7 @@ import nbgrader.api as api
 from sqlalchemy import Connection, bindparam, create_engine, event, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
+from autograder.course.late import LatePenalties
 from autograder.course.release import programs_of_this_python
 from autograder.course.times import time_of
 from autograder.exercise.display import plain_markdown
@@ -34,6 +35,11 @@ _INSERT_SUBMISSION, _INSERT_NOTEBOOK = insert(_SUBMISSION), insert(_NOTEBOOK)
 _INSERT_GRADE, _INSERT_COMMENT = insert(_GRADE), insert(_COMMENT)
 _UPDATE_TIME = (
     update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of_submission")).values(timestamp=bindparam("handed_in"))
+)
+_UPDATE_PENALTY = (
+    update(_NOTEBOOK)
+    .where(_NOTEBOOK.c.id == bindparam("of_notebook"))
+    .values(late_submission_penalty=bindparam("lost"))
 )
 _UPDATE_GRADE = (
     update(_GRADE)
@@ -54,11 +60,13 @@ _UPDATE_COMMENT = (
 class Gradebook:
     """The gradebook of one course, for one exercise. One writer, one open transaction at most."""
 
-    def __init__(self, db_url: str, course_id: str, exercise: str) -> None:
+    def __init__(self, db_url: str, course_id: str, exercise: str, late: LatePenalties | None = None) -> None:
+        self._late = late
         with programs_of_this_python(), api.Gradebook(db_url, course_id) as book:
             assignment = book.find_assignment(exercise)
             (notebook,) = [n for n in assignment.notebooks if n.name == exercise]
             self._assignment_id, self._notebook_id = assignment.id, notebook.id
+            self._due = assignment.duedate
             self._grade_cells = {cell.name: cell.id for cell in notebook.grade_cells}
             self._solution_cells = [cell.id for cell in notebook.solution_cells]
         engine = create_engine(db_url)
@@ -66,11 +74,25 @@ class Gradebook:
         self._connection: Connection = engine.connect()
         self._students = set(self._connection.execute(select(_STUDENT.c.id)).scalars())
         rows = self._connection.execute(
-            select(_SUBMISSION.c.student_id, _SUBMISSION.c.id, _NOTEBOOK.c.id)
+            select(
+                _SUBMISSION.c.student_id,
+                _SUBMISSION.c.id,
+                _NOTEBOOK.c.id,
+                _SUBMISSION.c.timestamp,
+                _SUBMISSION.c.extension,
+                _NOTEBOOK.c.late_submission_penalty,
+            )
             .join(_NOTEBOOK, _NOTEBOOK.c.assignment_id == _SUBMISSION.c.id)
             .where(_SUBMISSION.c.assignment_id == self._assignment_id, _NOTEBOOK.c.notebook_id == self._notebook_id)
         )
-        self._known = {student: (submission, notebook) for student, submission, notebook in rows}
+        self._known: dict[str, tuple[str, str]] = {}
+        self._came: dict[str, tuple[Any, float]] = {}  # when, and the points it lost
+        self._extensions: dict[str, Any] = {}  # of those who have one
+        for student, submission, notebook_id, when, extension, penalty in rows:
+            self._known[student] = submission, notebook_id
+            self._came[student] = when, penalty or 0.0
+            if extension is not None:
+                self._extensions[student] = extension
         self._connection.rollback()
         self._since_commit: list[tuple[str, str, SubmissionResult]] = []
         self._new_students: set[str] = set()
@@ -79,6 +101,51 @@ class Gradebook:
     def knows(self, student: str) -> bool:
         """Whether this student has a submission in it."""
         return student in self._known
+
+    def late_penalty(self, student: str, timestamp: str, result: SubmissionResult) -> float:
+        """The points that this submission loses because it came late, by today's due date and extensions.
+
+        Raises:
+            BadSetting: the course's own plugin failed.
+        """
+        when = time_of(timestamp)
+        if self._late is None or self._due is None or when is None:
+            return 0.0
+        due = self._due + self._extensions[student] if student in self._extensions else self._due
+        seconds = (when - due).total_seconds()
+        return self._late.of(student, self._total(student, result), seconds) if seconds > 0 else 0.0
+
+    def _total(self, student: str, result: SubmissionResult) -> float:
+        """What a submission scores: as checked, but where somebody gave points by hand."""
+        checks = {check.name: check for check in result.checks}
+        scores = {cell: _score(checks.get(name))[0] for name, cell in self._grade_cells.items()}
+        extra = 0.0
+        if student in self._known:
+            rows = self._connection.execute(
+                select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
+                    _GRADE.c.notebook_id == self._known[student][1]
+                )
+            )
+            for cell, by_hand, more in rows:
+                extra += more or 0.0
+                if by_hand is not None:
+                    scores[cell] = by_hand
+        return sum(scores.values()) + extra
+
+    def is_as_entered(self, student: str, timestamp: str, penalty: float) -> bool:
+        """Whether the gradebook has this time and these points lost."""
+        return self._came.get(student) == (time_of(timestamp), penalty)
+
+    def enter_time(self, student: str, timestamp: str, penalty: float) -> None:
+        """Write when a student's work came and the points it loses; it counts after `commit`."""
+        self._write_time(student, time_of(timestamp), penalty)
+
+    def _write_time(self, student: str, when: Any, penalty: float) -> None:
+        submission, notebook = self._known[student]
+        self._connection.execute(_UPDATE_TIME, {"of_submission": submission, "handed_in": when})
+        if self._came.get(student, (None, None))[1] != penalty:
+            self._connection.execute(_UPDATE_PENALTY, {"of_notebook": notebook, "lost": penalty or None})
+        self._came[student] = when, penalty
 
     def enter(self, student: str, timestamp: str, result: SubmissionResult) -> None:
         """Write one result; it counts after `commit`. If that fails, what was entered before it stays.
@@ -91,6 +158,7 @@ class Gradebook:
         except OperationalError:  # the gradebook as a whole cannot be written
             raise
         except Exception:
+            self._came.pop(student, None)
             self._begin_again()
             raise
         self._since_commit.append((student, timestamp, result))
@@ -98,6 +166,8 @@ class Gradebook:
     def _begin_again(self) -> None:
         """Take back what was half entered, and enter anew what was whole."""
         self._connection.rollback()
+        for student, _, _ in self._since_commit:
+            self._came.pop(student, None)
         for student in self._new_submissions:
             self._known.pop(student, None)
         self._students -= self._new_students
@@ -113,9 +183,10 @@ class Gradebook:
         # What there is to say about the whole submission stands at its first answer.
         says = zip(self._solution_cells, [_comment(result), *[None] * len(self._solution_cells)], strict=False)
         if student in self._known:
-            self._change(*self._known[student], when, scores, list(says))
+            self._write_time(student, when, result.late_penalty)
+            self._change(self._known[student][1], scores, list(says))
         else:
-            self._add(student, when, scores, list(says))
+            self._add(student, when, result.late_penalty, scores, list(says))
 
     def commit(self) -> None:
         """Make everything entered so far permanent."""
@@ -129,8 +200,7 @@ class Gradebook:
         self._connection.close()
         self._connection.engine.dispose()
 
-    def _change(self, submission: str, notebook: str, when: Any, scores: list[_Score], says: list[_Says]) -> None:
-        self._connection.execute(_UPDATE_TIME, {"of_submission": submission, "handed_in": when})
+    def _change(self, notebook: str, scores: list[_Score], says: list[_Says]) -> None:
         grades = [{"in_notebook": notebook, "of_cell": cell, "score": s, "look": look} for cell, s, look in scores]
         if grades:
             self._connection.execute(_UPDATE_GRADE, grades)
@@ -138,7 +208,7 @@ class Gradebook:
         if comments:
             self._connection.execute(_UPDATE_COMMENT, comments)
 
-    def _add(self, student: str, when: Any, scores: list[_Score], says: list[_Says]) -> None:
+    def _add(self, student: str, when: Any, penalty: float, scores: list[_Score], says: list[_Says]) -> None:
         if student not in self._students:
             self._connection.execute(_INSERT_STUDENT, {"id": student})
             self._students.add(student)
@@ -150,7 +220,13 @@ class Gradebook:
         )
         self._connection.execute(
             _INSERT_NOTEBOOK,
-            {"id": notebook, "assignment_id": submission, "notebook_id": self._notebook_id, "flagged": False},
+            {
+                "id": notebook,
+                "assignment_id": submission,
+                "notebook_id": self._notebook_id,
+                "flagged": False,
+                "late_submission_penalty": penalty or None,
+            },
         )
         grades = [
             {"id": _new_id(), "notebook_id": notebook, "cell_id": cell, "auto_score": s, "needs_manual_grade": look}
@@ -164,6 +240,7 @@ class Gradebook:
         if comments:
             self._connection.execute(_INSERT_COMMENT, comments)
         self._known[student] = submission, notebook
+        self._came[student] = when, penalty
         self._new_submissions.add(student)
 
 

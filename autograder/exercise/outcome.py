@@ -202,11 +202,13 @@ class SubmissionResult:
     seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
     measures: dict[str, float] = field(default_factory=dict)  # "accuracy of model": 0.93, as measured here
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
+    late_penalty: float = 0.0  # points taken off because it came late
     held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
 
     @property
     def score(self) -> float:
-        return round(math.fsum(c.points for c in self.checks), 4)
+        """The points of the checks, less those that a late submission loses."""
+        return max(0.0, round(math.fsum(c.points for c in self.checks) - self.late_penalty, 4))
 
     @property
     def max_score(self) -> float:
@@ -227,6 +229,7 @@ class SubmissionResult:
             "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
             "measures": {k: round(v, 5) for k, v in self.measures.items()},
             "curves": self.curves,
+            "late_penalty": self.late_penalty,
             "held_out": self.held_out,
             "checks": [c.to_json() for c in self.checks],
         }
@@ -244,6 +247,7 @@ class SubmissionResult:
             sandbox=str(data["sandbox"]),
             seconds={str(k): float(v) for k, v in data["seconds"].items()},
             measures={str(k): float(v) for k, v in data.get("measures", {}).items()},
+            late_penalty=float(data.get("late_penalty", 0.0)),
             held_out=str(data.get("held_out", "")),
             curves={
                 str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}

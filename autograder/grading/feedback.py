@@ -7,6 +7,7 @@ in parallel and without the database.
 from __future__ import annotations
 
 import copy
+import re
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -44,6 +45,28 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult) -> 
     except Exception:  # a text that nbconvert's parsers choke on, such as quotes nested without end
         page.cells = [cell for cell in page.cells if _is_locked(cell)]
         return _page(page, result)
+
+
+_HEADING = re.compile(r"(<h4>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h4>)")
+_LATE = re.compile(r'\s*<li class="late-penalty">[^<]*\(Score: -([\d.]+)\)</li>')
+
+
+def with_late_penalty(page: str, penalty: float) -> str:
+    """A finished page, made by us or by nbgrader, with these points taken off instead of those that it names.
+
+    All that is looked for stands before anything that a student wrote. A page of another form stays as it is.
+    """
+    heading = _HEADING.search(page)
+    end = page.find("</ol>", heading.end()) if heading else -1
+    if heading is None or end < 0:
+        return page
+    items = page[heading.end() : end]
+    before = _LATE.search(items)
+    score = float(heading[2]) + (float(before[1]) if before else 0.0) - penalty
+    items = _LATE.sub("", items).rstrip()
+    if penalty:
+        items += f'\n<li class="late-penalty">Late submission penalty (Score: -{round(penalty, 2)})</li>\n'
+    return f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}"
 
 
 def _shorten(page: nbformat.NotebookNode) -> None:
@@ -87,7 +110,7 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
             "student": result.student,
             "score": result.score,
             "max_score": result.max_score,
-            "late_penalty": 0,
+            "late_penalty": result.late_penalty,
         },
         "metadata": {"name": result.exercise},
     }

@@ -128,7 +128,7 @@ def _run_and_check(
         seconds,
         submission.measures,
         submission.curves,
-        data.origin_of(held_out),
+        held_out=data.origin_of(held_out),
     )
     return Graded(result, notebook, recording.to_bytes() if status is Status.GRADED else None)
 

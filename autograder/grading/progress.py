@@ -186,6 +186,8 @@ def _times(results: Sequence[dict[str, Any]]) -> list[str]:
 
 def first_hint(result: dict[str, Any]) -> str:
     """The one line that says most about a submission."""
+    if result.get("late_penalty"):
+        return f"It came late and loses {shown(result['late_penalty'])} points."
     if result["message"]:
         return str(result["message"])
     for check in result["checks"]:

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading.basis import Basis
+from autograder.grading.feedback import with_late_penalty
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
@@ -69,7 +71,7 @@ class Recorder:
         self._observed = course.state / exercise.name / "observed"
         self._notes.mkdir(parents=True, exist_ok=True)
         self._observed.mkdir(parents=True, exist_ok=True)
-        self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name)
+        self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name, course.late)
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text
 
     def __enter__(self) -> Recorder:
@@ -85,12 +87,40 @@ class Recorder:
     def earlier(self, submitted: Submitted, basis: Basis) -> dict[str, Any] | None:
         """The JSON of the result recorded earlier, if it rests on the same things.
 
-        None if the gradebook or the feedback that went with it is gone: then it has to be made again.
+        None if the gradebook or the feedback that went with it is gone: then it has to be made again. When it came, and
+        what it loses for that, is brought up to date: a due date may have been moved.
+
+        Raises:
+            CourseError, BadSetting: see `record`.
         """
         note = self._note(submitted.student)
         if note is None or note.get("key") != basis.key or not self._gradebook.knows(submitted.student):
             return None
-        return note["result"] if _size(self._feedback(submitted.student)) else None
+        if not _size(self._feedback(submitted.student)):
+            return None
+        try:
+            result = SubmissionResult.from_json(self._name, note["result"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None  # damaged: it is made again
+        return self._on_time(submitted, result, basis) or note["result"]
+
+    def _on_time(self, submitted: Submitted, result: SubmissionResult, basis: Basis) -> dict[str, Any] | None:
+        """The result with the points that it loses today, written everywhere; None if nothing has changed."""
+        penalty = self._gradebook.late_penalty(submitted.student, submitted.timestamp, result)
+        same = penalty == result.late_penalty
+        if same and self._gradebook.is_as_entered(submitted.student, submitted.timestamp, penalty):
+            return None
+        content = replace(result, late_penalty=penalty).to_json()
+        page = self._feedback(submitted.student)
+        try:
+            if not same:
+                write_atomically(page, with_late_penalty(page.read_text("utf-8", "replace"), penalty))
+            self._gradebook.enter_time(submitted.student, submitted.timestamp, penalty)
+        except (OSError, OperationalError) as error:
+            raise _cannot_write(submitted.student, error) from error
+        self._uncommitted.append((submitted.student, _note_of(basis, content)))
+        self.flush()  # another exercise's writer may be next
+        return content
 
     def why_again(self, submitted: Submitted, basis: Basis) -> str:
         """Why an earlier result does not hold any more, as a clause; '' if there was none."""
@@ -132,8 +162,14 @@ class Recorder:
 
         Raises:
             CourseError: the disk is full, or the gradebook, or the files of student after student, cannot be written.
+            BadSetting: the course's own plugin for late submissions failed.
         """
         student, result = submitted.student, done.result
+        penalty = self._gradebook.late_penalty(student, submitted.timestamp, result)
+        if penalty or result.late_penalty:
+            result = replace(result, late_penalty=penalty)
+            page = None if done.page is None else with_late_penalty(done.page, penalty)
+            done = replace(done, result=result, page=page)
         content: dict[str, Any] = result.to_json()
         try:
             self._write_files(submitted, done, content, basis)
@@ -155,10 +191,7 @@ class Recorder:
                 result = self._not_recorded(result, f"{type(error).__name__}: {error}")
         content = result.to_json()
         # An error of ours leaves no note, so the next run tries again.
-        # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
-        known = {"key": basis.key, "basis": dict(basis.parts), "result": content}
-        note = json.dumps(known, ensure_ascii=False) + "\n"
-        self._uncommitted.append((student, None if result.status is Status.ERROR else note))
+        self._uncommitted.append((student, None if result.status is Status.ERROR else _note_of(basis, content)))
         return content
 
     def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], basis: Basis) -> None:
@@ -223,6 +256,11 @@ class Recorder:
 
     def _feedback(self, student: str) -> Path:
         return self._course.feedback / student / self._name / f"{self._name}.html"
+
+
+def _note_of(basis: Basis, content: dict[str, Any]) -> str:
+    # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
+    return json.dumps({"key": basis.key, "basis": dict(basis.parts), "result": content}, ensure_ascii=False) + "\n"
 
 
 def _size(path: Path) -> int:
