@@ -10,7 +10,7 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock clean help
+.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock newest clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -20,6 +20,7 @@ help:
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
 	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
+	@echo "make newest     the newest releases of everything: what changed, what no longer holds, the fast tests"
 	@echo "make lint       ruff, mypy, codespell"
 
 # Made anew where the clone was moved, or the Python that the environment was made with is gone.
@@ -73,5 +74,9 @@ lock: $(READY)
 	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
 		--extra cpu --extra grade --extra book --extra cluster --extra hub --extra dev -o requirements.lock
 
+# The newest releases of everything, in an environment of their own: what changed, what fell, the fast tests.
+newest: $(READY)
+	@$(PY) tools/newest.py
+
 clean:
-	rm -rf $(VENV) demo/course book/_build
+	rm -rf $(VENV) .venv-newest demo/course book/_build

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder import __version__, data, errors, parts
+from autograder import __version__, compat, data, errors, parts
 from autograder.exercise.definition import exercise_names
 from autograder.learner import device
 
@@ -43,6 +43,7 @@ def examine() -> list[Finding]:
         _held_out(),
         _bubblewrap(),
         _protections(),
+        *_compat(),
     ]
     return findings + _memory()
 
@@ -164,6 +165,14 @@ def _protections() -> Finding:
         return Finding("protections", True, text)
     remedy = "Whoever's code is graded here can get past these. SECURITY.md says what each needs."
     return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(missing)}", remedy)
+
+
+def _compat() -> list[Finding]:
+    """What is off because other packages changed inside: grading is slower then, and grades are the same."""
+    lines = compat.findings()
+    if not lines:
+        return [Finding("other packages' inside", True, "is as the kit knows it")]
+    return [Finding("other packages' inside", True, line) for line in lines]
 
 
 def _memory() -> list[Finding]:

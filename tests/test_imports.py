@@ -29,7 +29,7 @@ TABLE: dict[str, set[str]] = {
     "course": {"compat", "data", "errors", "exercise", "sandbox"},
     "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox", "terminal"},
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
-    "jupyter": {"course", "errors", "grading", "report", "sandbox"},
+    "jupyter": {"compat", "course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},

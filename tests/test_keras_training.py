@@ -1,19 +1,27 @@
 """What `compat/keras_training.py` leaves out of `fit` must change nothing: weights, histories and answers, to the bit.
 
-The trainings below run twice, each time in a process of its own: as Keras does them, and as a grading kernel does.
+The trainings below, and as many drawn at random as ``AUTOGRADER_TRAININGS`` says (`random_trainings.py`, from the seed
+``AUTOGRADER_TRAININGS_SEED`` on), run twice, each time in a process of its own: as Keras does them, and as a grading
+kernel does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+import random_trainings
+from random_trainings import digest
+
+from autograder.compat import keras_training
 
 pytestmark = pytest.mark.slow
 
@@ -186,78 +194,272 @@ def trainings() -> dict[str, Callable[[], Any]]:
             return type(error).__name__, str(error)[:60]
         return "no error"
 
+    def callback(**methods: Any) -> Any:
+        return type("Own", (keras.callbacks.Callback,), methods)()
+
+    def predicts_at_each_epochs_end() -> Any:
+        lines: list[Any] = []
+
+        def look(self: Any, epoch: int, logs: Any = None) -> None:
+            lines.append((self.model.predict(x[:50], verbose=0), self.model.evaluate(x[:50], y[:50], verbose=0)))
+
+        model = network()
+        found = model.fit(x, y, epochs=2, callbacks=[callback(on_epoch_end=look)], validation_split=0.2, verbose=0)
+        return [*seen(model, found), lines]
+
+    def predicts_in_a_function() -> Any:
+        lines: list[Any] = []
+        model = network()
+        watch = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: lines.append(model.predict(x[:50], verbose=0))
+        )
+        return [*seen(model, model.fit(x, y, epochs=2, callbacks=[watch], verbose=0)), lines]
+
+    def eagerly() -> Any:
+        tensorflow.config.run_functions_eagerly(True)
+        try:
+            model = network()
+            return seen(model, model.fit(x[:60], y[:60], epochs=2, verbose=0))
+        finally:
+            tensorflow.config.run_functions_eagerly(False)
+
+    def under_a_strategy() -> Any:
+        with tensorflow.distribute.MirroredStrategy(["/cpu:0"]).scope():
+            model = network()
+        return seen(model, model.fit(x, y, epochs=2, verbose=0), model.fit(x, y, verbose=0))
+
+    def stopped_at_an_epochs_begin() -> Any:
+        def stop(self: Any, epoch: int, logs: Any = None) -> None:
+            self.model.stop_training = epoch == 2
+
+        model = network()
+        found = model.fit(x, y, epochs=4, callbacks=[callback(on_epoch_begin=stop)], verbose=0)
+        return [*seen(model, found), int(model.optimizer.iterations.numpy())]
+
+    def with_a_state_of_its_own() -> Any:  # Python counts each tracing; chance is drawn at each
+        drawn = random.Random(3)
+        lines: list[str] = []
+
+        def loss(wanted: Any, given: Any) -> Any:
+            lines.append("loss")
+            return keras.ops.mean((wanted - given) ** 2) * (1 + drawn.random())
+
+        def metric(wanted: Any, given: Any) -> Any:
+            lines.append("metric")
+            return keras.ops.mean(given) * drawn.random()
+
+        def activation(values: Any) -> Any:
+            lines.append("activation")
+            return keras.ops.relu(values) + drawn.random()
+
+        model = network(keras.layers.Dense(9, activation=activation), keras.layers.Dense(3))
+        model.compile(loss=loss, optimizer="adam", metrics=[metric])
+        return [*seen(model, model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)), lines]
+
+    def one_metric_in_two_models() -> Any:
+        shared = keras.metrics.CategoricalAccuracy()
+        models = [network(), network()]
+        found = []
+        for model in (*models, *models):
+            if model.optimizer.iterations.numpy() == 0:
+                model.compile(loss="mse", optimizer="adam", metrics=[shared])
+            found.append(model.fit(x, y, epochs=2, validation_split=0.2, verbose=0))
+        return [*seen(models[0], *found), *seen(models[1])]
+
+    def steps_seen_from_a_callback() -> Any:
+        lines: list[Any] = []
+
+        def look(self: Any, epoch: int, logs: Any = None) -> None:
+            lines.append((self.model.steps_per_execution, str(type(self.model.train_function))))
+
+        model = network()
+        found = model.fit(x, y, epochs=2, callbacks=[callback(on_epoch_end=look)], verbose=0)
+        return [*seen(model, found), lines]
+
+    def labels_that_are_no_class() -> Any:
+        model = network(loss="sparse_categorical_crossentropy")
+        try:
+            model.fit(x, whole + 2, epochs=2, verbose=0)
+        except Exception as error:
+            return type(error).__name__, str(error)[:60], model.get_weights(), model.optimizer.iterations.numpy()
+        return "no error"
+
+    def changed_between_two_fits() -> Any:  # what was traced before stays, as long as nobody compiles again
+        model = network(keras.layers.Dense(9, activation="relu"), keras.layers.Dropout(0.5), keras.layers.Dense(3))
+        first = model.fit(x, y, epochs=2, verbose=0)
+        model.layers[1].rate = 0.0
+        model.layers[0].trainable = False
+        second = model.fit(x, y, epochs=2, batch_size=50, verbose=0)
+        rows = tensorflow.data.Dataset.from_tensor_slices((x, y)).batch(32)
+        return seen(model, first, second, model.fit(rows, epochs=2, verbose=0), model.fit(x, y, verbose=0))
+
     found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
     found += [doubles_and_lists, built_late, so_many_steps, shuffled_by_batch, seeded_on_the_way, mistaken]
     found += [more_than_at_once, watched_by_functions, by_single_batches, in_steps_of_ones_own, of_a_dataset]
-    found += [weighed_one_by_one, normalized, averaged]
+    found += [weighed_one_by_one, normalized, averaged, predicts_at_each_epochs_end, predicts_in_a_function, eagerly]
+    found += [under_a_strategy, stopped_at_an_epochs_begin, with_a_state_of_its_own, one_metric_in_two_models]
+    found += [steps_seen_from_a_callback, labels_that_are_no_class, changed_between_two_fits]
     return {training.__name__: training for training in found}
 
 
 def main() -> None:
-    import numpy as np
-
-    from autograder.compat import keras_training
-
     keras_training.install()
-
-    def digest(seen: Any) -> str:
-        if isinstance(seen, np.ndarray):
-            return hashlib.sha256(seen.tobytes()).hexdigest()
-        if isinstance(seen, (list, tuple)):
-            return hashlib.sha256("".join(map(digest, seen)).encode()).hexdigest()
-        return hashlib.sha256(repr(seen).encode()).hexdigest()
-
     print(json.dumps({name: digest(training()) for name, training in trainings().items()}))
 
 
-def digests(**settings: str) -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, __file__],
-        env=os.environ
-        | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
-        | settings,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
-    return found
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
+ENVIRONMENT |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+RANDOM = int(os.environ.get("AUTOGRADER_TRAININGS", "16"))
+SEED = int(os.environ.get("AUTOGRADER_TRAININGS_SEED", "1"))
+
+
+def in_both_ways(*command: str) -> tuple[list[Any], list[Any]]:
+    """The JSON lines that a program prints as a grading kernel trains, and as Keras does."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            env=os.environ | ENVIRONMENT | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for settings in ({"AUTOGRADER_PLAIN_STEPS": ""}, {"AUTOGRADER_PLAIN_STEPS": "1"})
+    ]
+    printed = []
+    with ThreadPoolExecutor(2) as waiting:
+        for process, (out, errors) in zip(processes, waiting.map(subprocess.Popen.communicate, processes), strict=True):
+            assert process.returncode == 0, errors[-2000:]
+            printed.append([json.loads(line) for line in out.splitlines()])
+    faster, plain = printed
+    return faster, plain
 
 
 def test_no_bit_of_any_training_changes() -> None:
-    faster, plain = digests(), digests(AUTOGRADER_PLAIN_STEPS="1")
-    assert len(plain) == 24
+    (faster,), (plain,) = in_both_ways(__file__)
+    assert len(plain) == 34
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
-def test_a_training_step_is_traced_once_and_no_pipeline_holds_functions() -> None:
-    """Keras keeps these parts to itself; should they move, nothing breaks, but this says that the speed is gone."""
+def test_no_bit_of_random_programs_changes() -> None:
+    """Models, data, callbacks, settings and calls in any order, errors among them."""
+    print(f"seeds {SEED} to {SEED + RANDOM - 1}")
+    faster, plain = in_both_ways(str(Path(random_trainings.__file__)), str(SEED), str(RANDOM))
+    assert len(plain) == RANDOM
+    calls = sum(program["asked"] for program in faster)
+    ours = sum(program["faster"] for program in faster)
+    print(f"{RANDOM} programs, {calls} calls of fit, evaluate and predict, {ours} of them in the faster way")
+    assert ours > calls / 4, "hardly anything was compared"
+    assert sum(program["faster"] for program in plain) == 0
+    for program, as_keras in zip(faster, plain, strict=True):
+        assert "broken" not in program, program["where"]
+        for field in ("seen", "log", "notes", "after"):
+            assert program[field] == as_keras[field], (program["seed"], program["story"])
+
+
+def test_a_training_step_is_traced_once_and_keras_is_left_as_it_was() -> None:
+    """Should this fail, nothing is wrong with a result: the speed is gone."""
     code = """
-import keras, numpy as np
+import keras, numpy as np, time
 from keras.src.backend.tensorflow.trainer import TensorFlowTrainer
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
-from autograder.compat import keras_training
-keras_training.install()
 steps, original = [], TensorFlowTrainer.train_step
-TensorFlowTrainer.train_step = lambda self, data: steps.append(1) or original(self, data)
-x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
+def train_step(self, data):
+    steps.append(1)
+    return original(self, data)
+TensorFlowTrainer.train_step = train_step
+from autograder.compat import keras_training, assumptions
+assumptions.digest, keras_training.fallen = None, lambda use: ""
+keras_training.install()
+x, y = np.zeros((640, 4), "float32"), np.zeros((640, 2), "float32")
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 model.compile(loss="mse", optimizer="adam", metrics=["accuracy"])
-model.fit(x, y, verbose=0)
-from autograder.compat.keras_training import _ManyBatches
-assert isinstance(model.train_function, _ManyBatches) and model.train_function._own is None, "Keras's own loop ran"
-def functions(shuffle):
-    dataset = ArrayDataAdapter(x, y, batch_size=10, shuffle=shuffle).get_tf_dataset()
-    assert not dataset.options().autotune.enabled
-    parts = [dataset]
+counts, datasets = [], []
+call, get = keras_training._Loop.__call__, ArrayDataAdapter.get_tf_dataset
+keras_training._Loop.__call__ = lambda self, given: counts.append(given.count) or call(self, given)
+def get_tf_dataset(self):
+    datasets.append(get(self))
+    return datasets[-1]
+ArrayDataAdapter.get_tf_dataset = get_tf_dataset
+def functions():
+    parts = [datasets[-1]]
     for part in parts: parts += part._inputs()
     return any("Map" in type(part).__name__ for part in parts)
-print(len(steps), functions(False), functions(True))
+model.fit(x, y, verbose=0, epochs=2, batch_size=10)
+print(len(steps), functions(), sum(counts), counts[:2], max(counts) > 4)
 keras.utils.set_random_seed(1)
-print(functions(True), functions("batch"))
+model.fit(x, y, verbose=0, epochs=2, batch_size=10)
+print(len(steps), functions(), datasets[-1].options().autotune.enabled)
+print(type(model.train_function).__name__, model.steps_per_execution, vars(model.fit).keys() - {"__wrapped__"})
 """
     done = python(code)
-    assert done.stdout.split() == ["1", "False", "True", "False", "True"], done.stderr[-2000:]
+    printed = done.stdout.splitlines()
+    assert printed[0] == "1 True 128 [1, 1] True", done.stderr[-2000:]
+    assert printed[1:] == ["1 False False", "function 1 set()"], done.stderr[-2000:]
+
+
+def test_as_many_batches_at_once_as_take_no_longer_than_one_look_at_a_bar() -> None:
+    pace = keras_training._Pace()
+    assert pace.count() == 1
+    pace.took(1, 3.0)  # the first is traced
+    assert pace.count() == 1
+    pace.took(1, 0.004)
+    assert pace.count() == 12
+    pace.took(12, 0.012)
+    assert pace.count() == 50
+    pace.took(50, 0.001)
+    assert pace.count() == keras_training.MOST
+    pace.took(64, 640.0)
+    assert pace.count() == 1
+    slow = keras_training._Pace()
+    for _ in range(5):
+        slow.took(1, 2.0)
+        assert slow.count() == 1
+
+
+def test_what_goes_wrong_is_done_again_by_keras() -> None:
+    """A fault of ours in the second epoch: what a student sees is what plain Keras does, from the beginning."""
+    code = """
+import keras, numpy as np, sys
+from autograder.compat import keras_training
+keras_training.install()
+x, y = np.linspace(0, 1, 2560, dtype="float32").reshape(640, 4), np.eye(2, dtype="float32")[np.arange(640) % 2]
+calls, call = [], keras_training._Loop.__call__
+def fail(self, given):
+    calls.append(1)
+    if len(calls) > 6: raise RuntimeError("ours")
+    return call(self, given)
+if sys.argv[1] == "fails": keras_training._Loop.__call__ = fail
+keras.utils.set_random_seed(1)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+model.compile(loss="mse", optimizer="adam", metrics=["accuracy"])
+stop = keras.callbacks.EarlyStopping("loss", patience=3)
+for _ in range(2):
+    history = model.fit(x, y, epochs=4, batch_size=10, verbose=0, callbacks=[stop]).history
+    print(history, [w.tobytes() for w in model.get_weights()], model.optimizer.iterations.numpy(), stop.best)
+print(len(calls) > 6, file=sys.stderr)
+"""
+    failed, plain = python(code, "fails"), python(code, "plain", AUTOGRADER_PLAIN_STEPS="1")
+    assert failed.stderr.splitlines()[-1] == "True", failed.stderr[-2000:]
+    assert failed.stdout
+    assert failed.stdout == plain.stdout
+
+
+def test_an_error_reads_as_keras_wrote_it() -> None:
+    code = """
+import keras, numpy as np, traceback
+from autograder.compat import keras_training
+keras_training.install()
+x, y = np.zeros((40, 4), "float32"), np.zeros((40, 2), "float32")
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+for call in (lambda: model.fit(x, y, nb_epoch=3), lambda: model.fit(x, y), lambda: model.predict(),
+             lambda: (model.compile(loss="categorical_crossentropy"), model.fit(x, y)),
+             lambda: model.evaluate(x[:, :2], y)):
+    try: call()
+    except Exception: print(traceback.format_exc())
+"""
+    faster, plain = python(code), python(code, AUTOGRADER_PLAIN_STEPS="1")
+    assert faster.stdout.count("Traceback") == 5, faster.stderr[-2000:]
+    assert faster.stdout == plain.stdout
 
 
 def test_nobody_is_warned_of_tracing() -> None:
@@ -277,10 +479,10 @@ for units in range(1, 9):
     assert "retracing" not in done.stderr
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
+def python(code: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | ENVIRONMENT | settings,
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,20 @@
+"""Other people's private parts: every use of them, what it assumes, and what happens when that falls."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+SECONDS = 120.0  # for importing Keras and all the others
+
+
+def findings() -> list[str]:
+    """One line for each use of private parts that is off here; found out in a process of its own, which imports all."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "autograder.compat", "--json"], capture_output=True, text=True, timeout=SECONDS
+        )
+        return [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return ["whether the assumptions about others' private parts hold could not be found out"]

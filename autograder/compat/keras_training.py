@@ -1,265 +1,430 @@
-"""Training with less around it, and with the same result to the last bit.
+"""Training with less around it, where nobody can tell, and with the same result to the last bit.
 
-Small models spend most of `fit` not on arithmetic but on what surrounds it. In a grading kernel five such things
-go, for Keras's own Sequential and Functional models with TensorFlow (measured together: 12 epochs of 15 batches of
-32 images, 20 % validation: 2.3 s of processor time before, 0.86 s after), and none changes the order of any operation
-on numbers:
+Small models spend most of `fit` not on arithmetic but on what surrounds it. In a grading kernel four such things go,
+and none changes the order of any operation on numbers:
 
-* batches one by one: a loop goes over up to 64 of an epoch's, and is traced in as little time as a single step;
+* batches one by one: a loop goes over as many as take `PACE` seconds, so that a cell can be stopped, and a progress
+  bar moves, as without it;
 * a training step traced twice, because optimizer and metrics make their variables inside the first trace:
   they are made before it;
-* a pipeline's tuner, for whose sleeping thread the end of each epoch waits, and an iterator made after each epoch
-  that nobody uses;
-* a pipeline of functions for data that stay in order (validation, `evaluate`, `predict`): slices will do;
+* a pipeline of functions, its tuner, for whose sleeping thread the end of each epoch waits, and an iterator made
+  after each epoch that nobody uses: slices will do;
 * shuffling anew for each epoch what, with a seed, comes in the same order each time: it is done once.
 
-Where anything is unusual, Keras's own code runs, and says whatever it has to say to the student.
+This is done only where `keras_own` knows every part that takes part, and where Keras is the one that it was seen to
+hold for (`assumptions`). Everything else is plain Keras, untouched. What goes wrong on the way is undone, and done
+again by plain Keras, which then says whatever it has to say to the student.
 """
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import inspect
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+from autograder.compat.assumptions import FASTER_TRAINING, fallen
+from autograder.compat.keras_own import KerasOwn
+
+PACE = 0.05  # seconds that so many batches may take at once, as long as Keras's progress bar waits between two looks
+MOST = 64  # batches at once, however quick
 GATHERED_BYTES = 64_000_000  # of training data that are gathered in the order of an epoch, for all epochs
-# Digests of the source of Keras's `ArrayDataAdapter.get_tf_dataset` where it was seen to shuffle as `_orders` does.
-KNOWN_ORDERS = frozenset({"2ab7c0854bf89cd1cc2eb41225a864ee6ed860d0b7471c7348963875f0d8631e"})
-# Of `Model.fit`, `evaluate` and `_make_function`, where these were seen to hand what an epoch's iterator yields to
-# `train_function` and `test_function`, and to do nothing else with it.
-KNOWN_LOOPS = frozenset({"e83e2b574c68089a9a1dc9347bc88981c6bd8ef1fe32fbb3d0dfadfa38145393"})
 
-
-class _Many(int):
-    """A number of steps that is set here, and not by a student."""
-
-
-MANY = _Many(64)  # batches at once; between two times so many a cell can be interrupted
+_here = threading.local()  # `.run` is what is trained at present in this thread
+_own: KerasOwn | None = None
 
 
 def install() -> None:
-    """Make built-in models train with less around it. Called once, in the fork server."""
+    """Make Keras's own models train with less around it. Called once, in the fork server."""
+    global _own
     import keras
 
-    if keras.backend.backend() != "tensorflow" or os.environ.get("AUTOGRADER_PLAIN_STEPS"):
+    if keras.backend.backend() != "tensorflow" or os.environ.get("AUTOGRADER_PLAIN_STEPS") or fallen(FASTER_TRAINING):
         return
-    try:
-        from keras.src.backend.tensorflow.trainer import TFEpochIterator
-        from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
-    except ImportError:  # Keras keeps these to itself and may move them
-        return
-    _feed_without_tuner(ArrayDataAdapter)
+    from keras.src.backend.tensorflow.trainer import TensorFlowTrainer, TFEpochIterator
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+    from keras.src.utils.traceback_utils import filter_traceback
+
+    decisions = {"fit": _fit_is_unseen, "evaluate": _evaluate_is_unseen, "predict": _predict_is_unseen}
+    for name, is_unseen in decisions.items():
+        setattr(TensorFlowTrainer, name, _in_place_of(getattr(TensorFlowTrainer, name), is_unseen, filter_traceback))
+    _feed_slices(ArrayDataAdapter)
     _open_each_epoch_once(TFEpochIterator)
-    _train_many_batches_at_once(keras)
+    _own = KerasOwn(keras)
 
 
-def _train_many_batches_at_once(keras: Any) -> None:
-    original_fit, original_evaluate = keras.Model.fit, keras.Model.evaluate
-    if digest(original_fit, original_evaluate, keras.Model._make_function) not in KNOWN_LOOPS:
-        return
-
-    def fit(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = _given(_FIT, args, kwargs)
-        if _is_built_in(self):
-            _make_variables_before_the_trace(self, keras, given)
-        return _many_at_once(self, keras, original_fit, given, args, kwargs)
-
-    def evaluate(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return _many_at_once(self, keras, original_evaluate, _given(_EVALUATE, args, kwargs), args, kwargs)
-
-    for new, original in ((fit, original_fit), (evaluate, original_evaluate)):
-        new.__doc__, new.__name__, new.__qualname__ = original.__doc__, original.__name__, original.__qualname__
-        setattr(keras.Model, original.__name__, new)
+def take_note_of_threads() -> None:
+    """Remember the kernel's own threads; while any other runs, plain Keras trains. Called before each cell."""
+    if _own is not None:
+        _own.take_note_of_threads()
 
 
-def _many_at_once(
-    model: Any, keras: Any, original: Any, given: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    if not (_is_built_in(model) and _nobody_could_tell(model, keras, given)):
-        return original(model, *args, **kwargs)
-    for name, step in (("train_function", model.train_step), ("test_function", model.test_step)):
-        if not isinstance(getattr(model, name), _ManyBatches):
-            setattr(model, name, _ManyBatches(model, step, getattr(model, name)))
-    model.steps_per_execution = MANY
+def _in_place_of(original: Any, is_unseen: _Decision, filter_traceback: Any) -> Any:
+    """A method that asks `is_unseen` before it does what `original` does.
+
+    It has the original's arguments, so that it complains of others in the same words, and its code belongs to the
+    original's file, because Keras leaves its own files out of what a student reads after an error.
+    """
+    plain = original.__wrapped__
+    names = list(inspect.signature(plain).parameters)[1:]
+    given = ", ".join(f"**{name}" if name == "kwargs" else f"{name}={name}" for name in names)
+    source = f"def method{inspect.signature(plain)}: return do(self, dict({given}))"
+
+    def do(model: Any, given: dict[str, Any]) -> Any:
+        if "_use_cached_eval_dataset" in given:  # this is `fit` that asks, and it has decided
+            return plain(model, **given)
+        run = _begin(is_unseen, model, given)
+        if run is not None:
+            done, result = run.tried(plain)
+            if done:
+                return result
+        held, _here.run = getattr(_here, "run", None), None
+        try:
+            return plain(model, **given)
+        finally:
+            _here.run = held
+
+    do.__code__ = do.__code__.replace(co_filename=plain.__code__.co_filename)
+    scope: dict[str, Any] = {"do": do}
+    exec(compile(source, plain.__code__.co_filename, "exec"), scope)
+    return filter_traceback(functools.wraps(plain)(scope["method"]))
+
+
+# -- whether ----------------------------------------------------------------------------------------------------
+
+_Decision = Callable[["KerasOwn", Any, dict[str, Any]], bool]
+
+
+def _begin(is_unseen: _Decision, model: Any, given: dict[str, Any]) -> _Run | None:
+    """A run that may go ahead; None where plain Keras is to do it."""
+    trains = is_unseen is not _predict_is_unseen
     try:
-        return original(model, *args, **kwargs)
-    finally:
-        model.steps_per_execution = 1
+        if _own is None or getattr(_here, "run", None) is not None:
+            return None
+        if _own.is_unseen(model, trains) and _are_ours_or_new(model, trains) and is_unseen(_own, model, given):
+            run = _Run(model, given, trains, is_unseen is _fit_is_unseen, _own.callbacks(given["callbacks"]) or [])
+            if not trains or run.prepare(_own):
+                return run
+    except Exception:  # whatever is odd here is the student's to see from plain Keras
+        pass
+    if trains:
+        _leave_to_keras(model)
+    return None
+
+
+def _fit_is_unseen(own: KerasOwn, model: Any, given: dict[str, Any]) -> bool:
+    if not own.are_plain(model, given["x"], given["y"], given["sample_weight"]):
+        return False
+    split, held, weights = given["validation_split"], given["validation_data"], given["class_weight"]
+    return (
+        own.callbacks(given["callbacks"]) is not None
+        and type(split) in (float, int)
+        and 0 <= split < 1
+        and (held is None or (type(held) in (tuple, list) and 2 <= len(held) <= 3 and own.are_plain(model, *held)))
+        and (weights is None or (given["sample_weight"] is None and _are_weights(weights)))
+        and _are_counts(given, "batch_size", "validation_batch_size")
+        and type(given["epochs"]) is int
+        and type(given["initial_epoch"]) is int
+        and 0 <= given["initial_epoch"] < given["epochs"]  # else nothing is trained, and nothing is to be built
+        and type(given["validation_freq"]) is int
+        and given["validation_freq"] > 0
+        and type(given["shuffle"]) is bool
+        and _is_verbosity(given["verbose"])
+        and given["steps_per_epoch"] is None
+        and given["validation_steps"] is None
+    )
+
+
+def _evaluate_is_unseen(own: KerasOwn, model: Any, given: dict[str, Any]) -> bool:
+    return (
+        own.are_plain(model, given["x"], given["y"], given["sample_weight"])
+        and given.keys() == _EVALUATE
+        and given["callbacks"] is None
+        and given["steps"] is None
+        and type(given["return_dict"]) is bool
+        and _are_counts(given, "batch_size")
+        and _is_verbosity(given["verbose"])
+    )
+
+
+def _predict_is_unseen(own: KerasOwn, model: Any, given: dict[str, Any]) -> bool:
+    return (
+        own.is_plain_input(model, given["x"])
+        and given["callbacks"] is None
+        and given["steps"] is None
+        and _are_counts(given, "batch_size")
+        and _is_verbosity(given["verbose"])
+    )
+
+
+_EVALUATE = {"x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks", "return_dict"}
+
+
+def _are_counts(given: dict[str, Any], *names: str) -> bool:
+    values = [given[name] for name in names if given[name] is not None]
+    return all(type(value) is int and 0 < value <= 2**20 for value in values)
+
+
+def _are_weights(weights: Any) -> bool:
+    return type(weights) is dict and all(
+        type(key) is int and type(value) in (int, float) for key, value in weights.items()
+    )
+
+
+def _is_verbosity(value: Any) -> bool:
+    return type(value) in (int, bool, str) and value in (0, 1, 2, "auto")
+
+
+# -- which functions --------------------------------------------------------------------------------------------
+
+_LOOP = "_autograder_loop"  # an attribute of a `train_function` or `test_function` that only we have called so far
+
+
+def _are_ours_or_new(model: Any, trains: bool) -> bool:
+    """Whether nobody else has had these functions traced: what a trace depends on may have changed since."""
+    functions = (model.train_function, model.test_function) if trains else ()
+    if any(function is not None and not hasattr(function, _LOOP) for function in functions):
+        return False
+    # An optimizer that has its variables without us was at work elsewhere; one that has none is another than before.
+    return not trains or (model.train_function is not None) == bool(model.optimizer.built)
+
+
+def _leave_to_keras(model: Any) -> None:
+    """Plain Keras is about to use these functions, and from now on nobody else does."""
+    for name in ("train_function", "test_function"):
+        with suppress(Exception):
+            vars(getattr(model, name)).pop(_LOOP, None)
 
 
 class _Batches:
     """So many batches of an iterator, to be taken at once."""
 
-    def __init__(self, iterator: Any, count: int) -> None:
-        self.iterator = iterator
-        self.count = count
+    def __init__(self, iterator: Any, count: int, pace: _Pace) -> None:
+        self.iterator, self.count, self.pace = iterator, count, pace
 
 
-class _ManyBatches:
-    """A model's `train_function` or `test_function`, in which a loop goes over many batches.
+class _Pace:
+    """How many batches to take at once, by how long the last ones took."""
 
-    Keras's own loop can do that, too, and asks at each step whether there is another batch; since here it is known
-    how many there are, the loop is traced in as little time as a single step. Whatever is not `_Batches` is left to
-    Keras's own function.
+    def __init__(self) -> None:
+        self._calls = 0
+        self._seconds = PACE  # for one batch: until it is known, one at a time
+
+    def count(self) -> int:
+        return max(1, min(MOST, int(PACE / self._seconds)))
+
+    def took(self, count: int, seconds: float) -> None:
+        self._calls += 1
+        if self._calls > 1 and (count > 1 or self._calls == 2):  # the first is traced; a single one says little
+            self._seconds = max(seconds / count, 1e-6)
+
+
+class _Loop:
+    """Stands in for a model's `train_function` or `test_function` for the time of one run.
+
+    Its loop over batches calls what Keras would have called with each, so that this is traced as Keras would have
+    traced it, and found traced by Keras later on. Keras's own loop asks at each step whether there is another batch;
+    since here it is known how many there are, a loop is traced in as little time as a single step.
     """
 
-    def __init__(self, model: Any, step: Any, own: Any) -> None:
+    def __init__(self, model: Any, own: Any) -> None:
         import tensorflow as tf
 
-        self._model, self._step, self._own = model, step, own
-        self._loop = tf.function(tf.autograph.experimental.do_not_convert(self._steps), reduce_retracing=True)
-        # TensorFlow counts the loops of all models together, and warns of what it takes for one traced often.
-        self._loop._omit_frequent_tracing_warning = True
+        self.own = own
+        self._metrics = model.get_metrics_result
+        self._steps = tf.function(tf.autograph.experimental.do_not_convert(self._trace), reduce_retracing=True)
+        with suppress(AttributeError):
+            # TensorFlow counts the loops of all models together, and warns of what it takes for one traced often.
+            self._steps._omit_frequent_tracing_warning = True
+        self._number = tf.constant
 
     def __call__(self, given: Any) -> Any:
-        if isinstance(given, _Batches):
-            import tensorflow as tf
+        if not isinstance(given, _Batches):
+            return self.own(given)
+        began = time.perf_counter()
+        logs = self._steps(given.iterator, self._number(given.count))
+        given.pace.took(given.count, time.perf_counter() - began)
+        return logs
 
-            return self._loop(given.iterator, tf.constant(given.count))
-        if self._own is None:
-            self._own = self._model._make_function(self._step)
-        return self._own(given)
-
-    def _steps(self, iterator: Any, count: Any) -> Any:
+    def _trace(self, iterator: Any, count: Any) -> Any:
         import tensorflow as tf
 
-        model = self._model
-        one_step = model._autoconvert_optionals(lambda data: model.distribute_strategy.run(self._step, args=(data,)))
-
         def body(number: Any) -> Any:
-            one_step(iterator.get_next())
+            self.own(iter((iterator.get_next(),)))
             return number + 1
 
         tf.while_loop(lambda number: number < count, body, [tf.constant(0)], parallel_iterations=1)
-        return model.get_metrics_result()
+        return self._metrics()
 
 
-def _is_built_in(model: Any) -> bool:
-    """Whether nothing of the student's takes part in a training step."""
-    try:
-        kind = type(model)
-        known = kind.__name__ in ("Sequential", "Functional") and kind.__module__.startswith("keras.src.models.")
-        return bool(known and model.built and model.compiled and not model.run_eagerly)
-    except Exception:  # whatever is odd here is the student's to see from the real `fit`
-        return False
+class _Run:
+    """One `fit`, `evaluate` or `predict` that nobody can see from within."""
 
+    def __init__(self, model: Any, given: dict[str, Any], trains: bool, fits: bool, callbacks: list[Any]) -> None:
+        self.in_loops = trains
+        self.shows_progress = given["verbose"] not in (0, 2)
+        self._model, self._fits, self._callbacks, self._given = model, fits, callbacks, given
+        self._paces: dict[int, _Pace] = {}
+        self._before: dict[str, Any] = {}
 
-def _make_variables_before_the_trace(model: Any, keras: Any, given: dict[str, Any]) -> None:
-    """Build optimizer and metrics, which `fit` would do in the middle of tracing, to trace once more after that."""
-    try:
-        optimizer, metrics = model.optimizer, model._compile_metrics
-        if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
-            optimizer.build(model.trainable_variables)
-        labels: Any = given.get("y")
-        if metrics is not None and not metrics.built and hasattr(labels, "shape") and _answers_one_tensor(model):
+    def pace(self, epochs: Any) -> _Pace:
+        """That of an epoch iterator: training and validation have one each."""
+        return self._paces.setdefault(id(epochs), _Pace())
+
+    def prepare(self, own: KerasOwn) -> bool:
+        """Build optimizer and metrics, which would be done in the middle of tracing, to trace once more after that."""
+        model, labels = self._model, self._given["y"]
+        metrics = model._compile_metrics
+        if self._fits and not model.optimizer.built:
+            model.optimizer.build(model.trainable_weights)
+        if metrics is not None and not metrics.built:
+            import keras
+
             metrics.build(keras.KerasTensor((None, *labels.shape[1:]), labels.dtype.name), model.outputs[0])
-    except Exception:  # it is built in the trace then, or fails there
-        return
+        return metrics is None or own.metrics_are_own(model)
+
+    def tried(self, plain: Any) -> tuple[bool, Any]:
+        """Do it; False where it failed, and all is as it was before."""
+        state = _State(self._model, self._callbacks) if self.in_loops else None
+        try:
+            if self.in_loops:
+                self._put_loops_in()
+            _here.run = self
+            return True, plain(self._model, **self._given)
+        except Exception:
+            self._take_loops_out()
+            if state is not None:
+                state.restore()
+                for name, function in self._before.items():
+                    setattr(self._model, name, function)
+                _leave_to_keras(self._model)
+            return False, None
+        finally:
+            _here.run = None
+            self._take_loops_out()
+
+    def _put_loops_in(self) -> None:
+        model = self._model
+        self._before = {"train_function": model.train_function, "test_function": model.test_function}
+        if self._fits:
+            model.make_train_function()
+        if not self._fits or self._given["validation_data"] is not None or self._given["validation_split"]:
+            model.make_test_function()
+        for name in self._before:
+            if (function := getattr(model, name)) is not None:
+                if not hasattr(function, _LOOP):
+                    setattr(function, _LOOP, _Loop(model, function))
+                setattr(model, name, getattr(function, _LOOP))
+
+    def _take_loops_out(self) -> None:
+        for name in self._before:
+            if isinstance(loop := getattr(self._model, name), _Loop):
+                setattr(self._model, name, loop.own)
 
 
-def _answers_one_tensor(model: Any) -> bool:
-    """Whether calling the model gives one tensor, not a list or dictionary of one."""
-    kind = type(model).__name__
-    return len(model.outputs) == 1 and (kind == "Sequential" or not isinstance(model.output, (list, tuple, dict)))
+class _State:
+    """All that a run changes, as it was before."""
+
+    _NAMES = ("stop_training", "stop_evaluating", "history", "_eval_epoch_iterator")
+
+    def __init__(self, model: Any, callbacks: list[Any]) -> None:
+        self._model = model
+        variables = {id(variable): variable for variable in (*model.variables, *model.optimizer.variables)}
+        variables |= {id(variable): variable for metric in model.metrics for variable in metric.variables}
+        self._values = [(variable, variable.numpy()) for variable in variables.values()]
+        self._attributes = {name: vars(model)[name] for name in self._NAMES if name in vars(model)}
+        self._callbacks = [(callback, _copied(vars(callback))) for callback in callbacks]
+
+    def restore(self) -> None:
+        for variable, value in self._values:
+            variable.assign(value)
+        for name in self._NAMES:
+            if name in self._attributes:
+                setattr(self._model, name, self._attributes[name])
+            elif name in vars(self._model):
+                delattr(self._model, name)
+        for callback, held in self._callbacks:
+            vars(callback).clear()
+            vars(callback).update(held)
 
 
-def _nobody_could_tell(model: Any, keras: Any, given: dict[str, Any]) -> bool:
-    """Whether these are plain arrays, and no setting and no callback of the student's looks at single batches."""
-    try:
-        data = [given.get(name) for name in ("x", "y", "sample_weight", "validation_data")]
-        steps = [given.get(name) for name in ("steps_per_epoch", "validation_steps", "steps")]
-        return (
-            model.steps_per_execution == 1
-            and not model.jit_compile
-            and given["x"] is not None
-            and _are_arrays([part for part in keras.tree.flatten(data) if part is not None])
-            and not any(steps)
-            and not any(_looks_at_batches(callback, keras) for callback in _listed(given.get("callbacks")))
-        )
-    except Exception:
-        return False
+def _copied(held: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.copy() if isinstance(value, (list, dict)) else value for name, value in held.items()}
 
 
-_FIT = ("x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data")
-_EVALUATE = ("x", "y", "batch_size", "verbose", "sample_weight", "steps", "callbacks")
+# -- data -------------------------------------------------------------------------------------------------------
 
 
-def _given(names: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `fit` or `evaluate` by name, as far as they matter here."""
-    return dict(zip(names, args, strict=False)) | kwargs
+def _open_each_epoch_once(epochs: Any) -> None:
+    original = epochs._enumerate_iterator
+
+    @functools.wraps(original)
+    def _enumerate_iterator(self: Any) -> Iterator[Any]:
+        run: _Run | None = getattr(_here, "run", None)
+        if run is None or self.steps_per_epoch or not self._num_batches:
+            yield from original(self)
+            return
+        self.data_adapter.on_epoch_begin()
+        iterator = iter(self._get_iterator())
+        pace, step = run.pace(self), 0
+        while step < self._num_batches:
+            opening = step == 0 and run.shows_progress  # a bar shows its first batch
+            count = min(pace.count() if run.in_loops and not opening else 1, self._num_batches - step)
+            self._steps_seen = step + count
+            yield step, step + count - 1, _Batches(iterator, count, pace) if run.in_loops else iterator
+            step += count
+        self._steps_seen = 0
+        self.data_adapter.on_epoch_end()
+
+    epochs._enumerate_iterator = _enumerate_iterator
 
 
-def _listed(callbacks: Any) -> list[Any]:
-    if callbacks is None:
-        return []
-    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-
-
-def _looks_at_batches(callback: Any, keras: Any) -> bool:
-    base = keras.callbacks.Callback
-    kinds = ("train_batch", "test_batch", "batch")
-    names = [f"on_{kind}_{when}" for kind in kinds for when in ("begin", "end")]
-    return not isinstance(callback, base) or any(
-        name in vars(callback) or getattr(type(callback), name) is not getattr(base, name) for name in names
-    )
-
-
-def _feed_without_tuner(adapter: Any) -> None:
+def _feed_slices(adapter: Any) -> None:
     import tensorflow as tf
 
     original = adapter.get_tf_dataset
-    order_is_known = digest(original) in KNOWN_ORDERS
     options = tf.data.Options()
     options.autotune.enabled = False
 
+    @functools.wraps(original)
     def get_tf_dataset(self: Any) -> Any:
-        return (_slices(self, order_is_known) or original(self)).with_options(options)
+        if getattr(_here, "run", None) is None:
+            return original(self)
+        return (_slices(self) or original(self)).with_options(options)
 
     adapter.get_tf_dataset = get_tf_dataset
 
 
-def digest(*functions: Any) -> str:
-    """Of functions' source; '' if that is not there."""
-    try:
-        return hashlib.sha256("".join(map(inspect.getsource, functions)).encode()).hexdigest()
-    except (OSError, TypeError):
-        return ""
+def _slices(adapter: Any) -> Any:
+    """The batches of `adapter` with the shapes Keras gives them, or None where each epoch has another order."""
+    import tensorflow as tf
+    from keras.src import tree
+    from keras.src.trainers.data_adapters.array_slicing import convert_to_sliceable
 
-
-def _slices(adapter: Any, order_is_known: bool) -> Any:
-    """The batches of `adapter` with the shapes Keras gives them, or None where they are no slices of plain arrays."""
-    try:
-        import tensorflow as tf
-        from keras.src import tree
-        from keras.src.trainers.data_adapters.array_slicing import convert_to_sliceable
-
-        if adapter._shuffle and not (order_is_known and _comes_in_one_order(adapter)):
-            return None
-        inputs = tree.lists_to_tuples(convert_to_sliceable(adapter._inputs, target_backend="tensorflow"))
-        if not _are_arrays(tree.flatten(inputs)):
-            return None
-        if adapter._shuffle:
-            order = next(iter(_orders(adapter._num_samples)))
-            inputs = tree.map_structure(lambda part: tf.gather(part, order, axis=0), inputs)
-        slices = tf.data.Dataset.from_tensor_slices(inputs)
-        return slices.batch(adapter._batch_size, drop_remainder=adapter._partial_batch_size == 0).prefetch(1)
-    except Exception:
+    if adapter._shuffle and not _comes_in_one_order(adapter, tree):
         return None
+    inputs = tree.lists_to_tuples(convert_to_sliceable(adapter._inputs, target_backend="tensorflow"))
+    if adapter._shuffle:
+        order = next(iter(_orders(adapter._num_samples)))
+        inputs = tree.map_structure(lambda part: tf.gather(part, order, axis=0), inputs)
+    slices = tf.data.Dataset.from_tensor_slices(inputs)
+    return slices.batch(adapter._batch_size, drop_remainder=adapter._partial_batch_size == 0).prefetch(1)
 
 
-def _comes_in_one_order(adapter: Any) -> bool:
-    """Whether the examples are shuffled, and in the same way each time: then they are gathered once for all epochs.
+def _comes_in_one_order(adapter: Any, tree: Any) -> bool:
+    """Whether the examples are shuffled in the same way each time: then they are gathered once for all epochs.
 
     Each epoch makes an iterator, and each iterator starts TensorFlow's generator anew: with a global seed it is the
     same order every time, without one it never is.
     """
-    from keras.src import tree
     from tensorflow.python.eager import context
 
     size = sum(getattr(part, "nbytes", GATHERED_BYTES) for part in tree.flatten(adapter._inputs))
-    return adapter._shuffle is True and context.global_seed() is not None and size <= GATHERED_BYTES
+    return context.global_seed() is not None and size <= GATHERED_BYTES
 
 
 def _orders(examples: int) -> Any:
@@ -267,31 +432,3 @@ def _orders(examples: int) -> Any:
     import tensorflow as tf
 
     return tf.data.Dataset.range(1).map(lambda _: tf.random.shuffle(tf.range(examples, dtype=tf.int64)))
-
-
-def _are_arrays(parts: list[Any]) -> bool:
-    """Whether these are arrays with a row for each example, neither sparse nor ragged."""
-    import numpy as np
-    import tensorflow as tf
-
-    return all(isinstance(part, (np.ndarray, tf.Tensor)) for part in parts)
-
-
-def _open_each_epoch_once(epochs: Any) -> None:
-    original = epochs._enumerate_iterator
-
-    def _enumerate_iterator(self: Any) -> Iterator[Any]:
-        if self.steps_per_epoch or not self._num_batches:
-            yield from original(self)
-            return
-        self.data_adapter.on_epoch_begin()
-        self._steps_seen = 0
-        iterator = iter(self._get_iterator())
-        for step in range(0, self._num_batches, self.steps_per_execution):
-            count = min(self.steps_per_execution, self._num_batches - step)
-            self._steps_seen += self.steps_per_execution
-            yield step, step + count - 1, _Batches(iterator, count) if self.steps_per_execution is MANY else iterator
-        self._steps_seen = 0
-        self.data_adapter.on_epoch_end()
-
-    epochs._enumerate_iterator = _enumerate_iterator

@@ -10,21 +10,19 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from autograder.compat.keras_training import digest
+from autograder.compat.assumptions import FASTER_FIGURES, fallen
 
-# Of the source of Matplotlib's `Text._get_layout` where it was seen to depend on nothing but what `_measured` names.
-KNOWN_LAYOUTS = frozenset({"4c79896b10ada77680332682d777c57902f6c7031e324e1e4758c58b29360366"})
 MOST = 4096  # texts remembered for a renderer, as many as Matplotlib keeps widths of
 
 
 def install() -> None:
     """Remember what texts measure. Called once, in the fork server."""
+    if fallen(FASTER_FIGURES):
+        return
     from matplotlib import text
 
     kind: Any = text.Text
     original = kind._get_layout
-    if digest(original) not in KNOWN_LAYOUTS:
-        return
     layouts: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
     def _get_layout(self: Any, renderer: Any) -> Any:

@@ -125,7 +125,7 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         self.register_filter("highlight_code", _coloured)
-        page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, self._init_resources(resources), **kw)
+        page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
         return page
 
     def get_prefix_root_dirs(self) -> list[str]:

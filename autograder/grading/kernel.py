@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import nbformat
 import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
@@ -103,18 +103,16 @@ class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
 class PromptClient(AsyncKernelClient):  # type: ignore[misc]
     """A kernel client that is ready when the kernel is, not 0.2 s later."""
 
-    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
         deadline = time.monotonic() + (timeout or SOCKET_SECONDS)
         while time.monotonic() < deadline:
             request = self.kernel_info()
             if await self._idle_after(request):
                 # The status of this request has come over iopub too, so no output can be missed from here on.
                 return
-            if not await self._async_is_alive():
+            if not await self.is_alive():
                 break
         raise KernelDidNotStart("The kernel did not answer.")
-
-    wait_for_ready = _async_wait_for_ready
 
     async def _idle_after(self, request: str) -> bool:
         try:
@@ -128,13 +126,20 @@ class PromptClient(AsyncKernelClient):  # type: ignore[misc]
             return False
 
 
+class _OneSpec(KernelSpecManager):  # type: ignore[misc]
+    """Knows one kernel, which is started by no command."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return KernelSpec(argv=["python"], display_name="Python 3", language="python", interrupt_mode="signal")
+
+
 def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
     """A kernel manager whose kernel will be a fork of `server`."""
-    manager = AsyncKernelManager(transport="ipc", client_factory=PromptClient)
+    manager = AsyncKernelManager(transport="ipc", client_factory=PromptClient, kernel_spec_manager=_OneSpec())
     manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    spec = KernelSpec(argv=["python"], display_name="Python 3", language="python", interrupt_mode="signal")
-    manager._kernel_spec = spec
-    manager.provisioner = ForkProvisioner(server, limits, parent=manager, kernel_id="fork", kernel_spec=spec)
+    manager.provisioner = ForkProvisioner(
+        server, limits, parent=manager, kernel_id="fork", kernel_spec=manager.kernel_spec
+    )
     return manager
 
 

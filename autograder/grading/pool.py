@@ -80,7 +80,9 @@ class LocalPool(AbstractContextManager[Executor]):
 
     def close(self) -> None:
         """End all processes at once. They hold a fork server each, which ends with them: nothing is waited for."""
-        processes = list((self.executor._processes or {}).values())
+        # Python 3.14 has `kill_workers`; before, they can be had in a private way, or as all children of this process.
+        held = getattr(self.executor, "_processes", None)
+        processes = list(held.values()) if held else multiprocessing.active_children()
         self.executor.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.kill()

@@ -23,6 +23,8 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import temp_attrs
 from traitlets import Bool, Integer
 
+from autograder.compat.assumptions import FORGED_SUBMISSIONS, fallen
+
 KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
 
 _FORGED = "*forged by "  # no Unix user can be called that
@@ -41,6 +43,8 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     ).tag(config=True)
 
     def init_src(self) -> None:
+        if self.inbound_by_learner and (gone := fallen(FORGED_SUBMISSIONS)):
+            self.fail(f"This nbgrader cannot collect from a folder for each learner: {gone}.")
         student = self.coursedir.student_id or "*"
         if self.inbound_by_learner:
             with temp_attrs(self.coursedir, student_id=f"{student}/{student}"):
@@ -64,8 +68,18 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         return record
 
     def copy_files(self) -> None:
-        self.src_records = [r for r in self.src_records if not r["username"].startswith(_FORGED)]
+        self.src_records = [r for r in self.src_records if self._is_own(r)]
         super().copy_files()
+
+    def _is_own(self, record: dict[str, Any]) -> bool:
+        """Whether a folder belongs to whom its name says; asked again, should nbgrader not have called the above."""
+        if record["username"].startswith(_FORGED):
+            return False
+        place = Path(self.inbound_path) / record["filename"]
+        owner = _owner_by_folder(place) if self.inbound_by_learner else _owner(str(place))
+        if owner != record["username"]:
+            self.log.warning("%s belongs to %s; it is not collected.", place, owner)
+        return bool(owner == record["username"])
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy the files of one submission; `src` is the exchange's folder, `dest` is ours and not there yet."""

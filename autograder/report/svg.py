@@ -2,6 +2,9 @@
 
 Colours come from the page's style sheet by class, so that they follow light, dark and print. Every picture has a
 title and a description, and stands beside a table that says the same.
+
+Not Matplotlib's: its SVG has fixed colours and letters drawn as outlines, which neither follow the page's style sheet
+nor can be read aloud or made larger; and importing it would take longer than the rest of the report.
 """
 
 from __future__ import annotations

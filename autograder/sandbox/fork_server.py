@@ -74,11 +74,12 @@ def _import_everything() -> None:
     import autograder.learner.notebook
     import autograder.sandbox.kernel_agent
     import autograder.sandbox.observer
-    from autograder.compat import keras_training, matplotlib_figures
+    from autograder.compat import ipython_kernel, keras_training, matplotlib_figures
 
     autograder.data.keep_in_memory()
     keras_training.install()
     matplotlib_figures.install()
+    ipython_kernel.look()
     _draw_a_figure()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
     gc.enable()

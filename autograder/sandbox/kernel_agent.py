@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +25,10 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     """Become an IPython kernel. `seal` is called when its sockets are bound. Returns when it shuts down."""
     import json
 
-    from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
+
+    from autograder.compat import ipython_kernel, keras_training
 
     channel = Channel(sock)
     file = "/tmp/.connection.json" if connection["ip"].startswith(OWN_SOCKETS) else connection["ip"] + ".json"
@@ -39,16 +39,15 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     config.IPKernelApp.log_level = "CRITICAL"
     config.InteractiveShell.colors = "nocolor"  # tracebacks are read as text, in feedback
     if os.environ.get("AUTOGRADER_SANDBOX") != "bubblewrap":
-        # What child processes print would come over TCP, which has no place where nothing shuts it in.
-        IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
+        ipython_kernel.open_no_pipe()
     app = IPKernelApp.instance(config=config, connection_file=file)
     app.parse_command_line = lambda argv: None  # there is none, and making its parser takes a fifth of a kernel's start
     app.initialize([])
     # The backend does this itself when it is imported in a kernel; the fork server imported it without one.
     app.shell.enable_matplotlib("inline")
-    app.shell.set_custom_exc((RecursionError,), _show_first_frames)
-    # For its history, which is off here, IPython formats each error a second time: seconds for an endless recursion.
-    app.shell._format_exception_for_storage = lambda *_, **__: {}
+    ipython_kernel.show_recursions_shortly(app.shell)
+    ipython_kernel.keep_no_exceptions(app.shell)
+    app.shell.events.register("pre_execute", keras_training.take_note_of_threads)
     _keep_going(app.shell)
     failures = Failures()
     app.shell.events.register("post_run_cell", lambda result: remember(failures, result))
@@ -75,13 +74,6 @@ def _keep_going(shell: Any) -> None:
     shell.events.register("post_run_cell", print_again)
     # In Jupyter it ends the kernel behind the cell. What follows is still graded.
     shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to its end.")
-
-
-def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> list[str]:
-    """Show an endless recursion by its first frames; IPython would look up the source of a thousand, for seconds."""
-    lines = traceback.format_exception(kind, error, trace, limit=4)
-    shell._showtraceback(kind, error, lines)
-    return lines
 
 
 def _serve(channel: Channel, shell: Any, failures: Failures) -> None:

@@ -2,6 +2,10 @@
 
 Sphinx's default is MathJax from a content delivery network. Here KaTeX writes the finished HTML, with MathML beside
 it for screen readers, so a reader's browser loads a style sheet and fonts from the book itself and runs nothing.
+
+sphinxcontrib-katex (0.9.11) sets formulas beforehand, too. It is not used because a formula that KaTeX does not
+understand is red text in its page, where here it is a warning with its place, which fails the build; and because its
+pages load the style sheet from a content delivery network and give long formulas nothing that a keyboard can scroll.
 """
 
 from __future__ import annotations

@@ -1,0 +1,28 @@
+"""``python -m autograder.compat``: the table of assumptions, and which of them hold with what is installed here."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from autograder.compat.assumptions import TABLE, fallen, line, version
+
+
+def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A part that is not installed here is in nobody's way.
+    uses = [(use, fallen(use)) for use in TABLE if version(use)]
+    if "--json" in sys.argv[1:]:
+        print(json.dumps([line(use, gone) for use, gone in uses if gone]))
+        return
+    for use, gone in uses:
+        print(f"{use.package} {version(use)} (seen with {use.seen}): {use.name}, in {use.where}")
+        print(f"    {'OFF: ' + gone if gone else 'holds'}; without it: {use.otherwise}")
+        for assumption in use.assumptions:
+            says = ": ".join(filter(None, (assumption.name, assumption.what, assumption.attributes)))
+            print(f"    {assumption.digest or '-':16}  {says}")
+
+
+if __name__ == "__main__":
+    main()

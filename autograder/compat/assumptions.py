@@ -1,0 +1,364 @@
+"""What the kit assumes about other people's code beyond what they promise, how that is tested, and what if it falls.
+
+One table, `TABLE`. A `Use` is one thing that the kit does with another project's private parts; each `Assumption`
+of a use is tested before the use is made (`fallen`). Where one does not hold, the use is not made, and what happens
+then is the use's `otherwise`: grading is slower, never different and never down. `python -m autograder.compat` prints
+the table as it holds here, and `autograder doctor` names what does not.
+
+Public names are not listed. What is private to Keras models and layers that a student made is looked at when they
+train (`keras_own`); whatever is odd there means plain Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import inspect
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+KERAS = "keras.src."
+_TRAINER = KERAS + "backend.tensorflow.trainer:"
+_EPOCHS = KERAS + "trainers.epoch_iterator:EpochIterator."
+_ADAPTER = KERAS + "trainers.data_adapters.array_data_adapter:ArrayDataAdapter."
+_CALLBACKS = KERAS + "callbacks."
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Something of another project's that has to be there, and to be what it was.
+
+    Attributes:
+        name: ``module:qualified.name``.
+        attributes: private ones that this function sets or reads, and that are looked at here.
+        what: what is assumed of it, besides that it is there.
+        digest: of its source where it was seen to be so; '' where its presence is all that matters.
+    """
+
+    name: str
+    what: str = ""
+    digest: str = ""
+    attributes: str = ""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One thing the kit does with another project's private parts.
+
+    Attributes:
+        name: what a teacher would call it.
+        package: whose parts these are, as on the package index.
+        seen: versions with which it was seen to hold, first and last.
+        otherwise: what happens where an assumption does not hold.
+        where: the module that does it.
+    """
+
+    name: str
+    package: str
+    seen: str
+    otherwise: str
+    where: str
+    assumptions: tuple[Assumption, ...]
+
+
+FASTER_TRAINING = Use(
+    "the faster training",
+    "keras",
+    "3.15.1",
+    "grading is slower, grades are the same",
+    "compat/keras_training.py",
+    (
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.fit",
+            "hands what an epoch yields to `train_function`, no more",
+            digest="a9a6dc02a7ddafa8",
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.evaluate",
+            "hands what an epoch yields to `test_function`, no more",
+            digest="a1facf6528168e8d",
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.predict", "feeds arrays through `TFEpochIterator`", digest="ee5831d7d2179667"
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer._make_function",
+            "trains on whatever batch an iterator gives",
+            digest="bb33b7a0da3d2740",
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.make_train_function",
+            "keeps the function that is there",
+            digest="a9703da4a49beb28",
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.make_test_function",
+            "keeps the function that is there",
+            digest="ad5e9155b9298ef1",
+        ),
+        Assumption(
+            _TRAINER + "TensorFlowTrainer.train_step",
+            "builds the optimizer when it applies gradients",
+            digest="debf0efab9d5794b",
+        ),
+        Assumption(_TRAINER + "TensorFlowTrainer.test_step", digest="a8f04a25512e74e2"),
+        Assumption(
+            _TRAINER + "TFEpochIterator.__init__", "makes one dataset for all epochs", digest="901af2700297156f"
+        ),
+        Assumption(_TRAINER + "TFEpochIterator._get_iterator", digest="b986aa8a9d2264d9"),
+        Assumption(
+            _TRAINER + "TFEpochIterator.__next__", "yields what `_enumerate_iterator` yields", digest="bbaac0291856627f"
+        ),
+        Assumption(_TRAINER + "TFEpochIterator.catch_stop_iteration", digest="d8f649ef492b3c36"),
+        Assumption(_EPOCHS + "__init__", digest="5b15c9c9f4e57786"),
+        Assumption(_EPOCHS + "reset", digest="b73c9f2daadc29b4"),
+        Assumption(
+            _EPOCHS + "_enumerate_iterator",
+            "opens one iterator for an epoch, and one more after it",
+            digest="376e3e16a928107a",
+        ),
+        Assumption(_ADAPTER + "__init__", digest="b226a565230e7f45"),
+        Assumption(
+            _ADAPTER + "get_tf_dataset",
+            "shuffles with one operation; otherwise keeps the order",
+            digest="2ab7c0854bf89cd1",
+        ),
+        Assumption(KERAS + "trainers.trainer:Trainer.compute_metrics", digest="8c5a423878e01a48"),
+        Assumption(
+            KERAS + "trainers.trainer:Trainer.get_metrics_result", "changes no state", digest="89f313bc35c1b9c1"
+        ),
+        Assumption(
+            KERAS + "trainers.compile_utils:CompileMetrics.build", "looks at shapes alone", digest="0a086a9bd9415237"
+        ),
+        Assumption(
+            KERAS + "optimizers.base_optimizer:BaseOptimizer.apply",
+            "builds what is not built",
+            digest="43097be63b919d03",
+        ),
+        Assumption(
+            _CALLBACKS + "callback_list:CallbackList.on_train_batch_end",
+            "tells callbacks of batches, no more",
+            digest="e719177bc8b3e667",
+        ),
+        Assumption(
+            _CALLBACKS + "callback_list:CallbackList.on_test_batch_end",
+            "tells callbacks of batches, no more",
+            digest="df214d9506ae27a0",
+        ),
+        Assumption(
+            _CALLBACKS + "early_stopping:EarlyStopping.on_epoch_end",
+            "looks at an epoch's end alone",
+            digest="106592b800ba17ab",
+        ),
+        Assumption(
+            _CALLBACKS + "progbar_logger:ProgbarLogger._update_progbar",
+            "shows the last batch it is told",
+            digest="c23660c0a745e7e8",
+        ),
+        Assumption(
+            KERAS + "utils.traceback_utils:filter_traceback",
+            "leaves out frames in Keras's files",
+            digest="3cb3e48983bea0af",
+        ),
+        Assumption(
+            KERAS + "layers.layer:Layer.__new__",
+            "wraps `build` and `quantize` of each layer, no more",
+            digest="5a00b053e996b36c",
+        ),
+        Assumption(KERAS + "trainers.data_adapters.array_slicing:convert_to_sliceable", digest="7a07fa6641b3fc08"),
+        *(
+            Assumption(KERAS + function, attributes=attributes)
+            for function, attributes in {
+                "models.sequential:Sequential.__init__": "_functional",
+                "ops.function:Function.__init__": "_inputs_struct _outputs_struct",
+                "layers.layer:Layer.metrics": "_metrics",
+                "layers.layer:Layer.__init__": "_losses",
+                "ops.operation:Operation.__init__": "_remat_mode",
+                "backend.tensorflow.trainer:TensorFlowTrainer.__init__": "_distribute_strategy",
+                "trainers.trainer:Trainer.__init__": "_initial_epoch",
+                "trainers.trainer:Trainer.run_eagerly": "_run_eagerly",
+                "trainers.trainer:Trainer.compile": "_compile_loss _compile_metrics",
+                "trainers.compile_utils:CompileLoss.__init__": "_user_loss _user_loss_weights",
+                "trainers.compile_utils:CompileMetrics.__init__": "_user_metrics _user_weighted_metrics",
+                "losses.losses:LossFunctionWrapper.__init__": "_fn_kwargs",
+                "optimizers.base_optimizer:BaseOptimizer.__init__": "_learning_rate",
+                "callbacks.callback:Callback.set_model": "_model",
+                "trainers.epoch_iterator:EpochIterator.__init__": "_num_batches _steps_seen",
+                "trainers.data_adapters.array_data_adapter:ArrayDataAdapter.__init__": "_inputs _num_samples"
+                " _batch_size _partial_batch_size _shuffle",
+            }.items()
+        ),
+        Assumption("tensorflow.python.eager.context:global_seed", "tells the seed of `tf.random.set_seed`"),
+    ),
+)
+
+FASTER_FIGURES = Use(
+    "measuring a figure's texts once",
+    "matplotlib",
+    "3.11.2",
+    "figures are drawn slower, and look the same",
+    "compat/matplotlib_figures.py",
+    (
+        Assumption(
+            "matplotlib.text:Text._get_layout",
+            "depends on nothing but what `_measured` names",
+            digest="4c79896b10ada776",
+        ),
+        Assumption("matplotlib.text:Text._get_multialignment", digest="b1af7a8d3ae03315"),
+    ),
+)
+SHORT_RECURSIONS = Use(
+    "showing an endless recursion by its first frames",
+    "ipython",
+    "9.18.1",
+    "a cell that recurses without end takes some seconds more",
+    "compat/ipython_kernel.py",
+    (
+        Assumption(
+            "IPython.core.interactiveshell:InteractiveShell._showtraceback",
+            "shows lines that are given",
+            digest="0865d6b37c32d98d",
+        ),
+    ),
+)
+KEPT_EXCEPTIONS = Use(
+    "describing an error once, not twice",
+    "ipython",
+    "9.18.1",
+    "a cell that fails takes a little longer",
+    "compat/ipython_kernel.py",
+    (
+        Assumption(
+            "IPython.core.interactiveshell:InteractiveShell._format_exception_for_storage",
+            "is for its history",
+            digest="62ed535c61a1bd11",
+        ),
+    ),
+)
+KERNEL_PIPE = Use(
+    "a kernel without a pipe for its children's output",
+    "ipykernel",
+    "7.4.0",
+    "a kernel outside a sandbox tries to open one, is not let, and goes on",
+    "compat/ipython_kernel.py",
+    (
+        Assumption(
+            "ipykernel.iostream:IOPubThread._setup_pipe_in",
+            "clears `_pipe_flag` where it opens none",
+            digest="7216e3341da3d980",
+        ),
+    ),
+)
+LATE_WRAPPERS = Use(
+    "importing Keras's wrappers for scikit-learn when they are used",
+    "keras",
+    "3.15.1",
+    "a worker starts a second later",
+    "sandbox/fork_server.py",
+    (
+        Assumption("keras._tf_keras.keras.wrappers:__name__", digest=""),
+        Assumption("keras.wrappers:__name__", digest=""),
+    ),
+)
+ADDRESS_GRAMMAR = Use(
+    "leaving out a grammar of addresses",
+    "jsonschema",
+    "4.26.0",
+    "each process starts a second later",
+    "grading/__init__.py",
+    (
+        Assumption(
+            "jsonschema._format:FormatChecker",
+            "does without `rfc3987_syntax` where it is not installed",
+        ),
+    ),
+)
+FORGED_SUBMISSIONS = Use(
+    "passing over forged folders before the newest is chosen",
+    "nbgrader",
+    "0.9.6",
+    "whoever forged another's folder is still not collected, but hides that other's own; it is named",
+    "jupyter/collect.py",
+    (
+        Assumption(
+            "nbgrader.exchange.default.collect:ExchangeCollect._path_to_record",
+            "reads a folder's name",
+        ),
+    ),
+)
+LESSONS = Use(
+    "reading the book's lessons as notebooks",
+    "myst-nb",
+    "1.4.0",
+    "the book is not built; grading has no part in it",
+    "book/_ext/kitbook/notebooks.py",
+    (Assumption("myst_nb.core.read:read_myst_markdown_notebook", "turns a page into a notebook"),),
+)
+
+TABLE: tuple[Use, ...] = (
+    FASTER_TRAINING,
+    FASTER_FIGURES,
+    SHORT_RECURSIONS,
+    KEPT_EXCEPTIONS,
+    KERNEL_PIPE,
+    LATE_WRAPPERS,
+)
+TABLE += (ADDRESS_GRAMMAR, FORGED_SUBMISSIONS, LESSONS)
+
+
+def fallen(use: Use) -> str:
+    """The first of a use's assumptions that does not hold, and how; '' where all hold."""
+    for assumption in use.assumptions:
+        short = assumption.name.partition(":")[2]
+        try:
+            there = found(assumption.name)
+        except Exception:  # a module that cannot be imported, a name that is not there
+            return f"{short} is not there"
+        if assumption.digest and digest(there) != assumption.digest:
+            return f"{short} is not what it was"
+        for attribute in assumption.attributes.split():
+            if attribute not in _names_in(there):
+                return f"{short} has no {attribute}"
+    return ""
+
+
+def line(use: Use, gone: str) -> str:
+    """What to say where a use is off."""
+    return f"{_TITLES.get(use.package, use.package)} {version(use)}: {use.name} is off: {gone}; {use.otherwise}"
+
+
+_TITLES = {"keras": "Keras", "matplotlib": "Matplotlib", "ipython": "IPython"}
+
+
+def version(use: Use) -> str:
+    """Of the package that a use is about; '' where it is not installed."""
+    try:
+        return importlib.metadata.version(use.package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def found(name: str) -> Any:
+    """What ``module:qualified.name`` names.
+
+    Raises:
+        ImportError, AttributeError: it is not there.
+    """
+    module, _, path = name.partition(":")
+    return reduce(getattr, path.split("."), importlib.import_module(module))
+
+
+def _names_in(function: Any) -> tuple[str, ...]:
+    """The attributes and global names that a function's code uses."""
+    plain: Any = function.fget if isinstance(function, property) else function
+    return tuple(inspect.unwrap(plain).__code__.co_names)
+
+
+def digest(function: Any) -> str:
+    """Of a function's source; '' if that is not there."""
+    try:
+        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()[:16]
+    except (OSError, TypeError):
+        return ""

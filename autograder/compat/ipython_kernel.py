@@ -1,0 +1,43 @@
+"""A kernel that starts and fails faster, and opens no port: what is private to IPython and ipykernel."""
+
+from __future__ import annotations
+
+import traceback
+from functools import cache
+from typing import Any
+
+from autograder.compat.assumptions import KEPT_EXCEPTIONS, KERNEL_PIPE, SHORT_RECURSIONS, fallen
+
+_fallen = cache(fallen)  # a kernel should not have to look again
+
+
+def look() -> None:
+    """Find out what holds. Called once, in the fork server."""
+    for use in (KERNEL_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS):
+        _fallen(use)
+
+
+def open_no_pipe() -> None:
+    """Have no pipe for what child processes print. It would come over TCP, which has no place outside a sandbox."""
+    if not _fallen(KERNEL_PIPE):
+        from ipykernel.iostream import IOPubThread
+
+        IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
+
+
+def show_recursions_shortly(shell: Any) -> None:
+    """Show an endless recursion by its first frames; IPython would look up the source of a thousand, for seconds."""
+    if not _fallen(SHORT_RECURSIONS):
+        shell.set_custom_exc((RecursionError,), _show_first_frames)
+
+
+def keep_no_exceptions(shell: Any) -> None:
+    """Format an error once. For its history, which is off here, IPython does so again: seconds for a recursion."""
+    if not _fallen(KEPT_EXCEPTIONS):
+        shell._format_exception_for_storage = lambda *_, **__: {}
+
+
+def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> list[str]:
+    lines = traceback.format_exception(kind, error, trace, limit=4)
+    shell._showtraceback(kind, error, lines)
+    return lines
