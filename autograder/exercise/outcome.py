@@ -204,6 +204,7 @@ class SubmissionResult:
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
     late_penalty: float = 0.0  # points taken off because it came late
     held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
+    surroundings: tuple[str, ...] = ()  # what the notebook expected and the grader has not got: "the package `seaborn`"
 
     @property
     def score(self) -> float:
@@ -230,6 +231,7 @@ class SubmissionResult:
             "measures": {k: round(v, 5) for k, v in self.measures.items()},
             "curves": self.curves,
             "late_penalty": self.late_penalty,
+            "surroundings": list(self.surroundings),
             "held_out": self.held_out,
             "checks": [c.to_json() for c in self.checks],
         }
@@ -253,6 +255,7 @@ class SubmissionResult:
                 str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}
                 for name, curve in data.get("curves", {}).items()
             },
+            surroundings=tuple(str(thing) for thing in data.get("surroundings", ())),
         )
 
 

@@ -18,13 +18,18 @@ from autograder import data
 from autograder.backend.observe import compile_settings
 from autograder.exercise import wire
 from autograder.exercise.models import ModelReport, report_from
-from autograder.exercise.outcome import Mismatch, Status
+from autograder.exercise.outcome import Hint, Mismatch, Status
 from autograder.exercise.sentences import clause
 from autograder.exercise.submission import Missing, NoModel, Raised
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.observing import Observing
 from autograder.grading.run import NEVER_ENDS, NotebookRun
 from autograder.sandbox.channel import ChannelClosed, ChannelTimeout
+from autograder.sandbox.surroundings import KINDS, MAX_KEPT, described
+
+_NOT_YOURS = Hint(
+    "That is no mistake of yours. Do without it here, or ask your teacher to provide it.", id="surroundings"
+)
 
 
 class Stopped(Mismatch):
@@ -89,6 +94,21 @@ class KernelAnswers:
             return ""
         # The agent knows an interrupted cell by its exception, the run by its limit.
         return clause(cause).replace("KeyboardInterrupt", "a time limit", 1)
+
+    def surroundings(self) -> tuple[str, ...]:
+        """What the notebook expected around it and has not found: "the package `seaborn`". As its process says."""
+        if self._run.kernel is None:
+            return ()
+        try:
+            things = self._ask({"ask": "surroundings", "name": "surroundings"}).tree.get("missing")
+        except (Mismatch, Missing):
+            return ()
+        pairs = (
+            [t for t in things[:MAX_KEPT] if isinstance(t, list) and len(t) == 2] if isinstance(things, list) else []
+        )
+        return tuple(
+            described(kind, clause(name, 100)) for kind, name in pairs if isinstance(kind, str) and kind in KINDS
+        )
 
     def held_out(self) -> data.HeldOut | None:
         return self._held_out
@@ -163,6 +183,12 @@ class KernelAnswers:
             raise Mismatch(f"`{name}` cannot be looked at.")
         if answer.message.tree.get("missing") is True:
             raise Missing(name)
+        if "absent" in answer.message.tree:
+            what = clause(answer.message.tree["absent"], 120)
+            raise Mismatch(
+                f"`{name}` was to come of something that is not there where exercises are graded: {what}.",
+                (_NOT_YOURS,),
+            )
         return answer.message
 
     def _lose(self, status: Status, message: str) -> str:

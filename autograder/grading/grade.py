@@ -105,6 +105,7 @@ def _run_and_check(
             recording.begin(task.grade_id)
 
         checks = run_checks(exercise, submission, before=before_task)
+        surroundings = answers.surroundings()
         run.run_rest()
         seconds |= run.seconds
         others = run.seconds["cells"] + run.seconds["models"]
@@ -129,6 +130,7 @@ def _run_and_check(
         submission.measures,
         submission.curves,
         held_out=data.origin_of(held_out),
+        surroundings=surroundings,
     )
     return Graded(result, notebook, recording.to_bytes() if status is Status.GRADED else None)
 

@@ -15,9 +15,9 @@ from autograder.sandbox.bubblewrap import Sandbox
 TEST_SET = frozenset({"trained-on-test-images", "validated-on-test-images"})
 
 _STATUS = {
-    Status.TIMED_OUT: "ran longer than it may, so the tasks after that were not run.",
-    Status.CRASHED: "ended Python itself, so the tasks after that were not run.",
-    Status.OUT_OF_MEMORY: "needed more memory than it may, so the tasks after that were not run.",
+    Status.TIMED_OUT: "ran longer than it may, and what was lost with it could not be checked.",
+    Status.CRASHED: "ended Python itself, and what was lost with it could not be checked.",
+    Status.OUT_OF_MEMORY: "needed more memory than it may, and what was lost with it could not be checked.",
     Status.UNREADABLE: "could not be read as a notebook. Ask for the file again.",
     Status.MISSING: "has no notebook of this exercise in it. Ask for the file.",
     Status.ERROR: "could not be graded, which is our fault. Grade it again.",
@@ -76,6 +76,14 @@ def reasons(classroom: Classroom) -> list[Reason]:
             "The check found traces of it and gave no points for that test. Look at how the model was fitted.",
             entries,
             _test_set,
+        ),
+        _each(
+            "Expected something that is not there",
+            "Not the student's fault. It costs nothing in tasks that do not need it; look at those that do. Install a"
+            " package in the environment that grades; name a file in the course's `autograder.json`, under `files` of"
+            " the exercise. Then grade again.",
+            entries,
+            lambda e: f"{', '.join(e.result.surroundings)}:" if e.result.surroundings else "",
         ),
         _each(
             "Graded without a sandbox",

@@ -17,6 +17,7 @@ from autograder.exercise.causes import Failures, remember
 from autograder.exercise.wire import Message
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
+from autograder.sandbox.surroundings import Absent, Surroundings, without_tensorboard
 
 ANSWER = "autograder_answer"  # the type of the message that has the agent answer queries
 
@@ -49,11 +50,14 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     ipython_kernel.keep_no_exceptions(app.shell)
     app.shell.events.register("pre_execute", keras_training.take_note_of_threads)
     _keep_going(app.shell)
+    surroundings = Surroundings(app.shell.user_ns)
+    surroundings.install(app.shell)
+    without_tensorboard()
     failures = Failures()
     app.shell.events.register("post_run_cell", lambda result: remember(failures, result))
     # A message of its own rather than a line of code: whatever a notebook does to its names, to the modules or to
     # how the shell runs cells, it is answered.
-    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell, failures)
+    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell, failures, surroundings)
     seal()
     app.start()
 
@@ -76,7 +80,7 @@ def _keep_going(shell: Any) -> None:
     shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to its end.")
 
 
-def _serve(channel: Channel, shell: Any, failures: Failures) -> None:
+def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surroundings) -> None:
     """Answer queries until told that there are no more. Called between two cells."""
     while True:
         try:
@@ -86,7 +90,10 @@ def _serve(channel: Channel, shell: Any, failures: Failures) -> None:
         if asked.get("ask") == "done":
             return
         try:
-            message = _answer(asked, shell.user_ns, failures)
+            if asked["ask"] == "surroundings":
+                message = Message({"missing": [list(thing) for thing in surroundings.missing]})
+            else:
+                message = _answer(asked, shell.user_ns, failures)
         except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
             message = Message({"error": _name_of(error), "says": "it cannot be looked at"})
         try:
@@ -107,6 +114,8 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures
     ):  # a namespace of a student's own class may say that it has everything
         return Message({"missing": True})
     value = dict[str, Any].__getitem__(namespace, name)
+    if isinstance(value, Absent):
+        return Message({"absent": repr(value)})
     if asked["ask"] == "model":
         try:
             facts, weights = observe.take_apart(value)

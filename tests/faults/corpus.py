@@ -180,6 +180,65 @@ def dense_relu(x, W, b):
     _passing("makes errors of warnings", "import warnings\nwarnings.simplefilter('error')\nnp.seterr(all='raise')"),
     _passing("calls things by Python's and IPython's names", "list = len = print = In = Out = get_ipython = None"),
     _passing("an empty environment, another folder", "import os\nos.environ.clear()\nos.chdir('/')\nos.umask(0o777)"),
+    # -- what is not there where exercises are graded: no line is lost but those that need it -----------------------
+    Fault(
+        "packages that are not installed",
+        first="import pandas as pd; import seaborn; from tensorflow.keras.models import Sequential\nimport tensorflow_datasets as tfds\n"
+        "from google.colab import drive\nseaborn.set_theme()\ndrive.mount('/content/drive')\ndf = pd.DataFrame([1])\ndf.head()",
+        answers={
+            "flattened-answer": f"import helper\nsns = seaborn\n{HONEST['flattened-answer']}\ndf = helper.show(x_train)\ndf.plot()",
+            "architecture-answer": HONEST["architecture-answer"] + "assert Sequential\nseaborn.heatmap(df)",
+        },
+    ),
+    Fault(
+        "a package that an answer needs",
+        answers={
+            "flattened-answer": "import pandas as pd\nx_train = pd.DataFrame(train_data).values / 255\nx_test = x_train"
+        },
+        says="That is no mistake of yours",
+        earns={"architecture": 4.0, "compiled": 3.0},
+    ),
+    Fault(
+        "a package that is asked for politely",
+        answers={
+            "flattened-answer": "try:\n    import seaborn\nexcept ImportError:\n    seaborn = None\n"
+            + HONEST["flattened-answer"]
+            + "assert seaborn is None"
+        },
+    ),
+    Fault(
+        "a GPU",
+        answers={
+            "flattened-answer": "import tensorflow as tf\ngpus = tf.config.list_physical_devices('GPU')\n"
+            "tf.config.experimental.set_memory_growth(gpus[0], True)\nprint(tf.config.list_physical_devices('GPU')[0])\n"
+            "name = tf.test.gpu_device_name()\nif name != '/device:GPU:0':\n    raise SystemError('GPU device not found')\n"
+            + HONEST["flattened-answer"]
+        },
+    ),
+    Fault(
+        "files, a style and magics of somewhere else",
+        answers={
+            "flattened-answer": "numbers = np.loadtxt('numbers.csv', delimiter=',')\nprint(numbers.shape)\n"
+            "with open('helper.txt') as f:\n    text = f.read()\nold = keras.models.load_model('x.keras')\n"
+            "%load_ext tensorboard\n%tensorflow_version 2.x\nimport matplotlib.pyplot as plt\n"
+            "plt.style.use('seaborn-whitegrid')\nkeras.datasets.mnist.load_data()\n" + HONEST["flattened-answer"]
+        },
+    ),
+    Fault(
+        "TensorBoard",
+        answers={
+            "compiled-answer": HONEST["compiled-answer"]
+            + "\ncopy = keras.models.clone_model(model)\ncopy.compile(loss='mse')\ncopy.fit(x_train, train_labels, verbose=0,"
+            " callbacks=[keras.callbacks.TensorBoard(log_dir='logs', histogram_freq=1)])\n"
+            "model.compile(loss='categorical_crossentropy', optimizer='sgd', metrics=['accuracy'])"
+        },
+    ),
+    Fault(
+        "a misspelt module",
+        answers={"flattened-answer": "import nump as np\n" + HONEST["flattened-answer"]},
+        says="No module named 'nump'",
+        earns={"architecture": 4.0, "compiled": 3.0},
+    ),
     # -- memory, processes, disk -----------------------------------------------------------------------------------
     _stopped(
         "a list that grows and grows",

@@ -1,0 +1,285 @@
+"""What a notebook expects around it and the grader has not got: packages, files, a GPU, the network.
+
+It is not the student's fault, so it must not take more along than it has to. A statement at the top of a cell that
+fails for want of such a thing is passed over with a note, and the rest of the cell runs; a name that it should have
+bound stands for what is not there, and whoever uses it passes over that statement, too. Nothing is gained by it: it is
+as if these lines had not been written. A misspelt `import nump` is a slip, and stays the error that it is.
+
+Runs in the student's kernel. What it reports is for the teacher to look at, and earns nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import difflib
+import importlib.util
+import re
+import sys
+from typing import Any
+
+HELPER = "__autograder_surroundings__"
+MAX_KEPT = 40  # things that are reported
+# What a misspelt module may have been meant to be.
+_MEANT = ("numpy", "keras", "tensorflow", "matplotlib", "scipy", "sklearn", "autograder", *sys.stdlib_module_names)
+_FILE = re.compile(r"[^\n<>|*?\"]{0,200}[\w)]\.[A-Za-z]\w{1,5}|(?:\.{0,2}/|~/|[A-Za-z]:\\)[^\n]{1,200}")
+_GPU = frozenset(  # calls of TensorFlow's that ask for a GPU or set it up
+    [
+        "list_physical_devices",
+        "list_logical_devices",
+        "gpu_device_name",
+        "is_gpu_available",
+        "set_memory_growth",
+        "get_device_details",
+        "set_visible_devices",
+        "set_logical_device_configuration",
+        "set_virtual_device_configuration",
+        "get_memory_info",
+    ]
+)
+_DOWNLOADS = frozenset(
+    ["load_data", "get_file", "urlretrieve", "urlopen", "download", "download_and_prepare", "load", "get"]
+)
+_NO_NETWORK = (
+    "URL fetch failure",
+    "Name or service not known",
+    "Temporary failure in name resolution",
+    "urlopen error",
+)
+_NO_FILE = ("not found", "No such file", "does not exist")
+
+
+class AbsentError(ModuleNotFoundError):
+    """Something was used that is not there where exercises are graded."""
+
+    def __init__(self, reason: tuple[str, str, str]) -> None:
+        super().__init__(reason[2])
+        self.reason = reason
+
+
+class Absent:
+    """Stands for something that is not there; any use of it says so.
+
+    Args:
+        reason: its kind and its name (`described`), and a clause that says so.
+    """
+
+    def __init__(self, reason: tuple[str, str, str]) -> None:
+        self.__dict__["_reason"] = reason
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # Python and IPython look for these in everything
+            raise AttributeError(name)
+        raise AbsentError(self._reason)
+
+    def _used(self, *_: Any, **__: Any) -> Any:
+        raise AbsentError(self._reason)
+
+    __call__ = __getitem__ = __setitem__ = __iter__ = __len__ = __array__ = __setattr__ = _used
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __matmul__ = _used
+    __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __enter__ = __exit__ = __mro_entries__ = __neg__ = _used
+
+    def __repr__(self) -> str:
+        return described(*self._reason[:2])
+
+
+class Surroundings:
+    """One kernel's: rewrites cells so that what is not there is passed over, and keeps what that was."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._wrapped: list[tuple[str, ast.stmt]] = []
+        self._of_a_gpu: set[str] = set()  # names that were bound by asking for one
+        self._noted: set[str] = set()  # in the present cell
+        self.last: Any = None  # the value of the present cell's last line
+        self.missing: dict[tuple[str, str], None] = {}  # (kind, name), in the order of their finding
+
+    def install(self, shell: Any) -> None:
+        setattr(builtins, HELPER, self)
+        shell.ast_transformers.append(self)
+
+    def visit(self, tree: ast.Module) -> ast.Module:
+        """Rewrite one cell; called by IPython."""
+        self.last = None
+        self._noted.clear()
+        absent = {name for name, value in self._namespace.items() if isinstance(value, Absent)}
+        body: list[ast.stmt] = []
+        for statement in tree.body:
+            last = statement is tree.body[-1]
+            if isinstance(statement, ast.Import) or (isinstance(statement, ast.ImportFrom) and not statement.level):
+                body += self._imports(statement, absent)
+            elif (kind := self._kind(statement, absent)) and last and isinstance(statement, ast.Expr):
+                # Its value is shown, and so it has to come out of the `try`.
+                keep = ast.parse(f"{HELPER}.last = None").body[0]
+                assert isinstance(keep, ast.Assign)
+                keep.value = statement.value
+                body += [self._passing_over(kind, ast.copy_location(keep, statement))]
+                body += [ast.copy_location(node, statement) for node in ast.parse(f"{HELPER}.last").body]
+            elif kind:
+                body.append(self._passing_over(kind, statement))
+                absent |= _bound(statement)
+            else:
+                body.append(statement)
+        tree.body = body
+        return ast.fix_missing_locations(tree)
+
+    def absent(self, module: str) -> Absent:
+        """Called by a rewritten cell in place of an import."""
+        package = ".".join(module.split(".")[: 2 if module.startswith("google.") else 1])
+        reason = "package", package, f"`{package}` is not installed where exercises are graded"
+        self._note(*reason)
+        return Absent(reason)
+
+    def passes_over(self, number: int) -> bool:
+        """Called by a rewritten cell when a statement has failed; whether that was for its surroundings."""
+        kind, statement = self._wrapped[number]
+        error = sys.exc_info()[1]
+        found = self._reason(kind, error, statement)
+        if found is None:
+            return False
+        self.last = None
+        self._note(*found)
+        for bound in _bound(statement) - self._namespace.keys():
+            self._namespace[bound] = Absent(found)
+        return True
+
+    def _imports(self, statement: ast.Import | ast.ImportFrom, absent: set[str]) -> list[ast.stmt]:
+        """The imports one by one, with something that stands for each that is not there."""
+        if isinstance(statement, ast.ImportFrom):
+            module = statement.module or ""
+            if not _is_absent(module):
+                return [statement]
+            names = [alias.asname or alias.name for alias in statement.names if alias.name != "*"]
+            absent |= set(names)
+            return [_stand_in(statement, names or ["_"], module)]
+        made: list[ast.stmt] = []
+        for alias in statement.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            if _is_absent(alias.name):
+                absent.add(name)
+                made.append(_stand_in(statement, [name], alias.name))
+            else:
+                made.append(ast.copy_location(ast.Import([alias]), statement))
+        return made
+
+    def _kind(self, statement: ast.stmt, absent: set[str]) -> str:
+        """Why a statement may fail for its surroundings; '' if nothing speaks for it."""
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            return ""
+        kind, uses_absent = "", False
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and node.id in absent:
+                uses_absent = True
+            if isinstance(node, ast.Name) and node.id in self._of_a_gpu:
+                kind = kind or "GPU"
+            elif isinstance(node, ast.Attribute) and node.attr in _GPU:
+                kind = "GPU"
+                self._of_a_gpu |= _bound(statement)
+            elif isinstance(node, ast.Attribute) and node.attr in _DOWNLOADS:
+                kind = kind or "network"
+            elif isinstance(node, ast.Attribute) and node.attr in ("run_line_magic", "run_cell_magic"):
+                kind = kind or "magic"
+            elif isinstance(node, ast.Attribute) and node.attr == "use":
+                kind = kind or "style"
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                kind = kind or ("file" if _FILE.fullmatch(node.value[:300]) else "")
+        return kind or ("absent" if uses_absent else "")
+
+    def _passing_over(self, kind: str, statement: ast.stmt) -> ast.stmt:
+        self._wrapped.append((kind, statement))
+        handler = ast.parse(f"if not {HELPER}.passes_over({len(self._wrapped) - 1}): raise").body
+        for node in handler:
+            for each in ast.walk(node):
+                ast.copy_location(each, statement)
+        return ast.copy_location(ast.Try([statement], [ast.ExceptHandler(None, None, handler)], [], []), statement)
+
+    def _reason(self, kind: str, error: Any, statement: ast.stmt) -> tuple[str, str, str] | None:
+        """What is not there (kind and name), and a clause that says so; None if the student's code is the reason."""
+        text = str(error)[:1_000]
+        if isinstance(error, AbsentError):
+            return error.reason
+        if isinstance(error, OSError) and (isinstance(error, ConnectionError) or any(w in text for w in _NO_NETWORK)):
+            return "network", "", "there is no network where exercises are graded"
+        if any(words in text for words in _NO_NETWORK):
+            return "network", "", "there is no network where exercises are graded"
+        says_so = kind == "file" and isinstance(error, (OSError, ValueError)) and any(w in text for w in _NO_FILE)
+        if says_so or isinstance(error, FileNotFoundError):
+            name = str(getattr(error, "filename", None) or _file_in(statement) or "?")[:100]
+            return "file", name, f"the file `{name}` is not there where exercises are graded"
+        if kind == "GPU" and isinstance(error, (IndexError, SystemError, AssertionError)):
+            return "GPU", "", "there is no GPU where exercises are graded"
+        if kind == "GPU" and re.search(r"\bGPU|\bdevice", text) and isinstance(error, (RuntimeError, ValueError)):
+            return "GPU", "", "there is no GPU where exercises are graded"
+        if kind == "magic" and (isinstance(error, ModuleNotFoundError) or type(error).__name__ == "UsageError"):
+            name = next((str(n.value) for n in ast.walk(statement) if isinstance(n, ast.Constant)), "?")[:100]
+            return "magic", name, f"`%{name}` does not work where exercises are graded"
+        if kind == "style" and isinstance(error, OSError) and "style" in text:
+            return "style", text.partition(" is not")[0].strip("'")[:100], "Matplotlib has no style of that name"
+        return None
+
+    def _note(self, kind: str, name: str, says: str) -> None:
+        if (kind, name) not in self.missing and len(self.missing) < MAX_KEPT:
+            self.missing[kind, name] = None
+        if says in self._noted:
+            return
+        self._noted.add(says)
+        with contextlib.suppress(Exception):
+            print(f"{says[:1].upper()}{says[1:]}. It costs you nothing in tasks that do not need it.", file=sys.stderr)
+
+
+_WHAT = {
+    "package": "the package `{}`",
+    "file": "the file `{}`",
+    "GPU": "a GPU",
+    "network": "the network",
+    "magic": "`%{}`",
+    "style": "the style `{}`",
+}
+
+
+KINDS = frozenset(_WHAT)
+
+
+def described(kind: str, name: str) -> str:
+    """A thing that is not there as a noun: "the package `seaborn`"."""
+    return _WHAT[kind].format(name)
+
+
+def without_tensorboard() -> None:
+    """Let Keras's callback for TensorBoard do nothing where that is not installed; it would end the training."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        return
+    from keras.callbacks import Callback, TensorBoard
+
+    for name in vars(TensorBoard):
+        if name.startswith("on_") or name == "set_model":
+            setattr(TensorBoard, name, getattr(Callback, name))
+
+
+def _is_absent(module: str) -> bool:
+    """Whether a module is not there, and is no slip of the pen for one that is."""
+    root = module.partition(".")[0]
+    try:
+        if root in sys.modules or importlib.util.find_spec(root) is not None:
+            # `google` is a folder that several packages share: `google.colab` may be missing all the same.
+            return root == "google" and importlib.util.find_spec(".".join(module.split(".")[:2])) is None
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return not difflib.get_close_matches(root[:40], _MEANT, 1, 0.8)
+
+
+def _stand_in(place: ast.stmt, names: list[str], module: str) -> ast.stmt:
+    made = ast.parse(f"{' = '.join(names)} = {HELPER}.absent({module!r})").body[0]
+    for node in ast.walk(made):
+        ast.copy_location(node, place)
+    return made
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _file_in(statement: ast.stmt) -> str:
+    texts = [n.value for n in ast.walk(statement) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return next((text for text in texts if _FILE.fullmatch(text[:300])), "")
