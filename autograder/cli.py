@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this dask scheduler")
     grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
     grade.add_argument("--force", action="store_true", help="grade again what has not changed, too")
+    grade.add_argument(
+        "--events", metavar="FILE", help="write what happens as JSON lines, for a program ('-' is stdout)"
+    )
     _common(grade)
     grade.set_defaults(run=_grade)
 
@@ -152,18 +155,37 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from autograder import data, preflight
     from autograder.course.directory import Course
+    from autograder.grading.events import Events
+    from autograder.preflight import Target
+
+    target = _json_target(options)
+    told = None if options.events is None else Target("--events", options.events)
+    if target is not None and told is not None and target.is_stdout and told.is_stdout:
+        raise UsageError("--json and --events cannot both go to standard output. Give one of them a file.")
+    people = sys.stderr if any(t is not None and t.is_stdout for t in (target, told)) else sys.stdout
+    course, names = Course(options.course), list(dict.fromkeys(options.exercises))
+    with contextlib.ExitStack() as stack:
+        events = stack.enter_context(Events(stack.enter_context(told.opened()) if told is not None else None))
+        results = _grade_class(options, course, names, people, events)
+    _write_json(target, results[0] if len(results) == 1 else {"exercises": results})
+    return 0
+
+
+def _grade_class(
+    options: argparse.Namespace, course: Any, names: list[str], people: TextIO, events: Any
+) -> list[dict[str, Any]]:
+    """Grade, after everything was looked at that could stop it; return the results of each exercise."""
+    from autograder import data, preflight
     from autograder.sandbox import bubblewrap, machine
 
-    course, names, target = Course(options.course), list(dict.fromkeys(options.exercises)), _json_target(options)
     for name in names:
         course.require_exercise(name)
         course.settings.of(name)
         data.load_held_out(name)
     sandbox = None if options.scheduler else bubblewrap.choose(options.sandbox)
     if not course.has_students() and not options.student:
-        return _nothing_to_grade(course, names, target)
+        return _nothing_to_grade(course, names, people)
     _ = course.late
     preflight.require_course(course.root, course.places())
     preflight.require_temporary()
@@ -180,36 +202,45 @@ def _grade(options: argparse.Namespace) -> int:
             pools = stack.enter_context(pool.one_started(workers, sandbox))
         submitted = {name: course.submissions(name, options.student) for name in names}
         if not any(submitted.values()):
-            return _nothing_to_grade(course, names, target)
-        results = _grade_with(course, submitted, workers, pools, sandbox, options.force, _people(target))
-    _write_json(target, results[0] if len(results) == 1 else {"exercises": results})
-    return 0
+            return _nothing_to_grade(course, names, people)
+        return _grade_with(course, submitted, workers, pools, sandbox, options.force, people, events)
 
 
 def _grade_with(
-    course: Any, submitted: dict[str, Any], workers: int, pools: Any, sandbox: Any, force: bool, stream: TextIO
+    course: Any,
+    submitted: dict[str, Any],
+    workers: int,
+    pools: Any,
+    sandbox: Any,
+    force: bool,
+    people: TextIO,
+    events: Any,
 ) -> list[dict[str, Any]]:
     from autograder.grading import batch
     from autograder.grading.progress import ProgressView
 
-    view = ProgressView(stream, sandbox)
-    view.begin({name: len(found) for name, found in submitted.items()}, workers, course.nbgrader.not_used)
+    view, counts = ProgressView(people, sandbox), {name: len(found) for name, found in submitted.items()}
+    view.begin(counts, workers, course.nbgrader.not_used)
+    events.begin(counts, workers, sandbox)
     works = []
     for name, found in submitted.items():
         exercise = course.make_ready(name)
         works.append(batch.Work(exercise, batch.prepare(exercise, course.settings.of(name).limits, sandbox), found))
+
+    def on_progress(progress: Any, result: dict[str, Any] | None) -> None:
+        view.on_progress(progress, result)
+        events.on_progress(progress, result)
+
     with view:
-        done = batch.grade_exercises(course, works, workers, pools=pools, force=force, on_progress=view.on_progress)
+        done = batch.grade_exercises(course, works, workers, pools=pools, force=force, on_progress=on_progress)
     view.summary(done, course.gradebook, course.feedback)
     return [one.to_json() for one in done]
 
 
-def _nothing_to_grade(course: Any, names: list[str], target: Any) -> int:
+def _nothing_to_grade(course: Any, names: list[str], people: TextIO) -> list[dict[str, Any]]:
     """Say what was looked for, and where. That nobody has handed in anything yet is no failure."""
-    print(terminal.shown(course.why_nothing(names)), file=_people(target))
-    nothing: list[dict[str, Any]] = [{"exercise": name, "submissions": []} for name in names]
-    _write_json(target, nothing[0] if len(nothing) == 1 else {"exercises": nothing})
-    return 0
+    print(terminal.shown(course.why_nothing(names)), file=people)
+    return [{"exercise": name, "submissions": []} for name in names]
 
 
 def _cluster() -> Any:
@@ -250,11 +281,6 @@ def _release(options: argparse.Namespace) -> int:
     for name in names:
         print(terminal.shown(str(release(options.sources, options.releases, name))))
     return 0
-
-
-def _people(target: Any) -> TextIO:
-    """The stream that people read, where standard output is for a program."""
-    return sys.stderr if target is not None and target.is_stdout else sys.stdout
 
 
 def _json_target(options: argparse.Namespace) -> Any:

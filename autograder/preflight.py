@@ -6,9 +6,11 @@ import contextlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from autograder import terminal
 from autograder.errors import CannotWrite, UsageError
@@ -64,6 +66,23 @@ class Target:
             self._replace(content)
         except OSError as error:
             raise CannotWrite(f"{self.option} {self.target} could not be written: {error.strerror}.") from error
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """A stream to write to line by line.
+
+        Raises:
+            CannotWrite: it cannot be opened any more.
+        """
+        if self.is_stdout:
+            yield sys.stdout
+            return
+        try:
+            stream = self._path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise CannotWrite(f"{self.option} {self.target} could not be written: {error.strerror}.") from error
+        with stream:
+            yield stream
 
     def _replace(self, content: bytes) -> None:
         new = self._path.with_name(f".{self._path.name[:100]}.{os.getpid()}")

@@ -84,6 +84,8 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
     ("json: nowhere", nothing, ["check", "x.ipynb", "--json", "/proc/x.json"], 2, "--json /proc/x.json cannot be"),
     ("json: of a class", course_with(), [*GRADE, "--json", "no/x"], 2, "there is no folder"),
     ("json: of doctor", nothing, ["doctor", "--json", "no/x"], 2, "there is no folder"),
+    ("events: no folder", course_with(), [*GRADE, "--events", "no/x"], 2, "--events no/x cannot be written"),
+    ("events: both", course_with(), [*GRADE, "--events", "-", "--json", "-"], 2, "cannot both go to standard output"),
     ("course: none", nothing, GRADE, 2, "no course directory course"),
     ("course: a file", write("course"), GRADE, 2, "no course directory course"),
     ("course: mistyped", lambda: Path("course").mkdir(), GRADE, 2, "is no course: it has no folder submitted/"),

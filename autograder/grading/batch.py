@@ -144,7 +144,7 @@ def grade_exercises(
                 run.recorder.flush()
                 pending = 0.0
             progress.done += 1
-            on_progress(progress, result_json)
+            on_progress(progress, {"exercise": run.work.exercise.name} | result_json)
 
         for run in runs:
             for submitted in run.work.submissions:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 import sys
 from collections import deque
@@ -14,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autograder.errors import AlreadyRunning, NoReport
+from autograder.course.directory import Course
+from autograder.errors import AlreadyRunning, KitError, NoReport
 
-_PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
 _LINES = 400  # kept of what the command prints
 _STOP_SECONDS = 10.0
 
@@ -39,14 +38,28 @@ class Run:
             await self.reader
 
     async def read(self) -> None:
-        """Follow what the command prints, to its end."""
+        """Follow the command to its end: events for us on its standard output, lines for people on the other one."""
+        await asyncio.gather(self._read_events(), self._read_lines())
+        self.status = await self.process.wait()
+
+    async def _read_events(self) -> None:
         assert self.process.stdout is not None
         async for raw in self.process.stdout:
-            line = raw.decode("utf-8", errors="replace").rstrip()
-            self.lines.append(line)
-            if match := _PROGRESS.match(line):
-                self.done, self.total = int(match[1]), int(match[2])
-        self.status = await self.process.wait()
+            try:
+                self.take(json.loads(raw))
+            except ValueError:
+                self.lines.append(raw.decode("utf-8", errors="replace").rstrip())
+
+    async def _read_lines(self) -> None:
+        assert self.process.stderr is not None
+        async for raw in self.process.stderr:
+            self.lines.append(raw.decode("utf-8", errors="replace").rstrip())
+
+    def take(self, event: Any) -> None:
+        """What an event says (`autograder.grading.events`); those that we do not know say nothing."""
+        if isinstance(event, dict):
+            self.total = int(event.get("total", self.total))
+            self.done = int(event.get("finished", self.done))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -73,13 +86,19 @@ class Grading:
 
     def state(self) -> dict[str, Any]:
         """All that there is to show, as JSON."""
-        collected = _collected(self.course / "submitted")
+        collected = _collected(self._submitted())
         exercises = [
             {"name": name, "collected": collected.get(name, 0), "result": self._result(name)}
             for name in self.exercises()
         ]
         run = self._run
         return {"course": self.course.name, "exercises": exercises, "run": run.to_json() if run else None}
+
+    def _submitted(self) -> Path:
+        try:
+            return Course(self.course).submitted
+        except KitError:  # a slip in the course's configuration, of which `grade` says more
+            return self.course / "submitted"
 
     async def start(self, exercise: str, force: bool, student: str | None = None) -> Run:
         """Begin to grade.
@@ -89,13 +108,13 @@ class Grading:
         """
         if self._run is not None and self._run.status is None:
             raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait for its end, or stop it.")
-        arguments = ["grade", exercise, "--sandbox", self._sandbox, *(["--force"] if force else [])]
+        arguments = ["grade", exercise, "--events", "-", "--sandbox", self._sandbox, *(["--force"] if force else [])]
         if student is None:
             self._results(exercise).parent.mkdir(parents=True, exist_ok=True)
             arguments += ["--json", str(self._results(exercise))]
         else:
             arguments += ["--student", student]
-        process = await self._autograder(*arguments)
+        process = await self._autograder(*arguments, stderr=asyncio.subprocess.PIPE)
         self._run = Run(exercise, process)
         self._run.reader = asyncio.create_task(self._run.read())
         return self._run
@@ -124,15 +143,15 @@ class Grading:
             raise NoReport(output.decode("utf-8", errors="replace").strip())
         return self.course / "report" / f"{exercise}.html"
 
-    async def _autograder(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start a command of ours on this course, in a session of its own, its output in one pipe."""
+    async def _autograder(self, *arguments: str, stderr: int = asyncio.subprocess.STDOUT) -> asyncio.subprocess.Process:
+        """Start a command of ours on this course, in a session of its own, its output in one pipe or in two."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "autograder", *arguments, "--course", str(self.course)),
             cwd=self.course,
             env=_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=stderr,
             start_new_session=True,
             limit=1_000_000,  # bytes of a line; the commands print none so long
         )

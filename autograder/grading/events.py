@@ -1,0 +1,77 @@
+"""What happens while a class is graded, as JSON lines for a program: one object a line, in ASCII, written at once.
+
+Every event has `event`, its kind, and `time`, in seconds since the epoch. A kind gets new keys, but loses none; whoever
+reads this takes no notice of keys and kinds that it does not know.
+
+    begin     version of this form (1), workers, sandbox, exercises ({name: submissions}), total
+    progress  total, finished (skipped and failed ones included), failed, skipped, replayed, running (students)
+    result    as progress; besides exercise, student, status, score, max_score, late_penalty, message
+    end       status that the command ends with, seconds, message ('' if all went well)
+
+The first is `begin`, unless nothing can be graded or there is nothing to grade; the last is `end`, unless the process
+was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TextIO
+
+from autograder.errors import KitError
+from autograder.grading.batch import Progress
+
+VERSION = 1
+_OF_RESULT = ("exercise", "student", "status", "score", "max_score", "late_penalty", "message")
+
+
+class Events:
+    """Tells what happens. Use as a context manager around all of it; without a stream it tells nobody."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Events:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        status = 0 if error is None else error.exit_status if isinstance(error, KitError) else 1
+        message = "" if error is None else "Stopped." if kind is KeyboardInterrupt else str(error) or str(kind)
+        self._tell("end", status=status, seconds=round(time.monotonic() - self._began, 3), message=message)
+
+    def begin(self, submissions: Mapping[str, int], workers: int, sandbox: object) -> None:
+        """There is something to grade."""
+        self._tell(
+            "begin",
+            version=VERSION,
+            workers=workers,
+            sandbox=str(sandbox),
+            exercises=dict(submissions),
+            total=sum(submissions.values()),
+        )
+
+    def on_progress(self, progress: Progress, result: Mapping[str, Any] | None) -> None:
+        """Called after each result."""
+        counts = {
+            "total": progress.total,
+            "finished": progress.done + progress.skipped,
+            "failed": progress.failed,
+            "skipped": progress.skipped,
+            "replayed": progress.replayed,
+            "running": list(progress.running),
+        }
+        if result is None:
+            self._tell("progress", **counts)
+        else:
+            self._tell("result", **counts, **{key: result.get(key) for key in _OF_RESULT})
+
+    def _tell(self, event: str, **content: Any) -> None:
+        if self._stream is not None:
+            line = json.dumps({"event": event, "time": round(time.time(), 3), **content}, allow_nan=False)
+            self._stream.write(line + "\n")
+            self._stream.flush()
