@@ -42,12 +42,14 @@ class Limits:
     cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", "wall time of one cell")
     notebook_seconds: float = _limit(240.0, "s", 1, DAY, "grading/run.py", "wall time of all cells together")
     cell_cpu_seconds: int = _limit(
-        120, "s", 1, 100 * DAY, "grading/run.py", "processor time of one cell, with all its processes and threads"
+        120, "s", 1, 100 * DAY, "grading/kernel.py", "processor time of one cell, with all its processes and threads"
     )
     cpu_seconds: int = _limit(
         480, "s", 1, 100 * DAY, "sandbox/watch.py", "processor time of all cells, functions and models together"
     )
-    answer_seconds: float = _limit(15.0, "s", 1, 3_600, "grading/run.py", "wall time to answer one query of a check")
+    answer_seconds: float = _limit(
+        15.0, "s", 1, 3_600, "grading/answers.py", "wall time to answer one query of a check"
+    )
     memory_mb: int = _limit(
         2_000, "MB", 100, 1_000_000, "sandbox/watch.py", "memory of all processes, beyond what the fork server holds"
     )
@@ -55,9 +57,11 @@ class Limits:
     open_files: int = _limit(256, "", 64, 65_536, "sandbox/namespaces.py", "open files of one process")
     file_mb: int = _limit(200, "MB", 1, 100_000, "sandbox/namespaces.py", "size of one file")
     disk_mb: int = _limit(400, "MB", 1, 100_000, "sandbox/namespaces.py", "everything written to the scratch folder")
-    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/run.py", "what one cell may print or show")
-    notebook_output_kb: int = _limit(8_000, "KB", 1, 1_000_000, "grading/run.py", "what all cells may print or show")
-    model_seconds: float = _limit(30.0, "s", 1, 3_600, "grading/run.py", "rebuilding a model and predicting with it")
+    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/kernel.py", "what one cell may print or show")
+    notebook_output_kb: int = _limit(8_000, "KB", 1, 1_000_000, "grading/kernel.py", "what all cells may print or show")
+    model_seconds: float = _limit(
+        30.0, "s", 1, 3_600, "grading/answers.py", "rebuilding a model and predicting with it"
+    )
 
     def with_settings(self, settings: dict[str, Any], source: str) -> Limits:
         """These limits with some of them changed.
