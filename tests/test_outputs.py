@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import re
 import struct
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -21,9 +23,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
-from autograder.grading import feedback
+from autograder.grading import feedback, pages
+from autograder.grading.cells import as_a_terminal_leaves_it, join_streams
 from autograder.grading.feedback import feedback_page
-from autograder.grading.outputs import make_safe, show_result
+from autograder.grading.outputs import MAX_HTML_IN_ALL, make_safe, show_result
 
 EVIL = "http://evil.invalid/"
 SCRIPT = "window.forged = 1"
@@ -189,6 +192,78 @@ def test_no_text_makes_its_page_take_long(name: str) -> None:
     assert len(page) < 1_000_000
 
 
+def test_no_more_tables_are_cleaned_than_a_notebook_needs() -> None:
+    table = f"<table><tr><td>{'x' * 40_000}</td></tr></table>"
+    shown = [new_output("display_data", {"text/html": table, "text/plain": "x"}) for _ in range(100)]
+    notebook = new_notebook(cells=[new_code_cell("x", outputs=shown[:50]), new_code_cell("y", outputs=shown[50:])])
+    make_safe(notebook)
+    kept = [o for cell in notebook.cells for o in cell.outputs if "text/html" in o.data]
+    assert len(kept) == MAX_HTML_IN_ALL // len(table)
+
+
+# Kept a page for 20 to 60 seconds each, by the square or the cube of their length.
+WORSE = {
+    "blanks and line ends": new_code_cell(" \n" * 10_000),
+    "tabs and line ends": new_code_cell("\t\n" * 10_000),
+    "four blanks": new_code_cell("    \n" * 4_000),
+    "emphasis": new_markdown_cell("*a **a " * 2_500),
+    "quotes in quotes": new_markdown_cell("> " * 9_000),
+}
+
+
+@pytest.fixture(scope="module")
+def worst() -> tuple[nbformat.NotebookNode, str]:
+    """A notebook with all of these and an honest cell, and its page as a worker has it made."""
+    locked = {"locked": True, "grade": False, "solution": False, "grade_id": "text", "schema_version": 3}
+    ours = new_code_cell("import keras  # ours", metadata={"nbgrader": locked | {"task": False}})
+    notebook = new_notebook(cells=[new_code_cell("import honest"), *map(copy.deepcopy, WORSE.values()), ours])
+    make_safe(notebook)
+    return notebook, pages.page_of(nbformat.writes(notebook), SubmissionResult("s", "e", Status.GRADED, (), "", ()))
+
+
+def test_parts_that_take_too_long_are_shown_without_colours(worst: tuple[nbformat.NotebookNode, str]) -> None:
+    _, page = worst
+    assert '<span class="kn">import</span>' in page
+    assert page.count('<span class="nn">honest</span>') == page.count('<span class="nn">keras</span>') == 1
+    assert "**a *a" in page or "*a **a" in page  # the text is there all the same
+    assert not page.startswith("<!DOCTYPE html><html lang='en'>")
+
+
+def test_the_worker_waits_for_no_text() -> None:
+    """Each part has its second, all of them four, in a process beside the worker's; only its clock is believed."""
+    before, began = time.process_time(), time.monotonic()
+    notebook = new_notebook(cells=[new_code_cell(" \n" * 9_000 + str(n)) for n in range(8)])
+    pages.page_of(nbformat.writes(notebook), SubmissionResult("s", "e", Status.GRADED, (), "", ()))
+    assert time.process_time() - before < 2
+    assert time.monotonic() - began < pages.WAIT_SECONDS
+
+
+def test_a_process_that_cannot_be_interrupted_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is a page without colours; and if even that cannot be made, one of the results alone."""
+    started: list[int] = []
+    real = pages._start
+
+    def start() -> Any:
+        process = real()
+        started.append(process.pid)
+        if len(started) in broken:
+            process.kill()
+        return process
+
+    monkeypatch.setattr(pages, "_start", start)
+    maker = pages._Maker()
+    notebook = nbformat.writes(new_notebook(cells=[new_code_cell("import honest")]))
+    result = SubmissionResult("s", "e", Status.GRADED, (CheckResult("task", 2.0, ()),), "it <was> so", ())
+    broken = {1}
+    assert "import honest" in maker.page(notebook, result)
+    broken = {2, 3, 4}
+    maker.close()
+    page = maker.page(notebook, result)
+    assert "it &lt;was&gt; so" in page
+    assert "Score: 0 / 2" in page
+    maker.close()
+
+
 def test_a_page_that_cannot_be_made_is_made_of_the_exercises_own_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = new_notebook(cells=[new_markdown_cell("mine"), new_markdown_cell("theirs")])
     notebook.cells[1].metadata["nbgrader"] = {"locked": True, "grade": False, "solution": False, "grade_id": "text"}
@@ -302,3 +377,57 @@ def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path
         assert formulas == []
         browser.close()
     assert not [url for url in asked if "evil" in url]
+
+
+@settings(deadline=None)
+@given(st.text("ab\r\n\b", max_size=60))
+def test_what_is_printed_looks_as_in_a_terminal(text: str) -> None:
+    shown = as_a_terminal_leaves_it(text)
+    assert "\b" not in shown
+    assert "\r" not in shown.replace("\r\n", "")
+    assert shown.count("\n") == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("1/3\r2/3\r3/3\n", "3/3\n"),
+        ("1/3\b\b\b2/3\b\b\b3/3\n", "3/3\n"),
+        ("a\r\nb\r\n", "a\nb\n"),
+        ("50%\r", "50%"),
+        ("left alone\n\n", "left alone\n\n"),
+    ],
+)
+def test_a_progress_bar_leaves_its_last_state(printed: str, shown: str) -> None:
+    assert as_a_terminal_leaves_it(printed) == shown
+
+
+def test_streams_are_joined_in_the_order_that_people_expect() -> None:
+    parts = [("stderr", "w"), ("stdout", "a"), ("stdout", "b\r"), ("stderr", "x"), ("stdout", "c")]
+    cell = new_code_cell("x", outputs=[new_output("stream", name=name, text=text) for name, text in parts])
+    join_streams(cell)
+    assert [(o.name, o.text) for o in cell.outputs] == [("stdout", "c"), ("stderr", "wx")]
+
+
+def test_joining_takes_time_in_proportion() -> None:
+    """Steps of the interpreter, which no load of the machine changes: four times the text, four times the steps."""
+
+    def steps(length: int) -> int:
+        count = 0
+
+        def trace(*_: Any) -> Any:
+            nonlocal count
+            count += 1
+            return trace
+
+        text = "[0, 0, 0], " * length + "\r" * length + "x\b" * length
+        cell = new_code_cell("x", outputs=[new_output("stream", name="stdout", text=t) for t in (text, text)])
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            join_streams(cell)
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert steps(4_000) < 5 * steps(1_000)

@@ -7,7 +7,11 @@ in parallel and without the database.
 from __future__ import annotations
 
 import copy
+import html
 import re
+import signal
+import time
+from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -15,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
-from nbconvert.filters import Highlight2HTML
+from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
-from autograder.exercise.display import plain_markdown
-from autograder.exercise.outcome import SubmissionResult
+from autograder.exercise.display import CheckView, plain_markdown
+from autograder.exercise.outcome import SubmissionResult, shown
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All five exercises together hold less than a page may show.
@@ -33,18 +38,84 @@ _ALT = "A picture that this cell has drawn"
 _CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
 
 
-def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult) -> str:
+def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clock: Clock | None = None) -> str:
     """The page for one student. `notebook` holds the results in its graded cells (`outputs.show_result`).
 
-    What a student wrote can make it shorter, but never stop it.
+    What a student wrote can make it shorter, but never stop it. How long it takes is limited by a `clock`, which
+    needs a process of its own: see `pages.page_of`.
     """
+    global _clock
     page = copy.deepcopy(notebook)
     _shorten(page)
+    _clock = clock
+    if clock is not None:
+        clock.unlimited = {cell.source for cell in page.cells if _is_locked(cell)}
     try:
         return _page(page, result)
     except Exception:  # a text that nbconvert's parsers choke on, such as quotes nested without end
         page.cells = [cell for cell in page.cells if _is_locked(cell)]
         return _page(page, result)
+    finally:
+        _clock = None
+
+
+def page_without_notebook(result: SubmissionResult) -> str:
+    """What there is to say if no page can be made of the notebook."""
+    checks = "".join(CheckView(check)._repr_html_() for check in result.checks)
+    title = f"{result.exercise} (Score: {shown(result.score)} / {shown(result.max_score)})"
+    told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
+    style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'
+    body = f"<h4>{html.escape(title)}</h4>{told}{checks}"
+    return f"<!DOCTYPE html><html lang='en'><head>{style}</head><body>{body}</body></html>"
+
+
+class _OutOfTimeError(BaseException):
+    """A part of a page took too long. Not for a library's ``except Exception`` to swallow."""
+
+
+class Clock:
+    """Counts the processor time that parts of a page take, and ends those that take too much.
+
+    For the main thread of a process of its own: Python's patterns look for signals while they search.
+
+    Args:
+        part: seconds for one part.
+        parts: seconds for all of them together.
+    """
+
+    def __init__(self, part: float, parts: float) -> None:
+        self._part = part
+        self._left = parts
+        self.unlimited: set[str] = set()  # texts that are the exercise's own
+        signal.signal(signal.SIGVTALRM, self._ring)
+
+    def run(self, text: str, work: Callable[[], str], otherwise: Callable[[], str]) -> str:
+        """What `work` makes of a text; if that takes too long, what `otherwise` does."""
+        if text in self.unlimited:
+            return work()
+        allowed = min(self._part, self._left)
+        if allowed <= 0:
+            return otherwise()
+        began = time.process_time()
+        try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, allowed)
+            return work()
+        except _OutOfTimeError:
+            return otherwise()
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._left -= time.process_time() - began
+
+    @staticmethod
+    def _ring(*_: object) -> None:
+        raise _OutOfTimeError
+
+
+_clock: Clock | None = None
+
+
+def _in_time(text: str, work: Callable[[], str], otherwise: Callable[[], str]) -> str:
+    return work() if _clock is None else _clock.run(text, work, otherwise)
 
 
 _HEADING = re.compile(r"(<h4>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h4>)")
@@ -114,8 +185,8 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
         },
         "metadata": {"name": result.exercise},
     }
-    html, _ = _exporter().from_notebook_node(page, resources=resources)
-    return str(html).replace("</head>", f"{_NO_WIDER_THAN_THE_PAGE}</head>", 1)
+    made, _ = _exporter().from_notebook_node(page, resources=resources)
+    return str(made).replace("</head>", f"{_NO_WIDER_THAN_THE_PAGE}</head>", 1)
 
 
 class _Pages(HTMLExporter):  # type: ignore[misc]
@@ -125,6 +196,13 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         self.register_filter("highlight_code", _coloured)
+        self.register_filter("ansi2html", _with_ansi)
+
+        @pass_context
+        def markdown(context: Any, source: str) -> str:
+            return _in_time(source, lambda: str(self.markdown2html(context, source)), lambda: _plain(source))
+
+        self.register_filter("markdown2html", markdown)
         page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
         return page
 
@@ -134,7 +212,15 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
 
 def _coloured(source: str, language: str | None = None, metadata: Any = None) -> str:
     """A cell's code in colours. Most cells are the exercise's own, the same in every submission."""
-    return _coloured_python(source)
+    return _in_time(source, lambda: _coloured_python(source), lambda: f'<div class="highlight">{_plain(source)}</div>')
+
+
+def _with_ansi(text: str) -> str:
+    return _in_time(text, lambda: str(ansi2html(text)), lambda: html.escape(text.replace("\x1b", "")))
+
+
+def _plain(text: str) -> str:
+    return f"<pre>{html.escape(text)}</pre>"
 
 
 @lru_cache(300)  # cells; all exercises together have half as many of their own, and a student's may be long

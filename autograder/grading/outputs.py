@@ -19,6 +19,7 @@ from autograder.exercise.outcome import CheckResult
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
+MAX_HTML_IN_ALL = 500_000  # of a notebook's
 MAX_COLOURS = 2_000  # changes of colour in one text; nbconvert copies the rest of the text at each
 MAX_IMAGE_BYTES = 4_000_000
 MAX_PIXELS = 40_000_000  # of one picture
@@ -46,9 +47,10 @@ _IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 def make_safe(notebook: nbformat.NotebookNode) -> None:
     """Clean every output and every Markdown cell that is not locked, in place."""
+    html = _Budget(MAX_HTML_IN_ALL)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output)) is not None]
+            cell.outputs = [safe for output in cell.outputs[:MAX_OUTPUTS] if (safe := _safe(output, html)) is not None]
         elif not (cell.metadata.get("nbgrader") or {}).get("locked"):
             cell.source = plain_markdown(cell.source)
 
@@ -65,7 +67,21 @@ def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int) -
     cell.outputs, cell.execution_count = [table, points], number
 
 
-def _safe(output: Any) -> nbformat.NotebookNode | None:
+class _Budget:
+    """What may still be spent."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def allows(self, amount: int) -> bool:
+        """Whether so much is left; if so, it is spent."""
+        if amount > self._left:
+            return False
+        self._left -= amount
+        return True
+
+
+def _safe(output: Any, html_left: _Budget) -> nbformat.NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -85,7 +101,7 @@ def _safe(output: Any) -> nbformat.NotebookNode | None:
     for mime, value in output["data"].items():
         if mime == "text/plain":
             data[mime] = _text(value)
-        elif mime == "text/html" and len(_text(value)) <= MAX_HTML:
+        elif mime == "text/html" and len(_text(value)) <= MAX_HTML and html_left.allows(len(_text(value))):
             html = nh3.clean(_text(value), tags=_TAGS, attributes={}, clean_content_tags={"script", "style"})
             data[mime] = _no_formulas(html)
         elif mime in _IMAGES and (image := _image(mime, value)):

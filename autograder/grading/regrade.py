@@ -23,8 +23,8 @@ from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import SubmissionResult
 from autograder.exercise.submission import Submission
-from autograder.grading.feedback import feedback_page
 from autograder.grading.grade import show_results
+from autograder.grading.pages import page_of
 from autograder.grading.replay import NotRecorded, Observed, Replay
 from autograder.grading.worker import Done
 
@@ -62,7 +62,8 @@ def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | Non
         return None
     show_results(notebook, {check.name: check for check in checks})
     result = replace(earlier, checks=checks, measures=submission.measures, curves=submission.curves)
-    return Done(result, nbformat.writes(notebook), feedback_page(notebook, result), observed.record)
+    graded = nbformat.writes(notebook)
+    return Done(result, graded, page_of(graded, result), observed.record)
 
 
 def regrade_all(

@@ -117,8 +117,8 @@ def work(job: Job) -> Done:
     """
     import nbformat
 
-    from autograder.grading.feedback import feedback_page
     from autograder.grading.grade import grade
+    from autograder.grading.pages import page_of
 
     global _worker
     assert _worker is not None, "begin() comes first"
@@ -134,7 +134,8 @@ def work(job: Job) -> Done:
     result = graded.result.with_notes(*job.notes)
     if graded.notebook is None:
         return Done(result, None, None)
-    return Done(result, nbformat.writes(graded.notebook), feedback_page(graded.notebook, result), graded.record)
+    notebook = nbformat.writes(graded.notebook)
+    return Done(result, notebook, page_of(notebook, result), graded.record)
 
 
 def _unpack(setup: Setup, folder: Path) -> Exercise:
