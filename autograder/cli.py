@@ -150,7 +150,8 @@ def _collect(options: argparse.Namespace) -> int:
     kept = course.state / options.exercise / "replaced"
     released = course.released(options.exercise)
     done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)
-    print("\n".join(lines(done, options.exercise, options.dry_run)))
+    for line in lines(done, options.exercise, options.dry_run):
+        print(terminal.shown(line))
     return 0 if done.taken else 1
 
 
@@ -200,10 +201,13 @@ def _grade_class(
         else:
             workers = options.workers or machine.examine().workers
             pools = stack.enter_context(pool.one_started(workers, sandbox))
-        submitted = {name: course.submissions(name, options.student) for name in names}
+        handed_in = {name: course.handed_in(name, options.student) for name in names}
+        submitted = {name: found.submissions for name, found in handed_in.items()}
         if not any(submitted.values()):
             return _nothing_to_grade(course, names, people)
-        return _grade_with(course, submitted, workers, pools, sandbox, options.force, people, events)
+        results = _grade_with(course, submitted, workers, pools, sandbox, options.force, people, events)
+        _tell_unused([one for found in handed_in.values() for one in found.unused], people)
+        return results
 
 
 def _grade_with(
@@ -240,7 +244,17 @@ def _grade_with(
 def _nothing_to_grade(course: Any, names: list[str], people: TextIO) -> list[dict[str, Any]]:
     """Say what was looked for, and where. That nobody has handed in anything yet is no failure."""
     print(terminal.shown(course.why_nothing(names)), file=people)
+    _tell_unused([one for name in names for one in course.handed_in(name).unused], people)
     return [{"exercise": name, "submissions": []} for name in names]
+
+
+def _tell_unused(unused: Sequence[Any], people: TextIO, most: int = 12) -> None:
+    """What lies among the hand-ins and was graded for nobody, one line each."""
+    lines = list(dict.fromkeys(map(str, unused)))
+    if lines:
+        more = [f"  and {len(lines) - most} more"] if len(lines) > most else []
+        for line in ("Not graded, though it lies there:", *(f"  {line}" for line in lines[:most]), *more):
+            print(terminal.shown(line), file=people)
 
 
 def _cluster() -> Any:

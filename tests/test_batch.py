@@ -127,11 +127,12 @@ def test_missing_notebooks_are_said_and_cost_nobody_else_anything(course: Path) 
     (course / "submitted/lost").symlink_to(course / "nowhere")
     results = {s["student"]: s for s in grade(course).submissions}
     assert {results[s]["status"] for s in ("nobody", "two", "link", "linked", "lost")} == {"missing"}
-    assert any("2 notebooks" in note for note in results["two"]["notes"])
-    assert any("link" in note for note in results["link"]["notes"])
+    assert "2 notebooks" in results["two"]["message"]
+    assert "link" in results["link"]["message"]
+    assert "among the files handed in" in results["nobody"]["message"]
     assert [p.parts[-3] for p in course.glob("feedback/*/*/submission_secret.txt")] == ["student-00000"]
     for student in ("linked", "lost"):
-        assert results[student]["notes"] == ["The student's folder is a symbolic link; links are not followed."]
+        assert results[student]["message"] == "The student's folder is a symbolic link; links are not followed."
     assert results["student-00000"]["status"] == "graded"
 
 

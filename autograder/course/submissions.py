@@ -257,8 +257,9 @@ def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, re
         return replace(nothing, problem=_nothing_counts(candidates, left, path, name), unused=left)
     notes = []
     if chosen.path != path:
-        where = "" if chosen.path.parent == folder else f" and lay in {_shown(chosen.path.parent, folder.parent)}"
-        notes.append(f"The notebook was called {chosen.called}{where}; it was recognised and graded.")
+        lay = "" if chosen.path.parent == folder else f" lay in {_shown(chosen.path.parent, folder.parent)}"
+        called = "" if chosen.called == path.name else f" was called {chosen.called}"
+        notes.append(f"The notebook{called}{' and' if called and lay else ''}{lay}; it was recognised and graded.")
     if because:
         notes.append(because)
     if others := [one_line(u.path.name, 100) for u in left if may_be_one(u.path.name)]:

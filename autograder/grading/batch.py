@@ -162,8 +162,10 @@ def grade_exercises(
                 elif submitted.unread:
                     record(run, submitted, _unread(_Task(submitted, run), submitted.unread), True)
                 elif submitted.path is None:
-                    result = missing(submitted.student, run.work.exercise, run.work.setup.sandbox)
-                    record(run, submitted, Done(result.with_notes(*_notes(submitted)), None, None), True)
+                    where = run.work.exercise, run.work.setup.sandbox
+                    record(
+                        run, submitted, Done(missing(submitted.student, *where, submitted.problem), None, None), True
+                    )
                 else:
                     todo.append(_Task(submitted, run))
         on_progress(progress, None)

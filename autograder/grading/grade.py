@@ -68,10 +68,10 @@ def grade(
     return graded
 
 
-def missing(student: str, exercise: Exercise, sandbox: Sandbox) -> SubmissionResult:
-    """The result of a student who handed in no notebook of this exercise."""
-    message = f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
-    return _nothing(student, exercise, Status.MISSING, message, sandbox)
+def missing(student: str, exercise: Exercise, sandbox: Sandbox, why: str = "") -> SubmissionResult:
+    """The result of a student of whom no notebook of this exercise is there, or none that counts, and then `why`."""
+    nothing = f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
+    return _nothing(student, exercise, Status.MISSING, why or nothing, sandbox)
 
 
 def not_graded(

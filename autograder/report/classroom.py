@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +89,7 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
         if entry is not None:
             entries.append(entry)
     known = {entry.student for entry in entries}
-    waiting = tuple(s for s in _handed_in(course, exercise) if s not in known)
+    waiting = tuple(s for s, folder in _handed_in(course, exercise) if not known & {s, folder})
     return Classroom(exercise, _tasks(exercise, release, entries), tuple(entries), waiting)
 
 
@@ -114,12 +113,11 @@ def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> 
     )
 
 
-def _handed_in(course: Course, exercise: str) -> list[str]:
+def _handed_in(course: Course, exercise: str) -> list[tuple[str, str]]:
+    """Who has handed something in: as entered in the gradebook, and what the folder is called."""
     if not course.submitted.is_dir():
         return []
-    return sorted(
-        e.name for e in os.scandir(course.submitted) if not e.name.startswith(".") and (Path(e) / exercise).is_dir()
-    )
+    return [(submission.student, submission.folder.parent.name) for submission in course.submissions(exercise)]
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
