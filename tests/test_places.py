@@ -372,7 +372,7 @@ def test_of_the_scratch_folders_what_is_needed_is_seen_and_nothing_else(monkeypa
             for _ in range(2):  # and what one of them wrote is not there for the next
                 cell = nbformat.v4.new_code_cell(LOOK.replace("FILES", repr(files)))
                 notebook = nbformat.v4.new_notebook(cells=[cell])
-                with NotebookRun(notebook, server, Limits(), None) as ran:
+                with NotebookRun(notebook, server, Limits()) as ran:
                     ran.run_rest()
                 said = "".join(o.get("text") or str(o.get("evalue")) for o in cell.outputs).split("\n")
                 expected = [tmp, tmp / "link", tmp / "needed", files[0], shm, shm / "needed", shm / "needed" / "file"]

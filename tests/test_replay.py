@@ -214,7 +214,9 @@ def test_a_changed_check_gives_the_grade_that_running_again_gives(
         root = Course(course)
         exercise = root.make_ready(NAME)
         setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
-        monkeypatch.setattr(worker, "_worker", worker._Worker(fork_server, lambda: [setup]))
+        at_work = worker._Worker(fork_server.sandbox, lambda: [setup])
+        at_work._server = fork_server
+        monkeypatch.setattr(worker, "_worker", at_work)
 
         @contextmanager
         def pool(_workers: int, _setups: Any) -> Iterator[Executor]:

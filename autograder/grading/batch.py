@@ -16,7 +16,7 @@ from autograder import data
 from autograder.course.directory import Course
 from autograder.course.lock import only_run
 from autograder.course.submissions import Submitted, Unread
-from autograder.errors import ChecksBroken, ForkServerFailed, GradingImpossible, WorkerDied
+from autograder.errors import BrokenPlace, ChecksBroken, ForkServerFailed, GradingImpossible, WorkerDied
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status
 from autograder.grading import worker
@@ -298,8 +298,8 @@ def _graded(
                         task.run.has_run(done)
                         yield task, done, number < len(finished) or any(f.done() for f in running)
                         continue
-                    except ChecksBroken:
-                        raise  # nobody's submission can be checked
+                    except (ChecksBroken, BrokenPlace):
+                        raise  # nobody's submission can be checked, or graded here
                     except BrokenExecutor:
                         broken = True
                         why = "the grading process died"

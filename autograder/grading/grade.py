@@ -15,7 +15,7 @@ from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, Task, task_of
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
 from autograder.exercise.submission import Submission
-from autograder.grading import outputs
+from autograder.grading import canary, outputs
 from autograder.grading.answers import KernelAnswers
 from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
@@ -52,7 +52,9 @@ def grade(
 
     Raises:
         ForkServerFailed, ChecksBroken: ours; nothing can be said about the submission.
+        BrokenPlace: ours; nobody's submission can be graded here.
     """
+    canary.prove(server)
     began = time.perf_counter()
     template = _read_template(exercise.notebook)
     try:
@@ -62,6 +64,11 @@ def grade(
     seconds = {"repair": time.perf_counter() - began}
     try:
         graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds)
+        if lost := canary.lost(repaired.notebook, graded.result.checks, server):
+            if not canary.found_again(lost, server):
+                raise ForkServerFailed(f"{lost[0]} was there when grading began here, and cannot be found any more")
+            # Perhaps it was away for a moment. If it is the submission's own doing, the same will come of it again.
+            graded = _run_and_check(repair(raw, template), exercise, server, limits, held_out, student, seconds)
     except KernelDidNotStart as error:
         raise ForkServerFailed(str(error)) from error
     graded.result.seconds["total"] = time.perf_counter() - began

@@ -33,6 +33,7 @@ from autograder.sandbox.watch import Excess, Resource
 
 MAX_MESSAGE_BYTES = 10_000_000  # a larger message closes the connection before it is held in memory
 SOCKET_SECONDS = 20.0
+FAILED_SECONDS = 4.0  # for which a kernel that told of an error is still waited for
 DYING_SECONDS = 5.0  # for the news of a process's end to arrive
 INTERRUPT_SECONDS = 3.0  # what a cell or a function has to stop after it was interrupted, before everything is ended
 PROCESSOR_INTERVAL = 0.2  # seconds between two looks at a cell's processor time
@@ -41,7 +42,11 @@ T = TypeVar("T")
 
 
 class KernelDidNotStart(RuntimeError):
-    """The fork ended before its kernel could be reached."""
+    """The fork ended before its kernel could be reached, or does not answer; `known` if it said why itself."""
+
+    def __init__(self, message: str, known: bool = False) -> None:
+        super().__init__(message)
+        self.known = known
 
 
 class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
@@ -72,7 +77,7 @@ class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         sockets = [folder / f"k-{number}" for number in range(1, 6)]
         bound = wait_for(lambda: all(s.exists() for s in sockets) or self._ended(), SOCKET_SECONDS)
         if not bound or self._ended():
-            raise KernelDidNotStart(f"The kernel did not start.{self._server.last_words()}")
+            raise KernelDidNotStart(f"The kernel did not start: {self.why()}.", known=bool(self.fork.why))
         return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}
 
     async def poll(self) -> int | None:
@@ -96,6 +101,10 @@ class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         if self.queries is not None:
             self.queries.close()
 
+    def why(self) -> str:
+        """Why the kernel does not answer."""
+        return "it was never started" if self.fork is None else self._server.why(self.fork)
+
     def _ended(self) -> bool:
         return self.fork is not None and self._server.poll(self.fork) is not None
 
@@ -104,15 +113,18 @@ class PromptClient(AsyncKernelClient):  # type: ignore[misc]
     """A kernel client that is ready when the kernel is, not 0.2 s later."""
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        deadline = time.monotonic() + (timeout or SOCKET_SECONDS)
+        deadline = time.monotonic() + SOCKET_SECONDS
+        provisioner = self.parent.provisioner
         while time.monotonic() < deadline:
             request = self.kernel_info()
             if await self._idle_after(request):
                 # The status of this request has come over iopub too, so no output can be missed from here on.
                 return
-            if not await self.is_alive():
+            given_up = provisioner.fork.why and time.monotonic() > deadline - SOCKET_SECONDS + FAILED_SECONDS
+            if given_up or not await self.is_alive():
                 break
-        raise KernelDidNotStart("The kernel did not answer.")
+        why, known = provisioner.why(), bool(provisioner.fork.why)
+        raise KernelDidNotStart(f"The kernel did not answer: {why}.", known)
 
     async def _idle_after(self, request: str) -> bool:
         try:

@@ -5,8 +5,8 @@ Functions here are what an executor calls, so arguments and results can be pickl
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import functools
 import pickle
 import signal
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder import data
-from autograder.errors import ForkServerFailed
+from autograder.errors import BrokenPlace, ForkServerFailed, KitError
 from autograder.exercise.definition import Exercise
 from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
 from autograder.sandbox.client import ForkServer
@@ -57,14 +57,36 @@ class Done:
 class _Worker:
     """A fork server, and each exercise with its files in a folder that only the trusted side sees."""
 
-    def __init__(self, server: ForkServer, read_setups: Callable[[], Sequence[Setup]]) -> None:
-        self.server = server
-        self.read_setups = read_setups
+    def __init__(self, sandbox: Sandbox, read_setups: Callable[[], Sequence[Setup]]) -> None:
+        self._sandbox = sandbox
+        self._read_setups = read_setups
+        self._exercises: dict[str, tuple[Setup, Exercise]] = {}
+        self._server: ForkServer | None = None
 
-    @functools.cached_property
-    def exercises(self) -> dict[str, tuple[Setup, Exercise]]:
-        """By name; asked for by the first job, and not before."""
-        return {setup.exercise: (setup, _unpack(setup, self.server.scratch)) for setup in self.read_setups()}
+    def server(self) -> ForkServer:
+        """The fork server; a new one if there is none, or no more.
+
+        Raises:
+            BrokenPlace: it cannot be started here.
+        """
+        if self._server is not None and not self._server.alive:
+            self.end()
+        if self._server is None:
+            self._server = ForkServer(self._sandbox)
+        return self._server
+
+    def exercise(self, name: str) -> tuple[Setup, Exercise]:
+        """An exercise; its files are in the fork server's folder."""
+        if not self._exercises:
+            folder = self.server().scratch
+            self._exercises = {setup.exercise: (setup, _unpack(setup, folder)) for setup in self._read_setups()}
+        return self._exercises[name]
+
+    def end(self) -> None:
+        """End the fork server."""
+        if self._server is not None:
+            self._server.close()
+        self._server, self._exercises = None, {}
 
 
 _worker: _Worker | None = None
@@ -86,7 +108,9 @@ def begin(setups: Sequence[Setup]) -> None:
 def _begin(sandbox: Sandbox, read_setups: Callable[[], Sequence[Setup]]) -> None:
     global _worker
     end()
-    _worker = _Worker(ForkServer(sandbox), read_setups)
+    _worker = _Worker(sandbox, read_setups)
+    with contextlib.suppress(KitError):  # the first job tries again and says why, where somebody hears it
+        _worker.server()
     data.keep_in_memory()  # checks compare with them; meanwhile the fork server imports Keras
 
 
@@ -94,7 +118,7 @@ def end() -> None:
     """End this process's fork server, if it has one."""
     global _worker
     if _worker is not None:
-        _worker.server.close()
+        _worker.end()
         _worker = None
 
 
@@ -114,22 +138,22 @@ def work(job: Job) -> Done:
 
     Raises:
         ForkServerFailed, ChecksBroken: ours.
+        BrokenPlace: ours; nobody's submission can be graded here.
     """
     import nbformat
 
+    from autograder.grading import canary
     from autograder.grading.grade import grade
     from autograder.grading.pages import page_of
 
-    global _worker
     assert _worker is not None, "begin() comes first"
-    if not _worker.server.alive:
-        _begin(_worker.server.sandbox, _worker.read_setups)
-    setup, exercise = _worker.exercises[job.exercise]
     try:
-        _worker.server.wait_until_ready()  # else the first submission of each worker would seem to take seconds longer
-        graded = grade(job.raw, exercise, _worker.server, setup.limits, job.student, setup.held_out)
-    except ForkServerFailed:
-        _worker.server.close()  # the next job starts a new one
+        server = _worker.server()
+        setup, exercise = _worker.exercise(job.exercise)
+        canary.prove(server)  # else the first submission of each worker would seem to take seconds longer
+        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out)
+    except (ForkServerFailed, BrokenPlace):
+        _worker.end()  # the next job starts a new one
         raise
     result = graded.result.with_notes(*job.notes)
     if graded.notebook is None:

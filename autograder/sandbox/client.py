@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed
 from autograder.sandbox import bubblewrap, namespaces
 from autograder.sandbox.bubblewrap import Sandbox
@@ -33,6 +36,7 @@ class Fork:
     id: int
     folder: Path | None  # where its sockets are, on the host
     status: int | None = None  # exit status once it has ended: 128 + n for signal n
+    why: str = ""  # what went wrong in it before a student's first line, in its own words
     excess: Excess | None = None  # what it used too much of, if that is why it was ended
 
 
@@ -41,6 +45,7 @@ class ForkServer:
     """A fork server and its forks. Owned by one worker; not thread-safe."""
 
     sandbox: Sandbox
+    proven: frozenset[str] = field(init=False, default=frozenset(), repr=False)  # see `grading.canary`
     _process: subprocess.Popen[bytes] = field(init=False, repr=False)
     _control: socket.socket = field(init=False, repr=False)
     _folder: Path = field(init=False, repr=False)
@@ -63,22 +68,30 @@ class ForkServer:
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this object
+        self._log = tempfile.TemporaryFile(dir=self._folder.parent)  # noqa: SIM115 - it lives as long as this object
         command, environment = bubblewrap.command(self.sandbox, self._folder / "sockets", theirs.fileno())
         with theirs:
-            self._process = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._log,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                umask=0o022,
-            )
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._log,
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                    umask=0o022,
+                )
+            except OSError as error:
+                raise BrokenPlace(_does_not_start(f"{command[0]} cannot be run ({error.strerror})")) from error
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
-        """Wait for the imports. Raises `ForkServerFailed` with the last line it wrote."""
+        """Wait for the imports.
+
+        Raises:
+            BrokenPlace: they failed; the message says why.
+            ForkServerFailed: it ended in another way, with the last line it wrote, or takes too long.
+        """
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
@@ -227,10 +240,15 @@ class ForkServer:
         except OSError:
             data = b""
         if not data:
-            raise ForkServerFailed(f"The fork server ended.{self.last_words()}")
+            raise self._why_it_ended()
         event = json.loads(data)
         if event["event"] == "ready":
             self._ready = True
+        elif event["event"] == "broken":
+            raise BrokenPlace(_does_not_start(str(event["why"])))
+        elif event["event"] == "failed":
+            if event["id"] in self._forks:
+                self._forks[event["id"]].why = self._forks[event["id"]].why or as_here(str(event["why"]))
         elif event["id"] in self._forks:
             fork = self._forks[event["id"]]
             fork.status = int(event["status"])
@@ -241,11 +259,69 @@ class ForkServer:
                     fork.excess = self._watch.memory_excess()
         return True
 
+    def _why_it_ended(self) -> ForkServerFailed | BrokenPlace:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2.0)
+        code, words = self._process.returncode, self.last_words()
+        if (
+            not self._ready
+            and code == 1
+            and re.search(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b", words)
+        ):
+            return BrokenPlace(_does_not_start(words.removeprefix(_LAST_WORDS)))
+        how = "" if code is None else f" with status {code}" if code >= 0 else f" by signal {-code}"
+        return ForkServerFailed(f"The fork server ended{how}.{words}")
+
+    def why(self, fork: Fork) -> str:
+        """Why a fork does not answer, as far as it is known; never nothing."""
+        if fork.why:
+            return fork.why
+        if fork.excess is not None:
+            return f"it used {fork.excess.says}"
+        if fork.status is not None:
+            how = f"by signal {fork.status - 128}" if fork.status > 128 else f"with status {fork.status}"
+            return f"its process ended {how} and said nothing"
+        return "its process is there and says nothing; the machine may be overloaded, or short of memory"
+
     def last_words(self) -> str:
         """The last line that the fork server wrote, as a sentence of its own, or nothing."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f" Its last words: {lines[-1]}" if lines else ""
+        return f"{_LAST_WORDS}{lines[-1]}" if lines else ""
+
+
+# What will be the same on every try.
+_CANNOT_START = re.compile(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b")
+_LAST_WORDS = " Its last words: "
+
+
+def as_here(text: str) -> str:
+    """A message from inside the sandbox with the paths that the kit's files have here."""
+    for name in data.SHIPPED:
+        text = text.replace(f"{namespaces.KIT}/data/{name}", str(data.find_file(name) or name))
+    return text.replace(f"{namespaces.KIT}/autograder", str(Path(__file__).resolve().parents[1]))
+
+
+def _does_not_start(why: str) -> str:
+    why = as_here(why)
+    return (
+        f"Nothing can be graded here, and no student is at fault: {why}. That was when grading started Python and Keras"
+        f" ({sys.executable}) in the sandbox. {whose(why)}"
+    )
+
+
+def whose(why: str) -> str:
+    """Whose a failure of this installation is and what to do, as two sentences."""
+    if "Permission denied" in why:
+        return (
+            "Not everybody may read the installation's files, and the sandbox runs as nobody in particular: whoever"
+            " installed them should run `chmod -R a+rX` on their folder."
+        )
+    if "DataError" in why:  # which says it itself
+        return "`autograder doctor` looks at the data, too."
+    return (
+        "The installation is at fault: make its environment again and install the kit there. `autograder doctor` helps."
+    )
 
 
 _PREFIX = "autograder-"

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from autograder.sandbox import namespaces
+from autograder.sandbox import failure, namespaces
 
 MAX_REQUEST = 64_000
 
@@ -30,14 +30,19 @@ MAX_REQUEST = 64_000
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     sandboxed = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
-    if sandboxed:
-        _become_nobody()
-    else:
-        namespaces.gather_orphans()  # a submission's daemons would outlive it otherwise
-    _import_everything()
-    if sandboxed:  # elsewhere it protects nothing, and an ordinary user could not measure the forks
-        namespaces.set_dumpable(False)
-    Server(control, sweeps=not sandboxed).serve()
+    try:
+        if sandboxed:
+            _become_nobody()
+        else:
+            namespaces.gather_orphans()  # a submission's daemons would outlive it otherwise
+        _import_everything()
+        if sandboxed:  # elsewhere it protects nothing, and an ordinary user could not measure the forks
+            namespaces.set_dumpable(False)
+        server = Server(control, sweeps=not sandboxed)
+    except BaseException as error:
+        control.send(json.dumps({"event": "broken", "why": failure.describe(error)[: failure.MAX_BYTES]}).encode())
+        raise
+    server.serve()
 
 
 def _become_nobody() -> None:
@@ -142,6 +147,7 @@ class Server:
         self._control = control
         self._sweeps = sweeps  # whether processes that a fork left behind have to be looked for
         self._guards: dict[int, int] = {}  # pid of the guard -> id of the request
+        self._failures: dict[int, int] = {}  # id of the request -> pipe over which its fork says what went wrong
         self._wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -150,7 +156,9 @@ class Server:
     def serve(self) -> None:
         self._tell({"event": "ready", "pid": os.getpid()})
         while True:
-            ready = select.select([self._control.fileno(), self._wake_read], [], [])[0]
+            ready = select.select([self._control.fileno(), self._wake_read, *self._failures.values()], [], [])[0]
+            for request in [one for one, pipe in self._failures.items() if pipe in ready]:
+                self._pass_on(request)
             if self._wake_read in ready:
                 os.read(self._wake_read, 4096)
                 self._reap()
@@ -173,7 +181,7 @@ class Server:
     def _do_kernel(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
         from autograder.sandbox.kernel_agent import run_kernel
 
-        pid = namespaces.guarded(
+        pid, self._failures[request["id"]] = namespaces.guarded(
             lambda seal: run_kernel(request["connection"], sockets[0], seal),
             sockets,
             request["folder"],
@@ -184,7 +192,9 @@ class Server:
     def _do_observer(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
         from autograder.sandbox.observer import observe
 
-        pid = namespaces.guarded(lambda seal: observe(sockets[0], seal), sockets, "", request["limits"])
+        pid, self._failures[request["id"]] = namespaces.guarded(
+            lambda seal: observe(sockets[0], seal), sockets, "", request["limits"]
+        )
         self._guards[pid] = request["id"]
 
     def _do_interrupt(self, request: dict[str, Any], sockets: list[socket.socket]) -> None:
@@ -210,9 +220,21 @@ class Server:
             if pid in self._guards:
                 code = code if code >= 0 else 128 - code
                 request = self._guards.pop(pid)
+                self._pass_on(request)
                 if self._sweeps:
                     self._end_orphans()
                 self._tell({"event": "ended", "id": request, "status": code})
+
+    def _pass_on(self, request: int) -> None:
+        """Tell what a fork said of its failure; forget the pipe once nobody can say anything in there."""
+        said = b""
+        if request in self._failures:
+            with contextlib.suppress(BlockingIOError):
+                said = os.read(self._failures[request], failure.MAX_BYTES)
+                if not said:
+                    os.close(self._failures.pop(request))
+        if said:
+            self._tell({"event": "failed", "id": request, "why": said.decode("utf-8", "replace").splitlines()[0]})
 
     def _end_orphans(self, seconds: float = 5.0) -> None:
         """End what reparented to us: everything that is our child and no guard, until nothing comes any more."""

@@ -15,6 +15,7 @@ from autograder.backend import observe
 from autograder.exercise import wire
 from autograder.exercise.causes import Failures, remember
 from autograder.exercise.wire import Message
+from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
 from autograder.sandbox.surroundings import Absent, Surroundings, without_tensorboard
@@ -44,6 +45,9 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     app = IPKernelApp.instance(config=config, connection_file=file)
     app.parse_command_line = lambda argv: None  # there is none, and making its parser takes a fifth of a kernel's start
     app.initialize([])
+    failure.listen(app.log)
+    app.log.setLevel("ERROR")
+    app.shell.events.register("pre_execute", failure.close)  # before the first line of a cell
     # The backend does this itself when it is imported in a kernel; the fork server imported it without one.
     app.shell.enable_matplotlib("inline")
     ipython_kernel.show_recursions_shortly(app.shell)

@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from autograder.sandbox import syscalls
+from autograder.sandbox import failure, syscalls
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -77,8 +77,8 @@ def end_with_parent() -> None:
 
 def guarded(
     work: Callable[[Callable[[], None]], None], keep: list[socket.socket], folder: str, limits: dict[str, Any]
-) -> int:
-    """Fork `work` away into namespaces of its own; return the guard's pid to the caller.
+) -> tuple[int, int]:
+    """Fork `work` away into namespaces of its own.
 
     Args:
         work: runs in the worker; its return ends the worker with status 0. It is handed a function to call
@@ -87,15 +87,22 @@ def guarded(
         keep: the only file descriptors above 2 that survive.
         folder: name of this fork's folder below `SOCKETS`, or ''.
         limits: `Limits.to_json()`.
+
+    Returns:
+        The guard's pid, and a pipe over which it says what went wrong before a student's first line.
     """
+    said, say = os.pipe()
     guard = os.fork()
     if guard:
-        return guard
+        os.close(say)
+        os.set_blocking(said, False)
+        return guard, said
     try:
+        failure.use(say)
         end_with_parent()
         signal.set_wakeup_fd(-1)  # its descriptor is about to be closed, and its number used again
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _close_all_but(keep)
+        _close_all_but({say, *(sock.fileno() for sock in keep)})
         sandboxed = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
         _out_of_memory_first(sandboxed)
         if sandboxed:
@@ -104,6 +111,7 @@ def guarded(
         if init == 0:
             end_with_parent()
             _be_init(work, folder, limits, sandboxed)
+        failure.close()
         for sock in keep:
             sock.close()
         signal.signal(signal.SIGUSR1, lambda *_: os.kill(init, signal.SIGUSR1))
@@ -111,7 +119,7 @@ def guarded(
         code = os.waitstatus_to_exitcode(os.waitpid(init, 0)[1])
         os._exit(code if code >= 0 else 128 - code)
     except BaseException as error:
-        os.write(2, f"sandbox: {type(error).__name__}: {error}\n".encode())
+        failure.say(error)
         os._exit(125)
 
 
@@ -155,6 +163,7 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
             _mount("none", OWN_SOCKETS, None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV)
         if sandboxed:
             drop_capabilities()
+        failure.close()
         os.close(go[1])
         for number in (signal.SIGUSR1, signal.SIGINT):
             signal.signal(number, lambda *_: os.kill(worker, signal.SIGINT))
@@ -163,7 +172,7 @@ def _be_init(work: Callable[[Callable[[], None]], None], folder: str, limits: di
             if pid == worker:
                 os._exit(_status(status))
     except BaseException as error:
-        os.write(2, f"sandbox: {type(error).__name__}: {error}\n".encode())
+        failure.say(error)
         os._exit(125)
 
 
@@ -303,8 +312,7 @@ def _data_bytes() -> int:
     return 0
 
 
-def _close_all_but(keep: list[socket.socket]) -> None:
-    kept = {sock.fileno() for sock in keep}
+def _close_all_but(kept: set[int]) -> None:
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
         if number > 2 and number not in kept:
