@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,22 +31,31 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything; nothing is changed."""
-    findings = [
-        _kit(),
-        _packages("learner's packages", ""),
-        _backend(),
-        _gpu(),
-        _packages("grading", "grade"),
-        _packages("cluster", "cluster"),
-        _data(),
-        _exercises(),
-        _held_out(),
-        _bubblewrap(),
-        _protections(),
-        *_compat(),
+    """Look at everything; nothing is changed. Whatever one look meets, the others are taken all the same."""
+    looks: list[tuple[str, Callable[[], Finding | list[Finding]]]] = [
+        ("autograder", _kit),
+        ("learner's packages", lambda: _packages("learner's packages", "")),
+        ("Keras backend", _backend),
+        ("GPU", _gpu),
+        ("grading", lambda: _packages("grading", "grade")),
+        ("cluster", lambda: _packages("cluster", "cluster")),
+        ("data", _data),
+        ("exercises", _exercises),
+        ("held-out images", _held_out),
+        ("sandbox", _bubblewrap),
+        ("canary and protections", _tries),
+        ("other packages' inside", _compat),
+        ("machine", _memory),
     ]
-    return findings + _memory()
+    findings: list[Finding] = []
+    for name, look in looks:
+        try:
+            found = look()
+        except Exception as error:
+            text = f"this could not be looked at: {type(error).__name__}: {' '.join(str(error).split())}"
+            found = Finding(name, False, text, "If the other lines do not explain it, please report it.")
+        findings += found if isinstance(found, list) else [found]
+    return findings
 
 
 def lines(findings: list[Finding]) -> list[str]:
@@ -141,30 +151,50 @@ def _bubblewrap() -> Finding:
     verdict = try_bubblewrap()
     if verdict.works:
         return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
+    if verdict.broken_place:
+        return Finding("sandbox", False, verdict.reason, "Until then nothing is graded here with a sandbox.")
     remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
     return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
 
 
-def _protections() -> Finding:
-    """The sandbox and the limits, attacked."""
+def _tries() -> list[Finding]:
+    """What is tried in the sandbox that grading would use here: a submission of our own, and attacks."""
     try:
         parts.require("grade", "This try")
-        from autograder.errors import ForkServerFailed
-        from autograder.grading.protections import try_protections
         from autograder.sandbox import bubblewrap
-    except (ImportError, errors.MissingPart) as error:
-        return Finding("protections", False, f"not tried: {error}")
+        from autograder.sandbox.client import ForkServer
+
+        with ForkServer(bubblewrap.choose("auto")) as server:
+            server.wait_until_ready()
+            return [_canary(server), _protections(server)]
+    except (ImportError, errors.KitError) as error:
+        text = f"not tried: {error}"
+        return [Finding("canary", False, text), Finding("protections", False, text)]
+
+
+def _canary(server: Any) -> Finding:
+    """A small submission of our own through all stations, as before every class."""
+    from autograder.grading import canary
+
     try:
-        found = try_protections(bubblewrap.choose("auto"))
-    except ForkServerFailed as error:
-        return Finding("protections", False, f"not tried: {error}")
-    missing = [name for name, held in found.held.items() if not held]
-    held = ", ".join(name for name, held in found.held.items() if held) or "none"
-    text = f"tried and held: {held} (memory measured: {found.memory})"
-    if not missing:
+        canary.prove(server)
+    except errors.KitError as error:
+        return Finding("canary", False, f"nobody can be graded here: {error}")
+    return Finding("canary", True, f"a submission of our own came through all stations ({server.sandbox})")
+
+
+def _protections(server: Any) -> Finding:
+    """The sandbox and the limits, attacked."""
+    from autograder.grading.protections import try_protections
+
+    found = try_protections(server)
+    text = f"tried and held: {', '.join(found.names(True)) or 'none'} (memory measured: {found.memory})"
+    if untried := [f"{one.name} ({one.why})" for one in found.tried if one.held is None]:
+        text += f"; could not be tried: {', '.join(untried)}"
+    if not found.names(False):
         return Finding("protections", True, text)
     remedy = "Whoever's code is graded here can get past these. SECURITY.md says what each needs."
-    return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(missing)}", remedy)
+    return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(found.names(False))}", remedy)
 
 
 def _compat() -> list[Finding]:

@@ -96,7 +96,7 @@ def test_a_broken_place_grades_nobody_and_says_why(
     broken: Callable[[Path], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = bubblewrap._kit
-    monkeypatch.setattr(bubblewrap, "_kit", lambda shown: [*real(shown), *broken(tmp_path)])
+    monkeypatch.setattr(bubblewrap, "_kit", lambda *given: [*real(*given), *broken(tmp_path)])
     tmp_path.chmod(0o755)
     with ForkServer(Sandbox.BUBBLEWRAP) as server, pytest.raises(BrokenPlace) as raised:
         grade.grade(Entry("honest").raw(), exercise_in(tmp_path), server, LIMITS, "ada")
@@ -187,7 +187,8 @@ def test_what_went_missing_in_between_is_ours(
     canary.prove(fork_server)
     monkeypatch.setattr(fork_server, "proven", fork_server.proven | {"gone_meanwhile"})
     monkeypatch.setattr(canary, "found_again", lambda wanted, _: back and wanted == ["gone_meanwhile"])
-    once = iter([Entry("unlucky", answers={"flattened-answer": "import gone_meanwhile"}).raw(), Entry("honest").raw()])
+    away = "raise ModuleNotFoundError(\"No module named 'gone_meanwhile'\")"
+    once = iter([Entry("unlucky", answers={"flattened-answer": away}).raw(), Entry("honest").raw()])
     real = grade.repair
     monkeypatch.setattr(grade, "repair", lambda raw, template: real(next(once), template))
     if not back:

@@ -429,7 +429,7 @@ def test_the_trusted_half_is_hidden_wherever_the_package_can_be_seen(
     for part in ("grading", "checks", "learner"):
         (tmp_path / "site-packages" / "autograder" / part).mkdir(parents=True)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site-packages")])
-    options = bubblewrap._kit(places.plan(places.package_folders()))
+    options = bubblewrap._kit(places.plan(places.package_folders()), tmp_path)
     hidden = [path for option, path in itertools.pairwise(options) if option == "--tmpfs"]
     copy = tmp_path / "site-packages" / "autograder"
     assert {f"{bubblewrap.KIT}/autograder/{part}" for part in bubblewrap._TRUSTED} <= {*hidden}

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable
 
 import nbformat
 import numpy as np
 
 from autograder.errors import BrokenPlace, ForkServerFailed
-from autograder.exercise.outcome import CheckResult, Mismatch, Status
+from autograder.exercise.outcome import Mismatch, Status, SubmissionResult
 from autograder.exercise.submission import Missing, NoModel
 from autograder.grading.answers import KernelAnswers
 from autograder.grading.kernel import KernelDidNotStart
@@ -89,6 +88,7 @@ KNOWN_LOSS, KNOWN_PREDICTION = 1.0, 1.2  # of the training above, by hand: one s
 _LIMITS = Limits()
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _HALTED = re.compile(r"import of ([\w.]+) halted")
+_NAMED = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"'(/[^'\n]+)'")
 _CANNOT_FIND = ("ModuleNotFoundError", "ImportError", "FileNotFoundError", "PermissionError", "OSError")
 _LOOK = """
@@ -158,9 +158,9 @@ def _broken(station: str, why: str) -> BrokenPlace:
     )
 
 
-def lost(notebook: nbformat.NotebookNode, checks: Iterable[CheckResult], server: ForkServer) -> list[str]:
+def lost(notebook: nbformat.NotebookNode, result: SubmissionResult, server: ForkServer) -> list[str]:
     """Modules and files that the canary found and that this submission says are not there."""
-    texts = [test.message for check in checks for test in check.tests]
+    texts = [test.message for check in result.checks for test in check.tests] + [*result.surroundings]
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("output_type") == "error" and output.get("ename") in _CANNOT_FIND:

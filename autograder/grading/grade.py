@@ -64,7 +64,7 @@ def grade(
     seconds = {"repair": time.perf_counter() - began}
     try:
         graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds)
-        if lost := canary.lost(repaired.notebook, graded.result.checks, server):
+        if lost := canary.lost(repaired.notebook, graded.result, server):
             if not canary.found_again(lost, server):
                 raise ForkServerFailed(f"{lost[0]} was there when grading began here, and cannot be found any more")
             # Perhaps it was away for a moment. If it is the submission's own doing, the same will come of it again.

@@ -1,43 +1,95 @@
-"""Which protections hold on this machine, found out by attacking a sandbox of our own."""
+"""Which protections hold on this machine, found out by attacking a sandbox of our own.
+
+That something fails inside proves nothing by itself: it may fail everywhere. So each try has a control, in which the
+same act succeeds: the same code outside the sandbox, or inside with that one limit out of the way. Without a control
+that succeeds, a try says that it could not be made.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import nbformat
 
+import autograder
 from autograder.exercise.outcome import Status
 from autograder.grading.run import NotebookRun
-from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox import places
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.machine import examine
 
 _LIMITS = Limits(cell_seconds=20, notebook_seconds=60, memory_mb=400, processes=64, disk_mb=20)
+_OUTSIDE_SECONDS = 30.0
 
-# What is tried, and the Python that a submission would try it with. It got through if nothing was raised.
-_ATTEMPTS = {
-    "no network": "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
+# What is tried, and the Python for it, the same inside and outside; `given` is what `_given` prepares. It got through
+# if nothing was raised.
+_ACTS = {
+    "no network": "import socket; socket.create_connection(('127.0.0.1', given['port']), 2)",
     "no way round the network's isolation": "import socket; socket.socket(40, socket.SOCK_STREAM)",
-    "nothing written outside": "import autograder, os; p = autograder.__path__[0] + '/x'; open(p, 'w'); os.remove(p)",
-    "checks out of sight": "import autograder, os; os.stat(autograder.__path__[0] + '/checks')"
-    " and os.listdir(autograder.__path__[0] + '/checks')[0]",
-    "homes out of sight": "import os; os.listdir('/home'); os.listdir('/etc/ssh')",
-    "fork server out of reach": "import os; os.kill(__import__('os').getppid(), 0); open(f'/proc/{os.getppid()}/mem')",
-    "no namespaces of its own": "import subprocess; subprocess.run(['unshare', '-Ur', 'true'], check=True)",
-    "no kernel keyring": "import ctypes; assert ctypes.CDLL(None).syscall(248, b'user', b'a', b'b', 1, -3) > 0",
-    "disk": "open('trial', 'wb').write(bytes(40_000_000))",
+    "nothing written outside": (
+        "import os\n"
+        "for path in given['writable']:\n"
+        "    try:\n"
+        "        os.makedirs(os.path.dirname(path), exist_ok=True)\n"
+        "        with open(path, 'w') as file: file.write('written')\n"
+        "    except OSError: pass\n"
+        "if OUTSIDE: assert all(map(os.path.exists, given['writable']))"
+    ),
+    "checks out of sight": (
+        "import autograder, glob, os\n"
+        "places = {given['checks'], autograder.__path__[0] + '/checks'}\n"
+        "assert any(open(file).read() for at in places for file in glob.glob(glob.escape(at) + '/test_*.py'))"
+    ),
+    "homes out of sight": "import os; assert any(map(os.path.lexists, given['homes']))",
+    "accounts of the system out of sight": "open('/etc/passwd').read()",
+    "fork server out of reach": (
+        "import os, time\n"
+        "if OUTSIDE:\n"
+        "    child = os.fork()\n"
+        "    if not child: time.sleep(5); os._exit(0)\n"
+        "    others = [child]\n"
+        "else:\n"
+        "    others = [int(name) for name in os.listdir('/proc') if name.isdigit() and int(name) != os.getpid()]\n"
+        "def reach(pid):\n"
+        "    try: open(f'/proc/{pid}/mem', 'rb').close()\n"
+        "    except OSError: return False\n"
+        "    return True\n"
+        "assert any(map(reach, others))"
+    ),
+    "no namespaces of its own": (
+        "import ctypes, os\n"
+        "child = os.fork()\n"
+        "if not child: os._exit(1 if ctypes.CDLL(None).unshare(0x10000000) else 0)\n"
+        "assert os.waitpid(child, 0)[1] == 0"
+    ),
+    "no kernel keyring": (  # a process's own, which ends with it
+        "import ctypes, platform\n"
+        "add_key = {'x86_64': 248, 'aarch64': 217}[platform.machine()]\n"
+        "assert ctypes.CDLL(None).syscall(add_key, b'user', b'trial', b'trial', 5, -2) > 0"
+    ),
 }
-_TRY = """
+_OUTSIDE = "import json, sys\ngiven, OUTSIDE = json.loads(sys.argv[1]), True\n"
+_INSIDE = """
 import json
-held = {{}}
-for name, code in {attempts!r}.items():
+given, results = json.loads({given!r}), {{}}
+for name, code in {acts!r}.items():
     try:
-        exec(code, {{}})
-        held[name] = False
+        exec(code, {{"given": given, "OUTSIDE": False}})
+        results[name] = False
     except BaseException:
-        held[name] = True
-print(json.dumps(held))
+        results[name] = True
+print(json.dumps(results))
 """
 _FORKS = """
 import os, time
@@ -51,44 +103,174 @@ print(born)
 """
 _BUSY = """
 import os, time
-for _ in range(4):
-    if os.fork() == 0:
-        while True: pass
-time.sleep(15)
+def busy(): 
+    while time.process_time() < 2: pass
+for _ in range(2):
+    if os.fork() == 0: busy(); os._exit(0)
+busy()
+time.sleep({sleep})
 """
-_SHARED = "import mmap\nm = mmap.mmap(-1, 2 * 10**9)\nfor i in range(0, len(m), 4096): m[i] = 1"
+_SHARED_MB = 700
+_SHARED = f"import mmap\nm = mmap.mmap(-1, {_SHARED_MB} * 10**6)\nfor i in range(0, len(m), 4096): m[i] = 1"
+_DISK = "open('trial', 'wb').write(bytes(40_000_000))"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One protection: whether it held, None if that could not be tried, and then why."""
+
+    name: str
+    held: bool | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Protections:
-    """What was tried, and whether the attempt was stopped."""
+    """What was tried, and how memory is measured: "control group" or "by process"."""
 
-    held: dict[str, bool]
-    memory: str  # how it is measured: "control group" or "by process"
+    tried: list[Tried]
+    memory: str
+
+    def names(self, held: bool | None) -> list[str]:
+        """Of those that held, that did not, or (None) that could not be tried."""
+        return [one.name for one in self.tried if one.held is held]
 
 
-def try_protections(sandbox: Sandbox) -> Protections:
-    """Attack a fork as a submission would. Takes about ten seconds; nothing outside the sandbox is changed."""
-    with ForkServer(sandbox) as server:
-        printed, _ = _run(server, _TRY.format(attempts=_ATTEMPTS))
+def try_protections(server: ForkServer) -> Protections:
+    """Attack a fork as a submission would. Takes about ten seconds; nothing outside the sandbox is changed.
+
+    Raises:
+        ForkServerFailed, BrokenPlace: there is no fork to attack from.
+    """
+    memory = server.measures_memory
+    tried = _try_acts(server)
+    for name, attempt in _LIMITED.items():
         try:
-            held = {str(name): bool(stopped) for name, stopped in json.loads(printed.strip().splitlines()[-1]).items()}
-        except (ValueError, IndexError):
-            held = dict.fromkeys(_ATTEMPTS, False)
-        printed, _ = _run(server, _FORKS)
-        held["processes"] = printed.strip().isdigit() and int(printed) < _LIMITS.processes
-        _, status = _run(server, _BUSY, replace(_LIMITS, cpu_seconds=2))
-        held["processor time"] = status is Status.TIMED_OUT
-        _, status = _run(server, _SHARED)
-        held["memory"] = status is Status.OUT_OF_MEMORY
-        return Protections(held, server.measures_memory)
+            tried.append(Tried(name, *attempt(server)))
+        except Exception as error:  # the others are tried all the same
+            tried.append(Tried(name, None, _one_line(error)))
+    return Protections(tried, memory)
+
+
+def _try_acts(server: ForkServer) -> list[Tried]:
+    """What must not be possible inside and is possible outside."""
+    try:
+        with _given() as given:
+            controls = {name: _outside(code, given) for name, code in _ACTS.items()}
+            for path in given["writable"]:
+                Path(path).unlink(missing_ok=True)
+            printed, _ = _run(server, _INSIDE.format(given=json.dumps(given), acts=_ACTS))
+            stopped: dict[str, bool] = json.loads(printed.strip().splitlines()[-1])
+            stopped["nothing written outside"] = not any(os.path.exists(path) for path in given["writable"])
+    except Exception as error:
+        return [Tried(name, None, _one_line(error)) for name in _ACTS]
+    return [
+        Tried(name, None, f"impossible outside the sandbox, too: {controls[name]}")
+        if controls[name]
+        else Tried(name, bool(stopped[name]))
+        for name in _ACTS
+    ]
+
+
+@contextlib.contextmanager
+def _given() -> Iterator[dict[str, Any]]:
+    """What the acts are tried on: a port where somebody listens, files that could be written, a home's entries."""
+    package = Path(autograder.__path__[0]).resolve()
+    with (
+        tempfile.TemporaryDirectory(prefix="autograder-doctor-") as folder,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
+        os.chmod(folder, 0o777)
+        writable = [f"{folder}/trial", *(f"{at}/.autograder-trial" for at in (package,) if os.access(at, os.W_OK))]
+        try:
+            yield {
+                "port": listening.getsockname()[1],
+                "writable": writable,
+                "checks": str(package / "checks"),
+                "homes": _in_homes(),
+            }
+        finally:
+            for path in writable:
+                Path(path).unlink(missing_ok=True)
+
+
+def _in_homes(most: int = 200) -> list[str]:
+    """Entries of homes that nothing inside needs, nor the way to what it needs leads through."""
+    needed = [os.path.realpath(path) for path in places.needed_by_python()] + list(places.needed_by_python())
+    found: list[str] = []
+    for home in {Path.home(), *Path("/home").glob("*")}:
+        with contextlib.suppress(OSError):
+            found += [str(home / name) for name in sorted(os.listdir(home))]
+    return [entry for entry in found if not any(f"{path}/".startswith(f"{entry}/") for path in needed)][:most]
+
+
+def _outside(code: str, given: dict[str, Any]) -> str:
+    """Why the act fails outside the sandbox, or '' if it succeeds there."""
+    command = [sys.executable, "-c", _OUTSIDE + code, json.dumps(given)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(autograder.__path__[0]).resolve().parent)}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_OUTSIDE_SECONDS, env=environment)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _one_line(error)
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+
+
+def _try_disk(server: ForkServer) -> tuple[bool | None, str]:
+    return _limited(server, _DISK, "disk_mb", 200, lambda said, status: "No space left" in said or "OSError" in said)
+
+
+def _try_processes(server: ForkServer) -> tuple[bool | None, str]:
+    return _limited(
+        server,
+        _FORKS,
+        "processes",
+        400,
+        lambda said, status: said.strip().isdigit() and int(said) < _LIMITS.processes,
+    )
+
+
+def _try_processor(server: ForkServer) -> tuple[bool | None, str]:
+    code = _BUSY.format(sleep=4)
+    limits = replace(_LIMITS, cpu_seconds=2)
+    return _limited(server, code, "cpu_seconds", 60, lambda said, status: status is Status.TIMED_OUT, limits)
+
+
+def _try_memory(server: ForkServer) -> tuple[bool | None, str]:
+    if examine().free_bytes < 2 * _SHARED_MB * 10**6:
+        return None, "too little memory is free"
+    return _limited(server, _SHARED, "memory_mb", 3000, lambda said, status: status is Status.OUT_OF_MEMORY)
+
+
+_LIMITED: dict[str, Callable[[ForkServer], tuple[bool | None, str]]] = {
+    "disk": _try_disk,
+    "processes": _try_processes,
+    "processor time": _try_processor,
+    "memory": _try_memory,
+}
+
+
+def _limited(
+    server: ForkServer,
+    code: str,
+    limit: str,
+    wide: int,
+    was_stopped: Callable[[str, Status], bool],
+    limits: Limits = _LIMITS,
+) -> tuple[bool | None, str]:
+    """Whether a limit stops the code, where it is not stopped with that one limit wide."""
+    if was_stopped(*_run(server, code, replace(limits, **{limit: wide}))):
+        return None, "it was stopped with a wide limit, too"
+    return was_stopped(*_run(server, code, limits)), ""
 
 
 def _run(server: ForkServer, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
+    """What the code printed, or its error; and how the run ended."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     with NotebookRun(notebook, server, limits) as run:
         run.run_rest()
-    printed = "".join(
-        o.text for o in notebook.cells[0].outputs if o.get("output_type") == "stream" and o.name == "stdout"
-    )
-    return printed, run.status
+    outputs = notebook.cells[0].outputs
+    return "".join(o.get("text") or f"{o.get('ename')}: {o.get('evalue')}" for o in outputs), run.status
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

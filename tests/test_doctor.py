@@ -1,0 +1,116 @@
+"""`doctor` proves what it says: each try has a control, and no try ends the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import autograder
+from autograder import doctor
+from autograder.errors import BrokenPlace
+from autograder.grading import canary, protections
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer
+
+BY_BUBBLEWRAP = {"nothing written outside", "checks out of sight", "homes out of sight", "disk", "processes"}
+
+
+@pytest.fixture(scope="module")
+def open_air() -> Iterator[ForkServer]:
+    """A fork server with limits only."""
+    with ForkServer(Sandbox.LIMITS_ONLY) as process:
+        yield process
+
+
+@pytest.mark.sandbox
+def test_in_the_sandbox_everything_holds(fork_server: ForkServer) -> None:
+    found = protections.try_protections(fork_server)
+    assert found.names(False) == []
+    assert {*protections._ACTS, *protections._LIMITED} == {one.name for one in found.tried}
+    assert {"no network", "accounts of the system out of sight", "fork server out of reach"} <= {*found.names(True)}
+    assert BY_BUBBLEWRAP - {"homes out of sight"} <= {*found.names(True)}
+    assert all(one.why for one in found.tried if one.held is None)
+
+
+def test_without_a_sandbox_it_says_what_does_not_hold_and_leaves_nothing_behind(open_air: ForkServer) -> None:
+    found = protections.try_protections(open_air)
+    assert BY_BUBBLEWRAP - {"homes out of sight"} <= {*found.names(False)}
+    assert {"no network", "memory", "processor time"} <= {*found.names(True)}
+    assert not list(Path(autograder.__path__[0]).glob(".autograder-trial"))
+
+
+def test_what_is_impossible_outside_too_proves_nothing(open_air: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = protections._outside
+
+    def outside(code: str, given: dict[str, object]) -> str:
+        return real(code.replace("given['port']", "9").replace("/etc/passwd", "/etc/nothing-there"), given)
+
+    monkeypatch.setattr(protections, "_outside", outside)
+    monkeypatch.setattr(protections, "_LIMITED", {"disk": lambda _: 1 / 0})
+    tried = {one.name: one for one in protections.try_protections(open_air).tried}
+    for name, why in (
+        ("no network", "ConnectionRefusedError"),
+        ("accounts of the system out of sight", "FileNotFoundError"),
+        ("disk", "ZeroDivisionError"),
+    ):
+        assert tried[name].held is None
+        assert why in tried[name].why
+    assert tried["checks out of sight"].held is False
+
+
+def test_a_limit_that_stops_a_wide_one_too_proves_nothing(
+    open_air: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protections, "_run", lambda *_: ("OSError: [Errno 28] No space left on device", None))
+    assert protections._try_disk(open_air) == (None, "it was stopped with a wide limit, too")
+
+
+def test_no_look_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> doctor.Finding:
+        raise RuntimeError("something\nunforeseen")
+
+    for name in ("_data", "_bubblewrap", "_memory"):
+        monkeypatch.setattr(doctor, name, fail)
+    monkeypatch.setattr(bubblewrap, "choose", lambda _: (_ for _ in ()).throw(BrokenPlace("no Python in here")))
+    found = {finding.name: finding for finding in doctor.examine()}
+    for name in ("data", "sandbox", "machine"):
+        assert found[name].found == "this could not be looked at: RuntimeError: something unforeseen"
+    assert found["canary"].found == found["protections"].found == "not tried: no Python in here"
+    assert found["exercises"].good
+    assert not found["canary"].good
+    json.dumps([finding.to_json() for finding in found.values()])
+
+
+def test_a_canary_that_fails_is_said_and_the_protections_are_tried_all_the_same(
+    open_air: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canary, "prove", lambda _: (_ for _ in ()).throw(BrokenPlace("no comm")))
+    assert doctor._canary(open_air) == doctor.Finding("canary", False, "nobody can be graded here: no comm")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [True, False], ids=["with bubblewrap", "without"])
+def test_the_command(there: bool, tmp_path: Path) -> None:
+    """Without it everything is still said, in JSON too, and the command ends with 0."""
+    for name in ("bwrap",) * (there and shutil.which("bwrap") is not None):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "autograder", "doctor", "--json", "-"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert found["canary"]["good"], found["canary"]
+    assert found["sandbox"]["good"] == (there and bubblewrap.try_bubblewrap().works)
+    assert found["protections"]["good"] == found["sandbox"]["good"], found["protections"]
+    if not found["sandbox"]["good"]:
+        assert "LIMITS ONLY" in found["sandbox"]["found"]
+        assert "nothing written outside" in found["protections"]["found"].split("DO NOT HOLD")[1]
