@@ -22,6 +22,9 @@ help:
 	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
 	@echo "make newest     the newest releases of everything: what changed, what no longer holds, the fast tests"
 	@echo "make lint       ruff, mypy, codespell"
+	@echo "make dist       all of a release: wheel, sdist, learners' bundle, notes"
+	@echo "make try-learner  install the kit as a learner does, run every exercise"
+	@echo "make pictures   take the README's pictures"
 
 # Made anew where the clone was moved, or the Python that the environment was made with is gone.
 STALE := $(shell test "`cat $(READY) 2>/dev/null`" = "`pwd -P`" && $(PY) -c '' 2>/dev/null || echo remake)
@@ -37,6 +40,11 @@ $(NODE): book/package-lock.json
 # Each gets the system's packages that it needs itself.
 system-%:
 	@sh tools/system-packages.sh $*
+
+# Ubuntu 24.04 lets only programs with a profile make user namespaces: one for bubblewrap, as SECURITY.md says. As root.
+system-apparmor:
+	@install -m 0644 deploy/hub/tljh/bwrap.apparmor /etc/apparmor.d/keras-class-bwrap
+	@apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap
 
 demo: system-demo $(READY)
 	@$(PY) demo/run.py
@@ -59,6 +67,26 @@ exercises: $(READY)
 
 learner-bundle: $(READY)
 	@$(PY) tools/learner_bundle.py
+
+# What a learner does, from the installation on. The same script runs on Windows and macOS.
+try-learner:
+	@$(if $(PYTHON),$(PYTHON),python3) tools/try_learner.py
+
+# The README's pictures, of a course in which exercise 3 was graded. Look at them.
+pictures: demo
+	@$(PY) tools/take_pictures.py demo/course
+
+# Everything that a release consists of, in dist/; for PyPI in dist/packages/. TAG is checked, where it is given.
+TAG ?=
+dist: $(READY)
+	@rm -rf dist && mkdir -p dist
+	@$(PY) tools/release_notes.py $(TAG) > dist/notes.md
+	@$(PY) -m uv build --quiet --out-dir dist/packages
+	@rm -f dist/packages/.gitignore
+	@$(PY) tools/learner_bundle.py
+
+release-page:
+	@gh release create "$(TAG)" dist/packages/* dist/learner-bundle.zip --title "$(TAG)" --notes-file dist/notes.md
 
 # A JupyterHub with two learners and an instructor, for trying out. HUB=5 takes JupyterHub 5.5 instead of 6.
 HUB ?= 6

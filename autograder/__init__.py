@@ -10,7 +10,7 @@ For everything else see ``autograder --help``.
 
 from autograder.parts import warn_of_other_autograder
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["__version__", "start"]
 
 warn_of_other_autograder()

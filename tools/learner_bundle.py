@@ -33,11 +33,18 @@ EPOCH = (2020, 1, 1, 0, 0, 0)  # of every file in the archive, so that it depend
 README = """\
 # Exercises on image classification with Keras
 
-You need Python 3.11, 3.12 or 3.13. In this folder:
+You need Python 3.11, 3.12 or 3.13 on Linux, Windows, or a Mac with Apple's processor, and 1.7 GB of disk. For
+Python 3.14 and Macs with Intel's processors there is no TensorFlow. In this folder, on Linux and macOS:
 
     python3 -m venv .venv
     .venv/bin/pip install "./{wheel}[cpu]" jupyterlab
     .venv/bin/jupyter lab exercises
+
+On Windows:
+
+    py -m venv .venv
+    .venv\\Scripts\\pip install "./{wheel}[cpu]" jupyterlab
+    .venv\\Scripts\\jupyter lab exercises
 
 Open the first notebook and fill in the cells that say `YOUR CODE HERE`. Run the grey cell after a task: it tells you
 what passed, what did not, and why. `hint("name-of-the-task")` gives you the next hint.

@@ -51,7 +51,7 @@ def _learner(browser: Any, scratch: Path) -> None:
     for name, answer in ANSWERS.items():
         cells[name].source = answer
     notebook.cells = [cells["setup"], *(cells[name] for name in SHOWN)]
-    NotebookClient(notebook, kernel_name="python3").execute()
+    NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     notebook.cells = [cells[name] for name in SHOWN]
     cells["counted"].outputs = [o for o in cells["counted"].outputs if o.output_type != "execute_result"]
     page = scratch / "notebook.html"
