@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import shutil
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder.course.release import programs_of_this_python
+from autograder.course.times import time_of
 from autograder.jupyter.collect import CollectOwnWork
 
 pytestmark = pytest.mark.slow  # nbgrader makes a gradebook for each
@@ -142,6 +145,28 @@ def test_a_submission_without_nbgraders_notes_gets_them(exchange: Exchange) -> N
     files = exchange.collect()[HONEST]
     assert files["timestamp.txt"].startswith("2026-01-15 12:00:01")
     assert len(files["submission_secret.txt"]) >= 64
+
+
+@pytest.mark.parametrize("garbage", ["garbage", "100000000000000000000000000000m", "9" * 60 + "-99-99"])
+def test_a_timestamp_without_a_time_is_the_servers(exchange: Exchange, garbage: str) -> None:
+    """nbgrader's page of submissions loads for ever, and its next collect ends, at one that it cannot read."""
+    place = exchange.hand_in(HONEST, HONEST, "mine")
+    (place / "timestamp.txt").write_text(garbage)
+    files = exchange.collect()[HONEST]
+    said = time_of(files["timestamp.txt"].strip())
+    assert said is not None
+    assert abs(said.replace(tzinfo=UTC).timestamp() - place.stat().st_ctime) < 1
+
+
+def test_a_time_that_the_servers_clock_contradicts_is_noted(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange.hand_in(HONEST, HONEST, "mine")  # in January, it says
+    with caplog.at_level("WARNING"):
+        logging.getLogger("traitlets").addHandler(caplog.handler)
+        exchange.collect()
+        logging.getLogger("traitlets").removeHandler(caplog.handler)
+    assert "it says that it was handed in at 2026-01-15 12:00:01" in caplog.text
 
 
 def test_plain_nbgrader_follows_the_link(exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

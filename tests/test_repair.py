@@ -134,3 +134,18 @@ def test_depth_is_no_error_of_ours(depth: int) -> None:
     for raw in (b'{"cells": [], "nbformat": ' + b"[" * depth + b"]" * depth + b"}", b"[" * depth + b"]" * depth):
         with pytest.raises(Unreadable):
             read_notebook(raw) and repair(raw, TEMPLATE)
+
+
+def test_another_exercises_notebook_is_called_that() -> None:
+    other = RELEASED.parent.parent / "04-softmax" / "04-softmax.ipynb"
+    with pytest.raises(Unreadable, match="This is the notebook of exercise '04-softmax', not of '03-dense-networks'"):
+        repair(other.read_bytes(), TEMPLATE)
+
+
+def test_a_mistyped_first_cell_makes_no_other_exercise() -> None:
+    notebook = filled_in({})
+    notebook["metadata"] = {}
+    first = next(c for c in notebook["cells"] if "start(" in "".join(c["source"]))
+    first["source"] = "".join(first["source"]).replace("03-dense-networks", "04-softmax")
+    repaired = repair(json.dumps(notebook).encode(), TEMPLATE)
+    assert any("was changed" in line for line in repaired.repairs)

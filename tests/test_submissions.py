@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import ROOT
 
+from autograder.cli import main
 from autograder.course.names import MAX_BYTES, entered_as
 from autograder.course.submissions import MAX_LOOKED_AT, HandedIn, Unread, handed_in
 from autograder.errors import CourseError
@@ -325,3 +326,12 @@ def test_no_student_of_that_name(tmp_path: Path) -> None:
         assert len(handed_in(tmp_path, NAME, [name]).submissions) == 1
     with pytest.raises(CourseError, match="No student 'ada'"):
         handed_in(tmp_path, NAME, ["ada"])
+
+
+def test_an_empty_result_says_what_lies_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "submitted", {"Moodle.zip": zipped({"x.ipynb": worked()}), f"{NAME}.ipynb": worked()})
+    assert main(["grade", NAME, "--course", str(tmp_path), "--sandbox", "off"]) == 0
+    out = capsys.readouterr().out
+    assert "Nothing to grade" in out
+    for name in ("Moodle.zip", f"{NAME}.ipynb"):
+        assert f"submitted/{name}: it lies in no student's folder" in out.replace("\n", "")

@@ -173,7 +173,10 @@ class Course:
             CourseError: there is no folder of what was handed in, or it may not be read.
         """
         try:
-            return any(not entry.name.startswith(".") for entry in os.scandir(self.submitted))
+            return any(
+                not entry.name.startswith(".") and (entry.is_dir(follow_symlinks=False) or entry.is_symlink())
+                for entry in os.scandir(self.submitted)
+            )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CourseError(
                 f"{self.root} is no course: it has no folder {self._relative(self.submitted)}/. Collect the students'"
@@ -184,13 +187,16 @@ class Course:
 
     def why_nothing(self, names: list[str]) -> str:
         """What was looked for when there is nothing to grade, and what is there instead."""
-        students = [entry for entry in os.scandir(self.submitted) if not entry.name.startswith(".")]
+        entries = os.scandir(self.submitted)
+        students = [
+            entry for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        ]
         looked = " or ".join(f"STUDENT/{name}/{name}.ipynb" for name in names)
         others: set[str] = set()
         for student in students:
             with contextlib.suppress(OSError):
                 others |= {work.name for work in os.scandir(student.path) if not work.name.startswith(".")}
-        there = f"{len(students)} students' folders are there" if students else "it is empty"
+        there = f"{len(students)} students' folders are there" if students else "no student's folder is there"
         works = f", with {', '.join(sorted(others)[:8])} in them" if others else ""
         return f"Nothing to grade: there is no {looked} in {self.submitted}; {there}{works}."
 

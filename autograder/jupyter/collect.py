@@ -15,7 +15,7 @@ import pwd
 import secrets
 import shutil
 import stat
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from nbgrader.utils import temp_attrs
 from traitlets import Bool, Integer
 
 from autograder.compat.assumptions import FORGED_SUBMISSIONS, fallen
+from autograder.course.times import time_of, written
 
+TIMES_AGREE = 600.0  # seconds between what a learner's folder says and what the server's clock says
 KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
 
 _FORGED = "*forged by "  # no Unix user can be called that
@@ -86,7 +88,8 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         os.makedirs(dest, mode=0o700)
         folder = os.open(src, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            owner = os.fstat(folder).st_uid
+            about = os.fstat(folder)
+            owner = about.st_uid
             for name in sorted(os.listdir(folder)):
                 if name.endswith(KEPT) and not name.startswith("."):
                     why = self._copy(folder, owner, name, Path(dest))
@@ -94,7 +97,8 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
                         self.log.warning("%s/%s is left out: it %s.", src, name, why)
         finally:
             os.close(folder)
-        _complete(Path(dest), Path(src).name)
+        if word := _complete(Path(dest), Path(src).name, about.st_ctime):
+            self.log.warning("%s: %s", src, word)
 
     def _copy(self, folder: int, owner: int, name: str, dest: Path) -> str:
         """Copy one file; return why not, or ''."""
@@ -130,10 +134,24 @@ def _owner_by_folder(place: Path) -> str:
     return "a link" if place.is_symlink() or place.parent.is_symlink() else place.parent.name
 
 
-def _complete(submission: Path, folder_name: str) -> None:
-    """Put in what `nbgrader release_feedback` cannot do without: one folder that lacks it would stop everybody's."""
+def _complete(submission: Path, folder_name: str, changed: float) -> str:
+    """Put in what nbgrader's other commands cannot do without: one folder that lacks it would stop everybody's.
+
+    Args:
+        changed: when the learner's folder changed last, by the server's clock; nobody can set that.
+
+    Returns:
+        What the instructor should know about the time that the learner gave, or ''.
+    """
     timestamp, secret = submission / "timestamp.txt", submission / "submission_secret.txt"
-    if not timestamp.is_file():
-        timestamp.write_text(folder_name.rsplit("+", 2)[1] + "\n")
     if not secret.is_file():
         secret.write_text(secrets.token_hex(64))  # the learner, not having it, cannot fetch that page
+    if not timestamp.is_file():
+        timestamp.write_text(folder_name.rsplit("+", 2)[1] + "\n")
+    said = time_of(timestamp.read_text("utf-8", "replace")[:100].strip())
+    if said is None:
+        timestamp.write_text(written(changed) + "\n")
+        return "its timestamp.txt holds no time; the server's is taken."
+    if abs(said.replace(tzinfo=UTC).timestamp() - changed) > TIMES_AGREE:
+        return f"it says that it was handed in at {said}; on the server it was last changed at {written(changed)}."
+    return ""
