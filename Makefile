@@ -49,9 +49,11 @@ system-apparmor:
 demo: system-demo $(READY)
 	@$(PY) demo/run.py
 
+# TESTS may name some of them, or be pytest's options: make test TESTS=tests/test_sandbox.py
+TESTS ?= tests
 # Its accessibility checks need one of the book's packages before the book is built.
 test: system-test $(READY) $(NODE)
-	@$(PY) tools/run_tests.py tests
+	@$(PY) tools/run_tests.py $(TESTS)
 
 test-fast: $(READY)
 	@$(PY) tools/run_tests.py tests -m "not slow and not browser"

@@ -49,8 +49,35 @@ SPREAD = ("test_agreement", "test_checks_survive", "test_own_exercise", "test_re
 MAY_BE_SKIPPED = ("MNIST originals", "no control group can be made here", "need root", "an ordinary user's")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What is tried as an ordinary user, slow or not: whatever the sandbox keeps such a user's submissions from.
+OF_THE_SANDBOX = ("test_attacks", "test_faults", "test_places", "test_sandbox")
+CORPORA = ("test_attacks", "test_faults")  # hundreds of a kind
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the gate runs, and as whom."""
+    parser.addoption(
+        "--ordinary-user", choices=("fast", "all"), help="fast tests alone; all: with all that touches the sandbox"
+    )
+    parser.addoption("--one-in", type=int, default=1, help="of the attacks and faults take one in so many")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_turn)  # stable: within a file the order stays
+    left_out = [item for number, item in enumerate(items) if not _chosen(config, item, number)]
+    items[:] = [item for item in items if item not in set(left_out)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _chosen(config: pytest.Config, item: pytest.Item, number: int) -> bool:
+    if item.path.stem in CORPORA and hasattr(item, "callspec") and number % config.getoption("--one-in"):
+        return False
+    if (wanted := config.getoption("--ordinary-user")) is None:
+        return True
+    if item.get_closest_marker("browser"):
+        return False
+    return not item.get_closest_marker("slow") or (wanted == "all" and item.path.stem in OF_THE_SANDBOX)
 
 
 class TogetherByFile(LoadScopeScheduling):

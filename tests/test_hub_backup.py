@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import sqlite3
 import stat
+import tarfile
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -44,6 +46,16 @@ def class_of_one(tmp_path: Path) -> tuple[Path, Path]:
     return course, exchange
 
 
+@pytest.fixture(params=[True, False], ids=["with filters", "without filters"])
+def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's filters for archives, and a Python that has none of them yet, as Debian's 3.11.2."""
+    if not request.param:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    elif not hasattr(tarfile, "data_filter"):
+        pytest.xfail("this Python has no filters for archives")
+
+
+@pytest.mark.usefixtures("filters")
 def test_what_was_lost_comes_back(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
     import shutil
 
@@ -62,6 +74,40 @@ def test_what_was_lost_comes_back(class_of_one: tuple[Path, Path], tmp_path: Pat
     inbound = tmp_path / "back/exchange/inbound"
     assert (inbound / "ada+x/x.ipynb").read_text() == "handed in, not collected"
     assert stat.S_IMODE(inbound.stat().st_mode) & 0o044 == 0, "learners could list what was handed in"
+
+
+def _file(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = 4
+    return member
+
+
+def _link(name: str, to: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, to
+    return member
+
+
+@pytest.mark.usefixtures("filters")
+@pytest.mark.parametrize(
+    "members",
+    [
+        [_file("../out")],
+        [_link("course", ".."), _file("course/out")],
+        [_link("course", "/"), _file("course/tmp/out")],
+        [_link("hard", "../before", tarfile.LNKTYPE)],
+    ],
+    ids=["a name", "a link to the folder above", "an absolute link", "a hard link"],
+)
+def test_nothing_in_a_backup_reaches_outside(members: list[tarfile.TarInfo], tmp_path: Path) -> None:
+    (tmp_path / "before").write_text("kept")
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as tar:
+        for member in members:
+            tar.addfile(member, io.BytesIO(b"evil"))
+    with pytest.raises((tarfile.TarError, OSError)):
+        backup.restore(tmp_path / "evil.tar.gz", tmp_path / "back")
+    assert not list(tmp_path.rglob("out"))
+    assert (tmp_path / "before").stat().st_nlink == 1
 
 
 def test_is_whole_while_somebody_writes(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
