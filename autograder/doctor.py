@@ -186,13 +186,15 @@ def _canary(server: Any) -> Finding:
 def _protections(server: Any) -> Finding:
     """The sandbox and the limits, attacked."""
     from autograder.grading.protections import try_protections
+    from autograder.sandbox.control_group import HOW_TO_GET_ONE
 
     found = try_protections(server)
     text = f"tried and held: {', '.join(found.names(True)) or 'none'} (memory measured: {found.memory})"
     if untried := [f"{one.name} ({one.why})" for one in found.tried if one.held is None]:
         text += f"; could not be tried: {', '.join(untried)}"
     if not found.names(False):
-        return Finding("protections", True, text)
+        better = "" if found.memory == "control group" else f"The kernel measures better: {HOW_TO_GET_ONE} COMMAND"
+        return Finding("protections", True, text, better)
     remedy = "Whoever's code is graded here can get past these. SECURITY.md says what each needs."
     return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(found.names(False))}", remedy)
 

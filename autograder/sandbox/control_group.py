@@ -1,11 +1,20 @@
-"""A control group for one fork server and all below it: the kernel itself adds up what they use."""
+"""A control group for one fork server and all below it: the kernel itself adds up what they use.
+
+Under version 1 one is made below this process's own. Under version 2 a group that holds processes hands no controller
+down, so there this process has to leave its own first, into a leaf: it becomes the keeper of its group, and the fork
+servers' groups are made beside the leaf. It does so only in a group that was handed over to it, by
+``systemd-run --user --scope -p Delegate=yes`` for instance, and that holds nobody else's processes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+HOW_TO_GET_ONE = "systemd-run --user --scope -p Delegate=yes"  # before the command that grades
 
 
 class ControlGroup:
@@ -120,7 +129,7 @@ def _remove_leftovers(parent: Path) -> None:
 
 
 def _parents() -> Iterator[tuple[Path, int]]:
-    """Groups below which one may be made: this process's own, under version 2 or 1."""
+    """Groups below which one may be made: this process's own, under version 2 or 1, or the one that it keeps."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -129,11 +138,79 @@ def _parents() -> Iterator[tuple[Path, int]]:
         _, controllers, path = line.split(":", 2)
         if controllers == "memory":
             yield Path("/sys/fs/cgroup/memory" + path), 1
-        elif controllers == "":
-            own = Path("/sys/fs/cgroup" + path)
+        elif controllers == "" and (kept := keep(Path("/sys/fs/cgroup" + path), "memory")) is not None:
+            yield kept, 2
+
+
+_LEAF = "keeper"
+
+
+def keep(own: Path, controller: str) -> Path | None:
+    """A group of version 2 that hands a controller down to groups that are made in it; None if there is none for us.
+
+    Args:
+        own: this process's.
+    """
+    group = own.parent if own.name == _LEAF else own
+    if _hands_down(group, controller):
+        return group
+    if not _handed_over(group):
+        return None
+    leaf = group / _LEAF
+    with contextlib.suppress(OSError):
+        leaf.mkdir(exist_ok=True)
+        for _ in range(20):  # a process may be born in it meanwhile; or another worker does the same
+            if (there := _processes_in(group)) and not _are_ours(there):
+                break
+            _move(there, leaf)
             with contextlib.suppress(OSError):
-                if "memory" in (own / "cgroup.subtree_control").read_text().split():
-                    yield own, 2
+                (group / "cgroup.subtree_control").write_text(f"+{controller}")
+            if _hands_down(group, controller):
+                return group
+            time.sleep(0.02)
+    return None
+
+
+def _hands_down(group: Path, controller: str) -> bool:
+    with contextlib.suppress(OSError):
+        return controller in (group / "cgroup.subtree_control").read_text().split()
+    return False
+
+
+def _handed_over(group: Path) -> bool:
+    """Whether the group is ours to divide. Root may write to any, so for root systemd's mark has to be on it."""
+    if not os.access(group / "cgroup.subtree_control", os.W_OK) or not os.access(group / "cgroup.procs", os.W_OK):
+        return False
+    if os.getuid() != 0:
+        return True
+    if not (group / "cgroup.type").exists():  # the machine's root group, which is nobody's to divide
+        return False
+    for name in ("trusted.delegate", "user.delegate"):
+        with contextlib.suppress(OSError):
+            if os.getxattr(group, name) == b"1":
+                return True
+    return Path("/proc/self/cgroup").read_text().strip().endswith("::/")  # a container's
+
+
+def _processes_in(group: Path) -> list[int]:
+    return [int(line) for line in (group / "cgroup.procs").read_text().split()]
+
+
+def _are_ours(there: list[int]) -> bool:
+    """Whether all of these processes come from one that is this process, or is above it, and is among them."""
+    parents: dict[int, int] = {}
+    for pid in there:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    top = pid = os.getpid()
+    while pid := parents.get(pid, 0):
+        top = pid if pid in parents else top
+    for pid in parents:
+        while pid != top:
+            if pid not in parents:
+                return False
+            pid = parents[pid]
+    return True
 
 
 def _clocks() -> Iterator[Path]:
