@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import RELEASED, filled_in
+from hostile import RELEASED, code_cell, filled_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import ROOT
@@ -47,6 +47,9 @@ def zipped(files: Layout) -> bytes:
             for name, content in files.items():
                 archive.writestr(name, content)
         return file.getvalue()
+
+
+SCRATCH = json.dumps({"cells": [code_cell("print(1)")], "nbformat": 4}).encode()
 
 
 def put(student: Path, files: Layout, times: dict[str, float] | None = None) -> None:
@@ -151,6 +154,29 @@ CASES = (
         ("softmax.ipynb",),
     ),
     Case("swapped", {USUAL: OTHER, "04-softmax/04-softmax.ipynb": worked()}, worked(), ("04-softmax",), (USUAL,)),
+    Case(
+        "scratch paper, saved later",
+        {USUAL: worked(), f"{NAME}/scratch.ipynb": SCRATCH},
+        worked(),
+        (),
+        ("scratch.ipynb",),
+        {f"{NAME}/scratch.ipynb": 99},
+    ),
+    Case(
+        "data called .json, saved later",
+        {USUAL: BLANK, f"{NAME}/data.json": b"[1, 2]"},
+        BLANK,
+        times={f"{NAME}/data.json": 99},
+    ),
+    Case("untouched, and the work outside", {USUAL: BLANK, f"{NAME}.ipynb": worked()}, worked(), ("itself",), (USUAL,)),
+    Case("untouched, and the work in a folder", {USUAL: BLANK, "hw/x.ipynb": worked()}, worked(), ("hw/",), (USUAL,)),
+    Case(
+        "beside thousands of files",
+        {USUAL: worked(), **{f"{NAME}/aaa/{i}.txt": b"" for i in range(MAX_LOOKED_AT)}, "bbb/x.ipynb": worked("x")},
+        worked(),
+        (),
+        ("eve",),
+    ),
     Case("no notebook", {f"{NAME}/answers.pdf": b"%PDF"}, None),
     Case("a notebook of nothing", {f"{NAME}/x.ipynb": b"{}"}, b"{}", ("x.ipynb",)),
 )

@@ -125,9 +125,13 @@ def belongs_to(raw: bytes, exercise: str) -> bool | None:
 
 
 def worked_in(raw: bytes, released: bytes) -> bool:
-    """Whether a file holds a notebook in which somebody wrote something, compared with the exercise as released."""
+    """Whether a file holds a notebook in which somebody wrote something, compared with the exercise as released.
+
+    Args:
+        released: b"" if it is not known; then any notebook will do.
+    """
     try:
-        cells, blank = read_notebook(raw)[0].cells, read_notebook(released)[0].cells
+        cells, blank = read_notebook(raw)[0].cells, read_notebook(released)[0].cells if released else []
     except Unreadable:
         return False
     known = {_text(cell) for cell in blank}

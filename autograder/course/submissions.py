@@ -209,14 +209,23 @@ def _find(student: str, folder: Path, name: str, released: Path | None) -> Submi
 
 
 def _alone(folder: Path, notebook: str) -> bool:
-    """Whether the notebook is there, and nothing else that might be one."""
+    """Whether the notebook is there, and nothing else that might be one, there or beside the folder."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return False
     others = [e for e in entries if e.name != notebook and (e.is_dir(follow_symlinks=False) or may_be_one(e.name))]
     here = [e for e in entries if e.name == notebook and e.is_file(follow_symlinks=False)]
-    return bool(here) and all(hidden(e.name) for e in others)
+    if not here or not all(hidden(e.name) for e in others):
+        return False
+    return all(e.name == folder.name or hidden(e.name) or _is_tidy(e) for e in os.scandir(folder.parent))
+
+
+def _is_tidy(entry: os.DirEntry[str]) -> bool:
+    """Whether something beside an exercise's folder is another exercise's, or no notebook at all."""
+    if not entry.is_dir(follow_symlinks=False):
+        return not may_be_one(entry.name)
+    return os.path.lexists(os.path.join(entry.path, f"{entry.name}.ipynb"))
 
 
 @dataclass(frozen=True)
@@ -285,11 +294,14 @@ def choose(able: list[Candidate], usual: Callable[[Candidate], bool], released: 
         usual: whether a candidate has the name that it should have. It decides between those saved together.
         released: the exercise's notebook as it was released.
     """
-    distinct = {c.content: c for c in sorted(able, key=usual)}
-    candidates = list(distinct.values())
-    if released is not None and len(candidates) > 1:
-        blank = contents(released)
-        candidates = [c for c in candidates if worked_in(c.content, blank)] or candidates
+    candidates = list({c.content: c for c in sorted(able, key=usual)}.values())
+    if len(candidates) > 1:
+        blank = contents(released) if released is not None else b""
+        # One that says where it belongs, or has the right name, comes before a notebook of any kind; work before none.
+        ranks = [(worked_in(c.content, blank), bool(c.belongs) or usual(c)) for c in candidates]
+        order = ((True, True), (True, False), (False, True), (False, False))
+        best = next(rank for rank in order if rank in ranks)
+        candidates = [c for c, rank in zip(candidates, ranks, strict=True) if rank == best]
     candidates.sort(key=lambda c: c.saved)
     several = tuple(candidates)
     if len(several) < 2:
@@ -302,9 +314,8 @@ def choose(able: list[Candidate], usual: Callable[[Candidate], bool], released: 
     named = next((c for c in together if usual(c)), None)
     if named is None:
         return Choice(None, "", several)
-    return Choice(
-        named, f"Of {len(several)} notebooks that were saved together {named.called} counts, by its name.", several
-    )
+    because = f"Of {len(several)} notebooks that were saved together {named.called} counts, by its name."
+    return Choice(named, because, several)
 
 
 def _nothing_counts(candidates: Sequence[Candidate], left: tuple[Unused, ...], path: Path, name: str) -> str:
@@ -332,7 +343,8 @@ def _left_out(candidate: Candidate, chosen: Candidate | None, name: str) -> str:
 def _look(folder: Path, name: str) -> Iterator[Candidate]:
     """All that may be a notebook in a student's folder; nothing that is hidden or behind a link."""
     limit = _Limit()
-    for path in _walk(folder.parent, limit, MAX_DEPTH):
+    # The exercise's own folder first: what else a student keeps may be more than is looked at.
+    for path in (*_walk(folder, limit, MAX_DEPTH - 1), *_walk(folder.parent, limit, MAX_DEPTH, besides=folder)):
         if not may_be_one(path.name):
             continue
         try:
@@ -350,7 +362,7 @@ def _look(folder: Path, name: str) -> Iterator[Candidate]:
             continue
         if path.name.casefold().endswith(".zip"):
             yield from in_zip(path, content, about.st_mtime, name, limit)
-        else:
+        elif _is_one(path.name, content, name):
             yield Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
     if limit.reached:
         yield Candidate(folder.parent, "", b"", 0, None, "there is too much in it to look at all of it")
@@ -371,22 +383,26 @@ class _Limit:
         self._bytes -= size
 
 
-def _walk(folder: Path, limit: _Limit, depth: int) -> Iterator[Path]:
+def _walk(folder: Path, limit: _Limit, depth: int, besides: Path | None = None) -> Iterator[Path]:
+    """The files in a folder, then those in the folders in it. What is deep down and may not be read is left out."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder), key=lambda entry: (entry.is_dir(follow_symlinks=False), entry.name))
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError:
+        if depth >= MAX_DEPTH - 1:
+            raise
+        return
     for entry in entries:
-        if hidden(entry.name):
+        if hidden(entry.name) or folder / entry.name == besides:
             continue
         limit.count()
         if limit.reached:
             return
-        if entry.is_dir(follow_symlinks=False):
-            if depth > 1:
-                yield from _walk(folder / entry.name, limit, depth - 1)
-        else:
+        if not entry.is_dir(follow_symlinks=False):
             yield folder / entry.name
+        elif depth > 1:
+            yield from _walk(folder / entry.name, limit, depth - 1)
 
 
 def in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit | None = None) -> Iterator[Candidate]:
@@ -415,7 +431,8 @@ def in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit | 
                     too_large = f"is larger than {MAX_NOTEBOOK_BYTES // 10**6} MB"
                     yield Candidate(path, member.filename, b"", 0, None, too_large)
                     continue
-                yield Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
+                if _is_one(member.filename, inner, name):
+                    yield Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
     except Exception as error:  # a damaged zip file fails in many ways
         yield Candidate(path, "", b"", 0, None, f"the zip file cannot be read ({_why(error)})")
 
@@ -436,6 +453,11 @@ def may_be_one(name: str) -> bool:
     """Whether a file of this name may be, or hold, a notebook."""
     name = name.casefold()
     return ".ipynb" in name or name.endswith((".zip", ".json"))
+
+
+def _is_one(path: str, content: bytes, exercise: str) -> bool:
+    """Whether a file may be a notebook, now that its content is known. Any data may be called .json."""
+    return ".ipynb" in path.casefold() or belongs_to(content, exercise) is not None
 
 
 def hidden(name: str) -> bool:
