@@ -14,6 +14,7 @@ import nbformat
 import pytest
 
 from autograder import doctor
+from autograder.backend import observe
 from autograder.compat import findings
 from autograder.compat.assumptions import TABLE, Assumption, Use, fallen, line
 
@@ -80,13 +81,34 @@ def test_an_assumption_is_tested(assumption: Assumption, says: str) -> None:
     assert fallen(Use("", "keras", "", "", "", (assumption,))) == says
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "is_kerass"),
+    [
+        ("Sequential", "keras.src.models.sequential", True),
+        ("Functional", "keras.src.quite.another.place", True),
+        ("Model", "keras", True),
+        ("Sequential", "__main__", False),
+        ("Functional", "kerastricks", False),
+        ("MyModel", "keras.src.models.model", False),
+        (["Sequential"], None, False),
+    ],
+)
+def test_a_model_is_kerass_wherever_keras_keeps_it(name: Any, module: Any, is_kerass: bool) -> None:
+    assert observe._is_kerass(name, module) is is_kerass
+
+
 def test_every_private_name_that_is_used_stands_in_the_table() -> None:
     declared = {name for use in TABLE for assumption in use.assumptions for name in private_names(assumption)}
     used: dict[str, str] = {}
     for path in sorted((ROOT / "autograder").rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
-        own = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_of_self(node)}
+        own = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and _is_of_self(node) and isinstance(node.ctx, ast.Store)
+        }
         own |= {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
                 if node.attr not in own or (path.parent.name == "compat" and not _is_of_self(node)):

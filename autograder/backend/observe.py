@@ -94,11 +94,7 @@ LAYERS = frozenset(
         "Softmax",
     ]
 )
-_MODELS = {
-    "Sequential": {"keras", "keras.models", "keras.src.models.sequential"},
-    "Functional": {"keras", "keras.models", "keras.src.models.functional"},
-    "Model": {"keras", "keras.models"},
-}
+_MODELS = frozenset({"Sequential", "Functional", "Model"})
 # Modules whose members are harmless functions or small objects named by a config.
 _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.activations"})
 _DTYPES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
@@ -158,7 +154,7 @@ def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
     Raises:
         NotRebuildable: not JSON, too large, or something in it is not a built-in layer.
     """
-    if class_name not in _MODELS or module not in _MODELS[class_name]:
+    if not _is_kerass(class_name, module):
         raise NotRebuildable(
             f"`{str(class_name)[:60]}` is a class of your own, and only Sequential and Functional models can be"
             " rebuilt for checking"
@@ -191,6 +187,12 @@ def _refuse_parts(node: Any, depth: int) -> None:
         _refuse_parts(item, depth + 1)
 
 
+def _is_kerass(name: Any, module: Any) -> bool:
+    """Whether this is a kind of model of Keras's own. In which of its modules it lies is Keras's business."""
+    in_keras = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
+    return isinstance(name, str) and name in _MODELS and in_keras
+
+
 def _refuse_object(node: dict[str, Any]) -> None:
     name, module = node.get("class_name"), node.get("module")
     if not isinstance(name, str):
@@ -204,7 +206,7 @@ def _refuse_object(node: dict[str, Any]) -> None:
         raise NotRebuildable(f"it holds `{str(registered)[:60]}`, a class of your own; use built-in layers")
     if module == "keras.layers" and name in LAYERS:
         return
-    if name in _MODELS and module in _MODELS[name]:
+    if _is_kerass(name, module):
         return
     if (module == "keras" and name in _DTYPES) or module in _PARTS:
         return

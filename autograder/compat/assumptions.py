@@ -168,6 +168,7 @@ FASTER_TRAINING = Use(
             digest="5a00b053e996b36c",
         ),
         Assumption(KERAS + "trainers.data_adapters.array_slicing:convert_to_sliceable", digest="7a07fa6641b3fc08"),
+        Assumption(KERAS + "models.functional:Functional", "is what `keras.Model(inputs, outputs)` makes"),
         *(
             Assumption(KERAS + function, attributes=attributes)
             for function, attributes in {

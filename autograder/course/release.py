@@ -81,7 +81,10 @@ class _GenerateOne(GenerateAssignment):  # type: ignore[misc]
     `[` and `?` are no characters of a name."""
 
     def init_notebooks(self) -> None:
-        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)  # .../source/./EXERCISE
+        course = self.coursedir
+        folder = course.format_path(
+            course.source_directory, course.student_id, course.assignment_id
+        )  # source/./EXERCISE
         notebooks = sorted(name for name in os.listdir(folder) if name.endswith(".ipynb") and not name.startswith("."))
         self.assignments = {folder: [os.path.join(folder, name) for name in notebooks]}
 
