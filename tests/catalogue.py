@@ -44,7 +44,7 @@ class Wrong:
     name: str  # the misunderstanding, in words
     answers: dict[str, str]  # grade_id of an answer cell -> what stands in it ("" leaves it empty)
     check: str  # grade_id of the check that must fail
-    hint: str  # words that must stand in the message or in the first hint
+    hint: str  # the name of the first hint, or words that must stand in the message or in that hint
 
 
 @dataclass(frozen=True)

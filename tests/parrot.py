@@ -90,6 +90,9 @@ class _Typed:
     def cause_of(self, name: str) -> str:
         return ""
 
+    def seed(self) -> int:
+        return 7
+
     def stopped_with(self) -> str:
         return ""
 

@@ -38,6 +38,9 @@ class Nothing:
     def cause_of(self, name: str) -> str:
         return ""
 
+    def seed(self) -> int:
+        return 7
+
     def stopped_with(self) -> str:
         return ""
 

@@ -96,6 +96,7 @@ _LAYER = st.builds(
     ),
     output_shape=_SHAPE,
     parameters=st.integers(0, 10**9),
+    activation=st.sampled_from(["relu", "softmax", "linear", "sigmoid", "softmax along axis 0", None]),
 )
 _COMPILED = st.builds(
     CompileReport,
@@ -162,6 +163,9 @@ class Anything:
 
     def cause_of(self, name: str) -> str:
         return ""
+
+    def seed(self) -> int:
+        return 7
 
     def stopped_with(self) -> str:
         return ""

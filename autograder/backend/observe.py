@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+
+from autograder.backend import known
 
 MAX_PARAMETERS = 30_000_000  # 120 MB of float32; the exercises need about 10^5
 MAX_LAYERS = 200
@@ -98,6 +101,27 @@ _MODELS = frozenset({"Sequential", "Functional", "Model"})
 # Modules whose members are harmless functions or small objects named by a config.
 _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.activations"})
 _DTYPES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
+# What `keras.ops` and arithmetic put into a Functional model: they compute something fixed from their inputs.
+# fmt: off
+_OPERATIONS = {
+    "keras.src.ops.nn": frozenset(
+        [
+            "Celu", "Elu", "Gelu", "HardShrink", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid",
+            "LogSoftmax", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "SoftShrink", "Softmax", "Softplus", "Softsign",
+            "SparsePlus", "SparseSigmoid", "Sparsemax", "Squareplus", "TanhShrink", "Threshold"
+        ]
+    ),
+    "keras.src.ops.numpy": frozenset(
+        [
+            "Absolute", "Add", "Average", "Clip", "Concatenate", "Divide", "Exp", "ExpandDims", "FloorDivide", "Log",
+            "Matmul", "Max", "Maximum", "Mean", "Min", "Minimum", "Multiply", "Negative", "Power", "Ravel",
+            "Reciprocal", "Reshape", "Sqrt", "Square", "Squeeze", "Std", "Subtract", "Sum", "Swapaxes", "Tanh",
+            "Transpose", "TrueDivide", "Var"
+        ]
+    ),
+    "keras.src.ops.core": frozenset({"Cast"}),
+}
+# fmt: on
 
 
 class NotRebuildable(Exception):
@@ -116,20 +140,26 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         raise NotRebuildable(f"it is a {type(model).__name__}, not a Keras model")
     _refuse_size(sum(math.prod(w.shape) for w in model.weights))
     try:
-        config = json.dumps(model.get_config())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of every lambda that it writes down; nobody loads it here
+            parts = model.get_config()
+        _name_activations(parts, model)
+        config = json.dumps(parts)
     except Exception as error:
-        raise NotRebuildable(
-            "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
-        ) from error
+        if type(model).__name__ in _MODELS:
+            why = "something in it, a layer or a function of your own, cannot be written down by Keras"
+        else:
+            why = "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
+        raise NotRebuildable(why) from error
     _refuse_config(config)
     facts: dict[str, Any] = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
     facts["iterations"] = 0
-    if getattr(model, "optimizer", None) is not None or getattr(model, "compiled", False):
+    if getattr(model, "compiled", False):
+        facts["compile"] = json.dumps(_compile_config(model))
         try:
-            facts["compile"] = json.dumps(model.get_compile_config() or {})
             facts["iterations"] = int(np.asarray(model.optimizer.iterations))
-        except Exception:  # a custom loss or optimizer that has no config: compiled, but we cannot say how
-            facts["compile"] = "{}"
+        except Exception:  # an optimizer of one's own may have no such thing
+            facts["iterations"] = 0
     return facts, [np.asarray(w) for w in model.get_weights()]
 
 
@@ -146,6 +176,54 @@ def _refuse_size(parameters: int) -> None:
 def _refuse_config(text: Any) -> None:
     if not isinstance(text, str) or len(text) > MAX_CONFIG_BYTES:
         raise NotRebuildable("its configuration is too large to look at: does a layer hold an array of numbers?")
+
+
+def _compile_config(model: Any) -> dict[str, Any]:
+    """The compile settings as Keras writes them, and under "computed" what loss and metrics really compute."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # see take_apart
+            config = json.loads(json.dumps(model.get_compile_config() or {}, default=str))
+    except Exception:  # a loss or an optimizer of one's own that has no config: compiled, but Keras cannot say how
+        config = {}
+    loss = known.loss_name(getattr(model, "loss", None))
+    metrics = [known.metric_name(metric) for metric in _flat(config.get("metrics"))]
+    return {**config, "computed": {"loss": loss, "metrics": metrics}}
+
+
+def _flat(value: Any) -> list[Any]:
+    """The metrics of a compile config one after the other, however they are nested."""
+    if isinstance(value, dict) and "class_name" not in value:
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return [item for v in value for item in _flat(v)]
+    return [] if value is None else [value]
+
+
+def _name_activations(config: dict[str, Any], model: Any) -> None:
+    """Write the names of Keras's activations into `config` where functions from elsewhere compute the same."""
+    layers = {layer.name: layer for layer in _parts_of(model)}
+    for entry in config.get("layers") or []:
+        settings = entry.get("config")
+        layer = layers.get(settings.get("name")) if isinstance(settings, dict) else None
+        if layer is None:
+            continue
+        if hasattr(layer, "layers"):
+            _name_activations(settings, layer)
+        function = getattr(layer, "activation", None)
+        if isinstance(settings.get("activation"), dict) and callable(function) and not hasattr(function, "get_config"):
+            found = known.activation_config(function)
+            own = {
+                "module": "builtins",
+                "class_name": "function",
+                "config": getattr(function, "__name__", "of its own"),
+            }
+            settings["activation"] = own if found is None else found
+
+
+def _parts_of(model: Any) -> list[Any]:
+    """Layers and operations in order. A Functional model has both, a Sequential one only layers."""
+    return list(getattr(model, "operations", None) or model.layers)
 
 
 def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
@@ -211,39 +289,16 @@ def _refuse_object(node: dict[str, Any]) -> None:
     if (module == "keras" and name in _DTYPES) or module in _PARTS:
         return
     if module == "builtins" and name == "function" and isinstance(node.get("config"), str):
-        if node["config"] in _ACTIVATIONS:
+        if node["config"] in known.ACTIVATIONS or node["config"] in known.SAME_ACTIVATION:
             return
-        raise NotRebuildable(f"it uses the function `{node['config'][:60]}`; use one of Keras's activations")
+        raise NotRebuildable(
+            f"its activation `{node['config'][:60]}` computes something that none of Keras's activations computes"
+        )
     if module is None and name in LAYERS | _DTYPES:
         return
+    if name in _OPERATIONS.get(str(module), ()):
+        return
     raise NotRebuildable(f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked")
-
-
-_ACTIVATIONS = frozenset(
-    [
-        "elu",
-        "exponential",
-        "gelu",
-        "hard_sigmoid",
-        "hard_silu",
-        "hard_tanh",
-        "leaky_relu",
-        "linear",
-        "log_sigmoid",
-        "log_softmax",
-        "mish",
-        "relu",
-        "relu6",
-        "selu",
-        "sigmoid",
-        "silu",
-        "softmax",
-        "softplus",
-        "softsign",
-        "swish",
-        "tanh",
-    ]
-)
 
 
 def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
@@ -272,6 +327,9 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
     _refuse_size(model.count_params())
     try:
         model.set_weights(weights)
+        for layer in _single_layers(model):
+            if isinstance(layer, keras.layers.Normalization):
+                layer.finalize_state()  # what it computes with follows from its weights
     except Exception as error:
         raise NotRebuildable("its weights do not fit its layers") from error
     return model
@@ -314,8 +372,8 @@ def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _single_layers(model: Any) -> Iterator[Any]:
-    """The layers in order; a model that is used as a layer counts as the layers in it."""
-    for layer in model.layers:
+    """The layers in order, and operations; a model that is used as a layer counts as the layers in it."""
+    for layer in _parts_of(model):
         if hasattr(layer, "layers"):
             yield from _single_layers(layer)
         else:
@@ -327,13 +385,73 @@ def _describe_layer(layer: Any) -> dict[str, Any]:
         shape = _plain_shape(layer.output.shape)
     except (AttributeError, ValueError):
         shape = None
+    config = json.loads(json.dumps(layer.get_config(), default=str))
     return {
         "name": layer.name,
         "class_name": type(layer).__name__,
-        "config": json.loads(json.dumps(layer.get_config(), default=str)),
+        "config": config,
         "output_shape": shape,
-        "parameters": int(layer.count_params()) if layer.built else 0,
+        "parameters": int(layer.count_params()) if getattr(layer, "built", False) and layer.weights else 0,
+        "activation": _activation(layer, config, shape),
     }
+
+
+def _activation(layer: Any, config: dict[str, Any], shape: list[int | None] | None) -> str | None:
+    """The function that a layer ends in, or is: "relu", "softmax"; None for a layer that has none."""
+    given = config.get("activation")
+    if isinstance(given, str):
+        return known.SAME_ACTIVATION.get(given, given)
+    if given is not None and (function := getattr(layer, "activation", None)) is not None:
+        config = function.get_config() if hasattr(function, "get_config") else {}
+        named = known.activation_config(function) if not config else None
+        if isinstance(named, str):
+            return named
+        return _as_layer(type(function).__name__, config, shape) or getattr(function, "__name__", None)
+    return _as_layer(type(layer).__name__, config, shape)
+
+
+def _as_layer(class_name: str, config: dict[str, Any], shape: list[int | None] | None) -> str | None:
+    """The function that a layer or an operation of this class computes."""
+    if class_name == "Softmax":
+        axis = config.get("axis", -1)
+        last = axis in (-1, None, [-1]) or (shape is not None and axis == len(shape) - 1)
+        return "softmax" if last else f"softmax along axis {axis}"
+    if class_name in ("ReLU", "Relu"):
+        return "leaky_relu" if config.get("negative_slope") else "relu"
+    return _FUNCTIONS.get(class_name)
+
+
+_FUNCTIONS = {
+    "LeakyReLU": "leaky_relu",
+    "PReLU": "prelu",
+    "ELU": "elu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "LogSoftmax": "log_softmax",
+    "LogSigmoid": "log_sigmoid",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
+    **{
+        name: name.lower()
+        for name in (
+            *(
+                "Sigmoid",
+                "Tanh",
+                "Silu",
+                "Elu",
+                "Selu",
+                "Celu",
+                "Gelu",
+                "Softplus",
+                "Softsign",
+                "Squareplus",
+                "Sparsemax",
+            ),
+            *("Maximum", "Minimum", "Absolute", "Square", "Exp", "Clip", "Power", "Sqrt", "Log"),
+        )
+    },
+}
 
 
 def _plain_shape(shape: Any) -> list[int | None] | None:

@@ -1,15 +1,17 @@
 """Checks of exercise 3, dense networks. One class per graded cell, in the field's words."""
 
+from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from autograder.data import load_fashion
-from autograder.exercise.expect import Hint, expect, fail
+from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail
 from autograder.exercise.models import CompileReport, ModelReport
-from autograder.exercise.outcome import NotAttempted
-from autograder.exercise.submission import Submission
+from autograder.exercise.outcome import Mismatch, NotAttempted
+from autograder.exercise.submission import Submission, as_array
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
 NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md
@@ -20,29 +22,41 @@ class TestFlattened:
     @pytest.mark.parametrize(("name", "images"), [("x_train", 600), ("x_test", 100)])
     def test_is_one_row_per_image(self, submission: Submission, name: str, images: int) -> None:
         """Each image is one row of 784 numbers"""
-        other = 700 - images
+        one_row = Hint(
+            "All images are in one long row. Keep the first axis: one row for each image.", id="one-long-row"
+        )
         expect(submission.array(name), f"`{name}`").to_have_shape(
             (images, 784),
             mistakes={
-                (784, images): "Rows and columns are swapped: one row per image, one column per pixel.",
-                (
-                    images,
-                    28,
-                    28,
-                    1,
-                ): "These are still images. `reshape` makes rows of them: 28 x 28 x 1 = 784.",
-                (images, 28, 28): "The channel axis is gone, but each image is still a square of 28 x 28.",
-                (
-                    images,
-                    1,
-                ): "`shape[-1]` of the images is the number of channels, 1. An image has 28 x 28 pixels.",
-                (images * 784,): "All images are in one long row. Keep the first axis: one row per image.",
-                (784,): "This is a single image. The first axis counts the images.",
-                (1, images * 784): "All images are in one long row. Keep the first axis: one row per image.",
-                (other, 784): "Training and test images are mixed up.",
-                (images, 28): "Only one row of pixels of each image is left. Use `reshape`, not an index.",
+                (784, images): Hint(
+                    "Rows and columns are swapped. Make one row for each image, one column for each pixel.",
+                    id="rows-and-columns-swapped",
+                ),
+                (images, 28, 28, 1): Hint(
+                    "These are still images. Make a row of 28 x 28 x 1 = 784 numbers of each: look at `reshape`.",
+                    id="not-flattened",
+                ),
+                (images, 28, 28): Hint(
+                    "The channel axis is gone, but each image is still a square of 28 x 28. Make it a row: look at"
+                    " `reshape`.",
+                    id="channel-dropped-only",
+                ),
+                (images, 1): Hint(
+                    "`shape[-1]` of the images is the number of channels. Count the pixels of an image instead.",
+                    id="channels-for-pixels",
+                ),
+                (images * 784,): one_row,
+                (1, images * 784): one_row,
+                (784,): Hint("This is a single image. Take all of them: the first axis counts images.", id="one-image"),
+                (700 - images, 784): Hint(
+                    "Training and test images are mixed up. Look at which set goes into which name.",
+                    id="training-and-test-mixed-up",
+                ),
+                (images, 28): Hint(
+                    "Only one row of pixels of each image is left. Use `reshape`, not an index.", id="one-pixel-row"
+                ),
             },
-            hint="`array.reshape(number_of_images, 784)`; `-1` lets NumPy work out one of the two.",
+            hint="Six images of 5 x 5 pixels become `images.reshape(6, 25)`. Do the same with yours.",
             stated=True,
         )
         _holds_the_images(submission.array(name), name)
@@ -54,95 +68,149 @@ class TestFlattened:
         if not rows.size or not np.isfinite(rows).all():
             raise fail(
                 f"`{name}` is empty, or holds values that are no numbers (NaN or infinite).",
-                hint="Start again from `train_data` and `test_data`, and divide by 255, not by the pixels.",
+                hint=Hint("Start again from `train_data` and `test_data`, and divide by 255.", id="no-numbers"),
             )
         low, top = float(rows.min()), float(rows.max())
         if low < 0:
             raise fail(
                 f"The smallest value in `{name}` is {low:.3g}; scaled to 0..1 it would be 0.",
-                hint="Subtracting the mean is another way to scale. Here only divide, by 255.",
+                hint=Hint("To subtract the mean is another way to scale. Here only divide, by 255.", id="standardised"),
             )
         if top > 1.5:
             raise fail(
                 f"The largest value in `{name}` is {top:g}; scaled it would be 1.",
                 hint=[
-                    "Divide by 255, the largest value a pixel can have.",
-                    "Convert to float32 before you divide.",
+                    Hint("Divide by 255, the largest value a pixel can have.", id="not-scaled"),
+                    "Convert to float32 first, then divide.",
                 ],
             )
         if rows.dtype.kind in "iub":
             raise fail(
                 f"`{name}` holds whole numbers ({rows.dtype}), so nearly every pixel became 0.",
-                hint="`//` and integer dtypes cut off the fraction. Convert with `.astype('float32')`, then `/ 255`.",
+                hint=Hint(
+                    "`//` and whole-number dtypes cut off the fraction. Convert with `.astype('float32')`, then divide"
+                    " with `/`.",
+                    id="fraction-cut-off",
+                ),
             )
         if top < 0.1:
             raise fail(
                 f"The largest value in `{name}` is {top:.4f}; scaled it would be 1.",
-                hint="Did the cell run twice, or divide twice? Start again from the original images.",
+                hint=Hint(
+                    "Did the cell run twice, or divide twice? Start again from the images as loaded.", id="scaled-twice"
+                ),
+            )
+        if rows.dtype.kind == "f" and abs(top - 255 / 256) < 1e-4:
+            raise fail(
+                f"The largest value in `{name}` is {top:.4f}; scaled it would be 1.",
+                hint=Hint("The largest pixel is 255 and should become 1. What do you divide by?", id="divided-by-256"),
             )
         expect(rows, f"`{name}`").to_have_dtype(
             "float32",
             mistakes={
-                "float64": "Dividing an integer array gives float64. Keras computes in float32: convert.",
-                "float16": "float16 has only three digits. Keras computes in float32.",
+                "float64": Hint(
+                    "A whole-number array divided gives float64. Keras computes in float32: convert.", id="float64"
+                ),
+                "float16": Hint("float16 has only three digits. Convert to float32.", id="float16"),
             },
-            hint="`.astype('float32')`",
+            hint="Look at `astype`.",
             stated=True,
         )
         expect(top, f"the largest value in `{name}`").to_be_about(
-            1.0, 0.02, stated=True, hint="Divide by 255, the same number for the training and the test images."
+            1.0, 0.002, stated=True, hint="Divide by 255, the same number for the training and the test images."
         )
 
 
 class TestByHand:
     def test_weighs_and_adds(self, submission: Submission) -> None:
         """It computes xW + b for every image and unit"""
-        x, weights, bias = _layer(positive=True)
+        x, weights, bias = _layer(submission, positive=True)
+        function = submission.function("dense_relu", _IF_IT_STOPS)
+        depends_on_arguments(function, "dense_relu", (x, weights, bias), (-x, weights, bias))
         right = x @ weights + bias
-        expect(
-            submission.function("dense_relu", _IF_IT_STOPS)(x, weights, bias), "`dense_relu(x, W, b)`"
-        ).to_be_close_to(
+        found = _dense_relu(submission, x, weights, bias)
+        expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
             right,
             mistakes=[
-                (x @ weights, "The bias is missing: add `b` to every row."),
-                (x @ weights - bias, "The bias is subtracted; it should be added."),
-                (right.T, "Rows and columns are swapped: one row per image, one column per unit."),
+                (x @ weights, _NO_BIAS),
+                (x @ weights - bias, Hint("The bias is subtracted. Add it instead.", id="bias-subtracted")),
+                (right.T, Hint("Rows and columns are swapped. Make one row for each image.", id="transposed")),
                 (
                     right.sum(axis=0),
-                    "The images are added up. Each image has a row of its own in the result.",
+                    Hint("The images are added up. Keep a row of its own for each image.", id="images-added-up"),
                 ),
-                (right[0], "That is the first image only. The result has one row per image."),
+                (right[0], Hint("That is the first image only. Return one row for each image.", id="first-image")),
                 *_other_activations(right),
             ],
             hint=[
-                "`x @ W` multiplies matrices; `x * W` multiplies value by value.",
-                "The shape is (images, units).",
+                Hint(
+                    "`x @ W` multiplies matrices; `x * W` multiplies value by value. Which one do you need?",
+                    id="product-value-by-value",
+                ),
+                "The result has one row for each image and one column for each unit. Print its shape.",
             ],
         )
 
     def test_cuts_negative_values(self, submission: Submission) -> None:
         """Its activation is relu"""
-        x, weights, bias = _layer(positive=False)
+        x, weights, bias = _layer(submission, positive=False)
         scores = x @ weights + bias
-        expect(
-            submission.function("dense_relu", _IF_IT_STOPS)(x, weights, bias), "`dense_relu(x, W, b)`"
-        ).to_be_close_to(
+        found = _dense_relu(submission, x, weights, bias)
+        expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
             np.maximum(scores, 0),
             mistakes=[
-                (scores, "The activation is missing: relu turns every negative value into 0."),
-                (np.abs(scores), "That is the absolute value. relu turns negative values into 0."),
-                (np.minimum(scores, 0), "The wrong half is cut off: relu keeps positive values."),
+                (scores, Hint("The activation is missing. Turn every negative value into 0.", id="no-activation")),
+                (
+                    np.abs(scores),
+                    Hint("That is the absolute value. Turn negative values into 0 instead.", id="absolute-value"),
+                ),
+                (
+                    np.minimum(scores, 0),
+                    Hint("The wrong half is cut off. Keep the positive values.", id="wrong-half-cut-off"),
+                ),
+                (np.maximum(x @ weights, 0), _NO_BIAS),
+                (
+                    np.maximum(x @ weights, 0) + bias,
+                    Hint("Add the bias first, then apply relu.", id="relu-before-bias"),
+                ),
+                (
+                    np.maximum(x, 0) @ weights + bias,
+                    Hint("relu comes last. Apply it to xW + b, not to `x`.", id="relu-on-input"),
+                ),
+                (
+                    np.full_like(scores, max(scores.max(), 0)),
+                    Hint("That is one maximum over everything. Compare each value with 0.", id="one-maximum"),
+                ),
                 *_other_activations(scores),
-                (np.maximum(x @ weights, 0) + bias, "Add the bias first, then apply relu."),
-                (np.maximum(x, 0) @ weights + bias, "relu comes last: it acts on xW + b, not on `x`."),
-                (np.full_like(scores, max(scores.max(), 0)), "That is one maximum over everything."),
             ],
-            hint="`np.maximum(values, 0)` compares every value with 0.",
+            hint="relu compares each value with 0 and keeps the larger one. Look at `np.maximum`.",
+        )
+
+    def test_uses_what_it_is_given(self, submission: Submission) -> None:
+        """It works with what it is given, whatever its shape"""
+        x, weights, bias = _layer(submission, positive=False, images=7, inputs=3, units=2)
+        found = _dense_relu(submission, x, weights, bias)
+        expect(found, "`dense_relu` of another layer").to_be_close_to(
+            np.maximum(x @ weights + bias, 0),
+            mistakes=[(np.maximum(x @ weights, 0), _NO_BIAS)],
+            hint=Hint(
+                "Does your function use its own arguments, or names from the notebook? Use only `x`, `W` and `b`.",
+                id="ignores-its-arguments",
+            ),
         )
 
 
-_IF_IT_STOPS = (
-    "`x @ W` multiplies matrices and `np.maximum` compares value by value; `*` and Python's `max` do something else."
+_NO_BIAS = Hint("The bias is missing. Add `b` to every row.", id="bias-missing")
+
+
+def _dense_relu(submission: Submission, x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    return as_array(submission.function("dense_relu", _IF_IT_STOPS)(x, weights, bias), "what `dense_relu` returns")
+
+
+_IF_IT_STOPS = Hint(
+    "`x @ W` multiplies matrices, and `np.maximum` compares value by value. `*` and Python's `max` do something else."
+    " Try each with a small array.",
+    id="dense-relu-stops",
 )
 
 
@@ -152,47 +220,74 @@ class TestCounted:
         expect(submission.number("hidden_parameters"), "`hidden_parameters`").to_be(
             7850,
             mistakes={
-                7840: "Those are the weights alone. Each of the 10 units has a bias, too.",
-                794: "Inputs and units are multiplied, not added: every unit has a weight for every input.",
-                8624: "A bias belongs to a unit, not to an input: 784 x 10 + 10.",
-                290: "An image is 28 x 28 = 784 values, not 28.",
-                784: "That is the number of inputs. Each of the 10 units has a weight for each of them.",
-                10: "That is the number of units. Each has a weight for every input, and a bias.",
-                33: "That belongs to the output layer.",
+                7840: _WEIGHTS_ALONE,
+                794: _ADDED,
+                804: _ADDED,
+                8624: Hint("A bias belongs to a unit, not to an input. How many units are there?", id="bias-per-input"),
+                7841: Hint("One bias is not enough. Give each unit its own.", id="one-bias"),
+                290: Hint(
+                    "28 is one row of pixels. Take all the values of an image, as the task gives them.", id="28-values"
+                ),
+                784: Hint("Those are the inputs. Each unit has a weight for each of them: go on.", id="inputs-only"),
+                10: Hint("Those are the units. How many weights has each of them?", id="units-only"),
+                33: Hint("That belongs to the output layer. What goes into the hidden layer?", id="other-layer"),
             },
-            hint="Each unit has one weight per input, and one bias.",
+            hint=[
+                "Each unit has a weight for every input, and a bias. Draw a small layer and count its arrows.",
+                _EXAMPLE,
+            ],
         )
 
     def test_output_layer(self, submission: Submission) -> None:
         """Parameters of the output layer"""
+        pixels = Hint(
+            "What goes into the output layer is what comes out of the layer before. Is that still the pixels?",
+            id="output-sees-pixels",
+        )
         expect(submission.number("output_parameters"), "`output_parameters`").to_be(
             33,
             mistakes={
-                30: "Those are the weights alone. Each of the 3 units has a bias, too.",
-                2355: "The output layer sees the 10 hidden units, not the 784 pixels.",
-                2352: "The output layer sees the 10 hidden units, not the 784 pixels.",
-                40: "A bias belongs to a unit: 3 units, 3 biases.",
-                13: "Inputs and units are multiplied, not added: every unit has a weight for every input.",
-                7850: "That belongs to the hidden layer.",
+                30: _WEIGHTS_ALONE,
+                2355: pixels,
+                2352: pixels,
+                40: Hint("A bias belongs to a unit, not to an input. How many units are there?", id="bias-per-input"),
+                31: Hint("One bias is not enough. Give each unit its own.", id="one-bias"),
+                13: _ADDED,
+                16: _ADDED,
+                7850: Hint("That belongs to the hidden layer. What goes into the output layer?", id="other-layer"),
             },
-            hint="What goes into the output layer is what comes out of the hidden layer.",
+            hint=["What goes into the output layer? Look at what comes out of the hidden layer.", _EXAMPLE],
         )
 
     def test_all_layers(self, submission: Submission) -> None:
         """Parameters in all"""
+        multiplied = Hint("Layers follow one another. Add their counts.", id="layers-multiplied")
         expect(submission.number("all_parameters"), "`all_parameters`").to_be(
             7883,
             mistakes={
-                7870: "The biases are missing.",
-                7850 * 33: "Layers follow one another: add their counts.",
-                7884: "The biases are part of the layers' counts already.",
-                7960: "7,960 is the count for ten classes. Here there are three.",
-                784 * 10 * 3: "Layers follow one another: add their counts, biases included.",
-                797: "Inputs and units are multiplied, layer by layer; only the layers are added.",
-                784 + 7850 + 33: "The input has no parameters: nothing is learned there.",
+                7870: _WEIGHTS_ALONE,
+                7850 * 33: multiplied,
+                784 * 10 * 3: multiplied,
+                7884: Hint("The biases are in the layers' counts already. Count them once.", id="biases-twice"),
+                7896: Hint("The biases are in the layers' counts already. Count them once.", id="biases-twice"),
+                7960: Hint("That fits ten classes. How many are there here?", id="ten-classes"),
+                797: _ADDED,
+                784 + 7850 + 33: Hint(
+                    "The input has no parameters, since nothing is learned there. Leave it out.", id="input-counted"
+                ),
             },
-            hint="Add up the layers. Flattening and activations have no parameters.",
+            hint="Add up the layers. Does your sum fit the two counts above?",
         )
+
+
+_WEIGHTS_ALONE = Hint("Those are the weights alone. What else does each unit have?", id="bias-forgotten")
+_ADDED = Hint(
+    "Inputs and units are added here. Every unit has a weight for every input: multiply.", id="inputs-and-units-added"
+)
+_EXAMPLE = (
+    "A layer with 4 inputs and 2 units has 4 x 2 weights and 2 biases, which makes ten in all. Now do the same with"
+    " your numbers."
+)
 
 
 class TestArchitecture:
@@ -227,21 +322,41 @@ class TestCompiled:
         metrics = _compiled(_compiled_model(submission, "model")).metrics
         if {"accuracy", "categorical_accuracy"} & set(metrics):
             return
-        says = f"The metrics of `model` are {list(metrics) or 'empty'}, but accuracy should be among them."
         kinds = {
-            "binary_accuracy": "The binary accuracy takes each of the three outputs for a question of its own.",
-            "sparse_categorical_accuracy": "The sparse accuracy wants class numbers. Yours are one-hot rows.",
+            "binary_accuracy": Hint(
+                "The binary accuracy takes each of the three outputs for a question of its own. Ask for plain"
+                " accuracy.",
+                id="binary-accuracy",
+            ),
+            "sparse_categorical_accuracy": Hint(
+                "The sparse accuracy wants class numbers. Yours are one-hot rows: ask for plain accuracy.",
+                id="sparse-accuracy",
+            ),
+            "exact_equality": Hint(
+                "`keras.metrics.Accuracy()` counts outputs that equal the label exactly, and a probability hardly ever"
+                ' does. Give the name "accuracy" instead.',
+                id="exact-equality",
+            ),
         }
-        named = [text for kind, text in kinds.items() if kind in metrics]
-        raise fail(says, hint=[*named, '`metrics=["accuracy"]`, a list, as an argument of `compile`.'])
+        named = [hint for kind, hint in kinds.items() if kind in metrics]
+        raise fail(
+            f"The metrics of `model` are {list(metrics) or 'empty'}, but accuracy should be among them.",
+            hint=[*named, Hint('Give `compile` a list: `metrics=["accuracy"]`.', id="no-accuracy")],
+        )
 
     def test_can_learn(self, submission: Submission) -> None:
         """Its optimizer takes steps of a sensible size"""
-        rate = _compiled(_compiled_model(submission, "model")).learning_rate
-        if rate is not None and not 1e-5 <= rate <= 0.5:
+        compiled = _compiled(_compiled_model(submission, "model"))
+        rate, largest = compiled.learning_rate, _LARGEST_RATES.get(compiled.optimizer or "", 0.5)
+        if rate is not None and not 1e-5 <= rate <= largest:
             raise fail(
-                f"The learning rate is {rate:g}, but it should be between 0.00001 and 0.5.",
-                hint="Too large and the weights jump about; too small and they never arrive. Adam's default is 0.001.",
+                f"The learning rate is {rate:g}, which is too {'large' if rate > largest else 'small'} for"
+                f" {compiled.optimizer}.",
+                hint=Hint(
+                    "With large steps the weights jump about; with tiny ones they never arrive. Leave it out and take"
+                    " the default.",
+                    id="learning-rate",
+                ),
             )
 
 
@@ -255,12 +370,15 @@ class TestTrained:
                 raise
             raise fail(
                 "`model` was trained, but there is no `history` of it.",
-                hint="`fit` returns the history. Keep it: `history = model.fit(...)`.",
+                hint=Hint("`fit` returns the history. Keep it: `history = model.fit(...)`.", id="history-not-kept"),
             ) from None
         if history.epochs < 2:
             raise fail(
                 f"`history` has {history.epochs} epoch, but one look at the images is hardly enough.",
-                hint="`epochs=10` in `fit`. An epoch is one pass over the training images; a unit is part of a layer.",
+                hint=Hint(
+                    "An epoch is one pass over the training images. Look at the argument `epochs` of `fit`.",
+                    id="one-epoch",
+                ),
             )
         _has_learned(submission)  # a history is easily typed by hand, so it counts only with what it tells of
 
@@ -275,14 +393,34 @@ def _has_learned(submission: Submission) -> None:
     if not model.finite:
         raise fail(
             "Some weights of `model` are NaN (not a number).",
-            hint="The training ran away. Scale the images to 0..1, or take a smaller learning rate.",
+            hint=_RAN_AWAY,
         )
+    _first_failure(submission)
     expect(submission.accuracy("model")).to_have_learned(
         model,
         guessing=1 / 3,
         at_least=NOTHING_BELOW,
-        hint="It was trained, but hardly learned. Do images and labels belong together, in the same order?",
+        hint=Hint(
+            "It was trained, but hardly learned. Do images and labels belong together, in the same order?",
+            id="hardly-learned",
+        ),
     )
+
+
+def _first_failure(submission: Submission, name: str = "model") -> None:
+    """A network that a cell never came to train says nothing about training: name what stopped the cell."""
+    error = submission.stopped_with()
+    if not error or not submission.model(name).untrained:
+        return
+    hint = _MEND_FIRST
+    if "shape" in error.lower() and ("(None, 1)" in error or "(None,)" in error or "rank" in error.lower()):
+        hint = Hint(
+            "Your loss wants a one-hot row for each image. Did you give `fit` class numbers? Print the labels' shape.",
+            id="class-numbers-for-one-hot",
+        )
+    elif "nb_epoch" in error:
+        hint = Hint("`nb_epoch` was its name in Keras 1. Write `epochs`.", id="keras-1")
+    raise fail(f"`{name}` has not been trained: your cell stopped with {error}.", hint=hint)
 
 
 class TestAccuracy:
@@ -292,7 +430,9 @@ class TestAccuracy:
         if isinstance(value, (list, tuple)) and len(value) == 2:
             raise fail(
                 "`test_accuracy` holds two numbers, but it should be one.",
-                hint="`evaluate` returns the loss first, then the accuracy. Keep the second one.",
+                hint=Hint(
+                    "`evaluate` returns the loss first, then the accuracy. Keep the second one.", id="loss-and-accuracy"
+                ),
             )
         found = submission.number("test_accuracy")
         expect(found, "`test_accuracy`").to_be_between(
@@ -301,39 +441,84 @@ class TestAccuracy:
             mistakes=[
                 (
                     lambda v: 1 < v <= 100,
-                    "That looks like per cent, or like the loss. Keras gives a share from 0 to 1.",
+                    Hint(
+                        "That looks like per cent, or like the loss. Look at what `evaluate` returns, and in which"
+                        " order.",
+                        id="per-cent-or-loss",
+                    ),
                 ),
             ],
-            hint="`loss, accuracy = model.evaluate(x_test, test_labels)`",
+            hint="Look at what `evaluate` returns for the test images and their labels.",
+            stated=True,
         )
         train, test = _on_training_images(submission), _on_test_images(submission)
         if abs(found - test.accuracy) <= LESS_THAN_AN_IMAGE:
             return
-        hints = ["Did the model change after you measured? Evaluate it again.", "Are the test images scaled?"]
+        hints: list[str] = [
+            Hint("Did the model change after you measured? Evaluate it again.", id="model-changed-since"),
+            Hint("Are the test images scaled like the training images? Print their largest value.", id="test-unscaled"),
+        ]
         if abs(found - train.accuracy) < 0.0005:
             hints.insert(
                 0,
-                "That is the accuracy on the training images. Those the network knows: take the test images.",
+                Hint(
+                    "That is the accuracy on the training images, which the network knows. Take the test images.",
+                    id="measured-on-training-images",
+                ),
             )
         elif abs(found - test.loss) < 0.01:
-            hints.insert(0, "That is the loss. `evaluate` returns the loss first, then the accuracy.")
+            hints.insert(
+                0, Hint("That is the loss. Look at the second value that `evaluate` returns.", id="loss-for-accuracy")
+            )
+        elif any(abs(found - value) < 1e-6 for value in _accuracies_in_history(submission)):
+            hints.insert(
+                0,
+                Hint(
+                    "That stands in `history`, which knows nothing of the test images. Measure them with `evaluate`.",
+                    id="accuracy-from-history",
+                ),
+            )
         elif submission.model("model").layers_of("Rescaling", "Normalization"):
-            hints.insert(0, "Your model scales by itself: give it pixels from 0 to 255, in training and here.")
-        raise fail(
-            f"`test_accuracy` is {found:.3f}, but `model` gets {test.accuracy:.3f} of the test images right.",
-            hint=hints,
-        )
+            hints.insert(
+                0,
+                Hint(
+                    "Your model scales by itself. Give it pixels from 0 to 255, in training and here.",
+                    id="scaled-twice-by-model",
+                ),
+            )
+        raise fail(f"`test_accuracy` is {found:.3f}, which is not what `model` gets of the test images.", hint=hints)
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """The network gets at least 82 % of unseen images right"""
+        _was_trained(submission, "model", "task 6")
         expect(submission.accuracy("model"), "the accuracy of `model`").to_reach(
             NEEDED,
             zero_at=NOTHING_BELOW,
             hint=[
-                "More epochs, or a few more hidden units.",
-                "Compare training and validation accuracy in `history`.",
+                Hint("Train for more epochs, or take a few more hidden units.", id="too-little-training"),
+                "Compare training and validation accuracy in `history`. Do both still rise at the end?",
             ],
         )
+
+
+def _was_trained(submission: Submission, name: str, where: str) -> None:
+    """Say of a network that was never trained that this is what is missing, and nothing about epochs."""
+    model = submission.model(name)
+    if not model.untrained or submission.accuracy(name).value >= NOTHING_BELOW:
+        return
+    _first_failure(submission, name)
+    raise fail(
+        f"`{name}` has not been trained.",
+        hint=Hint(f"Go back to {where} first: this rests on a trained network.", id="rests-on-training"),
+    )
+
+
+def _accuracies_in_history(submission: Submission) -> list[float]:
+    try:
+        history = submission.history("history").history
+    except (Mismatch, NotAttempted):
+        return []
+    return [v for name, values in history.items() if "acc" in name for v in values if isinstance(v, float)]
 
 
 class TestDeeper:
@@ -350,36 +535,64 @@ class TestDeeper:
     def test_loss_fits(self, submission: Submission) -> None:
         """Its loss fits the labels and the output layer"""
         model = _compiled_model(submission, "deeper_model")
-        _loss_fits_labels(model)
+        sparse = _compiled(model).loss == "sparse_categorical_crossentropy"
+        # With class numbers the sparse loss is right, and with one-hot rows nothing can be learned with it.
+        if not sparse or submission.accuracy("deeper_model").value < NOTHING_BELOW:
+            _loss_fits_labels(model)
         _loss_fits_output(model)
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """It gets at least 82 % of unseen images right"""
-        expect(submission.accuracy("deeper_model"), "the accuracy of `deeper_model`").to_reach(
+        _was_trained(submission, "deeper_model", "the line that calls `fit`")
+        measured = submission.accuracy("deeper_model")
+        _test_images_took_no_part(submission, "deeper_model")
+        expect(measured, "the accuracy of `deeper_model`").to_reach(
             NEEDED,
             zero_at=NOTHING_BELOW,
-            hint="Train it like the first one: the same images, labels and epochs.",
+            hint=Hint(
+                "Train it like the first one: with the same images, labels and epochs.", id="too-little-training"
+            ),
         )
 
 
+# The logarithm of the loss on the test images, less that on the training images or on images that nobody has seen. Of
+# 800 honest networks (one or two layers of 10 to 128 units, relu, tanh or sigmoid, three optimizers, 5 to 80 epochs)
+# none came below -0.06. Of networks trained on the test images alone, 5 in 6 come below -0.2, of those trained on both
+# sets 3 in 4, and of those trained on the test images afterwards 7 in 8.
+_TOO_GOOD = -0.2
+
+
+@dataclass(frozen=True)
 class _Measured:
     """How well a model does on images whose labels everyone has."""
 
-    def __init__(self, submission: Submission, pixels: np.ndarray, one_hot: np.ndarray) -> None:
-        submission.accuracy("model")  # says what is wrong with a model that cannot be measured
-        given = submission.predictions("model", pixels[..., 0]).astype(np.float64)
-        right = one_hot.argmax(axis=1)
-        self.accuracy = float(np.mean(given.argmax(axis=1) == right))
-        chosen = np.clip(given[np.arange(len(right)), right], 1e-7, 1.0)
-        self.loss = float(np.mean(-np.log(chosen)))  # cross-entropy; without meaning when the output is logits
+    accuracy: float
+    loss: float  # mean cross-entropy
 
 
-def _on_training_images(submission: Submission) -> _Measured:
-    return _Measured(submission, *_fashion()[0])
+def _measured(submission: Submission, name: str, pixels: np.ndarray, one_hot: np.ndarray) -> _Measured:
+    submission.accuracy(name)  # says what is wrong with a model that cannot be measured
+    given, right = submission.predictions(name, pixels[..., 0]), one_hot.argmax(axis=1)
+    accuracy = float(np.mean(given.argmax(axis=1) == right))
+    return _Measured(accuracy, float(_losses(submission, name, pixels[..., 0], right).mean()))
 
 
-def _on_test_images(submission: Submission) -> _Measured:
-    return _Measured(submission, *_fashion()[1])
+def _losses(submission: Submission, name: str, pixels: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The cross-entropy of each image, from probabilities or from scores."""
+    given = submission.predictions(name, pixels).astype(np.float64)
+    if submission.model(name).output_activation != "softmax":
+        powers = np.exp(given - given.max(axis=1, keepdims=True))
+        given = powers / powers.sum(axis=1, keepdims=True)
+    chosen = given[np.arange(len(right)), right] if given.shape[1] > right.max() else np.ones(len(right))
+    return np.asarray(-np.log(np.clip(chosen, 1e-7, 1.0)))
+
+
+def _on_training_images(submission: Submission, name: str = "model") -> _Measured:
+    return _measured(submission, name, *_fashion()[0])
+
+
+def _on_test_images(submission: Submission, name: str = "model") -> _Measured:
+    return _measured(submission, name, *_fashion()[1])
 
 
 @cache
@@ -387,29 +600,30 @@ def _fashion() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndar
     return load_fashion()
 
 
-def _test_images_took_no_part(submission: Submission) -> None:
-    """Look for the traces that the test images leave.
-
-    Of 36 honest runs (nine settings, four seeds each) the test accuracy was at most 0.01 above the training
-    accuracy. That an honest validation loss equals the test loss to 1e-5 is a chance of about 1 in 5,000: they
-    differ by some hundredths.
-    """
-    test, train = _on_test_images(submission), _on_training_images(submission)
-    if test.accuracy >= 0.97 and test.accuracy - train.accuracy > 0.05:
+def _test_images_took_no_part(submission: Submission, name: str = "model") -> None:
+    """Look for the traces that the test images leave in a network and in its history."""
+    test, train = _on_test_images(submission, name), _on_training_images(submission, name)
+    unseen = submission.images("fashion")
+    new = _losses(submission, name, unseen.pixels, unseen.labels).mean()
+    better_than = [other for other in (train.loss, new) if np.log((test.loss + 1e-4) / (other + 1e-4)) < _TOO_GOOD]
+    if better_than:
         raise fail(
-            f"`model` gets {test.accuracy:.0%} of the test images right, but only {train.accuracy:.0%} of the"
-            " training images.",
+            f"`{name}` fits the test images better than a network can that has never seen them.",
             hint=Hint(
                 "Was it trained on the test images? Give `fit` the training images and their labels.",
                 id="trained-on-test-images",
             ),
         )
+    if name != "model":
+        return
     losses = submission.history("history").history.get("val_loss") or []
+    # That an honest validation loss equals the test loss to 1e-5 is a chance of about 1 in 5,000.
     if losses and isinstance(losses[-1], float) and abs(losses[-1] - test.loss) < 1e-5:
         raise fail(
             "The last validation loss in `history` is the loss on the test images.",
             hint=Hint(
-                "`validation_data` are the test images. Cut them off the training images: `validation_split=0.2`.",
+                "`validation_data` are the test images. Cut them off the training images instead: look at"
+                " `validation_split`.",
                 id="validated-on-test-images",
             ),
         )
@@ -439,83 +653,90 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
 def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
     """What other functions than relu make of the scores."""
     powers = np.exp(scores)
+    softmax = Hint("That is softmax. relu looks at each value for itself: compare it with 0.", id="softmax-for-relu")
     return [
-        (1 / (1 + 1 / powers), "That is the sigmoid. relu compares each value with 0."),
-        (np.tanh(scores), "That is tanh. relu compares each value with 0."),
-        (powers / powers.sum(axis=1, keepdims=True), "That is softmax. relu looks at each value for itself."),
-        (powers / powers.sum(), "That is softmax over everything. relu looks at each value for itself."),
-        ((scores > 0) * 1.0, "That says where relu keeps the value, with 1 and 0. Return the value itself."),
+        (1 / (1 + 1 / powers), Hint("That is the sigmoid. Compare each value with 0 instead.", id="sigmoid-for-relu")),
+        (np.tanh(scores), Hint("That is tanh. Compare each value with 0 instead.", id="tanh-for-relu")),
+        (powers / powers.sum(axis=1, keepdims=True), softmax),
+        (powers / powers.sum(axis=0), softmax),
+        (powers / powers.sum(), softmax),
+        (
+            (scores > 0) * 1.0,
+            Hint("That says where relu keeps the value, with 1 and 0. Return the value itself.", id="slope-of-relu"),
+        ),
     ]
 
 
-def _layer(positive: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x (4, 6), W (6, 3), b (3,): all scores positive, or of both signs."""
-    rng = np.random.default_rng(20)
+def _layer(
+    submission: Submission, positive: bool, images: int = 4, inputs: int = 6, units: int = 3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x (images, inputs), W (inputs, units), b (units,), drawn anew: all scores positive, or of both signs."""
+    rng = submission.rng(f"dense {positive} {images}")
     low = 0.1 if positive else -1.0
-    return rng.uniform(low, 1, (4, 6)), rng.uniform(low, 1, (6, 3)), rng.uniform(low, 1, 3)
+    while True:
+        x, weights, bias = (rng.uniform(low, 1, shape) for shape in ((images, inputs), (inputs, units), units))
+        scores = x @ weights + bias
+        if positive or (scores.max() > 0.2 and scores.min() < -0.2):
+            return x, weights, bias
 
 
 def _takes_an_image(model: ModelReport) -> None:
-    name = f"the input shape of `{model.name}`"
     if model.input_shape is None:
         raise fail(
             f"`{model.name}` does not know its input yet, so it has no weights.",
-            hint="Begin with `keras.Input((784,))`, or `layers.Flatten()` after `keras.Input((28, 28, 1))`.",
+            hint=Hint(
+                "Begin with `keras.Input(...)`, and give it the shape of one image as your model takes it.",
+                id="no-input",
+            ),
         )
     flattens = bool(model.layers_of("Flatten", "Reshape"))
     if flattens and model.input_shape[1:] in ((28, 28, 1), (28, 28)):
         return
-    expect(model.input_shape, name).to_be(
+    square = Hint("A dense layer works on the last axis alone. Flatten the image first, or take rows.", id="not-flat")
+    images = Hint(
+        "The number of images is not part of the input shape. Give the shape of one image.", id="images-in-input-shape"
+    )
+    expect(model.input_shape, f"the input shape of `{model.name}`").to_be(
         (None, 784),
         because="an image has 28 x 28 x 1 values",
         mistakes={
-            (
-                None,
-                1,
-            ): "You passed `train_data.shape[-1]`: that is the number of channels. Flatten the images first.",
-            (
-                None,
-                28,
-                28,
-                1,
-            ): "A dense layer works on the last axis alone. Flatten the image first, or take rows.",
-            (
-                None,
-                28,
-                28,
-            ): "A dense layer works on the last axis alone. Flatten the image first, or take rows.",
-            (None, 28): "28 is one row of pixels. The network should see all 28 rows.",
-            (None, 600): "600 is the number of images. The input shape is that of one image.",
-            (
-                None,
-                600,
-                784,
-            ): "The number of images is not part of the input shape; Keras adds that axis itself.",
+            (None, 1): Hint(
+                "You passed `train_data.shape[-1]`: that is the number of channels. Flatten the images first.",
+                id="channels-for-pixels",
+            ),
+            (None, 28, 28, 1): square,
+            (None, 28, 28): square,
+            (None, 28): Hint("28 is one row of pixels. Give the network all the rows of an image.", id="28-values"),
+            (None, 600): images,
+            (None, 600, 784): images,
         },
-        hint="`keras.Input((784,))`: the shape of one image as a row, without the number of images.",
+        hint="The input shape is that of one image as your model takes it. Print the shape of `x_train`.",
         stated=True,
     )
 
 
 def _has_three_outputs(model: ModelReport) -> None:
+    flatten = Hint(
+        "The image was never flattened, so the dense layers worked on its last axis alone. Flatten it first.",
+        id="not-flat",
+    )
     expect(model.output_shape, f"the output shape of `{model.name}`").to_be(
         (None, 3),
         because="there are three kinds of clothes",
         mistakes={
-            (None, 1): "One number cannot say which of three: one unit per class.",
-            (None, 10): "10 fits the ten digits of MNIST. Here there are three classes.",
-            (None, 784): "784 is the number of inputs. The output layer has one unit per class.",
-            (None, 2): "There are three classes: t-shirt, shoe, dress.",
-            (None, 600): "600 is the number of images. The output layer has one unit per class.",
-            (
-                None,
-                28,
-                28,
-                3,
-            ): "The image was never flattened: the dense layers worked on its last axis alone.",
-            (None, 28, 3): "The image was never flattened: the dense layers worked on its last axis alone.",
+            (None, 1): Hint("One number cannot say which of three. Take one unit for each class.", id="one-output"),
+            (None, 10): Hint("10 fits the ten digits of MNIST. How many classes are there here?", id="ten-outputs"),
+            (None, 784): Hint(
+                "784 is the number of inputs. Give the output layer one unit for each class.", id="inputs-as-outputs"
+            ),
+            (None, 2): Hint("There are a t-shirt, a shoe and a dress. Count again.", id="two-outputs"),
+            (None, 600): Hint(
+                "600 is the number of images. Give the output layer one unit for each class.", id="images-as-outputs"
+            ),
+            (None, 28, 28, 3): flatten,
+            (None, 28, 3): flatten,
         },
-        hint="The last dense layer needs as many units as there are classes.",
+        hint="The last dense layer needs as many units as there are classes. Look at `model.summary()`.",
         stated=True,
     )
 
@@ -526,68 +747,100 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
         words = {1: "one hidden dense layer", 2: "two hidden dense layers"}[needed]
         raise fail(
             f"`{model.name}` has {len(hidden)} hidden dense layers, but {words} or more are needed.",
-            hint="A hidden layer stands between input and output. The output layer is not one.",
+            hint=Hint(
+                "A hidden layer stands between input and output. The output layer is not one: add another.",
+                id="output-counted-as-hidden",
+            ),
         )
     classes = [layer.class_name for layer in model.layers]
-    first_dense, last_dense = classes.index("Dense"), len(classes) - 1 - classes[::-1].index("Dense")
-    if "Flatten" in classes[first_dense:]:
+    if "Flatten" in classes[classes.index("Dense") :]:
         raise fail(
             f"`{model.name}` flattens after a dense layer.",
-            hint="Until then a dense layer works on the last axis alone. Flatten first, then dense layers.",
+            hint=Hint(
+                "Until then a dense layer works on the last axis alone. Put Flatten before the dense layers.",
+                id="flattened-too-late",
+            ),
         )
-    functions = {"ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Activation"}
-    for index, layer in enumerate(model.layers[:last_dense]):
-        if layer.class_name != "Dense":
-            continue
-        following = [after for after in model.layers[index + 1 : last_dense] if after.class_name not in _BETWEEN]
-        next_one = following[0] if following else None
-        separate = next_one is not None and next_one.class_name in functions and next_one.activation != "linear"
-        if layer.activation == "softmax" or (separate and next_one is not None and next_one.activation == "softmax"):
+    dense = [index for index, layer in enumerate(model.layers) if layer.class_name == "Dense"]
+    for index, following in pairwise(dense):
+        layer = model.layers[index]
+        functions = {part.activation for part in model.layers[index:following]} - {None, "linear"}
+        if any(str(function).startswith("softmax") for function in functions):
             raise fail(
                 f"The hidden layer `{layer.name}` of `{model.name}` ends in softmax.",
-                hint="Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"
-                " layer. Take relu there.",
+                hint=Hint(
+                    "Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"
+                    " layer. Take relu there.",
+                    id="softmax-in-hidden-layer",
+                ),
             )
-        if layer.activation in (None, "linear") and not separate:
+        if not functions:
             raise fail(
                 f"The hidden layer `{layer.name}` of `{model.name}` is linear.",
                 hint=[
-                    "Without an activation two dense layers are no more than one linear function.",
-                    'Say `activation="relu"` in the hidden layer.',
+                    Hint(
+                        "Two dense layers without an activation are no more than one. Which function bends the values"
+                        " in between?",
+                        id="linear-hidden-layer",
+                    ),
+                    "Look at the argument `activation` of the hidden layer.",
                 ],
             )
 
 
-_BETWEEN = ("Dropout", "BatchNormalization", "LayerNormalization", "GaussianNoise", "InputLayer")
+_RAN_AWAY = Hint("The training ran away. Scale the images to 0..1, or take a smaller learning rate.", id="ran-away")
+_MEND_FIRST = Hint(
+    "Mend the error first: its last line says what went wrong, the arrow above it says where.", id="mend-first"
+)
+_TWICE = Hint("Softmax would be applied twice. Take it away in one of the two places.", id="softmax-twice")
+_LARGEST_RATES = {"adadelta": 10.0, "sgd": 1.0, "adagrad": 1.0, "ftrl": 1.0}  # these take larger steps than Adam
 
 
 def _ends_well(model: ModelReport) -> None:
     activation = model.output_activation
     if activation == "softmax":
         return
-    if activation in (None, "linear"):
+    if activation == "linear":
         if model.compiled is not None and not model.compiled.from_logits:
             _loss_fits_output(model)
         return
-    expect(activation, f"the activation of the output layer of `{model.name}`").to_be(
-        "softmax",
-        because="the three outputs should be probabilities that add up to 1",
-        mistakes={
-            "sigmoid": "Sigmoid answers three separate yes-or-no questions. Each image is exactly one of three.",
-            "relu": "relu gives any positive number. Probabilities lie between 0 and 1 and add up to 1.",
-            "tanh": "tanh gives values from -1 to 1; a probability cannot be negative.",
-        },
-        hint='`layers.Dense(3, activation="softmax")`',
+    kinds = {
+        "softmax, softmax": _TWICE,
+        "sigmoid": Hint(
+            "Sigmoid answers three separate yes-or-no questions, but each image is exactly one of three. Which function"
+            " makes the outputs add up to 1?",
+            id="sigmoid-at-the-end",
+        ),
+        "relu": Hint(
+            "relu gives any positive number. Which function makes the outputs add up to 1?", id="relu-at-the-end"
+        ),
+        "tanh": Hint(
+            "tanh gives values from -1 to 1, but no probability is negative. Which function makes them add up to 1?",
+            id="tanh-at-the-end",
+        ),
+        "softmax along axis 0": Hint(
+            "This softmax runs along the images, so the values of one image do not add up to 1. Look at its `axis`.",
+            id="softmax-along-images",
+        ),
+    }
+    raise fail(
+        f"`{model.name}` ends in {activation}, so its outputs are no probabilities that add up to 1.",
+        hint=[
+            *([kinds[activation]] if activation in kinds else []),
+            "Add up the outputs for one image. Which function of the lesson makes the sum 1?",
+        ],
     )
 
 
 def _compiled_model(submission: Submission, name: str) -> ModelReport:
     model = submission.model(name)
     if model.compiled is None and (error := submission.stopped_with()):
-        raise fail(
-            f"`{name}` has not been compiled: your cell stopped with {error}.",
-            hint="Mend the error first: its last line says what went wrong, the arrow above it says where.",
-        )
+        hint = _MEND_FIRST
+        if "`metrics`" in error:
+            hint = Hint("Square brackets are missing: put the metrics into a list.", id="metrics-without-brackets")
+        elif "lr" in error.split() or "'lr'" in error or "`lr`" in error or "argument(s) not recognized" in error:
+            hint = Hint("Its name in old versions of Keras was `lr`. Write `learning_rate`.", id="keras-1")
+        raise fail(f"`{name}` has not been compiled: your cell stopped with {error}.", hint=hint)
     _compiled(model)
     return model
 
@@ -596,7 +849,10 @@ def _compiled(model: ModelReport) -> CompileReport:
     if model.compiled is None:
         raise fail(
             f"`{model.name}` has not been compiled.",
-            hint=f"`{model.name}.compile(loss=..., optimizer=..., metrics=...)`. Building it again undoes that.",
+            hint=Hint(
+                f"Call `{model.name}.compile(...)`. To build it again undoes that, so compile after building.",
+                id="not-compiled",
+            ),
         )
     return model.compiled
 
@@ -604,37 +860,50 @@ def _compiled(model: ModelReport) -> CompileReport:
 def _loss_fits_labels(model: ModelReport) -> None:
     loss = _compiled(model).loss
     # On one-hot labels the divergence is the cross-entropy, and the focal loss a cross-entropy with weights.
-    if loss in ("kl_divergence", "categorical_focal_crossentropy"):
+    if loss in ("categorical_crossentropy", "kl_divergence", "categorical_focal_crossentropy"):
         return
-    expect(loss, f"the loss of `{model.name}`").to_be(
-        "categorical_crossentropy",
-        because="the labels are one-hot rows",
-        mistakes={
-            "sparse_categorical_crossentropy": "The sparse loss wants class numbers (0, 1, 2). Yours are one-hot rows.",
-            "binary_crossentropy": "The binary loss is for one yes-or-no answer. Here one of three classes is right.",
-            "mean_squared_error": "Squared error is for numbers such as prices. For classes take a cross-entropy.",
-            "mean_absolute_error": "An error in units of something is for numbers. For classes take a cross-entropy.",
-            "categorical_hinge": "The hinge loss wants scores, not probabilities. Take a cross-entropy.",
-            None: "`compile` was called without a loss, so there is nothing to make smaller.",
-        },
-        hint="Which cross-entropy expects a one-hot row for each image?",
+    squared = Hint("That is for numbers such as prices. For classes take a cross-entropy.", id="error-for-classes")
+    kinds = {
+        "sparse_categorical_crossentropy": Hint(
+            "The sparse loss wants class numbers (0, 1, 2). Print a label: what form has it?", id="sparse-for-one-hot"
+        ),
+        "binary_crossentropy": Hint(
+            "The binary loss is for one yes-or-no answer. Here one of three classes is right: choose again.",
+            id="binary-for-classes",
+        ),
+        "mean_squared_error": squared,
+        "mean_absolute_error": squared,
+        "categorical_hinge": Hint("The hinge loss wants scores, not probabilities. Take a cross-entropy.", id="hinge"),
+    }
+    if loss is None:
+        raise fail(
+            f"`{model.name}` was compiled without a loss.",
+            hint=Hint("Without a loss there is nothing to make smaller. Give `compile` one.", id="no-loss"),
+        )
+    raise fail(
+        f"The loss of `{model.name}` is {loss}, which does not fit one-hot labels.",
+        hint=[
+            *([kinds[loss]] if loss in kinds else []),
+            "Each label is a one-hot row. Look up in lesson 2 which loss wants such rows.",
+        ],
     )
 
 
 def _loss_fits_output(model: ModelReport) -> None:
     compiled, activation = _compiled(model), model.output_activation
     if activation == "softmax" and compiled.from_logits:
-        raise fail(
-            f"`{model.name}` ends in softmax, but its loss says `from_logits=True`.",
-            hint="Softmax would be applied twice. Take it away in one of the two places.",
-        )
-    if activation in (None, "linear") and not compiled.from_logits:
+        raise fail(f"`{model.name}` ends in softmax, but its loss says `from_logits=True`.", hint=_TWICE)
+    if activation == "linear" and not compiled.from_logits:
         raise fail(
             f"`{model.name}` gives raw scores, but its loss expects probabilities.",
             hint=[
-                "No error appears, but the loss takes the logarithm of numbers that are no probabilities.",
-                "Either softmax in the output layer, or `from_logits=True` in the loss.",
+                Hint(
+                    "No error appears, but the loss takes the logarithm of numbers that are no probabilities. Look at"
+                    " the end of your model.",
+                    id="scores-for-probabilities",
+                ),
+                "Choose: softmax in the output layer, or `from_logits=True` in the loss.",
             ],
         )
-    if activation not in (None, "linear", "softmax"):
+    if activation not in ("linear", "softmax"):
         _ends_well(model)

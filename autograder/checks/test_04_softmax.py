@@ -485,7 +485,7 @@ class TestTrained:
         # A loss this high also comes from an absurd learning rate. On unscaled pixels such a network does worse,
         # one that was trained on them does not.
         images, digits = _training_set()
-        scaled = _loss(model, submission.predictions("model", images), digits)
+        scaled = _loss(model, submission.predictions("model", images, "mnist"), digits)
         shape = tuple(n or 1 for n in (model.input_shape or (None, 784))[1:])
         unscaled = _loss(model, model.predict(images.reshape(len(images), *shape)), digits)
         if unscaled < 2 * scaled:
@@ -551,7 +551,7 @@ class TestPredicted:
                 "`probabilities` holds only zeros and ones.",
                 hint="These are one-hot rows: the decision is made already. Keep what `predict` returns.",
             )
-        ours = _probabilities(submission.model("model"), submission.predictions("model", _test_set()[0]))
+        ours = _probabilities(submission.model("model"), submission.predictions("model", _test_set()[0], "mnist"))
         if ours.shape != found.shape or np.abs(ours - found).max() > 0.01:
             raise fail(
                 "`probabilities` does not agree with what `model` says about the scaled test images.",

@@ -24,7 +24,17 @@ from autograder.exercise.outcome import Hint, Mismatch, NotAttempted
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
 
-__all__ = ["Expectation", "Hint", "Hints", "Mistakes", "expect", "fail", "not_attempted", "show"]
+__all__ = [
+    "Expectation",
+    "Hint",
+    "Hints",
+    "Mistakes",
+    "depends_on_arguments",
+    "expect",
+    "fail",
+    "not_attempted",
+    "show",
+]
 
 Hints = str | Sequence[str]  # a plain text or a `Hint`, or several, from general to particular
 NEVER_TRAINED: str = Hint(
@@ -48,6 +58,39 @@ def fail(message: str, hint: Hints = ()) -> Mismatch:
 def not_attempted(message: str, hint: Hints = ()) -> NotAttempted:
     """The exception for a task that nobody has begun: ``raise not_attempted("...")``."""
     return NotAttempted(message, _hints(hint))
+
+
+def depends_on_arguments(
+    function: Callable[..., Any], name: str, some: tuple[Any, ...], others: tuple[Any, ...]
+) -> None:
+    """See that a learner's function looks at what it is given, and not at variables of the notebook.
+
+    Args:
+        function: as `Submission.function` returns it.
+        name: how the learner knows it, without backticks: "dense_relu".
+        some, others: two sets of arguments for which the right answers differ, in shape or in values.
+
+    Raises:
+        Mismatch: the function returned the same for both, or could do nothing with one of them.
+    """
+    if _same_plain(function(*some), function(*others)):
+        raise Mismatch(
+            f"`{name}` returns the same, whatever it is given.",
+            (
+                Hint(
+                    "It seems to use variables of the notebook instead of its own arguments. Look at each name in it.",
+                    id="ignores-its-arguments",
+                ),
+            ),
+        )
+
+
+def _same_plain(one: Any, other: Any) -> bool:
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(_same_plain(a_, b_) for a_, b_ in zip(one, other, strict=True))
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.shape == other.shape and bool(np.array_equal(one, other))
+    return type(one) is type(other) and _same(one, other)
 
 
 class Expectation:

@@ -21,18 +21,7 @@ class LayerReport:
     config: dict[str, Any]
     output_shape: Shape | None
     parameters: int
-
-    @property
-    def activation(self) -> str | None:
-        """Name of the activation: of a Dense layer's argument, or of a layer such as Softmax or ReLU."""
-        if self.class_name in ("Softmax", "ReLU"):
-            return self.class_name.lower()
-        activation = self.config.get("activation")
-        if isinstance(activation, dict):  # an object rather than a name
-            activation = activation.get("config")
-            if isinstance(activation, dict):
-                activation = activation.get("name")
-        return activation if isinstance(activation, str) else None
+    activation: str | None = None  # by what it computes: of a Dense layer's argument, or of a layer such as ReLU
 
     @property
     def units(self) -> int | None:
@@ -93,12 +82,15 @@ class ModelReport:
 
     @property
     def output_activation(self) -> str | None:
-        """Activation of the last layer that has one: "softmax", "linear", ... (after Dense, before nothing)."""
-        for layer in reversed(self.layers):
-            if layer.class_name in ("Dropout", "Flatten", "Reshape", "ActivityRegularization"):
-                continue
-            return layer.activation
-        return None
+        """What the model ends in: "softmax", "linear", or several functions in their order: "softmax, softmax"."""
+        return ", ".join(self.output_activations) or "linear"
+
+    @property
+    def output_activations(self) -> tuple[str, ...]:
+        """The functions from the last layer with units on, without those that change nothing ("linear")."""
+        last = max((i for i, layer in enumerate(self.layers) if layer.config.get("units")), default=0)
+        functions = (layer.activation for layer in self.layers[last:])
+        return tuple(f for f in functions if f not in (None, "linear"))
 
 
 def report_from(name: str, facts: dict[str, Any], predict: Predict) -> ModelReport:
@@ -110,6 +102,7 @@ def report_from(name: str, facts: dict[str, Any], predict: Predict) -> ModelRepo
             config=dict(f["config"]),
             output_shape=_shape(f["output_shape"]),
             parameters=int(f["parameters"]),
+            activation=str(f["activation"])[:60] if f.get("activation") is not None else None,
         )
         for f in facts["layers"]
     )
@@ -136,16 +129,36 @@ def _shape(value: Any) -> Shape | None:
 
 def _compiled(config: dict[str, Any], iterations: int) -> CompileReport:
     loss, loss_config = _named(config.get("loss"))
+    computed = _computed_loss(config.get("computed"))
     optimizer, optimizer_config = _named(config.get("optimizer"))
     rate = optimizer_config.get("learning_rate")
     return CompileReport(
-        loss=_ALIASES.get(loss, loss) if loss else None,
-        from_logits=loss_config.get("from_logits") is True,
+        loss=computed[0] if computed else _ALIASES.get(loss, loss) if loss else None,
+        from_logits=computed[1] if computed else loss_config.get("from_logits") is True,
         optimizer=optimizer.replace("_", "") if optimizer else None,
         learning_rate=float(rate) if isinstance(rate, (int, float)) else None,
-        metrics=tuple(m for m in (_named(m)[0] for m in _flat(config.get("metrics"))) if m),
+        metrics=_metrics(config),
         iterations=iterations,
     )
+
+
+def _computed_loss(computed: Any) -> tuple[str, bool] | None:
+    """What the observation says that the loss computes, and whether from logits."""
+    loss = computed.get("loss") if isinstance(computed, dict) else None
+    if not isinstance(loss, (list, tuple)) or len(loss) != 2 or not isinstance(loss[0], str):
+        return None
+    return loss[0][:60], loss[1] is True
+
+
+def _metrics(config: dict[str, Any]) -> tuple[str, ...]:
+    """By what they compute, as far as that is known; else by their names."""
+    given = [_named(metric)[0] for metric in _flat(config.get("metrics"))]
+    computed = config.get("computed")
+    known = computed.get("metrics") if isinstance(computed, dict) else None
+    if not isinstance(known, list) or len(known) != len(given):
+        known = [None] * len(given)
+    names = (k[:60] if isinstance(k, str) else name for k, name in zip(known, given, strict=True))
+    return tuple(name for name in names if name)
 
 
 _ALIASES = {
@@ -167,7 +180,8 @@ def _flat(value: Any) -> list[Any]:
 
 def _named(value: Any) -> tuple[str | None, dict[str, Any]]:
     """Name (snake case) and config of a loss, metric or optimizer given as a name or as an object."""
-    while isinstance(value, (list, tuple, dict)) and len(value) == 1:  # for the one output, which may have a name
+    while isinstance(value, (list, tuple, dict)) and len(value) == 1 and "class_name" not in value:
+        # for the one output, which may have a name
         (value,) = value.values() if isinstance(value, dict) else value
     if isinstance(value, str):
         name = _snake(value)

@@ -6,9 +6,11 @@ in the sandbox (`autograder.grading`), or the record of an earlier run.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -74,6 +76,9 @@ class Answers(Protocol):
 
     def held_out(self) -> data.HeldOut | None:
         """Images that the learner has not got, if they are here."""
+
+    def seed(self) -> int:
+        """A number from 0 on that stays the same for the same submission, however often it is graded."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,15 @@ class Submission:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
         return self._answers.stopped_with()
 
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Random numbers for what functions are tried with, so that nobody can write a table of answers.
+
+        They are the same whenever the same submission is graded, and others for another submission. `purpose` names
+        what they are for; each gets numbers of its own.
+        """
+        digest = hashlib.sha256(f"{self._answers.seed()} {purpose}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
     def images(self, kind: Kind) -> Images:
         """Images to measure on: held out from the learner where they are here, else the test set's."""
         held_out = self._answers.held_out()
@@ -231,24 +245,26 @@ class Submission:
     def accuracy(self, name: str, kind: Kind = "fashion") -> Accuracy:
         """Accuracy of model `name`, computed here from its predictions.
 
-        The images are given in the shape the model takes, with values 0 to 1, or 0 to 255 if the model
-        itself begins with a Rescaling or Normalization layer.
+        The images are given in the shape the model takes, with values 0 to 1. A model that begins with a layer that
+        scales, such as Rescaling or Normalization, is measured with values 0 to 255 as well, and the better counts.
         """
         report, images = self.model(name), self.images(kind)
-        scale = _scale(report)
-        scaled = _share_right(report, images, scale)
+        _, scaled = _best_scale(report, images)
         # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
-        unscaled = scaled if scale == 1.0 or scaled > 0.8 else _share_right(report, images, 1.0)
+        unscaled = scaled if len(_scales(report)) > 1 or scaled > 0.8 else _share_right(report, images, 1.0)
         self.measures[f"accuracy of {name}"] = scaled
         return Accuracy(scaled, len(images.labels), images.where, unscaled)
 
-    def predictions(self, name: str, pixels: np.ndarray) -> np.ndarray:
+    def predictions(self, name: str, pixels: np.ndarray, kind: Kind = "fashion") -> np.ndarray:
         """What model `name` answers to images (N, 28, 28) with pixels 0 to 255: (N, classes), finite.
 
         The images are given as `accuracy` gives them.
         """
         report = self.model(name)
-        return _predictions(report, pixels, _scale(report))
+        scales = _scales(report)
+        return _predictions(
+            report, pixels, scales[0] if len(scales) == 1 else _best_scale(report, self.images(kind))[0]
+        )
 
     def begin_test(self) -> None:
         """Forget what the test before asked for."""
@@ -349,9 +365,29 @@ def _why_no_number(value: Any) -> str:
     return "Print it: what does it hold, and which one number of it is asked for?"
 
 
-def _scale(report: ModelReport) -> float:
-    """What pixels 0 to 255 are multiplied by for this model."""
-    return 1.0 if report.layers_of("Rescaling", "Normalization") else 1 / 255
+_SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "FloorDivide", "Multiply", "Subtract")
+
+
+def _scales(report: ModelReport) -> tuple[float, ...]:
+    """What pixels 0 to 255 may be multiplied by for this model: a model that scales by itself may want either."""
+    first = takewhile(lambda layer: not layer.config.get("units") and not layer.config.get("filters"), report.layers)
+    return (1.0, 1 / 255) if any(layer.class_name in _SCALING for layer in first) else (1 / 255,)
+
+
+def _best_scale(report: ModelReport, images: Images) -> tuple[float, float]:
+    """What pixels are multiplied by for this model, and the share of images that it then gets right."""
+    shares: list[tuple[float, float]] = []
+    trouble: Mismatch | None = None
+    for scale in _scales(report):
+        try:
+            shares.append((_share_right(report, images, scale), scale))
+        except Mismatch as error:
+            trouble = error
+    if not shares:
+        assert trouble is not None
+        raise trouble
+    share, scale = max(shares)
+    return scale, share
 
 
 def _share_right(report: ModelReport, images: Images, scale: float) -> float:

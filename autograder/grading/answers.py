@@ -7,6 +7,7 @@ place (`run.NotebookRun`).
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -109,6 +110,11 @@ class KernelAnswers:
         return tuple(
             described(kind, clause(name, 100)) for kind, name in pairs if isinstance(kind, str) and kind in KINDS
         )
+
+    def seed(self) -> int:
+        """From what the student wrote: the code of all cells."""
+        code = "\n\n".join(cell.source for cell in self._run.notebook.cells if cell.cell_type == "code")
+        return int.from_bytes(hashlib.sha256(code.encode("utf-8", "replace")).digest()[:6], "big")
 
     def held_out(self) -> data.HeldOut | None:
         return self._held_out

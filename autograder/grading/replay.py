@@ -78,6 +78,9 @@ class Recording:
     def cause_of(self, name: str) -> str:
         return str(self._keep(("cause", name), lambda: self._answers.cause_of(name)))
 
+    def seed(self) -> int:
+        return int(self._keep(("seed",), self._answers.seed))
+
     def held_out(self) -> data.HeldOut | None:
         return self._answers.held_out()  # the teacher's, not the student's
 
@@ -156,6 +159,9 @@ class Replay:
 
     def cause_of(self, name: str) -> str:
         return str(self._answer("cause", name))
+
+    def seed(self) -> int:
+        return int(self._answer("seed"))
 
     def held_out(self) -> data.HeldOut | None:
         return self._held_out

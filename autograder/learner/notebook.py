@@ -148,6 +148,9 @@ class NamespaceAnswers:
     def cause_of(self, name: str) -> str:
         return self._failures.cause_of(name)
 
+    def seed(self) -> int:
+        return 1  # whoever asks again after a change should be asked the same again
+
     def held_out(self) -> data.HeldOut | None:
         return data.load_held_out(self._exercise)
 

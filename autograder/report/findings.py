@@ -180,7 +180,7 @@ def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
                 example=entry.student,
                 students=tuple(e.student for e, _ in cases),
                 hint_id=hint_id(hint),
-                stopped=STOPPED in problem.message or hint_id(hint) == "surroundings",
+                stopped=STOPPED in problem.message or hint_id(hint).startswith(("surroundings", "rests-on")),
             )
         )
     order = list(tasks)

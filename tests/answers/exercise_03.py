@@ -93,6 +93,7 @@ WRONG = [
         "back to uint8", _rows("({data}.reshape({n}, 784) / 255).astype('uint8')"), "flattened", "cut off the fraction"
     ),
     Wrong("left in float64", _rows("{data}.reshape({n}, 784) / 255"), "flattened", "Keras computes in float32"),
+    Wrong("divided by 256", _rows("{data}.reshape({n}, 784).astype('float32') / 256"), "flattened", "divided-by-256"),
     Wrong(
         "standardised",
         _rows("(({data} - {data}.mean()) / {data}.std()).reshape({n}, 784).astype('float32')"),
@@ -121,6 +122,19 @@ WRONG = [
     ),
     Wrong("python's max", _dense_relu("return max(x @ W + b, 0)"), "by_hand", "Python's `max`"),
     Wrong("sigmoid for relu", _dense_relu("return 1 / (1 + np.exp(-(x @ W + b)))"), "by_hand", "That is the sigmoid"),
+    Wrong("tanh for relu", _dense_relu("return np.tanh(x @ W + b)"), "by_hand", "That is tanh"),
+    Wrong(
+        "softmax for relu",
+        _dense_relu("return np.exp(x @ W + b) / np.exp(x @ W + b).sum(axis=1, keepdims=True)"),
+        "by_hand",
+        "That is softmax",
+    ),
+    Wrong(
+        "the notebook's images for the argument",
+        _dense_relu("return np.maximum(x_train[:4, :6] @ np.ones((6, 3)), 0)"),
+        "by_hand",
+        "ignores-its-arguments",
+    ),
     Wrong("the slope of relu", _dense_relu("return ((x @ W + b) > 0) * 1.0"), "by_hand", "Return the value itself"),
     Wrong("absolute value", _dense_relu("return np.abs(x @ W + b)"), "by_hand", "That is the absolute value"),
     Wrong("printed, not returned", _dense_relu("print(np.maximum(x @ W + b, 0))"), "by_hand", "returned nothing"),
@@ -128,22 +142,22 @@ WRONG = [
         "layer transposed", _dense_relu("return np.maximum(x @ W + b, 0).T"), "by_hand", "Rows and columns are swapped"
     ),
     # Counting
-    Wrong("biases forgotten", _counted("784 * 10", "30", "7870"), "counted", "Each of the 10 units has a bias"),
-    Wrong("inputs and units added", _counted("784 + 10", "10 + 3", "807"), "counted", "multiplied, not added"),
+    Wrong("biases forgotten", _counted("784 * 10", "30", "7870"), "counted", "bias-forgotten"),
+    Wrong("inputs and units added", _counted("784 + 10", "10 + 3", "807"), "counted", "inputs-and-units-added"),
     Wrong(
         "a bias for each input",
         _counted("784 * 10 + 784", "10 * 3 + 10", "8664"),
         "counted",
         "A bias belongs to a unit",
     ),
-    Wrong("28 values in an image", _counted("28 * 10 + 10", "33", "323"), "counted", "28 x 28 = 784 values, not 28"),
+    Wrong("28 values in an image", _counted("28 * 10 + 10", "33", "323"), "counted", "28-values"),
     Wrong(
         "the output layer sees the pixels",
         _counted("7850", "784 * 3 + 3", "10205"),
         "counted",
-        "sees the 10 hidden units",
+        "output-sees-pixels",
     ),
-    Wrong("layers multiplied", _counted("7850", "33", "7850 * 33"), "counted", "add their counts"),
+    Wrong("layers multiplied", _counted("7850", "33", "7850 * 33"), "counted", "layers-multiplied"),
     Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes two values"),
     Wrong("quotes around the number", _counted('"7850"', '"33"', '"7883"'), "counted", "without quotes"),
     Wrong(
@@ -172,7 +186,7 @@ WRONG = [
         "number of images in the input shape",
         _model("keras.Input((600, 784)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
         "architecture",
-        "Keras adds that axis itself",
+        "images-in-input-shape",
     ),
     Wrong(
         "no input layer",
@@ -211,7 +225,7 @@ WRONG = [
         "linear hidden layer",
         _model("keras.Input((784,)), layers.Dense(10), layers.Dense(3, activation='softmax')"),
         "architecture",
-        "two dense layers are no more than one",
+        "linear-hidden-layer",
     ),
     Wrong(
         "softmax in the hidden layer",
@@ -230,6 +244,29 @@ WRONG = [
         _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='relu')"),
         "architecture",
         "relu gives any positive number",
+    ),
+    Wrong(
+        "softmax in the layer and as a layer",
+        _model(
+            "keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax'),"
+            " layers.Softmax()"
+        ),
+        "architecture",
+        "softmax-twice",
+    ),
+    Wrong(
+        "softmax along the images",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3), layers.Softmax(axis=0)"),
+        "architecture",
+        "softmax-along-images",
+    ),
+    Wrong(
+        "an activation that Keras has not got",
+        _model(
+            "keras.Input((784,)), layers.Dense(10, activation=lambda z: z * z), layers.Dense(3, activation='softmax')"
+        ),
+        "architecture",
+        "computes something that none of Keras's activations computes",
     ),
     Wrong(
         "a list of layers, no model",
@@ -260,7 +297,7 @@ WRONG = [
         "squared error",
         _compile('loss="mse", optimizer="adam", metrics=["accuracy"]'),
         "compiled",
-        "Squared error is for numbers",
+        "error-for-classes",
     ),
     Wrong("no loss", _compile('optimizer="adam", metrics=["accuracy"]'), "compiled", "without a loss"),
     Wrong(
@@ -304,6 +341,24 @@ WRONG = [
     ),
     Wrong(
         "not compiled", {"compiled-answer": "loss = 'categorical_crossentropy'"}, "compiled", "has not been compiled"
+    ),
+    Wrong(
+        "metrics without brackets",
+        _compile('loss="categorical_crossentropy", optimizer="adam", metrics="accuracy"'),
+        "compiled",
+        "metrics-without-brackets",
+    ),
+    Wrong(
+        "a metric that counts exact equality",
+        _compile('loss="categorical_crossentropy", optimizer="adam", metrics=[keras.metrics.Accuracy()]'),
+        "compiled",
+        "exact-equality",
+    ),
+    Wrong(
+        "the learning rate as old versions called it",
+        _compile('loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(lr=0.01), metrics=["accuracy"]'),
+        "compiled",
+        "Write `learning_rate`",
     ),
     # Training
     Wrong(
@@ -355,7 +410,49 @@ WRONG = [
         "trained",
         "`validation_data` are the test images",
     ),
+    Wrong(
+        "trained on the test images from the start",
+        _fit("x_test, test_labels, epochs=40, batch_size=10"),
+        "trained",
+        "trained-on-test-images",
+    ),
+    Wrong(
+        "training and test images joined",
+        _fit(
+            "np.concatenate([x_train, x_test]), np.concatenate([train_labels, test_labels]), epochs=60, batch_size=10"
+        ),
+        "trained",
+        "trained-on-test-images",
+    ),
+    Wrong(
+        "a second fit on the test images",
+        {
+            "trained-answer": "history = model.fit(x_train, train_labels, epochs=12, batch_size=32, verbose=0)\n"
+            "model.fit(x_test, test_labels, epochs=30, batch_size=10, verbose=0)"
+        },
+        "trained",
+        "trained-on-test-images",
+    ),
+    Wrong(
+        "class numbers given to a one-hot loss",
+        _fit("x_train, train_labels.argmax(axis=1), epochs=12"),
+        "trained",
+        "class-numbers-for-one-hot",
+    ),
+    Wrong("epochs as Keras 1 called them", _fit("x_train, train_labels, nb_epoch=12"), "trained", "Write `epochs`"),
     # Measuring
+    Wrong(
+        "measured though the training had stopped",
+        _fit("x_train, train_labels.argmax(axis=1), epochs=12"),
+        "accuracy",
+        "rests-on-training",
+    ),
+    Wrong(
+        "accuracy taken from the history",
+        {"accuracy-answer": "test_accuracy = history.history['val_accuracy'][-1]"},
+        "accuracy",
+        "accuracy-from-history",
+    ),
     Wrong(
         "the loss for the accuracy",
         {"accuracy-answer": "test_accuracy, _ = model.evaluate(x_test, test_labels, verbose=0)"},
@@ -417,7 +514,7 @@ WRONG = [
             )
         },
         "deeper",
-        "two dense layers are no more than one",
+        "linear-hidden-layer",
     ),
     Wrong(
         "deeper model not trained",
@@ -632,6 +729,83 @@ RIGHT = [
             " validation_data=(x_train[500:], train_labels[500:]),"
             " callbacks=[keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)]"
         ),
+    ),
+    Right(
+        "activations from TensorFlow",
+        {
+            "architecture-answer": "import tensorflow as tf\n"
+            "model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation=tf.nn.silu),"
+            " layers.Dense(3, activation=tf.nn.softmax)])"
+        },
+    ),
+    Right(
+        "an activation of one's own, and one from keras.ops",
+        {
+            "architecture-answer": "def mine(z):\n    return keras.ops.where(z > 0, z, 0.0)\n\n"
+            "model = keras.Sequential([keras.Input((784,)), layers.Dense(16, activation=mine),"
+            " layers.Dense(16, activation=keras.ops.relu), layers.Dense(3, activation=keras.ops.softmax)])"
+        },
+    ),
+    Right(
+        "operations between the layers, the scaling among them",
+        {
+            "architecture-answer": "image = keras.Input((28, 28, 1))\n"
+            "hidden = keras.ops.relu(layers.Dense(16)(layers.Flatten()(image / 255.0)))\n"
+            "model = keras.Model(image, keras.activations.softmax(layers.Dense(3)(hidden)))",
+            **_fit("train_data, train_labels, epochs=12, batch_size=32, validation_split=0.2"),
+            "accuracy-answer": "test_accuracy = model.evaluate(test_data, test_labels, verbose=0)[1]",
+        },
+    ),
+    Right(
+        "a Normalization layer that has adapted to the training rows",
+        {
+            "architecture-answer": "normal = layers.Normalization()\nnormal.adapt(x_train)\n"
+            "model = keras.Sequential([keras.Input((784,)), normal, layers.Dense(10, activation='relu'),"
+            " layers.Dense(3, activation='softmax')])"
+        },
+    ),
+    Right(
+        "scaled rows, scaled once more to -1..1 in the model",
+        _model(
+            "keras.Input((784,)), layers.Rescaling(2.0, offset=-1.0), layers.Dense(10, activation='relu'),"
+            " layers.Dense(3, activation='softmax')"
+        ),
+    ),
+    Right(
+        "normalised between the layer and its activation",
+        _model(
+            "keras.Input((784,)), layers.Dense(32), layers.UnitNormalization(), layers.Activation('relu'),"
+            " layers.Dense(3, activation='softmax')"
+        ),
+    ),
+    Right(
+        "a loss for each output, by name, and Adadelta at its paper's rate",
+        {
+            **_model(
+                "keras.Input((784,)), layers.Dense(10, activation='relu'),"
+                " layers.Dense(3, activation='softmax', name='cls')"
+            ),
+            **_compile(
+                "loss={'cls': 'categorical_crossentropy'}, optimizer=keras.optimizers.Adadelta(1.0),"
+                " metrics={'cls': ['accuracy']}"
+            ),
+        },
+    ),
+    Right(
+        "a loss of one's own around Keras's",
+        _compile(
+            "loss=lambda y, p: keras.losses.categorical_crossentropy(y, p), optimizer='adam', metrics=['accuracy']"
+        ),
+    ),
+    Right(
+        "deeper with class numbers and the loss for them",
+        {
+            "deeper-answer": "deeper_model = keras.Sequential([keras.Input((784,)),"
+            " layers.Dense(32, activation='relu'), layers.Dense(16, activation='relu'),"
+            " layers.Dense(3, activation='softmax')])\n"
+            "deeper_model.compile(loss='sparse_categorical_crossentropy', optimizer='adam', metrics=['accuracy'])\n"
+            "deeper_model.fit(x_train, train_labels.argmax(axis=1), epochs=12, batch_size=32, verbose=0)"
+        },
     ),
     Right(
         "Kullback-Leibler divergence, which on one-hot labels is the cross-entropy",
