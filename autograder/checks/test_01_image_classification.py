@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
-from autograder.exercise.expect import expect, fail
+from autograder.exercise.expect import Hint, expect, fail
 from autograder.exercise.submission import Accuracy, Submission, as_array
 
 NEEDED = 0.80  # the means of all 600 images reach 0.867 on the held-out images, of any 480 of them 0.85 to 0.88
@@ -22,12 +22,26 @@ class TestShapes:
             3,
             because="there is an axis for rows, one for columns and one for channels",
             mistakes={
-                2: "A grey picture has two axes. A colour picture has one more, for red, green and blue.",
-                4: "Four axes are those of a set of photographs. This is one photograph.",
-                32 * 48 * 3: "That is how many numbers there are. The rank is how many axes.",
-                1: "A row of numbers has one axis. A photograph has rows, columns and channels.",
+                2: Hint(
+                    "A grey picture has two axes, rows and columns. What does a colour picture have besides?",
+                    id="rank-grey-picture",
+                ),
+                4: Hint(
+                    "Four axes are those of a set of photographs. This is one photograph. Count its axes.",
+                    id="four-axes-set-photographs",
+                ),
+                32 * 48 * 3: Hint(
+                    "That is how many numbers there are. The rank is how many axes. Count the axes.",
+                    id="rank-mistaken-for-size",
+                ),
+                1: Hint(
+                    "A row of numbers has one axis. A photograph has rows, columns and channels. Count them.",
+                    id="row-numbers-has-one",
+                ),
             },
-            hint="The rank is the number of axes: how many indices name a single number?",
+            hint=Hint(
+                "The rank is the number of axes: how many indices name a single number?", id="rank-number-axes-how"
+            ),
         )
 
     def test_shape_of_a_photo(self, submission: Submission) -> None:
@@ -39,15 +53,34 @@ class TestShapes:
                     48,
                     32,
                     3,
-                ): "Rows come first: the height, then the width. That is the other way round from how we say it.",
-                (32, 48): "A colour photograph has an axis for its channels, too: red, green, blue.",
-                (48, 32): "Rows come first, and a colour photograph has an axis for its channels.",
-                (32, 48, 1): "One channel is a grey picture. Which channels does colour need?",
-                (3, 32, 48): "The channels come last here.",
-                (1, 32, 48, 3): "That is a set of one photograph. A single one has no axis that counts images.",
-                (4608,): "That is the photograph as one row. As an image it has rows, columns and channels.",
+                ): Hint(
+                    "Rows come first: the height, then the width. Turn yours round.",
+                    id="rows-come-first-height-then",
+                ),
+                (32, 48): Hint(
+                    "A colour photograph has an axis for its channels, too: red, green, blue. Add it.",
+                    id="colour-forgotten",
+                ),
+                (48, 32): Hint(
+                    "Rows come first, and a colour photograph has an axis for its channels. Try again with both"
+                    " in mind.",
+                    id="width-before-height",
+                ),
+                (32, 48, 1): Hint(
+                    "One channel is a grey picture. Which channels does colour need?", id="one-channel-grey-picture"
+                ),
+                (3, 32, 48): Hint("The channels come last here. Move them.", id="channels-come-last-here"),
+                (1, 32, 48, 3): Hint(
+                    "That is a set of one photograph. A single one has no axis that counts images. Leave it out.",
+                    id="set-one-photograph-single",
+                ),
+                (4608,): Hint(
+                    "That is the photograph as one row. As an image it has rows, columns and channels. Write all"
+                    " its axes.",
+                    id="photograph-as-one-row",
+                ),
             },
-            hint="Rows, columns, channels.",
+            hint=Hint("Write the rows first, then the columns. What comes last?", id="rows-columns-channels"),
         )
 
     def test_numbers_in_a_photo(self, submission: Submission) -> None:
@@ -55,12 +88,23 @@ class TestShapes:
         expect(submission.number("photo_numbers"), "`photo_numbers`").to_be(
             4608,
             mistakes={
-                1536: "Those are the pixels. Each pixel of a colour photograph holds a number for each channel.",
-                83: "The lengths of the axes are multiplied, not added.",
-                80: "The lengths of the axes are multiplied, not added. The channels are an axis, too.",
-                3: "That is how many numbers one pixel holds. How many pixels are there?",
+                1536: Hint(
+                    "Those are the pixels. Each pixel of a colour photograph holds a number for each channel."
+                    " How many channels are there?",
+                    id="pixels-counted-not-numbers",
+                ),
+                83: Hint(
+                    "The lengths of the axes are not added. Multiply them.", id="lengths-axes-multiplied-not-added"
+                ),
+                80: Hint(
+                    "The lengths of the axes are not added. Multiply them, the channels too.",
+                    id="lengths-added",
+                ),
+                3: Hint(
+                    "That is how many numbers one pixel holds. How many pixels are there?", id="how-many-numbers-one"
+                ),
             },
-            hint="Multiply the lengths of all axes.",
+            hint=Hint("Multiply the lengths of all axes.", id="multiply-lengths-all-axes"),
         )
 
     def test_shape_of_a_set(self, submission: Submission) -> None:
@@ -68,14 +112,28 @@ class TestShapes:
         expect(_shape(submission, "set_shape"), "`set_shape`").to_be(
             (20, 32, 48, 3),
             mistakes={
-                (32, 48, 3, 20): "The axis that counts the images comes first.",
-                (20, 48, 32, 3): "Rows come before columns: the height, then the width.",
-                (20, 32, 48): "The channel axis is missing.",
-                (640, 48, 3): "A set has an axis of its own that counts the images; they are not stuck together.",
-                (20, 4608): "Those are 20 rows of numbers. As images they keep rows, columns and channels.",
-                (32, 48, 60): "A set has an axis of its own that counts the images.",
+                (32, 48, 3, 20): Hint("The axis that counts the images comes first. Move it.", id="batch-axis-last"),
+                (20, 48, 32, 3): Hint(
+                    "Rows come before columns: the height, then the width. Which is which here?",
+                    id="rows-come-before-columns",
+                ),
+                (20, 32, 48): Hint("The channel axis is missing. Add it.", id="channel-axis-missing"),
+                (640, 48, 3): Hint(
+                    "A set has an axis of its own that counts the images; they are not stuck together. Add it.",
+                    id="images-stuck-together",
+                ),
+                (20, 4608): Hint(
+                    "Those are 20 rows of numbers. As images they keep rows, columns and channels. Write all"
+                    " their axes.",
+                    id="20-rows-numbers-as",
+                ),
+                (32, 48, 60): Hint(
+                    "A set has an axis of its own that counts the images. Where does it stand?", id="set-has-axis-its"
+                ),
             },
-            hint="One axis more than a single photograph, and it stands first.",
+            hint=Hint(
+                "It has one axis more than a single photograph. Which axis stands first?", id="one-axis-more-than"
+            ),
         )
 
 
@@ -87,14 +145,28 @@ class TestPicked:
             "`first_image`",
             _images()[0],
             {
-                (1, 28, 28, 1): "That is a set of one image. An index, `[0]`, takes that axis away.",
-                (28, 28): "The channel axis is gone. One index alone leaves all other axes as they are.",
+                (1, 28, 28, 1): Hint(
+                    "That is a set of one image. Use an index, not a slice: it takes that axis away.",
+                    id="batch-axis-where-one-image-asked",
+                ),
+                (28, 28): Hint(
+                    "The channel axis is gone. One index alone leaves all other axes as they are. Use a single index.",
+                    id="channel-axis-gone-one",
+                ),
                 (
                     600,
                     28,
                     1,
-                ): "That is the first *row of pixels* of every image. The images are counted by the first axis.",
-                (600, 28, 28): "That is the first channel of every image. The images are counted by the first axis.",
+                ): Hint(
+                    "That is the first *row of pixels* of every image. The images are counted by the first axis."
+                    " Put your index there.",
+                    id="first-row-pixels-every",
+                ),
+                (600, 28, 28): Hint(
+                    "That is the first channel of every image. The images are counted by the first axis. Put"
+                    " your index there.",
+                    id="first-channel-every-image",
+                ),
             },
         )
 
@@ -109,11 +181,20 @@ class TestPicked:
                     28,
                     28,
                     1,
-                ): "The axis that counts images is gone: an index takes it away, a slice such as `[:1]` keeps it.",
-                (28, 28, 1, 1): "The new axis stands last. The axis that counts images is the first.",
-                (28, 1, 28, 1): "The new axis stands in the middle. The axis that counts images is the first.",
-                (1, 28, 28): "The channel axis is gone.",
-                (600, 28, 28, 1): "Those are all images.",
+                ): Hint(
+                    "The axis that counts images is gone, because an index takes it away. Use a slice: it keeps"
+                    " the axis.",
+                    id="batch-axis-lost-by-index",
+                ),
+                (28, 28, 1, 1): Hint(
+                    "The new axis stands last. The axis that counts images is the first. Move it.", id="new-axis-at-end"
+                ),
+                (28, 1, 28, 1): Hint(
+                    "The new axis stands in the middle. The axis that counts images is the first. Move it.",
+                    id="new-axis-stands-middle",
+                ),
+                (1, 28, 28): Hint("The channel axis is gone. Keep it.", id="channel-axis-gone"),
+                (600, 28, 28, 1): Hint("Those are all images. Take the first one with a slice.", id="all-images"),
             },
         )
 
@@ -124,15 +205,25 @@ class TestPicked:
             "`five_images`",
             _images()[10:15],
             {
-                (4, 28, 28, 1): "One is missing: a slice ends *before* its second number.",
-                (6, 28, 28, 1): "One too many: a slice ends before its second number, so 14 is the last of `[10:15]`.",
-                (28, 28, 1): "That is one image.",
+                (4, 28, 28, 1): Hint(
+                    "One is missing. A slice ends *before* its second number: which one do you need?",
+                    id="slice-ends-too-early",
+                ),
+                (6, 28, 28, 1): Hint(
+                    "There is one too many. A slice ends before its second number: which one do you need?",
+                    id="one-too-many-slice",
+                ),
+                (28, 28, 1): Hint("That is one image. Take a slice.", id="one-image"),
                 (
                     600,
                     5,
                     28,
                     1,
-                ): "Those are five rows of pixels of every image. The images are counted by the first axis.",
+                ): Hint(
+                    "Those are five rows of pixels of every image. The images are counted by the first axis. Put"
+                    " your slice there.",
+                    id="five-rows-pixels-every",
+                ),
             },
         )
 
@@ -143,11 +234,24 @@ class TestPicked:
             "`picture`",
             _images()[0, :, :, 0],
             {
-                (28, 28, 1): "The channel axis is still there: its length is 1. Take index 0 of the *last* axis.",
-                (28, 1): "That is one row of pixels. Take index 0 of the last axis, not of the first.",
-                (600, 28, 28): "Those are all images without their channel. Take the first one.",
-                (1, 28, 28): "The axis that counts images is still there. Take the first image.",
-                (784,): "The pixels are right, but rows and columns are gone.",
+                (28, 28, 1): Hint(
+                    "The channel axis is still there: its length is 1. Take index 0 of the *last* axis.",
+                    id="channel-axis-kept",
+                ),
+                (28, 1): Hint(
+                    "That is one row of pixels. Take index 0 of the last axis, not of the first.",
+                    id="channel-index-on-wrong-axis",
+                ),
+                (600, 28, 28): Hint(
+                    "Those are all images without their channel. Take the first one.", id="all-images-without-their"
+                ),
+                (1, 28, 28): Hint(
+                    "The axis that counts images is still there. Take the first image.", id="axis-counts-images-still"
+                ),
+                (784,): Hint(
+                    "The pixels are right, but rows and columns are gone. Keep them: take away only the last axis.",
+                    id="pixels-right-but-rows",
+                ),
             },
         )
 
@@ -159,12 +263,15 @@ class TestArithmetic:
             4,
             because="260 does not fit into a uint8",
             mistakes={
-                260: "A uint8 ends at 255. The sum of two such arrays is such an array again.",
-                255: "Image editors stop at 255. NumPy does not: after 255 it starts again at 0.",
-                5: "Close: after 255 comes 0, not 1. Count on: 250, ..., 255, 0, 1, ...",
-                0: "It starts again at 0, but goes on counting from there.",
+                260: Hint(
+                    "A uint8 ends at 255. The sum of two such arrays is such an array again. What comes after 255?",
+                    id="no-overflow",
+                ),
+                255: Hint("Image editors stop at 255, but NumPy starts again. Count on past 255.", id="stops-at-white"),
+                5: Hint("Close. After 255 comes 0, and not 1: count on from there.", id="close-after-255-comes"),
+                0: Hint("It starts again at 0, but goes on counting from there. How far?", id="starts-again-at-0"),
             },
-            hint="Like a clock: after 255 comes 0.",
+            hint=Hint("It is like a clock: after 255 comes 0. Count on from 250.", id="like-clock-after-255"),
         )
 
     def test_quotient(self, submission: Submission) -> None:
@@ -173,11 +280,29 @@ class TestArithmetic:
             0,
             because="255 goes into 250 not even once",
             mistakes=[
-                (lambda v: 0.97 < v < 0.99, "That is `/`. With two strokes NumPy divides without remainder."),
-                (lambda v: v == 1, "`//` does not round to the nearest number: it cuts the fraction off."),
-                (lambda v: v == 250, "That is the remainder, `%`."),
+                (
+                    lambda v: 0.97 < v < 0.99,
+                    Hint(
+                        "That is `/`. What does NumPy leave out with two strokes?",
+                        id="floor-division-taken-for-division",
+                    ),
+                ),
+                (
+                    lambda v: v == 1,
+                    Hint(
+                        "`//` does not round to the nearest number, but cuts the fraction off. What is left?",
+                        id="does-not-round-nearest-number",
+                    ),
+                ),
+                (
+                    lambda v: v == 250,
+                    Hint("That is the remainder, `%`. How often does 255 go into 250?", id="remainder"),
+                ),
             ],
-            hint="`//` divides and throws the remainder away.",
+            hint=Hint(
+                "`//` divides and throws the remainder away. What is left of 250 divided by 255?",
+                id="divides-throws-remainder-away",
+            ),
         )
 
     def test_dtype_of_a_quotient(self, submission: Submission) -> None:
@@ -186,13 +311,24 @@ class TestArithmetic:
             ["float64", "np.float64", "numpy.float64"],
             because="NumPy divides whole numbers in its most exact type",
             mistakes={
-                "uint8": "A uint8 has no place for a fraction: `/` never stays among whole numbers.",
-                "float32": "You have to ask for float32. What does NumPy take when nobody asks?",
-                "float": "float of which size? It has a number behind it.",
-                "int64": "`/` gives a fraction, so whole numbers cannot be enough.",
-                "float16": "NumPy takes more digits than that.",
+                "uint8": Hint(
+                    "A uint8 has no place for a fraction. Which kind of number does `/` need?", id="dtype-stays"
+                ),
+                "float32": Hint(
+                    "You have to ask for float32. What does NumPy take when nobody asks?", id="float32-by-itself"
+                ),
+                "float": Hint(
+                    "How many bits has it? Add the number that stands behind the name.", id="float-which-size-has"
+                ),
+                "int64": Hint(
+                    "`/` gives a fraction, so whole numbers cannot be enough. Which kind of number holds fractions?",
+                    id="gives-fraction-so-whole",
+                ),
+                "float16": Hint(
+                    "NumPy takes more digits than that. Try it with a small array.", id="numpy-takes-more-digits"
+                ),
             },
-            hint="`(a / 255).dtype`",
+            hint=Hint("Make the array `a` in a cell of your own, and print the dtype of `a / 255`.", id="255-dtype"),
         )
 
 
@@ -206,21 +342,55 @@ class TestScaled:
             right,
             tolerance=1e-4,
             mistakes=[
-                (pixels.astype(float), "Nothing is scaled yet: the pixels still go up to 255."),
+                (
+                    pixels.astype(float),
+                    Hint(
+                        "Nothing is scaled yet: the pixels still go up to 255. Divide them.",
+                        id="not-scaled-only-converted",
+                    ),
+                ),
                 (pixels / pixels.max(), _SAME_NUMBER),
                 ((pixels - pixels.min()) / np.ptp(pixels), _SAME_NUMBER),
                 (
                     (pixels - pixels.mean()) / pixels.std(),
-                    "That gives every set of images numbers of its own. Divide by 255.",
+                    Hint("That gives every set of images numbers of its own. Divide by 255.", id="standardised"),
                 ),
-                (np.zeros(pixels.shape), "Every pixel became 0: `//`, or a whole-number dtype, cuts the fraction off."),
-                (right / 255, "Divided twice."),
-                (pixels / 256, "The largest pixel is 255, and it should become 1: divide by 255."),
-                (1 - right, "Black and white are exchanged: 0 should stay 0."),
-                (2 * right - 1, "That is a scale from -1 to 1. Here it is 0 to 1."),
-                (pixels.reshape(len(pixels), -1) / 255, "The shape should stay as it is: only the values change."),
+                (
+                    np.zeros(pixels.shape),
+                    Hint(
+                        "Every pixel became 0: `//`, or a whole-number dtype, cuts the fraction off. Look at"
+                        " what you divide, and how.",
+                        id="every-pixel-became-0-or",
+                    ),
+                ),
+                (right / 255, Hint("Divided twice. Divide once.", id="scaled-twice")),
+                (
+                    pixels / 256,
+                    Hint(
+                        "The largest pixel is 255, and it should become 1: divide by 255.",
+                        id="largest-pixel-255-should",
+                    ),
+                ),
+                (
+                    1 - right,
+                    Hint(
+                        "Black and white are exchanged: 0 should stay 0. Compare a dark pixel before and after.",
+                        id="black-white-exchanged-0",
+                    ),
+                ),
+                (
+                    2 * right - 1,
+                    Hint("That is a scale from -1 to 1. Here it is 0 to 1. Divide only.", id="scale-from-1-1"),
+                ),
+                (
+                    pixels.reshape(len(pixels), -1) / 255,
+                    Hint(
+                        "The shape should stay as it is: only the values change. Leave out what changes it.",
+                        id="shape-should-stay-as",
+                    ),
+                ),
             ],
-            hint=["255 should become 1, and 0 stay 0.", "First `astype`, then divide."],
+            hint=["255 should become 1, and 0 stay 0. What do you divide by?", "Change the dtype first, then divide."],
         )
 
     def test_dtype(self, submission: Submission) -> None:
@@ -229,11 +399,17 @@ class TestScaled:
         expect(found, "`scale(images)`").to_have_dtype(
             "float32",
             mistakes={
-                "float64": "Dividing whole numbers gives float64, twice the memory of float32. Convert first.",
-                "uint8": "uint8 holds whole numbers only; between 0 and 1 there is nothing.",
-                "float16": "float16 has only three digits.",
+                "float64": Hint(
+                    "Dividing whole numbers gives float64, twice the memory of float32. Convert first.",
+                    id="left-float64",
+                ),
+                "uint8": Hint(
+                    "uint8 holds whole numbers only, and between 0 and 1 there is none. Convert first.",
+                    id="uint8-holds-whole-numbers",
+                ),
+                "float16": Hint("float16 has only three digits. Take float32.", id="float16-has-only-three"),
             },
-            hint="`astype` changes the dtype.",
+            hint=Hint("Look at `astype`: it changes the dtype.", id="astype-changes-dtype"),
             stated=True,
         )
 
@@ -243,21 +419,46 @@ class TestScaled:
         raw, other = (_images(), _test_images()) if name == "x_train" else (_test_images(), _images())
         found = submission.array(name)
         mistakes = [
-            (raw, "These are the images as they were. Give them to `scale`."),
-            (other / 255, "Training and test images are mixed up."),
-            (raw / 255 / 255, "Scaled twice. Start again from the images as loaded."),
-            (np.zeros(raw.shape), "Every pixel became 0: `//` cuts the fraction off."),
-            (raw // 255, "Nearly every pixel became 0: `//` cuts the fraction off."),
+            (raw, Hint("These are the images as they were. Give them to `scale`.", id="these-images-as-they")),
+            (
+                other / 255,
+                Hint(
+                    "Training and test images are mixed up. Look at which set goes into which name.",
+                    id="training-test-images-mixed",
+                ),
+            ),
+            (raw / 255 / 255, Hint("Scaled twice. Start again from the images as loaded.", id="cell-was-run-twice")),
+            (
+                np.zeros(raw.shape),
+                Hint(
+                    "Every pixel became 0: `//` cuts the fraction off. Look for `/` and `//`.",
+                    id="every-pixel-became-0-cuts",
+                ),
+            ),
+            (
+                raw // 255,
+                Hint(
+                    "Nearly every pixel became 0: `//` cuts the fraction off. Look for `/` and `//`.",
+                    id="floor-division-taken-for-rounding",
+                ),
+            ),
         ]
         expect(found, f"`{name}`").to_be_close_to(
-            raw / 255, tolerance=1e-4, mistakes=mistakes, hint=f"`{name} = scale({name[2:]}_data)`"
+            raw / 255,
+            tolerance=1e-4,
+            mistakes=mistakes,
+            hint="Give the images as loaded to `scale`, and keep what it returns.",
         )
 
 
-_IF_SCALE_STOPS = "`astype` makes a new array of another dtype; an array of uint8 cannot be divided in place."
-_SAME_NUMBER = (
+_IF_SCALE_STOPS = Hint(
+    "An array of uint8 cannot be divided in place. Make a new array of another dtype first: look at `astype`.",
+    id="divided-place",
+)
+_SAME_NUMBER = Hint(
     "You use the largest pixel of *these* images. Another set has another largest pixel, and the same pixel would get"
-    " another number there. Use 255."
+    " another number there. Use 255.",
+    id="by-largest-pixel-set",
 )
 
 
@@ -272,13 +473,43 @@ class TestCounted:
             4,
             right,
             [
-                (right / 10, "Those are shares. Asked for are numbers of images."),
-                (right[::-1], "The order is reversed: class 0 comes first."),
-                (np.sort(right), "The counts are sorted. Keep them in the order of the classes."),
-                (np.sort(right)[::-1], "The counts are sorted. Keep them in the order of the classes."),
-                (np.array([1, 3, 4, 0]), "Everything is off by one: class numbers start at 0."),
-                (np.array([0, 1, 2, 3]), "Those are the classes that occur. How often does each?"),
-                (np.array(10), "That is how many there are together. One number for each class."),
+                (
+                    right / 10,
+                    Hint(
+                        "Those are shares. Asked for are numbers of images. Leave out the division.",
+                        id="shares-not-counts",
+                    ),
+                ),
+                (
+                    right[::-1],
+                    Hint("The order is reversed: class 0 comes first. Turn it round.", id="order-reversed-class-0"),
+                ),
+                (
+                    np.sort(right),
+                    Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them"),
+                ),
+                (
+                    np.sort(right)[::-1],
+                    Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them"),
+                ),
+                (
+                    np.array([1, 3, 4, 0]),
+                    Hint(
+                        "Everything is off by one: class numbers start at 0. Count again from there.",
+                        id="counted-from-one",
+                    ),
+                ),
+                (
+                    np.array([0, 1, 2, 3]),
+                    Hint("Those are the classes that occur. How often does each?", id="which-classes-there"),
+                ),
+                (
+                    np.array(10),
+                    Hint(
+                        "That is how many there are together. One number for each class. Count each class for itself.",
+                        id="how-many-there-together",
+                    ),
+                ),
             ],
         )
 
@@ -291,13 +522,33 @@ class TestCounted:
             5,
             np.array([0, 2, 0, 3, 0]),
             [
-                (np.array([2, 3]), "Only classes that occur are counted. Class 0 is absent here, and should count 0."),
+                (
+                    np.array([2, 3]),
+                    Hint(
+                        "Only classes that occur are counted. Class 0 is absent here, and should count 0. Use"
+                        " `classes`.",
+                        id="absent-class-not-counted",
+                    ),
+                ),
                 (
                     np.array([0, 2, 0, 3]),
-                    "The last class is absent here, so it was forgotten. There are `classes` classes.",
+                    Hint(
+                        "The last class is absent here, so it was forgotten. There are `classes` classes. Use"
+                        " that number.",
+                        id="last-class-forgotten",
+                    ),
                 ),
-                (np.array([2, 0, 3, 0, 0]), "Everything is off by one: class numbers start at 0."),
-                (np.array([0, 2, 0, 3, 0, 0]), "One class too many: they run from 0 to `classes - 1`."),
+                (
+                    np.array([2, 0, 3, 0, 0]),
+                    Hint(
+                        "Everything is off by one: class numbers start at 0. Count again from there.",
+                        id="counted-from-one",
+                    ),
+                ),
+                (
+                    np.array([0, 2, 0, 3, 0, 0]),
+                    Hint("One class too many: they run from 0 to `classes - 1`. Count them.", id="one-class-too-many"),
+                ),
             ],
         )
 
@@ -311,16 +562,28 @@ class TestSplit:
             ((60, 2, 2, 1), (60,), (30, 2, 2, 1), (30,)),
             because="30 of 90 images are asked for; images before numbers, training before validation",
             mistakes={
-                ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)): "The parts are exchanged: the training set comes first.",
+                ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)): Hint(
+                    "The parts are exchanged: the training set comes first. Turn them round.", id="sizes-exchanged"
+                ),
                 (
                     (60, 2, 2, 1),
                     (30, 2, 2, 1),
                     (60,),
                     (30,),
-                ): "The order is another: images and numbers of the training set, then of the validation set.",
-                ((90, 2, 2, 1), (90,), (30, 2, 2, 1), (30,)): "The validation images are still in the training set.",
+                ): Hint(
+                    "The order is another. Return images and numbers of the training set first, then those of"
+                    " the validation set.",
+                    id="another-order-parts",
+                ),
+                ((90, 2, 2, 1), (90,), (30, 2, 2, 1), (30,)): Hint(
+                    "The validation images are still in the training set. Take them out there.",
+                    id="validation-images-left-training-set",
+                ),
             },
-            hint="With 90 images and `validation_size=30` there are 60 left to train with.",
+            hint=Hint(
+                "The images that do not go to validation are left to train with. How many are that?",
+                id="with-90-images-validation",
+            ),
         )
 
     def test_no_image_in_both(self, submission: Submission) -> None:
@@ -339,7 +602,10 @@ class TestSplit:
         if sorted(fit + held) != list(range(90)):
             raise fail(
                 f"Of 90 images {len(set(fit) | set(held))} are in the two sets; every one should be, once.",
-                hint="Some were drawn twice: `choice` puts back what it has drawn, `permutation` does not.",
+                hint=Hint(
+                    "Some were drawn twice, since `choice` puts back what it has drawn. Look at `permutation`.",
+                    id="some-were-drawn-twice",
+                ),
             )
 
     def test_labels_stay_with_images(self, submission: Submission) -> None:
@@ -350,7 +616,10 @@ class TestSplit:
             if not np.array_equal(true_numbers, _flat_numbers(numbers)):
                 raise fail(
                     f"In the {what} set images and class numbers do not belong together any more.",
-                    hint="Use the same shuffled indices for both: `images[chosen]` and `numbers[chosen]`.",
+                    hint=Hint(
+                        "Use the same shuffled indices for images and for class numbers.",
+                        id="use-same-shuffled-indices",
+                    ),
                 )
 
     def test_is_random(self, submission: Submission) -> None:
@@ -359,17 +628,26 @@ class TestSplit:
         if sorted(held) in (list(range(30)), list(range(60, 90))):
             raise fail(
                 "The validation set is the " + ("first" if min(held, default=0) == 0 else "last") + " 30 images.",
-                hint="The images here are sorted by class: cut like this, the set holds one class only. Shuffle.",
+                hint=Hint(
+                    "The images here are sorted by class: cut like this, the set holds one class only. Shuffle.",
+                    id="not-shuffled",
+                ),
             )
         if held != _which(_split(submission)[2]):
             raise fail(
                 "The same seed gave two different splits.",
-                hint="Use `np.random.default_rng(seed)`, made inside the function, for everything random.",
+                hint=Hint(
+                    "Use `np.random.default_rng(seed)`, made inside the function, for everything random.",
+                    id="never-same-again",
+                ),
             )
         if sorted(held) == sorted(_which(_split(submission, seed=8)[2])):
             raise fail(
                 "Two different seeds gave the same split.",
-                hint="Is `seed` used? `np.random.default_rng(seed)`, not a number that is always the same.",
+                hint=Hint(
+                    "Is `seed` used? Give it to `np.random.default_rng`.",
+                    id="seed-not-used",
+                ),
             )
 
 
@@ -386,15 +664,52 @@ class TestMajority:
             [
                 (
                     0.3,
-                    "That is the most frequent class of the *new* images. Those you must not look at beforehand.",
+                    Hint(
+                        "That is the most frequent class of the *new* images. Those you must not look at"
+                        " beforehand. Look at the training set only.",
+                        id="majority-new-images",
+                    ),
                 ),
-                (0.375, "That is the share in the training set. Measure on the new images."),
-                (0.1, "That is the class nearest to the mean of the class numbers. Count how often each class occurs."),
-                (0.15, "That is class 0, whatever the training set holds. Which class is its most frequent one?"),
-                (4, "That is how many are right. Asked for is a share, 0 to 1."),
-                (3, "That is the class itself. Which share of the new images is of that class?"),
-                (20, "That is per cent. Asked for is a share, 0 to 1."),
-                (0.8, "That is the share of wrong answers."),
+                (
+                    0.375,
+                    Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
+                ),
+                (
+                    0.1,
+                    Hint(
+                        "That is the class nearest to the mean of the class numbers. Count how often each class"
+                        " occurs.",
+                        id="class-nearest-mean-class",
+                    ),
+                ),
+                (
+                    0.15,
+                    Hint(
+                        "That is class 0, whatever the training set holds. Which class is its most frequent one?",
+                        id="class-0-whatever-training",
+                    ),
+                ),
+                (
+                    4,
+                    Hint(
+                        "That is how many are right. Asked for is a share, 0 to 1. Divide by how many there are.",
+                        id="how-many-right-asked-for",
+                    ),
+                ),
+                (
+                    3,
+                    Hint(
+                        "That is the class itself. Which share of the new images is of that class?", id="class-itself"
+                    ),
+                ),
+                (
+                    20,
+                    Hint(
+                        "That is per cent. Asked for is a share, 0 to 1. Divide it by 100.",
+                        id="per-cent-asked-for-share",
+                    ),
+                ),
+                (0.8, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
             ],
         )
 
@@ -408,13 +723,41 @@ class TestMajority:
             new,
             2 / 9,
             [
-                (4 / 7, "That is the share in the training set. Measure on the new images."),
-                (5 / 9, "That is the most frequent class of the *new* images. Take that of the training set."),
-                (2 / 7, "Divide by the number of *new* images."),
-                (2, "That is how many are right, or the class itself. Asked for is a share, 0 to 1."),
-                (200 / 9, "That is per cent. Asked for is a share, 0 to 1."),
-                (7 / 9, "That is the share of wrong answers."),
-                (1 / 3, "A third is what guessing gets with three equal classes. Count here."),
+                (
+                    4 / 7,
+                    Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
+                ),
+                (
+                    5 / 9,
+                    Hint(
+                        "That is the most frequent class of the *new* images. Take that of the training set.",
+                        id="most-frequent-class-new",
+                    ),
+                ),
+                (2 / 7, Hint("Divide by the number of *new* images.", id="divide-by-number-new")),
+                (
+                    2,
+                    Hint(
+                        "That is how many are right, or the class itself. Asked for is a share, 0 to 1. Divide"
+                        " by how many there are.",
+                        id="how-many-right-or-class",
+                    ),
+                ),
+                (
+                    200 / 9,
+                    Hint(
+                        "That is per cent. Asked for is a share, 0 to 1. Divide it by 100.",
+                        id="per-cent-asked-for-share",
+                    ),
+                ),
+                (7 / 9, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
+                (
+                    1 / 3,
+                    Hint(
+                        "A third is what guessing gets with three equal classes. Count here.",
+                        id="third-what-guessing-gets",
+                    ),
+                ),
             ],
         )
 
@@ -431,34 +774,74 @@ class TestMeans:
             mistakes=[
                 (
                     images.mean(axis=0),
-                    "That is the mean of all images. Choose those of one class first: `images[numbers == k]`.",
+                    Hint(
+                        "That is the mean of all images. Choose those of one class first, then take their mean.",
+                        id="mean-everything",
+                    ),
                 ),
                 (
                     right.mean(axis=(1, 2, 3)),
-                    "That is one number per class. Take the mean over the images only: `axis=0`.",
+                    Hint(
+                        "That is one number per class. Take the mean over the images only: which axis is that?",
+                        id="one-number-per-class-take",
+                    ),
                 ),
                 (
                     np.array([images[numbers == k].sum(axis=0) for k in range(4)]),
-                    "Those are sums. Divide by the number of images.",
+                    Hint("Those are sums. Divide by the number of images.", id="sums-not-means"),
                 ),
-                (right[::-1], "The order of the classes is reversed."),
-                (right[..., 0], "The channel axis is gone. Take the mean along the first axis only."),
-                (right.mean(axis=1), "Take the mean along the first axis only, the one that counts images."),
-                (right.reshape(4, -1), "The means should keep the form of an image. Only the first axis changes."),
-                (np.array([np.median(images[numbers == k], axis=0) for k in range(4)]), "That is the median."),
+                (
+                    right[::-1],
+                    Hint("The order of the classes is reversed. Begin with class 0.", id="order-classes-reversed"),
+                ),
+                (
+                    right[..., 0],
+                    Hint(
+                        "The channel axis is gone. Take the mean along the first axis only. Keep it.",
+                        id="channel-axis-gone-take",
+                    ),
+                ),
+                (
+                    right.mean(axis=1),
+                    Hint(
+                        "Take the mean along the first axis only, the one that counts images.",
+                        id="take-mean-along-first",
+                    ),
+                ),
+                (
+                    right.reshape(4, -1),
+                    Hint(
+                        "The means should keep the form of an image. Only the first axis changes. Which axis do"
+                        " you take the mean of?",
+                        id="means-should-keep-form",
+                    ),
+                ),
+                (
+                    np.array([np.median(images[numbers == k], axis=0) for k in range(4)]),
+                    Hint("That is the median. Take the mean.", id="median"),
+                ),
                 (
                     np.array([images[numbers == k][0] for k in range(4)]),
-                    "That is one image of each class, not their mean.",
+                    Hint(
+                        "That is one image of each class, not their mean. Take the mean over all of them.",
+                        id="first-image-each-class",
+                    ),
                 ),
                 (
                     np.array([images[numbers == k].sum(axis=0) / len(images) for k in range(4)]),
-                    "Divide by the number of images of that class, not of all.",
+                    Hint("Divide by the number of images of that class, not of all.", id="divide-by-number-images"),
                 ),
-                (right[:3], "One class is missing: they run from 0 to `classes - 1`, and there are not always three."),
+                (
+                    right[:3],
+                    Hint(
+                        "One class is missing. They run from 0 to `classes - 1`: use `classes`.",
+                        id="three-classes-always",
+                    ),
+                ),
             ],
             hint=[
-                "`images[numbers == 0]` are the images of class 0.",
-                "Then `.mean(axis=0)`, and the same for every class.",
+                "Look at `images[numbers == 0]`: which images are these?",
+                "Take the mean along the axis that counts images, and do the same for every class.",
             ],
         )
 
@@ -471,13 +854,28 @@ class TestMeans:
             (3, 28, 28, 1),
             because="there are three classes, and each mean is an image",
             mistakes={
-                (28, 28, 1): "That is a single mean. There should be one for each class.",
-                (3,): "That is one number per class: how bright it is. Take the mean over the images only.",
-                (3, 1): "Take the mean over the images only, not over rows and columns.",
-                (10, 28, 28, 1): "There are three classes here, not ten.",
-                (600, 28, 28, 1): "Those are the images themselves.",
+                (28, 28, 1): Hint(
+                    "That is a single mean. There should be one for each class. Make one for each class.",
+                    id="single-mean-there-should",
+                ),
+                (3,): Hint(
+                    "That is one number per class: how bright it is. Take the mean over the images only.",
+                    id="one-brightness-for-each-class",
+                ),
+                (3, 1): Hint(
+                    "Take the mean over the images only, not over rows and columns.", id="take-mean-over-images"
+                ),
+                (10, 28, 28, 1): Hint(
+                    "There are three classes here, not ten. Count with that.", id="there-three-classes-here"
+                ),
+                (600, 28, 28, 1): Hint(
+                    "Those are the images themselves. Take the mean of each class.", id="images-themselves"
+                ),
             },
-            hint="`means = class_means(x_train, train_numbers, 3)`",
+            hint=Hint(
+                "Call `class_means` with the scaled training images, their numbers and the number of classes.",
+                id="means-class-means-x",
+            ),
             stated=True,
         )
 
@@ -488,7 +886,11 @@ class TestMeans:
         if measured.value < NEEDED:
             _explain_poor_means(means)
         expect(measured, "the accuracy with your `means`").to_reach(
-            NEEDED, zero_at=NOTHING_BELOW, hint="Are they the means of all images of each class, in the order 0, 1, 2?"
+            NEEDED,
+            zero_at=NOTHING_BELOW,
+            hint=Hint(
+                "Are they the means of all images of each class, in the order 0, 1, 2?", id="they-means-all-images"
+            ),
         )
 
 
@@ -502,31 +904,68 @@ class TestNearest:
         expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean(images, means)`").to_be_close_to(
             distances.argmin(axis=1),
             mistakes=[
-                (distances, "Those are the distances. Which class has the smallest, for each image? `argmin`."),
-                (distances.min(axis=1), "Those are the smallest distances. Asked for is *which* mean it is: `argmin`."),
-                (distances.argmin(axis=0), "That is the nearest image for each mean. Turn it round: `axis=1`."),
-                (distances.argmax(axis=1), "That is the farthest mean."),
+                (
+                    distances,
+                    Hint(
+                        "Those are the distances. Which class has the smallest, for each image?",
+                        id="distances-themselves",
+                    ),
+                ),
+                (
+                    distances.min(axis=1),
+                    Hint(
+                        "Those are the smallest distances. *Which* mean has the smallest: look at `argmin`.",
+                        id="smallest-distance",
+                    ),
+                ),
+                (
+                    distances.argmin(axis=0),
+                    Hint(
+                        "That is the nearest image for each mean. Turn it round: look along the other axis.",
+                        id="argmin-along-images",
+                    ),
+                ),
+                (
+                    distances.argmax(axis=1),
+                    Hint("That is the farthest mean. Look for the smallest distance.", id="farthest"),
+                ),
                 (differences.sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
                 (abs(differences.sum(axis=(2, 3, 4))).argmin(axis=1), _NO_SQUARE),
                 (
                     np.abs(differences).sum(axis=(2, 3, 4)).argmin(axis=1),
-                    "You add up absolute differences. Asked for are squared ones.",
+                    Hint(
+                        "You add up absolute differences. Asked for are squared ones. Square them.",
+                        id="absolute-differences",
+                    ),
                 ),
                 (
                     np.abs(differences).max(axis=(2, 3, 4)).argmin(axis=1),
-                    "You look at the largest difference alone. Add up all of them.",
+                    Hint("You look at the largest difference alone. Add up all of them.", id="you-look-at-largest"),
                 ),
                 (
                     (images[:, None] * means).sum(axis=(2, 3, 4)).argmax(axis=1),
-                    "A product favours bright means. Take the difference.",
+                    Hint("A product favours bright means. Take the difference.", id="product-favours-bright-means"),
                 ),
-                (distances.argmin(axis=1) + 1, "Off by one: class numbers start at 0."),
-                (np.array(distances.argmin()), "That is one number. There is an answer for each image."),
-                (distances.argmin(axis=1)[:, None], "The shape should be `(N,)`."),
+                (
+                    distances.argmin(axis=1) + 1,
+                    Hint("Off by one: class numbers start at 0. Count from there.", id="off-by-one-class"),
+                ),
+                (
+                    np.array(distances.argmin()),
+                    Hint(
+                        "That is one number. There is an answer for each image. Along which axis do you look for"
+                        " the smallest?",
+                        id="one-number-there-answer",
+                    ),
+                ),
+                (
+                    distances.argmin(axis=1)[:, None],
+                    Hint("The shape should be `(N,)`. Take away the second axis.", id="shape-should-be-n"),
+                ),
             ],
             hint=[
                 "For each image and each mean: subtract, square, add up over the pixels.",
-                "Then `argmin` over the means.",
+                "For each image, which mean has the smallest sum? Look at `argmin`.",
             ],
         )
 
@@ -537,7 +976,10 @@ class TestNearest:
             found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(image[np.newaxis], means)
             expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean` of a set of one image").to_be_close_to(
                 ((image - means) ** 2).sum(axis=(1, 2, 3)).argmin(keepdims=True),
-                hint="Write down the shape of each result on the way: which axis counts the images, which the means?",
+                hint=Hint(
+                    "Write down the shape of each result on the way: which axis counts the images, which the means?",
+                    id="write-down-shape-each",
+                ),
             )
 
 
@@ -559,19 +1001,35 @@ class TestMeasured:
             mistakes=[
                 (
                     lambda v: abs(v - training) < 1e-3,
-                    "That is the accuracy on the training images, which the means were made of.",
+                    Hint(
+                        "That is the accuracy on the training images, which the means were made of. Measure on"
+                        " the test images.",
+                        id="measured-on-training-images",
+                    ),
                 ),
                 (
                     lambda v: abs(v - 100 * right) < 0.5,
-                    "That is per cent, or a number of images. Asked for is a share, 0 to 1.",
+                    Hint(
+                        "That is per cent, or a number of images. Asked for is a share, 0 to 1. Which number"
+                        " between 0 and 1 is it?",
+                        id="number-right-not-share",
+                    ),
                 ),
-                (lambda v: abs(v - (1 - right)) < 1e-3, "That is the share of wrong answers."),
+                (
+                    lambda v: abs(v - (1 - right)) < 1e-3,
+                    Hint("That is the share of wrong answers. What share is right?", id="share-errors"),
+                ),
                 (
                     lambda v: abs(v - unscaled) < 1e-3,
-                    "Are the test images scaled? Use `x_test`, scaled like the means.",
+                    Hint(
+                        "Are the test images scaled? Use `x_test`, scaled like the means.", id="test-images-not-scaled"
+                    ),
                 ),
             ],
-            hint="Compare your answers with `test_numbers`; the mean of True and False is the share of True.",
+            hint=Hint(
+                "Compare your answers with `test_numbers`. What is the mean of True and False?",
+                id="compare-your-answers-with-test",
+            ),
         )
 
     def test_most_missed(self, submission: Submission) -> None:
@@ -584,12 +1042,18 @@ class TestMeasured:
         expect(found, "`most_missed`").to_be_one_of(
             least,
             mistakes=[
-                (best, "That is the class that is recognised best."),
-                (lambda v: v not in FASHION_CLASSES, 'One of the names `"t-shirt"`, `"shoe"`, `"dress"` is asked for.'),
+                (
+                    best,
+                    Hint("That is the class that is recognised best. Which one is recognised least?", id="best-class"),
+                ),
+                (
+                    lambda v: v not in FASHION_CLASSES,
+                    Hint("Write one of the three names that the task gives.", id="one-names-t-shirt"),
+                ),
             ],
             hint=[
                 "For each class: of its test images, which share has the right answer?",
-                "`(answers == number)[test_numbers == number].mean()`",
+                "For one class: compare its answers with its number, and take the mean. Then do the others.",
             ],
         )
 
@@ -624,31 +1088,54 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(5, 2)`.", hint="Numbers in round brackets, with commas between."
+            f"`{name}` should be a shape, such as `(5, 2)`.",
+            hint=Hint("Numbers in round brackets, with commas between. Write it so.", id="shape-as-text"),
         )
     if not all(isinstance(n, int) for n in value):
-        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(5, 2)`.")
+        raise fail(
+            f"`{name}` should hold whole numbers only.",
+            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
+        )
     return tuple(value)
 
 
 def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tuple[int, ...], str]) -> None:
-    expect(found, name).to_have_shape(right.shape, mistakes=shapes, hint="Print the shape: which axis is which?")
+    expect(found, name).to_have_shape(
+        right.shape, mistakes=shapes, hint=Hint("Print the shape: which axis is which?", id="first-axis-taken-for-rows")
+    )
     if np.array_equal(found, right):
         return
     if np.allclose(found, right / 255, atol=1e-6):
-        raise fail(f"{name} is scaled already.", hint="Leave the pixels as they are; scaling comes later.")
+        raise fail(
+            f"{name} is scaled already.",
+            hint=Hint("Scaling comes later. Leave the pixels as they are.", id="leave-pixels-as-they"),
+        )
     hints = ["Indices start at 0, so the first image has index 0.", "Take it from `train_data`."]
     last = _images()[-len(right) :] if right.ndim == 4 else _images()[-1].reshape(right.shape)
     if np.array_equal(found, _images()[11:16]) or np.array_equal(found, _images()[9:14]):
-        hints.insert(0, "The images are off by one.")
+        hints.insert(0, Hint("The images are off by one. Where does NumPy begin to count?", id="counting-from-one"))
     if np.array_equal(found, np.reshape(_images()[1], (28, 28, 1)[: right.ndim])) or np.array_equal(
         found, _images()[1:2]
     ):
-        hints.insert(0, "That is the image with index 1, the second one.")
+        hints.insert(
+            0,
+            Hint(
+                "That is the image with index 1, the second one. Where does NumPy begin to count?",
+                id="first-image-number-one",
+            ),
+        )
     if np.array_equal(found, last):
-        hints.insert(0, "That is the last image; -1 counts from the end.")
+        hints.insert(
+            0,
+            Hint(
+                "That is the last image, since -1 counts from the end. Which index has the first?",
+                id="last-image-1-counts",
+            ),
+        )
     if right.shape[-2:] == (28, 28) and np.array_equal(found, right.T):
-        hints.insert(0, "Rows and columns are exchanged.")
+        hints.insert(
+            0, Hint("Rows and columns are exchanged. Look at the order of your axes.", id="rows-columns-exchanged")
+        )
     raise fail(f"{name} has the right shape, but other pixels.", hint=hints)
 
 
@@ -664,10 +1151,12 @@ def _counts(submission: Submission, numbers: np.ndarray, classes: int, right: np
     if isinstance(found, dict):
         raise fail(
             "`count_classes` returns a dictionary, but it should return an array.",
-            hint="One count for each class, in order; class 0 first.",
+            hint=Hint("Return an array: one count for each class, class 0 first.", id="dictionary"),
         )
     expect(as_array(found, "`count_classes(...)`"), f"`count_classes({numbers.tolist()}, {classes})`").to_be_close_to(
-        right, mistakes=mistakes, hint="One number for each class from 0 to `classes - 1`, in order."
+        right,
+        mistakes=mistakes,
+        hint=Hint("Return one number for each class from 0 to `classes - 1`, in order.", id="one-number-for-each"),
     )
 
 
@@ -681,7 +1170,10 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
     if not isinstance(parts, (tuple, list)) or len(parts) != 4:
         raise fail(
             "`split` should return four arrays.",
-            hint="`return training_images, training_numbers, validation_images, validation_numbers`",
+            hint=Hint(
+                "Return four arrays, separated by commas.",
+                id="return-training-images-training",
+            ),
         )
     return [as_array(part, "a part of what `split` returns") for part in parts]
 
@@ -691,7 +1183,10 @@ def _which(images: np.ndarray) -> list[int]:
     if images.ndim < 2 or images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise fail(
             f"The images that `split` returns have the shape {images.shape} and dtype {images.dtype}.",
-            hint="Training images, training numbers, validation images, validation numbers: is that your order?",
+            hint=Hint(
+                "Look at the order of the four parts. Is it the one in the task?",
+                id="training-images-training-numbers",
+            ),
         )
     return [int(n) for n in images.reshape(len(images), -1)[:, :1].ravel()]
 
@@ -700,7 +1195,10 @@ def _flat_numbers(numbers: np.ndarray) -> np.ndarray:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
         raise fail(
             f"The class numbers that `split` returns have the shape {numbers.shape}.",
-            hint="Training images, training numbers, validation images, validation numbers: is that your order?",
+            hint=Hint(
+                "Look at the order of the four parts. Is it the one in the task?",
+                id="training-images-training-numbers",
+            ),
         )
     return numbers
 
@@ -711,7 +1209,7 @@ def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, rig
     if found.ndim:
         raise fail(
             f"`majority_accuracy` returns an array of shape {found.shape}, but it should return one number.",
-            hint="The mean of True and False is the share of True.",
+            hint=Hint("You have a True or False for each image. What is their mean?", id="list-hits"),
         )
     name = f"`majority_accuracy({training.tolist()}, {new.tolist()})`"
     close = [(lambda v, wrong=wrong: abs(v - wrong) < 1e-6, says) for wrong, says in mistakes]
@@ -719,11 +1217,17 @@ def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, rig
         right,
         1e-6,
         mistakes=close,
-        hint="Find the most frequent class first. Then: which share of the new ones is of it?",
+        hint=Hint(
+            "Find the most frequent class first. Then: which share of the new ones is of it?",
+            id="find-most-frequent-class",
+        ),
     )
 
 
-_IF_MEANS_STOP = "`images[numbers == k]` are the images of class `k`. `.mean(axis=0)` takes their mean."
+_IF_MEANS_STOP = Hint(
+    "Look at `images[numbers == k]` for one class `k`. Then take the mean of these images.",
+    id="one-hot-labels-for-class-numbers",
+)
 
 
 def _three_means(submission: Submission) -> np.ndarray:
@@ -731,7 +1235,9 @@ def _three_means(submission: Submission) -> np.ndarray:
     if means.shape not in ((3, 28, 28, 1), (3, 28, 28), (3, 784)) or not np.isfinite(means).all():
         raise fail(
             f"`means` cannot be compared with images: its shape is {means.shape}.",
-            hint="It should hold three mean images, shape (3, 28, 28, 1), without NaN.",
+            hint=Hint(
+                "`means` should hold three mean images without NaN. Print its shape.", id="should-hold-three-mean"
+            ),
         )
     return means.reshape(3, 784).astype(np.float64)
 
@@ -754,11 +1260,15 @@ def _explain_poor_means(means: np.ndarray) -> None:
     if means.max() > 1.5:
         raise fail(
             f"The largest value in `means` is {means.max():g}, but scaled images end at 1.",
-            hint="Take the means of `x_train`, the scaled images.",
+            hint=Hint("Take the means of `x_train`, the scaled images.", id="means-unscaled-images"),
         )
     if np.allclose(means[0], means[1]) or np.allclose(means[1], means[2]):
         raise fail(
-            "Two of the `means` are the same image.", hint="Choose the images of one class: `images[numbers == k]`."
+            "Two of the `means` are the same image.",
+            hint=Hint(
+                "Two classes got the same images. Look at how you choose those of one class.",
+                id="choose-images-one-class",
+            ),
         )
 
 
@@ -768,7 +1278,10 @@ def _means_to_compare() -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(0, 1, (7, 3, 2, 1)), rng.uniform(0, 1, (4, 3, 2, 1))
 
 
-_IF_NEAREST_STOPS = (
-    "Images and means have different first axes. `images[:, np.newaxis] - means` subtracts every mean from every image."
+_IF_NEAREST_STOPS = Hint(
+    "Images and means have different first axes. Give the images a new second axis with `np.newaxis`, then subtract.",
+    id="not-subtracted-from-every-image",
 )
-_NO_SQUARE = "Without the square, differences above and below cancel. Square them before you add."
+_NO_SQUARE = Hint(
+    "Without the square, differences above and below cancel. Square them before you add. Do it now.", id="not-squared"
+)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercise.expect import expect, fail
+from autograder.exercise.expect import Hint, expect, fail
 from autograder.exercise.submission import Submission, as_array
 
 
@@ -17,30 +17,90 @@ class TestPredicted:
             (10,),
             because="there is one number for each of the ten classes",
             mistakes={
-                (1, 10): "That is a table with one row. Asked for is the row alone: one pair of brackets.",
-                (10, 1): "That is a column. Asked for is a flat list of ten numbers.",
-                (): "One number is the label itself. Its one-hot row has a number for each class.",
-                (1,): "One number is the label itself. Its one-hot row has a number for each class.",
-                (6,): "The row ends at the label. The classes above 5 have their place, too.",
-                (5,): "The row has a place for every class, not only for those below the label.",
-                (9,): "0 to 9 are ten classes.",
-                (11,): "0 to 9 are ten classes.",
+                (1, 10): Hint(
+                    "That is a table with one row. Asked for is the row alone: take away one pair of brackets.",
+                    id="table-with-one-row",
+                ),
+                (10, 1): Hint(
+                    "That is a column. Asked for is a flat list of ten numbers. Take one pair of brackets.",
+                    id="column-asked-for-flat",
+                ),
+                (): Hint(
+                    "One number is the label itself. Its one-hot row has a number for each class. Write all of them.",
+                    id="one-number-label-itself",
+                ),
+                (1,): Hint(
+                    "One number is the label itself. Its one-hot row has a number for each class. Write all of them.",
+                    id="one-number-label-itself",
+                ),
+                (6,): Hint(
+                    "The row ends at the label. The classes above 5 have their place, too. Fill them in.",
+                    id="row-ends-at-label",
+                ),
+                (5,): Hint(
+                    "The row has a place for every class, not only for those below the label. Fill in the rest.",
+                    id="row-has-place-for",
+                ),
+                (9,): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
+                (11,): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
             },
-            hint="Ten classes, ten numbers.",
+            hint=Hint("Write one number for each of the ten classes.", id="ten-classes-ten-numbers"),
         )
         expect(found, "`row_of_five`").to_be_close_to(
             right,
             mistakes=[
-                (np.eye(10)[4], "The 1 stands in the fifth place. The first place belongs to class 0."),
-                (np.eye(10)[6], "Counted one too far: the first place belongs to class 0."),
-                (5 * right, "The row says *where*, not *what*: a 1 in the right place."),
-                (1 - right, "0 and 1 are exchanged: a single 1 marks the class."),
-                (right[::-1], "The places are counted from the left: the first belongs to class 0."),
-                ((np.arange(10) <= 5) * 1, "One-hot: a single 1, in the place of the class."),
-                ((np.arange(10) < 5) * 1, "One-hot: a single 1, in the place of the class."),
-                (np.arange(10), "Those are the classes. In the row a 1 marks the one that is meant."),
+                (
+                    np.eye(10)[4],
+                    Hint(
+                        "The 1 stands in the fifth place. The first place belongs to class 0. Count again.",
+                        id="fifth-place",
+                    ),
+                ),
+                (
+                    np.eye(10)[6],
+                    Hint(
+                        "Counted one too far: the first place belongs to class 0. Count again.",
+                        id="counted-one-too-far",
+                    ),
+                ),
+                (
+                    5 * right,
+                    Hint(
+                        "The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"
+                    ),
+                ),
+                (
+                    1 - right,
+                    Hint(
+                        "0 and 1 are exchanged: a single 1 marks the class. Turn them round.", id="0-1-exchanged-single"
+                    ),
+                ),
+                (
+                    right[::-1],
+                    Hint(
+                        "The places are counted from the left: the first belongs to class 0. Count again.",
+                        id="places-counted-from-left",
+                    ),
+                ),
+                (
+                    (np.arange(10) <= 5) * 1,
+                    Hint("A one-hot row has a single 1. Which place is that of the class?", id="ones-up-label"),
+                ),
+                (
+                    (np.arange(10) < 5) * 1,
+                    Hint("A one-hot row has a single 1. Which place is that of the class?", id="ones-up-label"),
+                ),
+                (
+                    np.arange(10),
+                    Hint(
+                        "Those are the classes. In the row a 1 marks the one that is meant. Where does the 1 stand?",
+                        id="classes-row-1-marks",
+                    ),
+                ),
             ],
-            hint="Which place belongs to class 5, if the first belongs to class 0?",
+            hint=Hint(
+                "Which place belongs to class 5, if the first belongs to class 0?", id="which-place-belongs-class"
+            ),
         )
 
     def test_table(self, submission: Submission) -> None:
@@ -49,15 +109,27 @@ class TestPredicted:
             (200, 10),
             because="each of the 200 labels has a row, and each of the ten classes a column",
             mistakes={
-                (10, 200): "Rows and columns are exchanged: the labels are the rows.",
-                (200,): "Those are the labels. Each becomes a row of ten numbers.",
-                (200, 1): "Each row has a place for each of the ten classes.",
-                (200, 9): "0 to 9 are ten classes.",
-                (200, 200): "There is a column for each *class*, not for each label.",
-                (2000,): "A table has two axes: labels and classes.",
-                (200, 28, 28, 10): "The labels are encoded, not the images.",
+                (10, 200): Hint(
+                    "Rows and columns are exchanged: the labels are the rows. Turn them round.", id="counted-from-right"
+                ),
+                (200,): Hint(
+                    "Those are the labels. Each becomes a row of ten numbers. Add that axis.",
+                    id="labels-each-becomes-row",
+                ),
+                (200, 1): Hint(
+                    "Each row has a place for each of the ten classes. Add that axis.", id="each-row-has-place"
+                ),
+                (200, 9): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
+                (200, 200): Hint(
+                    "There is a column for each *class*, not for each label. Count the classes.",
+                    id="column-for-each-label",
+                ),
+                (2000,): Hint("A table has two axes: labels and classes. Write both lengths.", id="table-has-two-axes"),
+                (200, 28, 28, 10): Hint(
+                    "The labels are encoded, not the images. Leave out the pixels.", id="labels-encoded-not-images"
+                ),
             },
-            hint="How many rows, how many columns?",
+            hint=Hint("How many rows, how many columns?", id="how-many-rows-how"),
         )
 
 
@@ -72,20 +144,76 @@ class TestEncoded:
             4,
             right,
             [
-                (right.T, "Rows and columns are exchanged: one row for each label."),
+                (
+                    right.T,
+                    Hint(
+                        "Rows and columns are exchanged: one row for each label. Turn them round.",
+                        id="rows-columns-exchanged-one-row",
+                    ),
+                ),
                 (np.roll(right, 1, axis=1), _OFF_BY_ONE),
                 (np.roll(right, -1, axis=1), _OFF_BY_ONE),
                 (np.eye(4)[(labels - 1).clip(0)], _OFF_BY_ONE),
-                (np.eye(5)[labels], "One column too many: the classes run from 0 to `classes - 1`."),
-                (right[:, ::-1], "The columns are in reverse order: column 0 belongs to class 0."),
-                (right * labels[:, None], "The row says *where*, not *what*: a 1 in the right place."),
-                (1 - right, "0 and 1 are exchanged."),
-                (labels.astype(float), "Those are the labels as they were."),
-                (labels[:, None], "Those are the labels as they were, in a column."),
-                (right.ravel(), "The rows stick together. The result is a table with two axes."),
-                (right[0], "Only one label is encoded. Every label has a row."),
-                (right.sum(axis=0), "All labels share one row. Each has a row of its own."),
-                (np.minimum(right.sum(axis=0), 1), "All labels share one row. Each has a row of its own."),
+                (
+                    np.eye(5)[labels],
+                    Hint(
+                        "One column too many: the classes run from 0 to `classes - 1`. Count them.",
+                        id="column-too-many",
+                    ),
+                ),
+                (
+                    right[:, ::-1],
+                    Hint(
+                        "The columns are in reverse order: column 0 belongs to class 0. Turn them round.",
+                        id="columns-reverse-order-column",
+                    ),
+                ),
+                (
+                    right * labels[:, None],
+                    Hint(
+                        "The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"
+                    ),
+                ),
+                (1 - right, Hint("0 and 1 are exchanged. Turn them round.", id="0-1-exchanged")),
+                (
+                    labels.astype(float),
+                    Hint("Those are the labels as they were. Make a row of each.", id="labels-as-they-were"),
+                ),
+                (
+                    labels[:, None],
+                    Hint(
+                        "Those are the labels as they were, in a column. Make a row of each.",
+                        id="labels-as-they-were-column",
+                    ),
+                ),
+                (
+                    right.ravel(),
+                    Hint(
+                        "The rows stick together. The result is a table with two axes. Keep one row for each label.",
+                        id="rows-stick-together-result",
+                    ),
+                ),
+                (
+                    right[0],
+                    Hint(
+                        "Only one label is encoded. Every label has a row. Encode all of them.",
+                        id="only-one-label-encoded",
+                    ),
+                ),
+                (
+                    right.sum(axis=0),
+                    Hint(
+                        "All labels share one row. Each has a row of its own. Make one for each label.",
+                        id="all-labels-one-row",
+                    ),
+                ),
+                (
+                    np.minimum(right.sum(axis=0), 1),
+                    Hint(
+                        "All labels share one row. Each has a row of its own. Make one for each label.",
+                        id="all-labels-one-row",
+                    ),
+                ),
             ],
         )
 
@@ -101,13 +229,27 @@ class TestEncoded:
             [
                 (
                     np.eye(4)[labels],
-                    "You count the classes as `max + 1` of these labels. How many there are is `classes`.",
+                    Hint(
+                        "You count the classes as `max + 1` of these labels. How many there are is `classes`."
+                        " Use that.",
+                        id="classes-counted-as-max-1",
+                    ),
                 ),
                 (
                     np.eye(2)[[0, 1, 0]],
-                    "Only classes that occur have a column here. Every class has one: there are `classes`.",
+                    Hint(
+                        "Only classes that occur have a column here. Every class has one: there are `classes`."
+                        " Use that number.",
+                        id="only-classes-occur",
+                    ),
                 ),
-                (np.eye(3)[[0, 2, 0]], "The columns begin at the smallest label. Column 0 belongs to class 0."),
+                (
+                    np.eye(3)[[0, 2, 0]],
+                    Hint(
+                        "The columns begin at the smallest label. Column 0 belongs to class 0. Begin there.",
+                        id="columns-begin-at-smallest",
+                    ),
+                ),
             ],
         )
 
@@ -117,12 +259,23 @@ class TestEncoded:
         expect(as_array(found, "`one_hot(...)`"), "`one_hot(labels, classes)`").to_have_dtype(
             "float32",
             mistakes={
-                "float64": "NumPy takes float64 unless you say something else.",
-                "bool": "True and False are no numbers yet. Convert.",
-                "uint8": "Rows are compared with probabilities; those are float32.",
-                "int64": "Rows are compared with probabilities; those are float32.",
+                "float64": Hint(
+                    "NumPy takes float64 unless you say something else. Look at `dtype` or `astype`.", id="left-float64"
+                ),
+                "bool": Hint("True and False are no numbers yet. Convert.", id="true-false"),
+                "uint8": Hint(
+                    "Rows are compared with probabilities; those are float32. Convert the rows.",
+                    id="rows-compared-with-probabilities",
+                ),
+                "int64": Hint(
+                    "Rows are compared with probabilities; those are float32. Convert the rows.",
+                    id="rows-compared-with-probabilities",
+                ),
             },
-            hint='`dtype="float32"` in `np.zeros` or `np.eye`, or `.astype("float32")` at the end.',
+            hint=Hint(
+                "Look at `dtype` in `np.zeros` and `np.eye`, or at `astype`.",
+                id="dtype-float32-np-zeros",
+            ),
             stated=True,
         )
 
@@ -135,15 +288,22 @@ class TestEncoded:
         _refuses(submission, "one_hot", (np.array([0, -1, 1]), 3), "the label -1", _NEGATIVE)
 
 
-_OFF_BY_ONE = "The 1 is off by one: column 0 belongs to class 0."
-_IF_ENCODING_STOPS = "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?"
+_OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
+_IF_ENCODING_STOPS = Hint(
+    "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?", id="if-over-whole-array"
+)
 _RANGE = (
     "Ask first: `if np.any(labels >= classes): raise ValueError(...)`.",
-    "A wrong label that passes silently is found months later.",
+    Hint(
+        "A wrong label that nobody notices is found months later. Ask for it before you encode.",
+        id="wrong-label-passes-silently",
+    ),
 )
 _NEGATIVE = (
     "In NumPy -1 is the *last* place, so nothing goes wrong by itself. Ask: is any label below 0?",
-    "`raise ValueError(...)` when one is.",
+    Hint(
+        "Look for a label that is too small, and raise the error that the task names.", id="raise-valueerror-when-one"
+    ),
 )
 
 
@@ -158,21 +318,42 @@ class TestByKeras:
             mistakes=[
                 (
                     np.eye(7)[labels],
-                    "Without the number of classes Keras counts up to the largest label *of this batch*.",
+                    Hint(
+                        "Without the number of classes Keras counts up to the largest label *of this batch*."
+                        " Look at `num_classes`.",
+                        id="without-number-classes-keras-counts",
+                    ),
                 ),
-                (np.eye(6)[[3, 0, 5, 3]], "The number of classes is ten: all digits, not those of this batch."),
-                (labels, "Those are the labels as they were."),
-                (right.T, "Rows and columns are exchanged."),
-                (labels[:, None], "Those are the labels as they were, in a column."),
+                (
+                    np.eye(6)[[3, 0, 5, 3]],
+                    Hint(
+                        "The number of classes is ten: all digits, not those of this batch. Count the digits.",
+                        id="number-classes-left-keras",
+                    ),
+                ),
+                (labels, Hint("Those are the labels as they were. Make a row of each.", id="labels-as-they-were")),
+                (right.T, Hint("Rows and columns are exchanged. Turn them round.", id="rows-columns-exchanged")),
+                (
+                    labels[:, None],
+                    Hint(
+                        "Those are the labels as they were, in a column. Make a row of each.", id="labels-as-they-were"
+                    ),
+                ),
                 (np.eye(10)[labels - 1], _OFF_BY_ONE),
-                (lambda v: isinstance(v, np.ndarray) and v.shape == (4, 9), "0 to 9 are ten classes."),
-                (lambda v: isinstance(v, np.ndarray) and v.shape == (4, 11), "0 to 9 are ten classes."),
+                (
+                    lambda v: isinstance(v, np.ndarray) and v.shape == (4, 9),
+                    Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
+                ),
+                (
+                    lambda v: isinstance(v, np.ndarray) and v.shape == (4, 11),
+                    Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
+                ),
                 (
                     lambda v: isinstance(v, np.ndarray) and v.shape[:1] == (600,),
-                    "Encode `batch`, the labels of the task.",
+                    Hint("Encode `batch`, the labels that the task gives.", id="images-encoded"),
                 ),
             ],
-            hint="`to_categorical` has a second argument, `num_classes`.",
+            hint=Hint("Look at the second argument of `to_categorical`.", id="categorical-has-second-argument"),
         )
 
     def test_careless_shape(self, submission: Submission) -> None:
@@ -181,13 +362,27 @@ class TestByKeras:
             (4, 7),
             because="the largest label of the batch is 6",
             mistakes={
-                (4, 6): "The largest label is 6, and the classes begin at 0: how many are that?",
-                (4, 3): "Three different labels occur, but Keras counts up to the largest one.",
-                (4, 10): "That is the right shape. Without `num_classes` Keras cannot know of ten classes.",
-                (4, 4): "Four labels are four rows. The columns are counted up to the largest label.",
-                (7, 4): "Rows and columns are exchanged: the labels are the rows.",
+                (4, 6): Hint(
+                    "The largest label is 6, and the classes begin at 0: how many are that?",
+                    id="careless-shape-with-six-columns",
+                ),
+                (4, 3): Hint(
+                    "Three different labels occur, but Keras counts up to the largest one. What is that label?",
+                    id="as-many-classes-as-different-labels",
+                ),
+                (4, 10): Hint(
+                    "That is the shape with the number of classes. What does Keras do without it?",
+                    id="right-shape-without-num",
+                ),
+                (4, 4): Hint(
+                    "Four labels are four rows. The columns are counted up to the largest label. What is that label?",
+                    id="four-labels-four-rows",
+                ),
+                (7, 4): Hint(
+                    "Rows and columns are exchanged: the labels are the rows. Turn them round.", id="counted-from-right"
+                ),
             },
-            hint="Try it: `keras.utils.to_categorical(batch).shape`.",
+            hint=Hint("Try it in a cell of your own, without the number of classes.", id="try-keras-utils-categorical"),
         )
 
 
@@ -215,18 +410,41 @@ class TestNamed:
             names,
             order,
             [
-                (_rows(names, alphabet), "Your columns are in the order of the alphabet. Take the order in `order`."),
+                (
+                    _rows(names, alphabet),
+                    Hint(
+                        "Your columns are in the order of the alphabet. Take the order in `order`.",
+                        id="columns-order-alphabet",
+                    ),
+                ),
                 (
                     _rows(names, seen),
-                    "Your columns are in the order in which the names appear. Take the order in `order`.",
+                    Hint(
+                        "Your columns are in the order in which the names appear. Take the order in `order`.",
+                        id="columns-as-names-appear",
+                    ),
                 ),
-                (_rows(names, order)[:, ::-1], "The columns are in reverse order."),
-                (_rows(names, order).T, "Rows and columns are exchanged: one row for each name."),
+                (
+                    _rows(names, order)[:, ::-1],
+                    Hint("The columns are in reverse order. Look each name up in `order`.", id="columns-reverse-order"),
+                ),
+                (
+                    _rows(names, order).T,
+                    Hint(
+                        "Rows and columns are exchanged: one row for each name. Turn them round.",
+                        id="rows-columns-exchanged-one-row",
+                    ),
+                ),
                 (
                     np.array([order.index(name) for name in names]),
-                    "Those are the numbers of the columns. Make rows of them.",
+                    Hint("Those are the numbers of the columns. Make rows of them.", id="numbers-not-rows"),
                 ),
-                (np.roll(_rows(names, order), 1, axis=1), "The columns are off by one: `order[0]` is column 0."),
+                (
+                    np.roll(_rows(names, order), 1, axis=1),
+                    Hint(
+                        "The columns are off by one: `order[0]` is column 0. Count from there.", id="columns-off-by-one"
+                    ),
+                ),
             ],
         )
 
@@ -238,11 +456,28 @@ class TestNamed:
             names,
             order,
             [
-                (_rows(names, ["pea", "fig"]), "Only names that occur have a column. Every name in `order` has one."),
-                (_rows(names, ["fig", "pea"]), "Only names that occur have a column. Every name in `order` has one."),
+                (
+                    _rows(names, ["pea", "fig"]),
+                    Hint(
+                        "Only names that occur have a column. Every name in `order` has one. Use `order` for the"
+                        " columns.",
+                        id="only-names-occur-have",
+                    ),
+                ),
+                (
+                    _rows(names, ["fig", "pea"]),
+                    Hint(
+                        "Only names that occur have a column. Every name in `order` has one. Use `order` for the"
+                        " columns.",
+                        id="only-names-occur-have",
+                    ),
+                ),
                 (
                     _rows(names, sorted(order)),
-                    "Your columns are in the order of the alphabet. Take the order in `order`.",
+                    Hint(
+                        "Your columns are in the order of the alphabet. Take the order in `order`.",
+                        id="columns-order-alphabet",
+                    ),
                 ),
             ],
         )
@@ -256,7 +491,10 @@ class TestNamed:
             'the name "oak", which is not in the order',
             (
                 "What becomes of a name without a column? A row of zeros belongs to no class.",
-                "`list.index` stops by itself; otherwise: `if name not in order: raise ValueError(...)`.",
+                Hint(
+                    "Ask for each name whether it is in `order`, and raise an error if it is not.",
+                    id="list-index-stops-by",
+                ),
             ),
         )
 
@@ -271,18 +509,39 @@ class TestReordered:
         expect(_reordered(submission, rows, old, new), f"`reorder` from {old} to {new}").to_be_close_to(
             rows[:, columns],
             mistakes=[
-                (rows, "Nothing has moved. Which old column belongs in the first new one?"),
-                (rows[:, back], "That is the way back. For each *new* column: where was it in the old order?"),
-                (rows[columns], "You moved rows. The images stay where they are; the columns move."),
-                (rows[back], "You moved rows. The images stay where they are; the columns move."),
-                (rows[:, ::-1], "That only reverses the columns. Look each name up."),
-                (rows[:, columns].T, "Rows and columns are exchanged."),
-                (rows[:, np.argsort(old)], "The columns are sorted. Take the order in `new_order`."),
-                (rows[:, columns].argmax(axis=1), "Those are class numbers. The result is a table again."),
+                (rows, Hint("Nothing has moved. Which old column belongs in the first new one?", id="nothing-moved")),
+                (
+                    rows[:, back],
+                    Hint("That is the way back. For each *new* column: where was it in the old order?", id="way-back"),
+                ),
+                (
+                    rows[columns],
+                    Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
+                ),
+                (
+                    rows[back],
+                    Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
+                ),
+                (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
+                (
+                    rows[:, columns].T,
+                    Hint("Rows and columns are exchanged. Turn them round.", id="rows-columns-exchanged"),
+                ),
+                (
+                    rows[:, np.argsort(old)],
+                    Hint("The columns are sorted. Take the order in `new_order`.", id="columns-sorted"),
+                ),
+                (
+                    rows[:, columns].argmax(axis=1),
+                    Hint(
+                        "Those are class numbers. The result is a table again. Keep all columns.",
+                        id="class-numbers-result-table",
+                    ),
+                ),
             ],
             hint=[
                 "For each name in `new_order`: which column was it in `old_order`?",
-                "`rows[:, columns]` takes the columns with these numbers, in this order.",
+                "Look at `rows[:, columns]`: it takes the columns with these numbers, in this order.",
             ],
         )
 
@@ -293,12 +552,16 @@ class TestReordered:
         rows = np.eye(3)[rng.integers(0, 3, 8)]
         there = _reordered(submission, rows, old, new)
         expect(there, f"`reorder` from {old} to {new}").to_have_shape(
-            rows.shape, hint="The columns change places; none is lost."
+            rows.shape,
+            hint=Hint("The columns change places; none is lost. Count them.", id="columns-change-places-none"),
         )
         if np.array_equal(there, rows):
-            raise fail("Nothing has moved.", hint="Which old column belongs in the first new one?")
+            raise fail(
+                "Nothing has moved.",
+                hint=Hint("Which old column belongs in the first new one?", id="which-old-column-belongs"),
+            )
         expect(_reordered(submission, there, new, old), "there and back").to_be_close_to(
-            rows, hint="For each name in `new_order`: which column was it in `old_order`?"
+            rows, hint=Hint("For each name in `new_order`: which column was it in `old_order`?", id="for-each-name-new")
         )
 
 
@@ -306,17 +569,22 @@ class TestDistances:
     def test_between_numbers(self, submission: Submission) -> None:
         """Between class numbers"""
         expect(submission.number("numbers_0_1"), "`numbers_0_1`").to_be(
-            1, mistakes={-1: "A distance has no sign."}, hint="How far is it from 0 to 1 on a ruler?"
+            1,
+            mistakes={-1: Hint("A distance has no sign. Leave it out.", id="distance-with-sign")},
+            hint=Hint("How far is it from 0 to 1 on a ruler?", id="how-far-from-0-1"),
         )
         expect(submission.number("numbers_0_9"), "`numbers_0_9`").to_be(
             9,
             mistakes={
-                -9: "A distance has no sign.",
-                81: "That is the square. The root of it is the distance.",
-                10: "There are ten classes, but from 0 to 9 it is nine steps.",
-                1: "For numbers 9 lies farther away from 0 than 1 does. That is the trouble with them.",
+                -9: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
+                81: Hint("That is the square. The root of it is the distance. Take it.", id="square-root-distance"),
+                10: Hint("There are ten classes, but count the steps from 0 to 9. How many are they?", id="ten-steps"),
+                1: Hint(
+                    "As numbers, 9 is farther from 0 than 1 is. How far?",
+                    id="for-numbers-9-lies",
+                ),
             },
-            hint="How far is it from 0 to 9 on a ruler?",
+            hint=Hint("How far is it from 0 to 9 on a ruler?", id="how-far-from-0"),
         )
 
     def test_between_rows(self, submission: Submission) -> None:
@@ -327,16 +595,42 @@ class TestDistances:
                 0.01,
                 because="two rows differ in two places, by 1 each",
                 mistakes=[
-                    (lambda v: abs(v - 2) < 1e-6, "That is the sum of the squares. The root is still missing."),
+                    (
+                        lambda v: abs(v - 2) < 1e-6,
+                        Hint(
+                            "That is the sum of the squares. The root is still missing. Take it.", id="squared-distance"
+                        ),
+                    ),
                     (
                         lambda v: abs(v - 1) < 1e-6,
-                        "The rows differ in two places: one has its 1 here, the other there.",
+                        Hint(
+                            "The rows differ in two places: one has its 1 here, the other there. Count both.",
+                            id="rows-differ-one-place",
+                        ),
                     ),
-                    (lambda v: abs(v - 9) < 1e-6, "That is the distance of the numbers. Subtract the *rows*."),
-                    (lambda v: v == 0, "The rows are not the same. Subtract them, place by place."),
-                    (lambda v: abs(v - 9 * 2**0.5) < 0.1, "How far apart the places are does not matter."),
+                    (
+                        lambda v: abs(v - 9) < 1e-6,
+                        Hint("That is the distance of the numbers. Subtract the *rows*.", id="rows-as-far-as-numbers"),
+                    ),
+                    (
+                        lambda v: v == 0,
+                        Hint(
+                            "The rows are not the same. Subtract them, place by place.",
+                            id="rows-not-same-subtract-them",
+                        ),
+                    ),
+                    (
+                        lambda v: abs(v - 9 * 2**0.5) < 0.1,
+                        Hint(
+                            "How far apart the places are does not matter. How many places differ?",
+                            id="how-far-apart-places",
+                        ),
+                    ),
                 ],
-                hint="Subtract the rows: where is something else than 0? Square, add up, take the root.",
+                hint=Hint(
+                    "Subtract the rows: where is something else than 0? Square, add up, take the root.",
+                    id="subtract-rows-where-something",
+                ),
             )
 
     def test_mean_says(self, submission: Submission) -> None:
@@ -346,11 +640,17 @@ class TestDistances:
             ["shoe", "shoes", "a shoe"],
             because="the mean of 0 and 2 is 1",
             mistakes={
-                "t-shirt": "The mean of 0 and 2 lies between them.",
-                "dress": "The mean of 0 and 2 lies between them.",
-                "1": "Yes; and which class has the number 1?",
+                "t-shirt": Hint(
+                    "The mean of 0 and 2 lies between them. Which class has the number between?",
+                    id="between-two-classes-but-which",
+                ),
+                "dress": Hint(
+                    "The mean of 0 and 2 lies between them. Which class has the number between?",
+                    id="between-two-classes-but-which",
+                ),
+                "1": Hint("Yes; and which class has the number 1?", id="yes-which-class-has"),
             },
-            hint="(0 + 2) / 2",
+            hint=Hint("What is the mean of 0 and 2, and which class has that number?", id="0-2-2"),
         )
 
 
@@ -360,10 +660,15 @@ class TestLosses:
         expect(_loss(submission, "loss_for_rows"), "`loss_for_rows`").to_be(
             "categorical_crossentropy",
             mistakes={
-                "sparse_categorical_crossentropy": "Sparse means: the class number alone. Here the whole row is given.",
-                "binary_crossentropy": "Binary answers each place for itself. Here exactly one class of ten is right.",
+                "sparse_categorical_crossentropy": Hint(
+                    "Sparse means: the class number alone. Here the whole row is given.", id="sparse-for-rows"
+                ),
+                "binary_crossentropy": Hint(
+                    "Binary answers each place for itself. Here exactly one class of ten is right.",
+                    id="binary-answers-each-place",
+                ),
             },
-            hint="One class of several is right, and the label is a row.",
+            hint=Hint("One class of several is right, and the label is a row.", id="one-class-several-right-label"),
         )
 
     def test_class_numbers(self, submission: Submission) -> None:
@@ -371,10 +676,13 @@ class TestLosses:
         expect(_loss(submission, "loss_for_numbers"), "`loss_for_numbers`").to_be(
             "sparse_categorical_crossentropy",
             mistakes={
-                "categorical_crossentropy": "That one expects a row of ten numbers for each image, not a single one.",
-                "binary_crossentropy": "Binary is for yes or no. There are ten classes.",
+                "categorical_crossentropy": Hint(
+                    "That one expects a row of ten numbers for each image, not a single one.",
+                    id="categorical-for-numbers",
+                ),
+                "binary_crossentropy": Hint("Binary is for yes or no. There are ten classes.", id="binary-for-yes-or"),
             },
-            hint="One class of several is right, and the label is a single number.",
+            hint=Hint("One class of several is right, and the label is a single number.", id="one-class-several-right"),
         )
 
     def test_yes_or_no(self, submission: Submission) -> None:
@@ -382,10 +690,15 @@ class TestLosses:
         expect(_loss(submission, "loss_for_yes_no"), "`loss_for_yes_no`").to_be(
             "binary_crossentropy",
             mistakes={
-                "categorical_crossentropy": "With a single output a softmax would always say 1. Yes or no is binary.",
-                "sparse_categorical_crossentropy": "That needs an output for each class. Here is one output.",
+                "categorical_crossentropy": Hint(
+                    "With a single output a softmax would always say 1. Yes or no is binary.",
+                    id="categorical-for-yes-or-no",
+                ),
+                "sparse_categorical_crossentropy": Hint(
+                    "That needs an output for each class. Here is one output.", id="needs-output-for-each"
+                ),
             },
-            hint="One sigmoid unit, one probability.",
+            hint=Hint("One sigmoid unit, one probability.", id="one-sigmoid-unit-one"),
         )
 
     def test_tags(self, submission: Submission) -> None:
@@ -393,11 +706,16 @@ class TestLosses:
         expect(_loss(submission, "loss_for_tags"), "`loss_for_tags`").to_be(
             "binary_crossentropy",
             mistakes={
-                "categorical_crossentropy": "These rows are not one-hot: several tags may apply, or none."
-                " Each is a question of its own.",
-                "sparse_categorical_crossentropy": "A single number cannot say which of several tags apply.",
+                "categorical_crossentropy": Hint(
+                    "These rows are not one-hot: several tags may apply, or none. Each is a question of its own.",
+                    id="categorical-for-tags",
+                ),
+                "sparse_categorical_crossentropy": Hint(
+                    "A single number cannot say which of several tags apply. Look at the labels again.",
+                    id="single-number-cannot-say",
+                ),
             },
-            hint="Each tag is a question of its own: yes or no?",
+            hint=Hint("Each tag is a question of its own: yes or no?", id="each-tag-question-its"),
         )
 
 
@@ -422,10 +740,14 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(5, 2)`.", hint="Numbers in round brackets, with commas between."
+            f"`{name}` should be a shape, such as `(5, 2)`.",
+            hint=Hint("Numbers in round brackets, with commas between. Write it so.", id="numbers-round-brackets-with"),
         )
     if not all(isinstance(n, int) for n in value):
-        raise fail(f"`{name}` should hold whole numbers only.", hint="The lengths of the axes, such as `(5, 2)`.")
+        raise fail(
+            f"`{name}` should hold whole numbers only.",
+            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
+        )
     return tuple(value)
 
 
@@ -437,7 +759,11 @@ def _encodes(submission: Submission, labels: np.ndarray, classes: int, right: np
     found = submission.function("one_hot", _IF_ENCODING_STOPS)(labels, classes)
     name = f"`one_hot({labels.tolist()}, {classes})`"
     expect(as_array(found, name), name).to_be_close_to(
-        right, mistakes=mistakes, hint="One row for each label, one column for each class, a single 1 in each row."
+        right,
+        mistakes=mistakes,
+        hint=Hint(
+            "Make one row for each label, one column for each class, and a single 1 in each row.", id="whole-block-ones"
+        ),
     )
 
 
@@ -449,7 +775,10 @@ def _refuses(submission: Submission, name: str, arguments: tuple[Any, ...], what
     if error in ("NameError", "AttributeError", "UnboundLocalError", "SyntaxError", "TypeError"):
         raise fail(
             f"`{name}` stops with {error}, but not because it noticed {what}.",
-            hint=("Mend that error first; then ask for labels that cannot be, and `raise ValueError(...)`.", *hint),
+            hint=(
+                "Mend that error first. Then ask for labels that cannot be, and raise the error that the task names.",
+                *hint,
+            ),
         )
     right = (np.array([0, 1]), 3) if name == "one_hot" else (["fig", "yam"], ["fig", "yam"])
     if submission.error_of(name, *right):
@@ -461,27 +790,52 @@ def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: 
     expect(as_array(found, "`decode(rows)`"), name).to_be_close_to(
         right,
         mistakes=[
-            (rows.argmax(axis=0), "For each *column* you look for its largest row. Turn it round: `axis=1`."),
+            (
+                rows.argmax(axis=0),
+                Hint(
+                    "For each *column* you look for its largest row. Turn it round: look along the other axis.",
+                    id="argmax-along-columns",
+                ),
+            ),
             (
                 np.array(rows.argmax()),
-                "Without `axis`, argmax counts through the whole table. Each row has its own class.",
+                Hint(
+                    "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
+                    " the argument `axis`.",
+                    id="argmax-whole-table",
+                ),
             ),
-            (rows.max(axis=1), "Those are the largest values. Asked for is *where* they stand: argmax."),
-            (right + 1, "Off by one: the first column is class 0."),
-            (rows.argmin(axis=1), "That is where the smallest value stands."),
-            (rows.argsort(axis=1), "Those are all columns, sorted. Which one is the largest?"),
-            (right[:, None], "The shape should be `(N,)`, a flat array."),
-            (np.rint(rows), "Those are rows still. Which column is the largest?"),
-            (rows, "Those are the rows as they were."),
+            (
+                rows.max(axis=1),
+                Hint("Those are the largest values. *Where* do they stand: look at `argmax`.", id="max-for-argmax"),
+            ),
+            (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
+            (
+                rows.argmin(axis=1),
+                Hint(
+                    "That is where the smallest value stands. Look for the largest.", id="where-smallest-value-stands"
+                ),
+            ),
+            (
+                rows.argsort(axis=1),
+                Hint("Those are all columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
+            ),
+            (
+                right[:, None],
+                Hint("The shape should be `(N,)`, a flat array. Take away the second axis.", id="shape-should-be-n"),
+            ),
+            (np.rint(rows), Hint("Those are rows still. Which column is the largest?", id="rounded")),
+            (rows, Hint("Those are the rows as they were. Which column is the largest?", id="rows-as-they-were")),
             (lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(v) != len(right), _NO_EXACT_ONE),
             (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
         ],
-        hint="For each row: in which column stands the largest value?",
+        hint=Hint("For each row: in which column stands the largest value?", id="for-each-row-which"),
     )
 
 
-_NO_EXACT_ONE = (
-    "Do you look for a value that is exactly 1? A network's probabilities hardly ever are. Take the largest."
+_NO_EXACT_ONE = Hint(
+    "Do you look for a value that is exactly 1? A network's probabilities hardly ever are. Take the largest.",
+    id="looks-for-exactly-one",
 )
 
 
@@ -489,7 +843,9 @@ def _names(submission: Submission, names: list[str], order: list[str], mistakes:
     found = submission.function("encode_names", "`list(order).index(name)` is the column of a name.")(names, order)
     says = f"`encode_names({names}, {order})`"
     expect(as_array(found, "`encode_names(...)`"), says).to_be_close_to(
-        _rows(names, order), mistakes=mistakes, hint="Which column has the first name? Look it up in `order`."
+        _rows(names, order),
+        mistakes=mistakes,
+        hint=Hint("Which column has the first name? Look it up in `order`.", id="which-column-has-first"),
     )
 
 
@@ -508,7 +864,7 @@ def _loss(submission: Submission, name: str) -> str:
     if flat not in known:
         raise fail(
             f"`{name}` is {text[:40]!r}, which is none of the three losses.",
-            hint="Copy one of the three names from the task's text.",
+            hint=Hint("Copy one of the three names from the task's text.", id="copy-one-three-names"),
         )
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
 
@@ -519,30 +875,57 @@ def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right:
     if found.ndim:
         raise fail(
             f"`agreement` returns an array of shape {found.shape}, but it should return one number.",
-            hint="You know for each image whether the two agree. Which share is that? The mean of True and False.",
+            hint=Hint(
+                "You know for each image whether the two agree. What is the mean of True and False?",
+                id="not-averaged",
+            ),
         )
     along_columns = float((truth.argmax(axis=0) == given.argmax(axis=0)).mean())
     wrong = [
         (
             float((truth == given).all(axis=1).mean()),
-            "Probabilities are never equal to a one-hot row. Decode both first.",
+            Hint(
+                "Probabilities are never equal to a one-hot row. Decode both first. Compare the classes.",
+                id="equal-rows",
+            ),
         ),
         (
             float((truth == given).mean()),
-            "You compare place by place. Two different rows agree in most places: in all the zeros.",
+            Hint(
+                "You compare place by place. Two different rows agree in most places: in all the zeros. Compare"
+                " the classes instead.",
+                id="you-compare-place-by-place",
+            ),
         ),
-        (right * len(truth), "That is how many agree. Asked for is the share, 0 to 1."),
-        (right * 100, "That is per cent. Asked for is a share, 0 to 1."),
-        (1 - right, "That is the share that disagrees."),
+        (
+            right * len(truth),
+            Hint(
+                "That is how many agree. Asked for is the share, 0 to 1. Divide by the number of images.",
+                id="number-images",
+            ),
+        ),
+        (
+            right * 100,
+            Hint("That is per cent. Asked for is a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
+        ),
+        (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
         (
             float((truth == np.rint(given)).mean()),
-            "You compare place by place, zeros and all. Compare classes: decode both first.",
+            Hint(
+                "You compare place by place, zeros and all. Decode both first, then compare classes.",
+                id="place-by-place",
+            ),
         ),
-        (along_columns, "argmax runs along the wrong axis: each *row* has a class."),
+        (
+            along_columns,
+            Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-columns"),
+        ),
     ]
     expect(found, "`agreement(true_rows, given_rows)`").to_be_about(
         right,
         1e-6,
         mistakes=[(lambda v, w=w: abs(v - w) < 1e-6, says) for w, says in wrong if abs(w - right) > 1e-3],
-        hint="Which class does each row name? For which share of the images is it the same?",
+        hint=Hint(
+            "Which class does each row name? For which share of the images is it the same?", id="which-class-does-each"
+        ),
     )

@@ -159,7 +159,10 @@ class TestByHand:
         expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
             np.maximum(scores, 0),
             mistakes=[
-                (scores, Hint("The activation is missing. Turn every negative value into 0.", id="no-activation")),
+                (
+                    scores,
+                    Hint("The function at the end is missing. Turn every negative value into 0.", id="no-activation"),
+                ),
                 (
                     np.abs(scores),
                     Hint("That is the absolute value. Turn negative values into 0 instead.", id="absolute-value"),
@@ -902,7 +905,7 @@ def _loss_fits_output(model: ModelReport) -> None:
                     " the end of your model.",
                     id="scores-for-probabilities",
                 ),
-                "Choose: softmax in the output layer, or `from_logits=True` in the loss.",
+                "Choose one: softmax in the output layer, or `from_logits=True` in the loss.",
             ],
         )
     if activation not in ("linear", "softmax"):
