@@ -8,6 +8,7 @@ import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
 from autograder.exercise.expect import Hint, expect, fail
+from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Accuracy, Submission, as_array
 
 NEEDED = 0.80  # the means of all 600 images reach 0.867 on the held-out images, of any 480 of them 0.85 to 0.88
@@ -612,7 +613,7 @@ class TestSplit:
         """Each image keeps its class number"""
         parts = _split(submission)
         for images, numbers, what in ((parts[0], parts[1], "training"), (parts[2], parts[3], "validation")):
-            true_numbers = [image // 30 for image in _which(images)]
+            true_numbers = [image // 18 for image in _which(images)]
             if not np.array_equal(true_numbers, _flat_numbers(numbers)):
                 raise fail(
                     f"In the {what} set images and class numbers do not belong together any more.",
@@ -629,7 +630,8 @@ class TestSplit:
             raise fail(
                 "The validation set is the " + ("first" if min(held, default=0) == 0 else "last") + " 30 images.",
                 hint=Hint(
-                    "The images here are sorted by class: cut like this, the set holds one class only. Shuffle.",
+                    "The images here are sorted by class: cut like this, the set holds one class only. What"
+                    " comes before the cut?",
                     id="not-shuffled",
                 ),
             )
@@ -882,6 +884,7 @@ class TestMeans:
     def test_tell_classes_apart(self, submission: Submission) -> None:
         """The nearest of your `means` gets at least 80 % of unseen images right"""
         means = _three_means(submission)
+        _made_of_training_images(means)
         measured = _accuracy_of_means(submission, means)
         if measured.value < NEEDED:
             _explain_poor_means(means)
@@ -1053,7 +1056,7 @@ class TestMeasured:
             ],
             hint=[
                 "For each class: of its test images, which share has the right answer?",
-                "For one class: compare its answers with its number, and take the mean. Then do the others.",
+                "For one class, which share of its images has the right answer? Do the same for the others.",
             ],
         )
 
@@ -1161,17 +1164,23 @@ def _counts(submission: Submission, numbers: np.ndarray, classes: int, right: np
 
 
 def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
-    """The four parts of 90 tiny images, sorted by class; all pixels of image i are i."""
+    """The four parts of 90 tiny images of five classes, sorted by class; all pixels of image i are i."""
     images = np.tile(np.arange(90.0).reshape(90, 1, 1, 1), (1, 2, 2, 1))
     function = submission.function(
         "split", "`images[chosen]` takes the images with these indices; `chosen` is an array of indices."
     )
-    parts = function(images, np.repeat(np.arange(3), 30), 30, seed)
+    try:
+        parts = function(images, np.repeat(np.arange(5), 18), 30, seed)
+    except Mismatch as stopped:
+        if "NoneType" in stopped.message:
+            nothing = "`shuffle` changes what it is given and returns nothing. Keep what you gave it."
+            raise fail(stopped.message, hint=[Hint(nothing, id="shuffle-returns-nothing"), *stopped.hints]) from None
+        raise
     if not isinstance(parts, (tuple, list)) or len(parts) != 4:
         raise fail(
             "`split` should return four arrays.",
             hint=Hint(
-                "Return four arrays, separated by commas.",
+                "Return four arrays, with commas between.",
                 id="return-training-images-training",
             ),
         )
@@ -1180,6 +1189,14 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
 
 def _which(images: np.ndarray) -> list[int]:
     """Which of the 90 tiny images these are."""
+    if not images.size:
+        raise fail(
+            "One of the two sets of images that `split` returns is empty.",
+            hint=Hint(
+                "`validation_size` is how many images go to validation, a number such as 30. Is it used so?",
+                id="empty-set",
+            ),
+        )
     if images.ndim < 2 or images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise fail(
             f"The images that `split` returns have the shape {images.shape} and dtype {images.dtype}.",
@@ -1225,7 +1242,7 @@ def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, rig
 
 
 _IF_MEANS_STOP = Hint(
-    "Look at `images[numbers == k]` for one class `k`. Then take the mean of these images.",
+    "Look at `images[numbers == k]` for one class `k`. What is the mean of these images?",
     id="one-hot-labels-for-class-numbers",
 )
 
@@ -1254,6 +1271,26 @@ def _accuracy_of_means(submission: Submission, means: np.ndarray) -> Accuracy:
     images = submission.images("fashion")
     share = float((_nearest(images.pixels, means) == images.labels).mean())
     return Accuracy(share, len(images.labels), images.where, 0.0)
+
+
+def _made_of_training_images(means: np.ndarray) -> None:
+    """The test images must not be in the means. Those of honest work lie nearer to the training images' means."""
+    test = _means_of(_test_images(), _test_numbers())
+    joined = _means_of(np.concatenate([_images(), _test_images()]), np.concatenate([_train_numbers(), _test_numbers()]))
+    for other in (test, joined):
+        if np.allclose(means, other, atol=1e-4):
+            raise fail(
+                "`means` are the means of the test images."
+                if other is test
+                else "`means` are the means of all images, those for the test among them.",
+                hint=Hint(
+                    "Test images are for measuring only. Take the means of `x_train`.", id="trained-on-test-images"
+                ),
+            )
+
+
+def _means_of(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    return np.array([pixels[numbers == number].mean(axis=0) for number in range(3)]).reshape(3, 784) / 255
 
 
 def _explain_poor_means(means: np.ndarray) -> None:

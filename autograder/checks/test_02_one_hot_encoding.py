@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from autograder.exercise.expect import Hint, expect, fail
+from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
 
 
@@ -194,6 +195,14 @@ class TestEncoded:
                     ),
                 ),
                 (
+                    np.broadcast_to(right.any(axis=0), right.shape) * 1.0,
+                    Hint(
+                        "Each row has a 1 for *every* label. Give each row its own place: pair the row numbers with"
+                        " the labels.",
+                        id="a-1-for-every-label",
+                    ),
+                ),
+                (
                     right[0],
                     Hint(
                         "Only one label is encoded. Every label has a row. Encode all of them.",
@@ -281,11 +290,11 @@ class TestEncoded:
 
     def test_refuses_label_too_large(self, submission: Submission) -> None:
         """It refuses a label above the last class"""
-        _refuses(submission, "one_hot", (np.array([0, 3, 1]), 3), "the label 3, with three classes 0, 1, 2", _RANGE)
+        _refuses(submission, (np.array([0, 3, 1]), 3), "the label 3, with three classes 0, 1, 2", _RANGE)
 
     def test_refuses_negative_label(self, submission: Submission) -> None:
         """It refuses a label below 0"""
-        _refuses(submission, "one_hot", (np.array([0, -1, 1]), 3), "the label -1", _NEGATIVE)
+        _refuses(submission, (np.array([0, -1, 1]), 3), "the label -1", _NEGATIVE)
 
 
 _OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
@@ -484,19 +493,20 @@ class TestNamed:
 
     def test_refuses_unknown_name(self, submission: Submission) -> None:
         """It refuses a name that is not in the order"""
-        _refuses(
-            submission,
-            "encode_names",
-            (["fig", "oak"], ["fig", "yam"]),
-            'the name "oak", which is not in the order',
-            (
-                "What becomes of a name without a column? A row of zeros belongs to no class.",
-                Hint(
-                    "Ask for each name whether it is in `order`, and raise an error if it is not.",
-                    id="list-index-stops-by",
-                ),
+        hints = (
+            Hint(
+                "What becomes of a name without a column? A row of zeros belongs to no class: raise an error instead.",
+                id="unknown-name-passes",
             ),
+            "Ask for each name whether it is in `order`, and raise an error if it is not.",
         )
+        if not submission.error_of("encode_names", ["fig", "oak"], ["fig", "yam"]):
+            raise fail('`encode_names` takes the name "oak", which is not in the order.', hint=hints)
+        if submission.error_of("encode_names", ["fig", "yam"], ["fig", "yam"]):
+            raise fail(
+                "`encode_names` refuses right names as well.",
+                hint=Hint("Which names should pass? Try it with names that are all in `order`.", id="refuses-all"),
+            )
 
 
 class TestReordered:
@@ -578,7 +588,9 @@ class TestDistances:
             mistakes={
                 -9: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
                 81: Hint("That is the square. The root of it is the distance. Take it.", id="square-root-distance"),
-                10: Hint("There are ten classes, but count the steps from 0 to 9. How many are they?", id="ten-steps"),
+                10: Hint(
+                    "There are ten classes, but count the steps from 0 to 9. How many are they?", id="ten-steps-from-0"
+                ),
                 1: Hint(
                     "As numbers, 9 is farther from 0 than 1 is. How far?",
                     id="for-numbers-9-lies",
@@ -655,68 +667,50 @@ class TestDistances:
 
 
 class TestLosses:
-    def test_one_hot_rows(self, submission: Submission) -> None:
-        """For one-hot rows"""
-        expect(_loss(submission, "loss_for_rows"), "`loss_for_rows`").to_be(
-            "categorical_crossentropy",
-            mistakes={
-                "sparse_categorical_crossentropy": Hint(
-                    "Sparse means: the class number alone. Here the whole row is given.", id="sparse-for-rows"
-                ),
-                "binary_crossentropy": Hint(
-                    "Binary answers each place for itself. Here exactly one class of ten is right.",
-                    id="binary-answers-each-place",
-                ),
-            },
-            hint=Hint("One class of several is right, and the label is a row.", id="one-class-several-right-label"),
+    def test_each_case(self, submission: Submission) -> None:
+        """Each case has the loss that fits it"""
+        given = {name: _loss(submission, name) for name in _LOSSES}
+        right = sum(given[name] == loss for name, loss in _LOSSES.items())
+        if right == len(_LOSSES):
+            return
+        # One choice of three is soon found by trying: so all are told together how many of them are right.
+        hints: list[str] = []
+        if given["loss_for_tags"].endswith("categorical_crossentropy"):
+            hints.append(
+                Hint(
+                    "There is a case in which several answers may be right at once, or none. Look for it, and read its"
+                    " labels again.",
+                    id="one-of-several-for-many",
+                )
+            )
+        if given["loss_for_yes_no"].endswith("categorical_crossentropy"):
+            hints.append(
+                Hint(
+                    "One of the networks has a single output. Which loss asks for one probability only?",
+                    id="categorical-for-one-output",
+                )
+            )
+        if "sparse" in given["loss_for_rows"] or given["loss_for_numbers"] == "categorical_crossentropy":
+            hints.append(
+                Hint(
+                    "Two losses differ only in the form of the label, a row or a number. Look at the form in each"
+                    " case.",
+                    id="form-of-the-label",
+                )
+            )
+        raise Mismatch(
+            f"{right} of the {len(_LOSSES)} are right.",
+            (*hints, "Is one class right, or may several be? Is the label a row or a number? Ask both of each case."),
+            share=right / len(_LOSSES),
         )
 
-    def test_class_numbers(self, submission: Submission) -> None:
-        """For class numbers"""
-        expect(_loss(submission, "loss_for_numbers"), "`loss_for_numbers`").to_be(
-            "sparse_categorical_crossentropy",
-            mistakes={
-                "categorical_crossentropy": Hint(
-                    "That one expects a row of ten numbers for each image, not a single one.",
-                    id="categorical-for-numbers",
-                ),
-                "binary_crossentropy": Hint("Binary is for yes or no. There are ten classes.", id="binary-for-yes-or"),
-            },
-            hint=Hint("One class of several is right, and the label is a single number.", id="one-class-several-right"),
-        )
 
-    def test_yes_or_no(self, submission: Submission) -> None:
-        """For yes or no"""
-        expect(_loss(submission, "loss_for_yes_no"), "`loss_for_yes_no`").to_be(
-            "binary_crossentropy",
-            mistakes={
-                "categorical_crossentropy": Hint(
-                    "With a single output a softmax would always say 1. Yes or no is binary.",
-                    id="categorical-for-yes-or-no",
-                ),
-                "sparse_categorical_crossentropy": Hint(
-                    "That needs an output for each class. Here is one output.", id="needs-output-for-each"
-                ),
-            },
-            hint=Hint("One sigmoid unit, one probability.", id="one-sigmoid-unit-one"),
-        )
-
-    def test_tags(self, submission: Submission) -> None:
-        """For tags of which several may apply"""
-        expect(_loss(submission, "loss_for_tags"), "`loss_for_tags`").to_be(
-            "binary_crossentropy",
-            mistakes={
-                "categorical_crossentropy": Hint(
-                    "These rows are not one-hot: several tags may apply, or none. Each is a question of its own.",
-                    id="categorical-for-tags",
-                ),
-                "sparse_categorical_crossentropy": Hint(
-                    "A single number cannot say which of several tags apply. Look at the labels again.",
-                    id="single-number-cannot-say",
-                ),
-            },
-            hint=Hint("Each tag is a question of its own: yes or no?", id="each-tag-question-its"),
-        )
+_LOSSES = {
+    "loss_for_rows": "categorical_crossentropy",
+    "loss_for_numbers": "sparse_categorical_crossentropy",
+    "loss_for_yes_no": "binary_crossentropy",
+    "loss_for_tags": "binary_crossentropy",
+}
 
 
 class TestAgreement:
@@ -728,9 +722,16 @@ class TestAgreement:
 
     def test_takes_probabilities(self, submission: Submission) -> None:
         """It takes probabilities, too"""
-        rng = np.random.default_rng(8)
-        truth, given = np.eye(3)[rng.integers(0, 3, 8)], rng.dirichlet(np.ones(3), 8)
-        _agrees(submission, truth, given, float((truth.argmax(axis=1) == given.argmax(axis=1)).mean()))
+        rng = submission.rng("agreement")
+        while True:  # rows that are right although no probability in them reaches one half, and no two mistakes alike
+            truth, given = np.eye(4)[rng.integers(0, 4, 11)], rng.dirichlet(np.full(4, 1.5), 11)
+            for row in (0, 1, 2):
+                given[row] = 0.2 + 0.2 * truth[row] + rng.uniform(-0.05, 0.05, 4)
+            right = float((truth.argmax(axis=1) == given.argmax(axis=1)).mean())
+            above_half = float(((given > 0.5) == (truth == 1)).all(axis=1).mean())
+            if 0.3 < right < 0.8 and len({round(v, 6) for v in (right, 1 - right, above_half, 0)}) == 4:
+                break
+        _agrees(submission, truth, given, right)
 
 
 def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
@@ -767,22 +768,28 @@ def _encodes(submission: Submission, labels: np.ndarray, classes: int, right: np
     )
 
 
-def _refuses(submission: Submission, name: str, arguments: tuple[Any, ...], what: str, hint: tuple[str, ...]) -> None:
-    """The function stops with an error for wrong data, and not for right data, too."""
-    error = submission.error_of(name, *arguments)
+def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint: tuple[str, ...]) -> None:
+    """`one_hot` stops with a ValueError for wrong data, and not for right data, too."""
+    error = submission.error_of("one_hot", *arguments)
     if not error:
-        raise fail(f"`{name}` takes {what}, and returns something as if all were well.", hint=hint)
-    if error in ("NameError", "AttributeError", "UnboundLocalError", "SyntaxError", "TypeError"):
+        raise fail(f"`one_hot` takes {what}, and returns something as if all were well.", hint=hint)
+    if submission.error_of("one_hot", np.array([0, 1]), 3):
         raise fail(
-            f"`{name}` stops with {error}, but not because it noticed {what}.",
+            "`one_hot` refuses right labels as well.",
+            hint=Hint("Which labels should pass? Try it with `np.array([0, 1])` and three classes.", id="refuses-all"),
+        )
+    if error != "ValueError":
+        raise fail(
+            f"`one_hot` stops with {error} for {what}; asked for is a ValueError.",
             hint=(
-                "Mend that error first. Then ask for labels that cannot be, and raise the error that the task names.",
+                Hint(
+                    "Another error may come from anywhere. Ask for labels that cannot be, and raise a ValueError"
+                    " yourself.",
+                    id="not-a-value-error",
+                ),
                 *hint,
             ),
         )
-    right = (np.array([0, 1]), 3) if name == "one_hot" else (["fig", "yam"], ["fig", "yam"])
-    if submission.error_of(name, *right):
-        raise fail(f"`{name}` refuses right labels as well.", hint=hint)
 
 
 def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: str) -> None:
@@ -895,6 +902,13 @@ def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right:
                 "You compare place by place. Two different rows agree in most places: in all the zeros. Compare"
                 " the classes instead.",
                 id="you-compare-place-by-place",
+            ),
+        ),
+        (
+            float(((given > 0.5) == (truth == 1)).all(axis=1).mean()),
+            Hint(
+                "Does it look for probabilities above one half? The largest may be smaller. Decode both tables first.",
+                id="threshold-for-argmax",
             ),
         ),
         (

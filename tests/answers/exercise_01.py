@@ -72,14 +72,14 @@ _PARTS = "return images[t], numbers[t], images[v], numbers[v]"
 WRONG = [
     Wrong("width before height", _shapes(shape="(48, 32, 3)"), "shapes", "Rows come first"),
     Wrong("colour forgotten", _shapes(shape="(32, 48)"), "shapes", "an axis for its channels"),
-    Wrong("rank of a grey picture", _shapes(rank="2"), "shapes", "A colour picture has one more"),
+    Wrong("rank of a grey picture", _shapes(rank="2"), "shapes", "rank-grey-picture"),
     Wrong("rank mistaken for size", _shapes(rank="32 * 48 * 3"), "shapes", "The rank is how many axes"),
     Wrong("pixels counted, not numbers", _shapes(numbers="32 * 48"), "shapes", "Each pixel of a colour photograph"),
-    Wrong("lengths added", _shapes(numbers="32 + 48 + 3"), "shapes", "multiplied, not added"),
+    Wrong("lengths added", _shapes(numbers="32 + 48 + 3"), "shapes", "lengths-axes-multiplied-not-added"),
     Wrong("batch axis last", _shapes(many="(32, 48, 3, 20)"), "shapes", "counts the images comes first"),
     Wrong("images stuck together", _shapes(many="(20 * 32, 48, 3)"), "shapes", "not stuck together"),
     Wrong("a shape as text", _shapes(shape="'(32, 48, 3)'"), "shapes", "Numbers in round brackets"),
-    Wrong("batch axis lost by an index", _picked(one="train_data[0]"), "picked", "a slice such as `[:1]` keeps it"),
+    Wrong("batch axis lost by an index", _picked(one="train_data[0]"), "picked", "batch-axis-lost-by-index"),
     Wrong("batch axis where one image is asked for", _picked(first="train_data[:1]"), "picked", "takes that axis away"),
     Wrong("new axis at the end", _picked(one="train_data[0][..., np.newaxis]"), "picked", "The new axis stands last"),
     Wrong("a slice that ends too early", _picked(five="train_data[10:14]"), "picked", "*before* its second number"),
@@ -89,8 +89,13 @@ WRONG = [
     Wrong("channel axis kept", _picked(picture="train_data[0]"), "picked", "index 0 of the *last* axis"),
     Wrong("channel index on the wrong axis", _picked(picture="train_data[0, 0]"), "picked", "one row of pixels"),
     Wrong("no overflow", _arithmetic(total="260"), "arithmetic", "A uint8 ends at 255"),
-    Wrong("stops at white", _arithmetic(total="255"), "arithmetic", "it starts again at 0"),
-    Wrong("floor division taken for division", _arithmetic(quotient="250 / 255"), "arithmetic", "With two strokes"),
+    Wrong("stops at white", _arithmetic(total="255"), "arithmetic", "stops-at-white"),
+    Wrong(
+        "floor division taken for division",
+        _arithmetic(quotient="250 / 255"),
+        "arithmetic",
+        "floor-division-taken-for-division",
+    ),
     Wrong("floor division taken for rounding", _arithmetic(quotient="1"), "arithmetic", "cuts the fraction off"),
     Wrong("dtype stays", _arithmetic(dtype="'uint8'"), "arithmetic", "no place for a fraction"),
     Wrong("float32 by itself", _arithmetic(dtype="'float32'"), "arithmetic", "You have to ask for float32"),
@@ -117,7 +122,7 @@ WRONG = [
             "x_train = scale(train_data)\nx_test = (test_data / test_data.mean()).astype('float32')"
         },
         "scaled",
-        "`x_test = scale(test_data)`",
+        "Give the images as loaded to `scale`",
     ),
     Wrong(
         "the cell was run twice",
@@ -151,7 +156,7 @@ WRONG = [
         "a dictionary",
         _count("return {int(k): int(np.sum(numbers == k)) for k in numbers}"),
         "counted",
-        "One count for each class",
+        "Return an array: one count",
     ),
     Wrong(
         "which classes there are", _count("return np.unique(numbers)"), "counted", "Those are the classes that occur"
@@ -178,6 +183,37 @@ WRONG = [
         ),
         "split",
         "choose each image once",
+    ),
+    Wrong(
+        "the size taken for a share",
+        _split(_ORDER, "n = int(len(images) * validation_size)", "v, t = order[:n], order[n:]", _PARTS),
+        "split",
+        "validation",
+    ),
+    Wrong(
+        "nothing for validation",
+        _split(_ORDER, "v, t = order[:0], order", _PARTS),
+        "split",
+        "left to train with",
+    ),
+    Wrong(
+        "shuffle taken for a function that returns",
+        _split(
+            "o = np.arange(len(images))", "o = np.random.default_rng(seed).shuffle(o)", "v, t = o[:9], o[9:]", _PARTS
+        ),
+        "split",
+        "shuffle-returns-nothing",
+    ),
+    Wrong(
+        "split class by class, of three classes",
+        _split(
+            "rng = np.random.default_rng(seed)",
+            "v = np.concatenate([rng.permutation(np.flatnonzero(numbers == k))[:10] for k in range(3)])",
+            "t = np.concatenate([np.setdiff1d(np.flatnonzero(numbers == k), v) for k in range(3)])",
+            _PARTS,
+        ),
+        "split",
+        "left to train with",
     ),
     Wrong(
         "images and labels shuffled apart",
@@ -242,7 +278,7 @@ WRONG = [
         "a list of hits",
         _majority("return new_numbers == np.bincount(training_numbers).argmax()"),
         "majority",
-        "share of True",
+        "True or False for each image",
     ),
     Wrong("mean of everything", _means("return images.mean(axis=0)"), "means", "Choose those of one class first"),
     Wrong(
@@ -261,7 +297,7 @@ WRONG = [
         "three classes always",
         _means("return np.array([images[numbers == k].mean(axis=0) for k in range(3)])"),
         "means",
-        "there are not always three",
+        "three-classes-always",
     ),
     Wrong(
         "first image of each class",
@@ -280,18 +316,39 @@ WRONG = [
         "Take the means of `x_train`",
     ),
     Wrong(
+        "means of the test images",
+        {
+            "means-answer": "def class_means(images, numbers, classes):\n"
+            "    return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])\n\n"
+            "means = class_means(x_test, test_numbers, 3)"
+        },
+        "means",
+        "trained-on-test-images",
+    ),
+    Wrong(
+        "means of the training and the test images",
+        {
+            "means-answer": "def class_means(images, numbers, classes):\n"
+            "    return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])\n\n"
+            "means = class_means(np.concatenate([x_train, x_test]),"
+            " np.concatenate([train_numbers, test_numbers]), 3)"
+        },
+        "means",
+        "trained-on-test-images",
+    ),
+    Wrong(
         "one-hot labels for class numbers",
         _means(
             "numbers = train_labels", "return np.array([images[numbers == k].mean(axis=0) for k in range(classes)])"
         ),
         "means",
-        "are the images of class `k`",
+        "Look at `images[numbers == k]`",
     ),
     Wrong(
         "not subtracted from every image",
         _nearest("return ((images - means) ** 2).sum(axis=(1, 2, 3)).argmin()"),
         "nearest",
-        "`images[:, np.newaxis] - means`",
+        "not-subtracted-from-every-image",
     ),
     Wrong(
         "the farthest",
@@ -309,7 +366,7 @@ WRONG = [
         "the smallest distance",
         _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4)).min(axis=1)"),
         "nearest",
-        "*which* mean it is",
+        "smallest-distance",
     ),
     Wrong(
         "argmin along the images",
@@ -414,7 +471,7 @@ RIGHT = [
             "rng = np.random.default_rng(seed)",
             "v = []",
             "for k in np.unique(numbers):",
-            "    v.extend(rng.permutation(np.flatnonzero(numbers == k))[: validation_size // 3])",
+            "    v.extend(rng.permutation(np.flatnonzero(numbers == k))[: validation_size // 5])",
             "t = [i for i in range(len(images)) if i not in v]",
             "return [images[t], numbers[t], images[v], numbers[v]]",
         ),

@@ -85,7 +85,7 @@ WRONG = [
         "predicted",
         "Asked for is the row alone",
     ),
-    Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "One-hot: a single 1"),
+    Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "ones-up-label"),
     Wrong("the row as text", _predicted("'0000010000'"), "predicted", "should be an array"),
     Wrong(
         "counted from the right",
@@ -141,7 +141,7 @@ WRONG = [
         "a whole block of ones",
         _one_hot("t = np.zeros((len(labels), classes), 'float32')", "t[:, labels] = 1", "return t"),
         "encoded",
-        "a single 1 in each row",
+        "a-1-for-every-label",
     ),
     Wrong(
         "a label that is too large passes",
@@ -156,12 +156,42 @@ WRONG = [
         "encoded",
         "if np.any(labels >= classes)",
     ),
-    Wrong("minus one is the last class", _one_hot(_EYE, asks=False), "encoded", "In NumPy -1 is the *last* place"),
+    Wrong("minus one is the last class", _one_hot(_EYE, asks=False), "encoded", "not-a-value-error"),
     Wrong(
         "clipped rather than refused",
         _one_hot("return np.eye(classes, dtype='float32')[np.clip(labels, 0, classes - 1)]", asks=False),
         "encoded",
         "if np.any(labels >= classes)",
+    ),
+    Wrong(
+        "comparison with all classes, an assert for the range",
+        _one_hot(
+            "assert ((labels >= 0) & (labels < classes)).all()",
+            "return (labels[:, None] == np.arange(classes)).astype('float32')",
+            asks=False,
+        ),
+        "encoded",
+        "not-a-value-error",
+    ),
+    Wrong(
+        "the range asked of a set",
+        _one_hot(
+            "if not set(labels.tolist()) <= set(range(classes)): raise Exception('out of range')", _EYE, asks=False
+        ),
+        "encoded",
+        "not-a-value-error",
+    ),
+    Wrong(
+        "only the negative asked for, as NumPy stops at the rest",
+        _one_hot("if (labels < 0).any(): raise ValueError('negative')", _EYE, asks=False),
+        "encoded",
+        "not-a-value-error",
+    ),
+    Wrong(
+        "a threshold for the largest",
+        _agreement("return ((given_rows > 0.5) == (true_rows == 1)).all(axis=1).mean()"),
+        "agreement",
+        "threshold-for-argmax",
     ),
     Wrong(
         "an if over a whole array",
@@ -197,9 +227,9 @@ WRONG = [
         "by_keras",
         "your cell stopped with AttributeError",
     ),
-    Wrong("argmax along the columns", _decode("return rows.argmax(axis=0)"), "decoded", "Turn it round: `axis=1`"),
+    Wrong("argmax along the columns", _decode("return rows.argmax(axis=0)"), "decoded", "argmax-along-columns"),
     Wrong("argmax of the whole table", _decode("return rows.argmax()"), "decoded", "counts through the whole table"),
-    Wrong("max for argmax", _decode("return rows.max(axis=1)"), "decoded", "*where* they stand"),
+    Wrong("max for argmax", _decode("return rows.max(axis=1)"), "decoded", "max-for-argmax"),
     Wrong("looks for exactly one", _decode("return np.where(rows == 1)[1]"), "decoded", "a value that is exactly 1"),
     Wrong("classes from one", _decode("return rows.argmax(axis=1) + 1"), "decoded", "the first column is class 0"),
     Wrong("rounded", _decode("return np.rint(rows)"), "decoded", "Which column is the largest"),
@@ -249,14 +279,14 @@ WRONG = [
     Wrong("squared distance", _distances(rows="2", rows_far="2"), "distances", "The root is still missing"),
     Wrong("rows differ in one place", _distances(rows="1", rows_far="1"), "distances", "The rows differ in two places"),
     Wrong("rows as far as numbers", _distances(rows_far="9"), "distances", "the distance of the numbers"),
-    Wrong("ten steps", _distances(far="10"), "distances", "it is nine steps"),
+    Wrong("ten steps", _distances(far="10"), "distances", "ten-steps-from-0"),
     Wrong("a distance with a sign", _distances(near="-1"), "distances", "A distance has no sign"),
     Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "lies between them"),
     Wrong("the class's number", _distances(says="1"), "distances", "Text stands in quotes"),
-    Wrong("sparse for rows", _losses(rows=_SPARSE), "losses", "Here the whole row is given"),
-    Wrong("categorical for numbers", _losses(numbers=_CATEGORICAL), "losses", "expects a row of ten numbers"),
-    Wrong("categorical for yes or no", _losses(yes_no=_CATEGORICAL), "losses", "would always say 1"),
-    Wrong("categorical for tags", _losses(tags=_CATEGORICAL), "losses", "several tags may apply"),
+    Wrong("sparse for rows", _losses(rows=_SPARSE), "losses", "form-of-the-label"),
+    Wrong("categorical for numbers", _losses(numbers=_CATEGORICAL), "losses", "form-of-the-label"),
+    Wrong("categorical for yes or no", _losses(yes_no=_CATEGORICAL), "losses", "categorical-for-one-output"),
+    Wrong("categorical for tags", _losses(tags=_CATEGORICAL), "losses", "one-of-several-for-many"),
     Wrong("squared error", _losses(rows="'mse'"), "losses", "none of the three losses"),
     Wrong(
         "losses without quotes",
@@ -293,7 +323,7 @@ WRONG = [
         "not averaged",
         _agreement("return true_rows.argmax(1) == given_rows.argmax(1)"),
         "agreement",
-        "The mean of True and False",
+        "not-averaged",
     ),
     Wrong(
         "the disagreement",
@@ -324,24 +354,6 @@ RIGHT = [
             "return np.array(rows, dtype='float32')",
             asks=False,
         ),
-    ),
-    Right(
-        "comparison with all classes, an assert for the range",
-        _one_hot(
-            "assert ((labels >= 0) & (labels < classes)).all()",
-            "return (labels[:, None] == np.arange(classes)).astype('float32')",
-            asks=False,
-        ),
-    ),
-    Right(
-        "the range asked of a set",
-        _one_hot(
-            "if not set(labels.tolist()) <= set(range(classes)): raise Exception('out of range')", _EYE, asks=False
-        ),
-    ),
-    Right(
-        "only the negative asked for, as NumPy stops at the rest",
-        _one_hot("if (labels < 0).any(): raise ValueError('negative')", _EYE, asks=False),
     ),
     Right(
         "put_along_axis",
@@ -377,6 +389,22 @@ RIGHT = [
             "for n in names:",
             "    if n not in order: raise KeyError(n)",
             "return np.array(names)[:, None] == np.array(order)",
+        ),
+    ),
+    Right(
+        "an unknown name stops with any error",
+        _names(
+            "for n in names:",
+            "    if n not in order: raise NameError(n)",
+            "return np.eye(len(order))[[list(order).index(n) for n in names]]",
+        ),
+    ),
+    Right(
+        "one-hot rows by Keras, after the range was asked for",
+        _one_hot(
+            "if np.any((labels < 0) | (labels >= classes)): raise ValueError()",
+            "return keras.utils.to_categorical(labels, classes).astype('float32')",
+            asks=False,
         ),
     ),
     Right(

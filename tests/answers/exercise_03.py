@@ -346,7 +346,7 @@ WRONG = [
         "metrics without brackets",
         _compile('loss="categorical_crossentropy", optimizer="adam", metrics="accuracy"'),
         "compiled",
-        "metrics-without-brackets",
+        "metrics-list",
     ),
     Wrong(
         "a metric that counts exact equality",
@@ -358,7 +358,7 @@ WRONG = [
         "the learning rate as old versions called it",
         _compile('loss="categorical_crossentropy", optimizer=keras.optimizers.Adam(lr=0.01), metrics=["accuracy"]'),
         "compiled",
-        "Write `learning_rate`",
+        "keras-lr",
     ),
     # Training
     Wrong(
@@ -437,15 +437,15 @@ WRONG = [
         "class numbers given to a one-hot loss",
         _fit("x_train, train_labels.argmax(axis=1), epochs=12"),
         "trained",
-        "class-numbers-for-one-hot",
+        "class-numbers",
     ),
-    Wrong("epochs as Keras 1 called them", _fit("x_train, train_labels, nb_epoch=12"), "trained", "Write `epochs`"),
+    Wrong("epochs as Keras 1 called them", _fit("x_train, train_labels, nb_epoch=12"), "trained", "keras-nb-epoch"),
     # Measuring
     Wrong(
         "measured though the training had stopped",
         _fit("x_train, train_labels.argmax(axis=1), epochs=12"),
         "accuracy",
-        "rests-on-training",
+        "class-numbers",
     ),
     Wrong(
         "accuracy taken from the history",
@@ -490,7 +490,7 @@ WRONG = [
             "history = model.fit(x_train[one], train_labels[one], epochs=12, verbose=0)"
         },
         "accuracy",
-        "More epochs, or a few more hidden units",
+        "too-little-training",
     ),
     # Deeper
     Wrong(
@@ -525,7 +525,7 @@ WRONG = [
             "deeper_model.compile(loss='categorical_crossentropy', metrics=['accuracy'])"
         },
         "deeper",
-        "Train it like the first one",
+        "rests-on-training",
     ),
     Wrong(
         "deeper model trained on raw pixels, runs away",
