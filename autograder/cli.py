@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.complain(str(explained))
         return explained.exit_status
     except KeyboardInterrupt:
-        kept = " What was graded is kept; run the same command again to go on." if options.run is _grade else ""
-        terminal.complain(f"Stopped.{kept}")
+        terminal.complain(f"Stopped.{_kept(options)}")
         return 1
     except BrokenPipeError:
         terminal.forget_output()
@@ -49,8 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # of the place, not of the command: a full disk, a folder that may not be read
         terminal.forget_output()
         where = f"{os.fsdecode(error.filename)}: " if error.filename else "What there is to say cannot be written: "
-        terminal.complain(f"{where}{error.strerror or error}. What was graded is kept.")
+        terminal.complain(f"{where}{error.strerror or error}.{_kept(options)}")
         return 1
+    except Exception as error:
+        if not type(error).__module__.startswith("sqlalchemy."):
+            raise
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        terminal.complain(f"The gradebook cannot be used: {why}.{_kept(options)}")
+        return 1
+
+
+def _kept(options: argparse.Namespace) -> str:
+    return " What was graded is kept; run the same command again to go on." if options.run is _grade else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,7 +197,7 @@ def _grade_class(
     if not course.has_students() and not options.student:
         return _nothing_to_grade(course, names, people)
     _ = course.late
-    preflight.require_course(course.root, course.places())
+    preflight.require_course(course.root, course.places(names))
     preflight.require_temporary()
     course.gradebook_is_sound()
     from autograder.grading import pool
@@ -201,6 +210,7 @@ def _grade_class(
         else:
             workers = options.workers or machine.examine().workers
             pools = stack.enter_context(pool.one_started(workers, sandbox))
+        course.gradebook_is_nbgraders()
         handed_in = {name: course.handed_in(name, options.student) for name in names}
         submitted = {name: found.submissions for name, found in handed_in.items()}
         if not any(submitted.values()):

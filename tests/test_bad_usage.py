@@ -11,6 +11,7 @@ import os
 import pty
 import shutil
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def course_with(*made: Callable[[], Any]) -> Callable[[], Any]:
 
 def nothing() -> None:
     """Nothing to make."""
+
+
+def database(table: str) -> None:
+    """A gradebook that is none of nbgrader's."""
+    with sqlite3.connect("course/gradebook.db") as connection:
+        connection.execute(f"create table {table} (name text)")
 
 
 EMPTY = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
@@ -120,6 +127,7 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
         "nbgrader_config.py: Autograde.create_student cannot be honoured",
     ),
     ("gradebook: no database", course_with(write("course/gradebook.db", "x" * 5000)), GRADE, 2, "is damaged"),
+    ("gradebook: of another tool", course_with(lambda: database("course")), GRADE, 2, "no gradebook of this nbgrader"),
     ("gradebook: a folder", course_with(lambda: Path("course/gradebook.db").mkdir()), GRADE, 2, "cannot be opened"),
     ("report: nothing graded", course_with(), ["report", NAME, "--course", "course"], 2, "has been graded"),
     ("report: unknown", course_with(), ["report", "99", "--course", "course"], 2, "no exercise '99'"),
@@ -260,7 +268,8 @@ def test_a_full_output_is_found_out_before_anything_is_graded(tmp_path: Path) ->
         done = run("grade", NAME, "--course", str(tmp_path), stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "autograder: What there is to say cannot be written: No space left on device. What was graded is kept."
+        "autograder: What there is to say cannot be written: No space left on device. What was graded is kept; run the"
+        " same command again to go on."
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["submitted"]
 
@@ -285,18 +294,6 @@ def in_place(*options: str) -> list[str]:
 
 PLACES: list[tuple[str, list[str], dict[str, str], str]] = [
     ("read-only course", ["--ro-bind", "{course}", "{course}"], {}, "Nothing can be written in {course}: Read-only"),
-    (
-        "read-only feedback",
-        ["--ro-bind", "{course}/feedback", "{course}/feedback"],
-        {},
-        "Nothing can be written in {course}/feedback: Read-only",
-    ),
-    (
-        "read-only gradebook",
-        ["--ro-bind", "{course}/gradebook.db", "{course}/gradebook.db"],
-        {},
-        "gradebook.db cannot be",
-    ),
     (
         "small temporary folder",
         ["--size", "1000000", "--tmpfs", "{course}/report"],
@@ -334,6 +331,40 @@ def test_a_place_that_cannot_be_used_is_named_before_anything_is_graded(
     assert len(lines) == 1, lines
     assert says.format(course=graded) in lines[0]
     assert not done.stdout
+
+
+# What may not be opened or written, its mode, the command, its status, and what its one line says. Root may do all of
+# this, so that the command runs without that right.
+NOT_ALLOWED: list[tuple[str, int, list[str], int, str]] = [
+    ("", 0o000, ["grade", NAME], 2, "{course} cannot be read"),
+    ("submitted", 0o000, ["grade", NAME], 2, "{course}/submitted cannot be read: Permission denied"),
+    ("nbgrader_config.py", 0o000, ["grade", NAME], 2, "{course}/nbgrader_config.py cannot be used"),
+    ("gradebook.db", 0o444, ["grade", NAME, "--force"], 2, "{course}/gradebook.db cannot be written"),
+    (f".autograder/{NAME}", 0o500, ["grade", NAME, "--force"], 2, f"{{course}}/.autograder/{NAME}: Permission denied"),
+    (f".autograder/{NAME}", 0o000, ["report", NAME], 1, "Permission denied"),
+    ("report", 0o500, ["report", NAME], 2, "The report cannot be written to {course}/report: Permission denied"),
+]
+
+
+@pytest.mark.parametrize(("path", "mode", "command", "status", "says"), NOT_ALLOWED)
+def test_what_may_not_be_read_or_written_is_one_line(
+    graded: Path, path: str, mode: int, command: list[str], status: int, says: str
+) -> None:
+    if not shutil.which("setpriv"):
+        missing("setpriv is not installed")
+    place = graded / path
+    if path == "report":
+        place.mkdir(exist_ok=True)
+    before = place.stat().st_mode
+    place.chmod(mode)
+    rights = [f"--{kind}=-dac_override,-dac_read_search" for kind in ("bounding-set", "inh-caps")]
+    try:
+        done = run(*command, "--course", str(graded), before=["setpriv", *rights] if os.geteuid() == 0 else [])
+    finally:
+        place.chmod(before)
+    lines = done.stderr.decode().splitlines()
+    assert (done.returncode, len(lines)) == (status, 1), lines
+    assert says.format(course=graded) in lines[0]
 
 
 @pytest.mark.sandbox

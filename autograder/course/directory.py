@@ -51,6 +51,8 @@ class Course:
     def __init__(self, root: Path) -> None:
         if not os.path.isdir(root):
             raise CourseError(f"There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it.")
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise CourseError(f"The course directory {root} cannot be read: you have no permission to open it.")
         self.root = root.resolve()
         self.state = self.root / ".autograder"
 
@@ -150,6 +152,7 @@ class Course:
         from autograder.course.release import release
 
         self.require_exercise(name)
+        self.gradebook_is_nbgraders()
         self._write_config()
         released = self.nbgrader.release / name / f"{name}.ipynb"
         digest = self._digest(name)
@@ -162,9 +165,10 @@ class Course:
             mark.write_text(digest + "\n")
         return Exercise.read(name, released, self._checks(name))
 
-    def places(self) -> list[Path]:
-        """The folders that results are written to, whether they are there yet or not."""
-        return [self.state, self.nbgrader.release, self.autograded, self.feedback, self.gradebook.parent]
+    def places(self, names: list[str]) -> list[Path]:
+        """The folders that results of these exercises are written to, whether they are there yet or not."""
+        own = [self.state / name for name in names]
+        return [self.state, *own, self.nbgrader.release, self.autograded, self.feedback, self.gradebook.parent]
 
     def has_students(self) -> bool:
         """Whether there is anybody's folder among what was handed in.
@@ -255,6 +259,23 @@ class Course:
                 f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a backup, or move it away:"
                 " a new one is made and filled from what was graded so far."
             )
+
+    def gradebook_is_nbgraders(self) -> None:
+        """Raises `CourseError` if there is a database that has not the tables of this nbgrader."""
+        from nbgrader.api import Base
+
+        if not self.gradebook.exists():
+            return
+        with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
+            for table in Base.metadata.tables.values():
+                there = {row[1] for row in connection.execute(f'pragma table_info("{table.name}")')}
+                lacking = sorted({column.name for column in table.columns} - there) if there else []
+                if lacking:
+                    raise CourseError(
+                        f"{self.gradebook} is no gradebook of this nbgrader: its table {table.name} has no"
+                        f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade` in the course; if"
+                        " another tool did, move it away."
+                    )
 
     def _source(self, name: str) -> Path:
         return self.source_root() / name / f"{name}.ipynb"
