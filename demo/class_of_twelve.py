@@ -122,7 +122,7 @@ CLASS = (
         "a crash of Python itself",
         {"compiled-answer": "import ctypes\nctypes.string_at(0)"},
         status="crashed",
-        score=(11, 11),
+        score=(15, 15),  # the last task stands on its own, and is asked for in a new kernel
         says="crashed",
     ),
     Student(
