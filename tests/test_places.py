@@ -292,6 +292,8 @@ def run(world: World, row: Row) -> str:
         shutil.copy2(ROOT / "data" / name, where["data"] / name)
     raw = nbformat.writes(answered(row.exercise, {}))
     environment = {"PATH": os.environ["PATH"], "HOME": str(Path.home()), "TMPDIR": str(where["TMPDIR"])}
+    if "LD_LIBRARY_PATH" in os.environ:  # without which the present Python may not start
+        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     environment |= {"AUTOGRADER_DATA": str(where["data"]), "PYTHONDONTWRITEBYTECODE": "1", **installed.environment}
     command = [str(installed.python), "-m", "autograder", *row.command]
     if row.command[0] == "check":
@@ -421,6 +423,27 @@ def test_a_folder_that_holds_more_than_packages_is_not_shown_as_a_whole(
     assert not shown.shows(str(ROOT / "solutions"))
     assert not shown.shows(str(ROOT / "data" / "held_out"))
     assert [str(tmp_path), str(target)] == [e for e in places.entries(shown) if e.startswith(str(tmp_path))]
+
+
+def test_packages_that_are_links_are_seen_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `uv pip install --link-mode=symlink`, file by file, or with links to whole packages."""
+    site, cache, other = tmp_path / "site-packages", tmp_path / "cache", tmp_path / "other"
+    for folder in (cache / "h1" / "one" / "deep", cache / "h2" / "spread" / "two", other / "whole", other / "course"):
+        folder.mkdir(parents=True)
+    for file in ("h1/one/__init__.py", "h1/one/deep/code.py", "h2/spread/two/__init__.py", "h1/single.py"):
+        (cache / file).touch()
+        link = site / file.partition("/")[2]
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(cache / file)
+    (other / "whole" / "__init__.py").touch()
+    for name in ("whole", "course"):
+        (site / name).symlink_to(other / name)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    shown = places.plan(places.needed_by_python())
+    for seen in (cache / "h1/one/deep/code.py", cache / "h1/single.py", cache / "h2/spread/two", other / "whole", site):
+        assert shown.shows(str(seen))
+    for hidden in (other / "course", cache / "h2" / "spread" / "more", other, cache):
+        assert not shown.shows(str(hidden))
 
 
 def test_the_trusted_half_is_hidden_wherever_the_package_can_be_seen(

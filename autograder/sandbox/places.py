@@ -107,6 +107,8 @@ def follow(path: str) -> tuple[dict[str, str], str]:
 def needed_by_python() -> list[str]:
     """Paths that this Python cannot do without, in this very process."""
     paths = [*_executables(), *map(os.path.abspath, _libraries()), *package_folders(), *_packages_elsewhere()]
+    for folder in package_folders():
+        paths += _linked(folder)
     for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix):
         paths += [f"{prefix}/{name}" for name in _OF_PREFIX]
     known = sysconfig.get_paths()
@@ -146,6 +148,38 @@ def _libraries() -> list[str]:
 def package_folders() -> list[str]:
     """Entries of `sys.path` that hold installed packages, or are archives of them."""
     return [entry for entry in _sys_path() if _holds_packages(entry)]
+
+
+@cache
+def _linked(folder: str) -> list[str]:
+    """Where the packages of a folder really lie if only links to them are in it, as some installers have it.
+
+    A link to a package's folder is followed, and of a folder of links the first of its files, or of its first folders'.
+    """
+    found: list[str] = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.is_symlink():
+                real = os.path.realpath(entry.path)
+                if os.path.isfile(real) or os.path.isfile(f"{real}/__init__.py") or real.endswith(".libs"):
+                    found.append(real)
+            elif entry.is_dir():
+                with contextlib.suppress(OSError):
+                    found += _of_first_link(entry.path, depth=1)
+    return found
+
+
+def _of_first_link(folder: str, depth: int) -> list[str]:
+    """The folder that the first file in there which is a link leads to; below it lie those of the folders below."""
+    folders = []
+    for entry in os.scandir(folder):
+        if entry.is_symlink() and entry.is_file():
+            return [os.path.dirname(os.path.realpath(entry.path))]
+        if entry.is_dir():
+            folders.append(entry.path)
+        elif entry.is_file():
+            return []
+    return [place for one in folders for place in _of_first_link(one, depth - 1)] if depth else []
 
 
 def _sys_path() -> Iterator[str]:
