@@ -24,6 +24,7 @@ import pytest
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
+from autograder.course import submissions
 from autograder.course.directory import Course
 from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed
 from autograder.grading import batch
@@ -446,6 +447,25 @@ def test_a_file_that_is_away_for_a_moment_is_not_an_empty_one(course: Path) -> N
     again = grade(course)
     assert again.skipped == 2
     assert _by_student(again)["student-00001"]["status"] == "graded"
+
+
+def test_a_folder_that_cannot_be_read_for_once_loses_no_grade(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    first, before = _by_student(grade(course)), rows(course)
+    real = submissions.contents
+
+    def refused(path: Path, *limit: int) -> bytes:
+        if "student-00001" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *limit)
+
+    monkeypatch.setattr(submissions, "contents", refused)
+    again = _by_student(grade(course))
+    assert again["student-00001"]["score"] == first["student-00001"]["score"]
+    assert "cannot be read now (Permission denied)" in again["student-00001"]["notes"][-1]
+    assert rows(course) == before
+    monkeypatch.undo()
+    assert _by_student(grade(course)) == first
 
 
 def test_a_file_saved_anew_meanwhile_is_graded_as_what_it_is(course: Path) -> None:

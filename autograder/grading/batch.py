@@ -155,6 +155,8 @@ def grade_exercises(
                     and (why := run.recorder.why_again(submitted, run.basis_of(submitted)))
                 ):
                     run.again[why] += 1
+                if earlier is None and submitted.unread:
+                    earlier = run.recorder.of_last_time(submitted)
                 if earlier is not None:
                     run.results.add(earlier)
                     run.skipped += 1

@@ -132,6 +132,18 @@ class Recorder:
         changed = basis.changed_since(note.get("basis"))
         return f"{changed} changed since" if changed else "nothing says what it was graded with"
 
+    def of_last_time(self, submitted: Submitted) -> dict[str, Any] | None:
+        """The JSON of the last result, whatever it rests on, for a student whose files cannot be read now.
+
+        What was graded once is not lost because a disk is away for a moment.
+        """
+        note = self._note(submitted.student)
+        if note is None or not self._gradebook.knows(submitted.student) or not isinstance(note.get("result"), dict):
+            return None
+        says = f"What was handed in cannot be read now ({submitted.unread}). This is the result of the last time."
+        result: dict[str, Any] = note["result"]
+        return result | {"notes": [*result.get("notes", ()), says]}
+
     def seconds_last_time(self, submitted: Submitted) -> float:
         """How long this student's submission took in an earlier run; infinity if that is not known."""
         note = self._note(submitted.student)
