@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,23 @@ def test_points_come_from_the_notebook() -> None:
     assert exercise.max_score == sum(task.points for task in exercise.tasks) > 0
     with pytest.raises(LookupError, match="architecture"):
         exercise.task("nonsense")
+
+
+def test_folders_named_from_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `make exercises` names them."""
+    shutil.copytree(ROOT / "solutions" / "02-one-hot-encoding", tmp_path / "solutions" / "02-one-hot-encoding")
+    monkeypatch.chdir(tmp_path)
+    made = release(Path("solutions"), Path("exercises"), "02-one-hot-encoding")
+    assert made == Path("exercises/02-one-hot-encoding/02-one-hot-encoding.ipynb")
+    known = ROOT / "exercises" / "02-one-hot-encoding" / "02-one-hot-encoding.ipynb"
+    assert made.read_bytes() == known.read_bytes()
+
+
+def test_an_exchange_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    from autograder.course.release import _exchange
+
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "x.ipynb").touch()
+    with pytest.raises(OSError, match="not-made"):
+        _exchange(tmp_path / "not-made", tmp_path / "old")
+    assert (tmp_path / "old" / "x.ipynb").exists()

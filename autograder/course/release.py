@@ -54,7 +54,8 @@ def release(
         with (
             programs_of_this_python(),
             tempfile.TemporaryDirectory() as scratch,
-            tempfile.TemporaryDirectory(dir=release_root, prefix=".making-") as made,
+            # nbgrader takes a relative path from its own root.
+            tempfile.TemporaryDirectory(dir=release_root.resolve(), prefix=".making-") as made,
         ):
             (Path(scratch) / "source").mkdir()
             (Path(scratch) / "source" / exercise).symlink_to(source.parent.resolve())
@@ -90,10 +91,16 @@ class _GenerateOne(GenerateAssignment):  # type: ignore[misc]
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Put a folder in the place of another one, which goes where it was made."""
+    """Put a folder in the place of another one, which goes where it was made; put that back if it cannot be done."""
+    earlier = new.with_name("earlier")
     if old.is_dir() and not old.is_symlink():
-        old.rename(new.with_name("earlier"))
-    new.rename(old)
+        old.rename(earlier)
+    try:
+        new.rename(old)
+    except OSError:
+        if earlier.is_dir():
+            earlier.rename(old)
+        raise
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
