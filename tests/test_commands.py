@@ -259,7 +259,7 @@ def test_those_that_are_too_long_are_run_elsewhere() -> None:
     gate = (ROOT / ".ci" / "run").read_text("utf-8")
     for command, who in RUN_BY.items():
         assert command in README_COMMANDS
-        assert ".ci/run" not in who or f"\n{command}\n" in gate
+        assert ".ci/run" not in who or re.search(rf"^{command}( |$)", gate, re.M)
     assert "book/build.py" in (ROOT / "Makefile").read_text("utf-8")
 
 
@@ -296,7 +296,8 @@ def test_the_setup_pages_commands_run_as_written(tmp_path: Path) -> None:
     (programs / "jupyter").write_text('#!/bin/sh\necho "jupyter $*"; test -d "$2"\n')
     (programs / "jupyter").chmod(0o755)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    done = _bash("set -e\n" + block[1], folder, PATH=path, PIP_DRY_RUN="1", PIP_NO_INPUT="1")
+    dry = 'pip() { command pip "$1" --dry-run "${@:2}"; }'
+    done = _bash(f"set -e\n{dry}\n{block[1]}", folder, PATH=path, PIP_NO_INPUT="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "jupyter lab exercises" in done.stdout
     would = next(line for line in done.stdout.splitlines() if line.startswith("Would install"))
