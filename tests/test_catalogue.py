@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 
 import pytest
 from catalogue import (
@@ -119,6 +120,52 @@ def test_catalogue_is_large_and_says_something(catalogue: Catalogue) -> None:
     names = Counter(entry.name for entry in [*catalogue.wrong, *catalogue.right])
     assert [name for name, times in names.items() if times > 1] == []
     assert [entry.name for entry in catalogue.wrong if len(entry.hint) < 12 and "-" not in entry.hint] == []
+
+
+# Wrong answers of one task that are one misunderstanding, or that no data can tell apart.
+ALIKE: tuple[frozenset[str], ...] = tuple(
+    frozenset(names)
+    for names in (
+        {"integer division", "converted too late"},
+        {"integer division", "back to uint8"},
+        {"the size taken for a share", "nothing for validation"},
+        {"means of the test images", "means of the training and the test images"},
+        {"a label that is too large passes", "clipped rather than refused"},
+        {
+            "minus one is the last class",
+            "comparison with all classes, an assert for the range",
+            "the range asked of a set",
+            "only the negative asked for, as NumPy stops at the rest",
+        },
+        {"columns in the order of the alphabet", "columns from np.unique of the names"},
+        {"sparse for rows", "categorical for numbers"},
+        {"place by place", "rounded, place by place"},
+        {
+            "trained on the test images from the start",
+            "training and test images joined",
+            "a second fit on the test images",
+        },
+        {"over the whole batch", "the function for one row"},
+        {"class numbers for the one-hot loss", "one-hot labels for the sparse loss"},
+        {"not trained long enough", "trained on the validation images"},
+        {"validated on the training images, loss still falling", "validated on the training images"},
+        {"only the architecture", "cloned, not loaded"},
+    )
+)
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES, ids=EXERCISES)
+def test_two_wrong_answers_of_a_task_are_told_apart(catalogue: Catalogue) -> None:
+    """Each pair gets hints of its own, unless it is declared to be one misunderstanding.
+
+    That each answer gets the hint it names is tested above, so the names are enough here.
+    """
+    same = [
+        (one.name, other.name)
+        for one, other in combinations(catalogue.wrong, 2)
+        if one.check == other.check and one.hint == other.hint
+    ]
+    assert [pair for pair in same if not any(set(pair) <= alike for alike in ALIKE)] == []
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=EXERCISES)

@@ -137,6 +137,9 @@ class Nothing:
     def held_out(self) -> data.HeldOut | None:
         return None
 
+    def seed(self) -> int:
+        return 1
+
     def stopped_with(self) -> str:
         return ""
 

@@ -55,7 +55,8 @@ def test_a_wrong_answer_names_the_misunderstanding(
     said = capsys.readouterr().out
     assert 0 < points < find_exercise(NAME).task("counted").points
     assert "7840" in said
-    assert "bias" in said
+    assert "weights alone" in said
+    assert "7850" not in said
 
 
 def test_hints_come_one_at_a_time_and_end(
@@ -134,7 +135,7 @@ def test_display_in_a_kernel_is_a_table_and_a_float(tmp_path: Path) -> None:
     NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     table, points = made.cells[2].outputs
     assert "<table" in table.data["text/html"]
-    assert "bias" in table.data["text/html"]
+    assert "weights alone" in table.data["text/html"]
     assert points.output_type == "execute_result"
     assert 0 < float(points.data["text/plain"]) < 3
 
@@ -152,3 +153,18 @@ def test_without_the_grading_packages_a_learner_can_check() -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd="/", capture_output=True)
+
+
+def test_the_same_wrong_answer_gets_its_sentence_once(
+    session: notebook.Session, shell: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns |= {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7883}
+    session.check("counted")
+    first = capsys.readouterr().out
+    assert session.check("counted") == 2
+    again = capsys.readouterr().out
+    assert "weights alone" in first
+    assert again == 'The same as at the last check: 2 of 3 points. Read what it said, or ask hint("counted").\n'
+    shell.user_ns["hidden_parameters"] = 784
+    session.check("counted")
+    assert "Those are the inputs" in capsys.readouterr().out

@@ -563,6 +563,8 @@ class TestSplit:
             ((60, 2, 2, 1), (60,), (30, 2, 2, 1), (30,)),
             because="30 of 90 images are asked for; images before numbers, training before validation",
             mistakes={
+                ((0, 2, 2, 1), (0,), (90, 2, 2, 1), (90,)): _EMPTY,
+                ((90, 2, 2, 1), (90,), (0, 2, 2, 1), (0,)): _EMPTY,
                 ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)): Hint(
                     "The parts are exchanged: the training set comes first. Turn them round.", id="sizes-exchanged"
                 ),
@@ -1187,15 +1189,18 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
     return [as_array(part, "a part of what `split` returns") for part in parts]
 
 
+_EMPTY = Hint(
+    "One set is empty. `validation_size` is how many images go to validation, a number such as 30. Is it used so?",
+    id="empty-set",
+)
+
+
 def _which(images: np.ndarray) -> list[int]:
     """Which of the 90 tiny images these are."""
     if not images.size:
         raise fail(
             "One of the two sets of images that `split` returns is empty.",
-            hint=Hint(
-                "`validation_size` is how many images go to validation, a number such as 30. Is it used so?",
-                id="empty-set",
-            ),
+            hint=_EMPTY,
         )
     if images.ndim < 2 or images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise fail(

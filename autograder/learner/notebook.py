@@ -19,7 +19,7 @@ from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.display import CheckView
 from autograder.exercise.models import ModelReport, report_from
-from autograder.exercise.outcome import CheckResult
+from autograder.exercise.outcome import CheckResult, Outcome, shown
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.learner.first_import import keep_tensorflow_quiet
 
@@ -84,7 +84,12 @@ class Session:
         if before is None or before.hints != result.hints:
             self._hints_shown[task] = 1 if result.hints else 0  # the first is shown with the message
         self._last[task] = result
-        _show(CheckView(result))
+        if before == result and result.outcome is Outcome.FAILED:
+            # The same sentence once more teaches nothing, and whoever tries blindly should notice that it is the same.
+            points = f"{shown(result.points)} of {shown(result.max_points)} points"
+            print(f'The same as at the last check: {points}. Read what it said, or ask hint("{task}").')
+        else:
+            _show(CheckView(result))
         return float(result.points)
 
     def hint(self, task: str) -> None:
@@ -102,12 +107,12 @@ class Session:
             done = result.points >= result.max_points
             print("Nothing left to hint at: this task passes." if done else "There is no further hint for this.")
             return
-        shown = self._hints_shown[task]
-        if shown >= len(result.hints):
+        seen = self._hints_shown[task]
+        if seen >= len(result.hints):
             print("That was the last hint. Once more: " + result.hints[-1])
             return
-        self._hints_shown[task] = shown + 1
-        print(f"Hint {shown + 1} of {len(result.hints)}: {result.hints[shown]}")
+        self._hints_shown[task] = seen + 1
+        print(f"Hint {seen + 1} of {len(result.hints)}: {result.hints[seen]}")
 
 
 class NamespaceAnswers:

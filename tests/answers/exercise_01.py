@@ -188,13 +188,13 @@ WRONG = [
         "the size taken for a share",
         _split(_ORDER, "n = int(len(images) * validation_size)", "v, t = order[:n], order[n:]", _PARTS),
         "split",
-        "validation",
+        "empty-set",
     ),
     Wrong(
         "nothing for validation",
         _split(_ORDER, "v, t = order[:0], order", _PARTS),
         "split",
-        "left to train with",
+        "empty-set",
     ),
     Wrong(
         "shuffle taken for a function that returns",

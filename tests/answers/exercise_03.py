@@ -443,7 +443,11 @@ WRONG = [
     # Measuring
     Wrong(
         "measured though the training had stopped",
-        _fit("x_train, train_labels.argmax(axis=1), epochs=12"),
+        {
+            **_fit("x_train, train_labels.argmax(axis=1), epochs=12"),
+            "accuracy-answer": "given = model.predict(x_test, verbose=0).argmax(axis=1)\n"
+            "test_accuracy = (given == test_labels.argmax(axis=1)).mean()",
+        },
         "accuracy",
         "class-numbers",
     ),
