@@ -86,7 +86,7 @@ class Grading:
 
     def state(self) -> dict[str, Any]:
         """All that there is to show, as JSON."""
-        collected = _collected(self._submitted())
+        collected = _collected(self.submitted())
         exercises = [
             {"name": name, "collected": collected.get(name, 0), "result": self._result(name)}
             for name in self.exercises()
@@ -94,7 +94,8 @@ class Grading:
         run = self._run
         return {"course": self.course.name, "exercises": exercises, "run": run.to_json() if run else None}
 
-    def _submitted(self) -> Path:
+    def submitted(self) -> Path:
+        """Where the students' folders are."""
         try:
             return Course(self.course).submitted
         except KitError:  # a slip in the course's configuration, of which `grade` says more

@@ -153,7 +153,7 @@ async def _begin(grading: Grading, exercise: str, force: bool, student: str | No
         web.HTTPError: there is no such exercise or student (400), or another run is under way (409).
     """
     await _require_exercise(grading, exercise)
-    if student is not None and not os.path.isdir(grading.course / "submitted" / student / exercise):
+    if student is not None and not os.path.isdir(grading.submitted() / student / exercise):
         raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"Nothing of '{student}' was collected for '{exercise}'.")
     try:
         return await grading.start(exercise, force, student)
