@@ -187,12 +187,14 @@ def _grade_class(
 ) -> list[dict[str, Any]]:
     """Grade, after everything was looked at that could stop it; return the results of each exercise."""
     from autograder import data, preflight
+    from autograder.course.settings import require_packages
     from autograder.sandbox import bubblewrap, machine
 
     for name in names:
         course.require_exercise(name)
-        course.settings.of(name)
+        course.files_of(name)
         data.load_held_out(name)
+    require_packages(course.settings, course.root)
     sandbox = None if options.scheduler else bubblewrap.choose(options.sandbox)
     if not course.has_students() and not options.student:
         return _nothing_to_grade(course, names, people)
@@ -239,7 +241,8 @@ def _grade_with(
     works = []
     for name, found in submitted.items():
         exercise = course.make_ready(name)
-        works.append(batch.Work(exercise, batch.prepare(exercise, course.settings.of(name).limits, sandbox), found))
+        setup = batch.prepare(exercise, course.settings.of(name).limits, sandbox, course.files_of(name))
+        works.append(batch.Work(exercise, setup, found))
 
     def on_progress(progress: Any, result: dict[str, Any] | None) -> None:
         view.on_progress(progress, result)

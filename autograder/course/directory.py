@@ -61,6 +61,10 @@ class Course:
         """What ``autograder.json`` says, on top of what nbgrader's configuration says. Raises `BadSetting`."""
         return settings.read(self.root, self.exercise_names, _limits_of(self.nbgrader))
 
+    def files_of(self, exercise: str) -> tuple[tuple[str, bytes], ...]:
+        """Name and content of the files that lie beside each notebook of an exercise. Raises `BadSetting`."""
+        return settings.read_files(self.root, self.settings.of(exercise).files, exercise)
+
     @cached_property
     def nbgrader(self) -> NbgraderConfig:
         """What ``nbgrader_config.py`` says. Raises `BadSetting`."""

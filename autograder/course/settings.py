@@ -1,7 +1,8 @@
 """A course's settings: ``autograder.json`` in the course directory, typed and checked.
 
     {"limits": {"cell_seconds": 30},
-     "exercises": {"05-overfitting": {"notebook_seconds": 300, "cpu_seconds": 600}}}
+     "packages": ["seaborn"],
+     "exercises": {"05-overfitting": {"notebook_seconds": 300, "cpu_seconds": 600, "files": ["data/numbers.csv"]}}}
 
 A new setting for the whole course is a field of `Settings`, one for a single exercise a field of `ExerciseSettings`:
 its name is the key, its annotation the type that is asked for, its default what holds when nobody says anything.
@@ -11,9 +12,11 @@ Nobody else reads the file.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,6 +27,7 @@ from autograder.sandbox.limits import Limits
 
 FILE = "autograder.json"
 MAX_BYTES = 1_000_000  # of the file
+MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's notebooks, together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,7 @@ class ExerciseSettings:
     """What is set for one exercise alone. Beside these keys its object holds limits."""
 
     limits: Limits = field(default_factory=Limits)
+    files: tuple[str, ...] = ()  # paths in the course directory; their copies lie beside each notebook that runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,7 @@ class Settings:
     """What is set for a course."""
 
     limits: Limits = field(default_factory=Limits)
+    packages: tuple[str, ...] = ()  # names that notebooks import and that have to be installed where they are graded
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:
@@ -67,6 +73,46 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     each = {name: _of_exercise(value, everywhere, path, f"exercises.{name}") for name, value in named.items()}
     others = {name: given[name] for name in given if name not in ("limits", "exercises")}
     return Settings(limits=everywhere, exercises=each, **_typed(Settings, others, path, ""))
+
+
+def require_packages(settings: Settings, root: Path) -> None:
+    """Make sure that what the course's notebooks import is installed in this environment.
+
+    Raises:
+        BadSetting: something is not.
+    """
+    for name in settings.packages:
+        if not name.isidentifier():
+            raise BadSetting(f"{root / FILE}: packages: {name[:60]!r} is not a name that Python can import.")
+        if importlib.util.find_spec(name) is None:
+            raise BadSetting(
+                f"{root / FILE}: packages: `{name}` is not installed in this environment ({sys.prefix}). Install it"
+                " here, or take it off the list: then lines that need it are passed over."
+            )
+
+
+def read_files(root: Path, names: Collection[str], exercise: str) -> tuple[tuple[str, bytes], ...]:
+    """Name and content of each file that lies beside an exercise's notebooks.
+
+    Raises:
+        BadSetting: one cannot be read, lies outside the course directory, or they are too large.
+    """
+    found: dict[str, bytes] = {}
+    where, total = f"{root / FILE}: exercises.{exercise}.files: ", 0
+    for name in names:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root.resolve()) or not path.is_file():
+            raise BadSetting(f"{where}there is no file {name[:100]!r} in the course directory.")
+        if path.name in found:
+            raise BadSetting(f"{where}two files are called {path.name!r}; beside a notebook there is room for one.")
+        total += path.stat().st_size
+        if total > MAX_FILES_BYTES:
+            raise BadSetting(f"{where}together they are larger than {MAX_FILES_BYTES // 10**6} MB.")
+        try:
+            found[path.name] = path.read_bytes()
+        except OSError as error:
+            raise BadSetting(f"{where}{name[:100]!r} cannot be read: {error.strerror}.") from error
+    return tuple(found.items())
 
 
 def _of_exercise(value: Any, everywhere: Limits, path: Path, key: str) -> ExerciseSettings:

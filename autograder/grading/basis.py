@@ -35,6 +35,7 @@ _WORDS = {
     "limits": "the limits",
     "sandbox": "the sandbox",
     "held_out": "the held-out images",
+    "files": "the files beside the notebook",
 }
 _OTHERS = "the settings"
 

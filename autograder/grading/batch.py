@@ -26,7 +26,7 @@ from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
-from autograder.grading.worker import Done, Job, Setup
+from autograder.grading.worker import Done, Files, Job, Setup
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
@@ -62,7 +62,7 @@ class Batch:
         return {"exercise": self.exercise, "held_out": self.held_out, "submissions": list(self.submissions)}
 
 
-def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
+def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files = ()) -> Setup:
     """Gather what every worker needs, as plain data."""
     return Setup(
         exercise.name,
@@ -71,6 +71,7 @@ def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox) -> Setup:
         limits,
         sandbox,
         data.load_held_out(exercise.name),
+        files,
     )
 
 

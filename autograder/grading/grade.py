@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,12 @@ def grade(
     limits: Limits,
     student: str = "",
     held_out: data.HeldOut | None = None,
+    files: Sequence[tuple[str, bytes]] = (),
 ) -> Graded:
     """Grade one notebook file's bytes. Whatever a student's bytes do, this returns.
+
+    Args:
+        files: name and content of what lies beside the notebook.
 
     Raises:
         ForkServerFailed, ChecksBroken: ours; nothing can be said about the submission.
@@ -63,12 +68,12 @@ def grade(
         return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), server.sandbox))
     seconds = {"repair": time.perf_counter() - began}
     try:
-        graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds)
+        graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds, files)
         if lost := canary.lost(repaired.notebook, graded.result, server):
             if not canary.found_again(lost, server):
                 raise ForkServerFailed(f"{lost[0]} was there when grading began here, and cannot be found any more")
             # Perhaps it was away for a moment. If it is the submission's own doing, the same will come of it again.
-            graded = _run_and_check(repair(raw, template), exercise, server, limits, held_out, student, seconds)
+            graded = _run_and_check(repair(raw, template), exercise, server, limits, held_out, student, seconds, files)
     except KernelDidNotStart as error:
         raise ForkServerFailed(str(error)) from error
     graded.result.seconds["total"] = time.perf_counter() - began
@@ -100,9 +105,10 @@ def _run_and_check(
     held_out: data.HeldOut | None,
     student: str,
     seconds: dict[str, float],
+    files: Sequence[tuple[str, bytes]],
 ) -> Graded:
     notebook = repaired.notebook
-    with NotebookRun(notebook, server, limits) as run, KernelAnswers(run, held_out) as answers:
+    with NotebookRun(notebook, server, limits, files) as run, KernelAnswers(run, held_out) as answers:
         began = time.perf_counter()
         recording = Recording(answers)
         submission = Submission(recording)

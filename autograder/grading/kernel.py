@@ -10,12 +10,13 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from queue import Empty
 from typing import Any, TypeVar
 
 import nbformat
+import numpy as np
 import zmq
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -23,7 +24,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
 from autograder.exercise import wire
-from autograder.exercise.wire import Message
+from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.cells import CellClient
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, ForkServer, wait_for
@@ -239,6 +240,20 @@ class Kernel:
         except ChannelTimeout:
             self._wait(self._provisioner.send_signal(2))
             return Answer(channel.receive(INTERRUPT_SECONDS), overdue=True)
+
+    def put(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Have the kernel agent write these files, by name and content, into the folder that the kernel works in.
+
+        Raises:
+            KernelDidNotStart: it could not.
+        """
+        if not files:
+            return
+        content = {name: np.frombuffer(data, np.uint8) for name, data in files}
+        try:
+            self.ask({"ask": "files", "files": content}, SOCKET_SECONDS)
+        except (ChannelClosed, ChannelTimeout, NotPlain) as error:
+            raise KernelDidNotStart("The files beside the notebook could not be written.") from error
 
     def stop_asking(self) -> None:
         """Let the kernel go on to its next cell."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import nbformat
@@ -48,8 +48,15 @@ class NotebookRun:
     before is not checked again, and students' code is told neither what checks ask nor that it runs a second time.
     """
 
-    def __init__(self, notebook: nbformat.NotebookNode, server: ForkServer, limits: Limits) -> None:
+    def __init__(
+        self,
+        notebook: nbformat.NotebookNode,
+        server: ForkServer,
+        limits: Limits,
+        files: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         self.notebook = notebook
+        self._files = files  # name and content of what lies beside the notebook
         self.status = Status.GRADED  # what went wrong first, and its message
         self.message = ""
         self.passed: list[str] = []  # graded cells that the run has come to
@@ -221,6 +228,7 @@ class NotebookRun:
         left = math.ceil(self.limits.cpu_seconds - self._processor_used)
         self.kernel = Kernel(self.server, replace(self.limits, cpu_seconds=max(left, 1)))
         self.kernel.start()
+        self.kernel.put(self._files)
         self.seconds["kernel"] += time.perf_counter() - began
 
     def _replace_kernel(self, but_last: bool = False) -> bool:

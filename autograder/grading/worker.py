@@ -21,6 +21,8 @@ from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
+Files = tuple[tuple[str, bytes], ...]  # name and content
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -32,6 +34,7 @@ class Setup:
     limits: Limits
     sandbox: Sandbox
     held_out: Any  # data.HeldOut | None
+    files: Files = ()  # that lie beside each notebook
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,7 @@ def work(job: Job) -> Done:
         server = _worker.server()
         setup, exercise = _worker.exercise(job.exercise)
         canary.prove(server)  # else the first submission of each worker would seem to take seconds longer
-        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out)
+        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out, setup.files)
     except (ForkServerFailed, BrokenPlace):
         _worker.end()  # the next job starts a new one
         raise

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from autograder.backend import observe
@@ -53,6 +54,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     ipython_kernel.show_recursions_shortly(app.shell)
     ipython_kernel.keep_no_exceptions(app.shell)
     app.shell.events.register("pre_execute", keras_training.take_note_of_threads)
+    sys.path.insert(0, "")  # as in Jupyter: files beside the notebook can be imported
     _keep_going(app.shell)
     surroundings = Surroundings(app.shell.user_ns)
     surroundings.install(app.shell)
@@ -107,6 +109,12 @@ def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surro
 
 
 def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures) -> Message:
+    if asked["ask"] == "files":
+        for file, content in asked["files"].items():
+            path = Path(file)
+            path.write_bytes(content.tobytes())
+            path.chmod(0o444)
+        return Message({})
     if asked["ask"] == "failed":
         failures.ran(asked["source"], asked["error"])
         return Message({})

@@ -14,15 +14,18 @@ import ast
 import builtins
 import contextlib
 import difflib
+import importlib
 import importlib.util
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 HELPER = "__autograder_surroundings__"
 MAX_KEPT = 40  # things that are reported
 # What a misspelt module may have been meant to be.
 _MEANT = ("numpy", "keras", "tensorflow", "matplotlib", "scipy", "sklearn", "autograder", *sys.stdlib_module_names)
+_MAY_BE_ABSENT = ("scipy", "sklearn")  # the others are ours to provide: without them nobody is graded
 _FILE = re.compile(r"[^\n<>|*?\"]{0,200}[\w)]\.[A-Za-z]\w{1,5}|(?:\.{0,2}/|~/|[A-Za-z]:\\)[^\n]{1,200}")
 _GPU = frozenset(  # calls of TensorFlow's that ask for a GPU or set it up
     [
@@ -47,6 +50,7 @@ _NO_NETWORK = (
     "Temporary failure in name resolution",
     "urlopen error",
 )
+_OURS = (sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parent.parent.parent))
 _NO_FILE = ("not found", "No such file", "does not exist")
 
 
@@ -124,13 +128,6 @@ class Surroundings:
         tree.body = body
         return ast.fix_missing_locations(tree)
 
-    def absent(self, module: str) -> Absent:
-        """Called by a rewritten cell in place of an import."""
-        package = ".".join(module.split(".")[: 2 if module.startswith("google.") else 1])
-        reason = "package", package, f"`{package}` is not installed where exercises are graded"
-        self._note(*reason)
-        return Absent(reason)
-
     def passes_over(self, number: int) -> bool:
         """Called by a rewritten cell when a statement has failed; whether that was for its surroundings."""
         kind, statement = self._wrapped[number]
@@ -145,22 +142,18 @@ class Surroundings:
         return True
 
     def _imports(self, statement: ast.Import | ast.ImportFrom, absent: set[str]) -> list[ast.stmt]:
-        """The imports one by one, with something that stands for each that is not there."""
-        if isinstance(statement, ast.ImportFrom):
-            module = statement.module or ""
-            if not _is_absent(module):
-                return [statement]
-            names = [alias.asname or alias.name for alias in statement.names if alias.name != "*"]
-            absent |= set(names)
-            return [_stand_in(statement, names or ["_"], module)]
+        """The imports one by one; one that may fail is passed over when it does."""
+        parts: list[ast.Import | ast.ImportFrom] = [statement]
+        if isinstance(statement, ast.Import):
+            parts = [ast.copy_location(ast.Import([alias]), statement) for alias in statement.names]
         made: list[ast.stmt] = []
-        for alias in statement.names:
-            name = alias.asname or alias.name.partition(".")[0]
-            if _is_absent(alias.name):
-                absent.add(name)
-                made.append(_stand_in(statement, [name], alias.name))
+        for part in parts:
+            module = part.module or "" if isinstance(part, ast.ImportFrom) else part.names[0].name
+            if _is_absent(module):  # it may be written before this line is reached
+                absent |= _bound(part)
+                made.append(self._passing_over("import", part))
             else:
-                made.append(ast.copy_location(ast.Import([alias]), statement))
+                made.append(part)
         return made
 
     def _kind(self, statement: ast.stmt, absent: set[str]) -> str:
@@ -199,6 +192,9 @@ class Surroundings:
         text = str(error)[:1_000]
         if isinstance(error, AbsentError):
             return error.reason
+        if kind == "import" and isinstance(error, ModuleNotFoundError) and _is_absent(module := str(error.name)):
+            package = ".".join(module.split(".")[: 2 if module.startswith("google.") else 1])
+            return "package", package, f"`{package}` is not installed where exercises are graded"
         if isinstance(error, OSError) and (isinstance(error, ConnectionError) or any(w in text for w in _NO_NETWORK)):
             return "network", "", "there is no network where exercises are graded"
         if any(words in text for words in _NO_NETWORK):
@@ -206,6 +202,8 @@ class Surroundings:
         says_so = kind == "file" and isinstance(error, (OSError, ValueError)) and any(w in text for w in _NO_FILE)
         if says_so or isinstance(error, FileNotFoundError):
             name = str(getattr(error, "filename", None) or _file_in(statement) or "?")[:100]
+            if name.startswith(_OURS):
+                return None  # of Python's, a library's or the kit's: that is no surrounding of a notebook's
             return "file", name, f"the file `{name}` is not there where exercises are graded"
         if kind == "GPU" and isinstance(error, (IndexError, SystemError, AssertionError)):
             return "GPU", "", "there is no GPU where exercises are graded"
@@ -260,23 +258,19 @@ def without_tensorboard() -> None:
 def _is_absent(module: str) -> bool:
     """Whether a module is not there, and is no slip of the pen for one that is."""
     root = module.partition(".")[0]
+    importlib.invalidate_caches()  # a cell may have written it a moment ago
     try:
         if root in sys.modules or importlib.util.find_spec(root) is not None:
             # `google` is a folder that several packages share: `google.colab` may be missing all the same.
             return root == "google" and importlib.util.find_spec(".".join(module.split(".")[:2])) is None
     except (ImportError, ValueError, AttributeError):
         return False
-    return not difflib.get_close_matches(root[:40], _MEANT, 1, 0.8)
-
-
-def _stand_in(place: ast.stmt, names: list[str], module: str) -> ast.stmt:
-    made = ast.parse(f"{' = '.join(names)} = {HELPER}.absent({module!r})").body[0]
-    for node in ast.walk(made):
-        ast.copy_location(node, place)
-    return made
+    return root in _MAY_BE_ABSENT or not difflib.get_close_matches(root[:40], _MEANT, 1, 0.8)
 
 
 def _bound(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in statement.names if alias.name != "*"}
     return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 

@@ -36,9 +36,10 @@ def _passing(name: str, code: str, says: str = "") -> Fault:
     return Fault(name, answers={"by_hand-answer": code}, says=says)
 
 
-def _deeper(name: str, model: str, says: str) -> Fault:
-    """A model for the last task that cannot be looked at."""
-    return Fault(name, answers={"deeper-answer": f"deeper_model = {model}"}, says=says)
+def _deeper(name: str, model: str, says: str, points: float = 0.0) -> Fault:
+    """A model for the last task, and the points that it earns without any training."""
+    earns = EARNED | ({"deeper": points} if points else {})
+    return Fault(name, answers={"deeper-answer": f"deeper_model = {model}"}, says=says, earns=earns)
 
 
 def _file(name: str, change: Callable[[Notebook], Any], says: str = "") -> Fault:
@@ -398,7 +399,9 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     # -- values that are too large, or of another form ---------------------------------------------------------------
     _passing("a result of a gigabyte", "def dense_relu(x, W, b): return np.zeros((200, 10**6), 'float32')"),
     _passing(
-        "a result of a million lists", "def dense_relu(x, W, b): return [[{}] for _ in range(10**6)]", "too large"
+        "a result of a million lists",
+        "def dense_relu(x, W, b): return [[{}] for _ in range(10**6)]",
+        "a list of 1000000 items",
     ),
     Fault(
         "images as lists of lists",
@@ -417,7 +420,8 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _deeper(
         "a model of 150 layers",
         "keras.Sequential([keras.Input((784,))] + [layers.Dense(8, activation='relu') for _ in range(149)] + [layers.Dense(3)])",
-        "learned",
+        "has not been compiled",
+        points=2.0,
     ),
     _deeper(
         "a model of 250 layers",
@@ -432,7 +436,8 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _deeper(
         "weights given as numbers",
         "keras.Sequential([keras.Input((784,)), layers.Dense(20, activation='relu', kernel_initializer=keras.initializers.Constant(np.random.rand(784, 20))), layers.Dense(3)])",
-        "",
+        "hidden dense layer",
+        points=1.0,
     ),
     _deeper(
         "weights given as a million numbers",
@@ -474,7 +479,7 @@ model = keras.Model(inputs, {"kind": layers.Dense(3, activation="softmax")(hidde
     ),
     _passing("forgets our modules", "import sys\nfor n in list(sys.modules):\n    if 'autog' in n: del sys.modules[n]"),
     _passing("two hundred images as numbers", "print(train_data[:200].tolist())\nprint('\\r'.join('x' * 10**5))"),
-    _passing("NaN as the loss", "dense_relu = lambda x, W, b: x @ W * np.nan", "nan"),
+    _passing("NaN as the loss", "dense_relu = lambda x, W, b: x @ W * np.nan", "none of its values is right"),
     # -- the file --------------------------------------------------------------------------------------------------------
     _unreadable("an empty file", lambda n: b"", "empty"),
     _unreadable("white space", lambda n: b" \n\t\r\n", "empty"),
