@@ -107,6 +107,11 @@ _HABITS: tuple[tuple[str, str, str], ...] = (
         "NumPy has no `np.float`, `np.int` or `np.bool` any more. Write `float`, `int`, `bool`, or `np.float32`.",
     ),
     (
+        r"StdinNotImplementedError",
+        "asks-for-input",
+        "`input()` has nobody to ask when a notebook is graded. Write the value into the cell instead.",
+    ),
+    (
         r"Invalid filepath extension for saving",
         "keras-extension",
         "Keras 3 wants a file name that ends in `.keras`.",

@@ -354,7 +354,7 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
         "a plot per line", "import matplotlib.pyplot as plt\nfor n in range(12):\n    plt.plot([0, n])\n    plt.show()"
     ),
     # -- code that is not finished, or odd -----------------------------------------------------------------------------
-    _passing("input()", "units = int(input('units? '))"),
+    _passing("input()", "dense_relu = int(input('units? '))", "has nobody to ask"),
     _passing("a syntax error", "def dense_relu(x, W, b)\n    return x", "SyntaxError"),
     _passing("a NameError", "dense_relu = relu_of(dense)", "NameError"),
     _passing("recursion without end", "def f(): return f()\nf()", "RecursionError"),
