@@ -51,7 +51,10 @@ def _rename_everywhere(name: str) -> None:
 def _with(code: types.CodeType, name: str, new: str) -> types.CodeType:
     """`code` with one name replaced, in the functions within it, too."""
     names = tuple(new if one == name else one for one in code.co_names)
-    inner = tuple(_with(one, name, new) if isinstance(one, types.CodeType) else one for one in code.co_consts)
+    inner = tuple(
+        _with(one, name, new) if isinstance(one, types.CodeType) else new if one == name else one
+        for one in code.co_consts
+    )
     if names == code.co_names and all(a is b for a, b in zip(inner, code.co_consts, strict=True)):
         return code
     return code.replace(co_names=names, co_consts=inner)
