@@ -10,12 +10,13 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book bench exercises learner-bundle hub lint lock newest clean help
+.PHONY: demo test test-fast book site bench exercises learner-bundle hub lint lock newest clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
 	@echo "make test       every test, half an hour on two cores        make test-fast   minutes"
 	@echo "make book       the book, in book/_build/html"
+	@echo "make site       the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
 	@echo "make bench      side by side with nbgrader"
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
@@ -67,6 +68,10 @@ bench: system-demo $(READY)
 exercises: $(READY)
 	@$(PY) -m autograder release solutions exercises
 
+# Exercises that open in a browser and run there: one static folder. PYODIDE is Pyodide's distribution, unpacked.
+site: $(READY)
+	@$(PY) browser/build_site.py --pyodide "$(PYODIDE)"
+
 learner-bundle: $(READY)
 	@$(PY) tools/learner_bundle.py
 
@@ -102,7 +107,7 @@ lint: $(READY)
 # The lock holds no address of any package index, so that everybody's own is used.
 lock: $(READY)
 	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
-		--extra cpu --extra grade --extra book --extra cluster --extra hub --extra dev -o requirements.lock
+		--extra cpu --extra grade --extra book --extra cluster --extra hub --extra site --extra dev -o requirements.lock
 
 # The newest releases of everything, in an environment of their own: what changed, what fell, the fast tests.
 newest: $(READY)

@@ -19,6 +19,12 @@ warn_of_other_autograder()
 def __getattr__(name: str) -> object:
     # `start` pulls in pytest; the command line and the sandbox do not need it to answer.
     if name == "start":
+        import sys
+
+        if sys.platform == "emscripten":  # in a page: Keras trains with the engine that comes with the page
+            import keras_in_page
+
+            keras_in_page.install()
         from autograder.learner.notebook import start
 
         return start

@@ -41,6 +41,7 @@ ROOM_PARTS: dict[str, tuple[str, ...]] = {
     "jupyter": ("grade", "hub"),
 }
 PACKAGE_OF = {"yaml": "pyyaml", "zmq": "pyzmq", "tensorflow": "tensorflow-cpu"}  # where they are not called alike
+OURS = {"autograder", "keras_in_page"}  # the second comes with a page, from browser/
 SAID = "No lesson kit here. Run `pip uninstall autograder keras-lesson-kit`, install it anew, restart the kernel.\n"
 FOREIGN = 'import importlib.metadata\n\n__version__ = importlib.metadata.version("autograder")\n'
 
@@ -60,7 +61,7 @@ def _imports() -> list[tuple[str, str, str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for top in {name.partition(".")[0] for name in names} - {"autograder"} - sys.stdlib_module_names:
+            for top in {name.partition(".")[0] for name in names} - OURS - sys.stdlib_module_names:
                 found.append((file.with_suffix("").parts[0], str(file), top))
     return found
 
