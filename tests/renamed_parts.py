@@ -25,25 +25,30 @@ def rename(name: str, attributes: str) -> None:
 
     module, _, path = name.partition(":")
     *owners, last = path.split(".")
+    package = module.split(".")[0]
+    packages = (package, "ipykernel") if package == "IPython" else (package,)
+    private = last.startswith("_") and not last.startswith("__")
     if attributes:
         for attribute in attributes.split():
-            _rename_everywhere(attribute)
+            _rename_everywhere(attribute, packages)
     elif last == "__name__":
         sys.modules[module] = None  # type: ignore[assignment]
-    elif last.startswith("_") and not last.startswith("__"):
-        _rename_everywhere(last)
+    elif private or module.startswith("tensorflow.python."):
+        _rename_everywhere(last, packages)
+        if not owners:
+            setattr(sys.modules[module], last + RENAMED, vars(sys.modules[module]).pop(last))
     else:
         owner = found(f"{module}:{'.'.join(owners)}") if owners else sys.modules[module]
         _write_anew(owner, last)
 
 
-def _rename_everywhere(name: str) -> None:
+def _rename_everywhere(name: str, packages: tuple[str, ...]) -> None:
     new = name + RENAMED
     for thing in gc.get_objects():
         if isinstance(thing, types.FunctionType):
-            if not str(thing.__module__).startswith(("autograder", "__main__")):
+            if str(thing.__module__).startswith(packages):
                 thing.__code__ = _with(thing.__code__, name, new)
-        elif isinstance(thing, type) and name in vars(thing) and not thing.__module__.startswith("autograder"):
+        elif isinstance(thing, type) and name in vars(thing) and thing.__module__.startswith(packages):
             setattr(thing, new, vars(thing)[name])
             delattr(thing, name)
 
