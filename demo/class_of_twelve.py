@@ -85,7 +85,7 @@ CLASS = (
             "layers.Dense(3, activation='softmax')])",
         },
         score=(19, 22),
-        says="bias",
+        says="What else does each unit have",
     ),
     Student(
         "eli",
