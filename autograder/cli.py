@@ -21,10 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.start_in_utf8()
     terminal.prepare()
     parser = _parser()
-    options = parser.parse_args(arguments)
-    if not hasattr(options, "run"):
-        parser.print_help()
-        return 2
+    try:
+        options = parser.parse_args(arguments)
+        if not hasattr(options, "run"):
+            parser.print_help()
+            return 2
+    except OSError as error:  # some versions of argparse do not ask whether their help can be written
+        terminal.forget_output()
+        terminal.complain(f"The help cannot be written: {error.strerror or error}.")
+        return 1
     try:
         if options.needs is not None:
             parts.require(options.needs, f"`autograder {options.command}`")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from kit import missing
 
 PREFIX = "autograder-test-"  # of the namespaces' names; the pid of the tests' process follows
@@ -46,7 +47,7 @@ def nodes(count: int) -> Iterator[list[Node]]:
     if not shutil.which("ip"):
         missing("iproute2 is not installed")
     if os.getuid() != 0:
-        missing("only root can make network namespaces")
+        pytest.skip("network namespaces need root")
     _remove_leftovers()
     made = [Node(f"{PREFIX}{os.getpid()}-{number}", f"{NETWORK}.{number}") for number in range(1, count + 1)]
     try:

@@ -57,7 +57,8 @@ for folder, folders, files in os.walk('/'):
         folders.clear()
         continue
     for name in files:
-        if ('site-packages' not in folder or 'autograder' in folder) and (NAMES(name, folder)):
+        mine = '/autograder' in folder.rpartition('site-packages')[2]
+        if ('site-packages' not in folder or mine) and (NAMES(name, folder)):
             try:
                 text = open(os.path.join(folder, name), errors='replace').read(200)
             except OSError:
