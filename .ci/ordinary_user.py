@@ -162,13 +162,16 @@ def clone(kit: Path) -> Path:
 def environment(python: Python, kit: Path) -> None:
     """An environment in the clone that root owns; packages are linked to those that are installed already, if they fit.
 
-    pip and uv would do the same, in minutes: what they installed for a minor version of Python fits all of it.
+    pip and uv would do the same, in minutes: what they installed for a minor version of Python fits nearly all of it.
     """
     ours, theirs = ROOT / ".venv", kit / ".venv"
     if (ours / "lib" / f"python{python.minor}").is_dir():
         linked = os.stat(ours).st_dev == os.stat(kit).st_dev
         subprocess.run(["cp", "-al" if linked else "-a", ours, theirs], check=True)
         _repoint(python, ours, theirs, kit)
+        if (ours / "bin/uv").is_file():  # a line of the lock may be for some releases of a minor version alone
+            install = [ours / "bin/uv", "--quiet", "pip", "install", "--python", theirs / "bin/python"]
+            subprocess.run([*install, "-r", kit / "requirements.lock"], check=True)
     elif (ours / "bin/uv").is_file():
         uv = [str(ours / "bin/uv"), "--quiet"]
         subprocess.run([*uv, "venv", "--python", python.program, theirs], check=True)

@@ -13,7 +13,7 @@ from attacks.corpus import ATTACKS
 from faults.corpus import FAULTS, Fault
 from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in
 
-from autograder.course import gradebook
+from autograder.course import gradebook, times
 from autograder.course.directory import Course
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
@@ -150,4 +150,4 @@ def test_what_the_gradebook_says_is_no_markup_and_no_time_is_too_odd() -> None:
     said = gradebook._comment(result) or ""
     assert not set("<[$") & set(said)
     for timestamp in ("9" * 60 + "-99-99", "99999999999999999999", "\x00", "now"):
-        assert gradebook._time(timestamp) is None
+        assert times.time_of(timestamp) is None

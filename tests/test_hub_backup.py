@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import sqlite3
 import stat
 import tarfile
@@ -74,6 +75,29 @@ def test_what_was_lost_comes_back(class_of_one: tuple[Path, Path], tmp_path: Pat
     inbound = tmp_path / "back/exchange/inbound"
     assert (inbound / "ada+x/x.ipynb").read_text() == "handed in, not collected"
     assert stat.S_IMODE(inbound.stat().st_mode) & 0o044 == 0, "learners could list what was handed in"
+
+
+def test_owners_and_modes_come_back(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    """What learners may not read they may not read afterwards; what they hand in to they may hand in to."""
+    course, exchange = class_of_one
+    course.chmod(0o700)
+    (course / "gradebook.db").chmod(0o600)
+    inbound = exchange / course.name / "inbound"
+    inbound.chmod(0o1733)
+    account = 12_345 if os.getuid() == 0 else os.getuid()
+    for path in (course, course / "gradebook.db", inbound):
+        os.chown(path, account, -1)
+    backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
+    found = {
+        name: (stat.S_IMODE((tmp_path / "back" / name).stat().st_mode), (tmp_path / "back" / name).stat().st_uid)
+        for name in ("course", "course/gradebook.db", "exchange/inbound")
+    }
+    assert found == {
+        "course": (0o700, account),
+        "course/gradebook.db": (0o600, account),
+        "exchange/inbound": (0o1733, account),
+    }
 
 
 def _file(name: str) -> tarfile.TarInfo:

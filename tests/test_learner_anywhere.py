@@ -143,6 +143,9 @@ class Nothing:
     def stopped_with(self) -> str:
         return ""
 
+    def cause_of(self, name: str) -> str:
+        return ""
+
 
 _NAMES = st.text(
     st.characters(blacklist_characters="/\0$", blacklist_categories=["Cs"])

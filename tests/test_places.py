@@ -409,6 +409,7 @@ def test_a_folder_that_holds_more_than_packages_is_not_shown_as_a_whole(
         (tmp_path / name / "__init__.py").touch()
     target = tmp_path / "target"
     (target / "some-1.0.dist-info").mkdir(parents=True)
+    monkeypatch.delitem(sys.modules, "optree", raising=False)  # another test may have imported the real one
     monkeypatch.setattr(sys, "path", ["", str(tmp_path), str(target), *sys.path[1:]])
     places._packages_elsewhere.cache_clear()
     try:

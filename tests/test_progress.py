@@ -55,6 +55,7 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch)
 def test_one_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
     with ProgressView(stream, Sandbox.BUBBLEWRAP) as view:
         view.on_progress(Progress(total=3, done=1, skipped=1, failed=1, running=["[bold]chi"] * 30), result("ada"))
         view._bar.refresh()

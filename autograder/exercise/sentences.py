@@ -16,7 +16,7 @@ _NOISE = re.compile(  # of TensorFlow's: names of its own inside, which say noth
 _WHERE = re.compile(r" ?\(/[^()\s]{0,500}\)")  # where a module lies, behind an ImportError
 # A file of Python's or of a library's: whose machine it is on is nobody's business.
 _PATH = re.compile(r"(?<![\w/])/(?:[^\s/'\"]{1,100}/){1,20}?(?:site-packages|dist-packages|python3\.\d{1,2})/")
-_TWICE = re.compile(r"(?<![.?!])([.?!])\.(?!\.)")
+_TWICE = re.compile(r"(?<![.?!])([.?!])\.(?![.\d])")  # not of 0..1
 
 
 def tidy(text: str, limit: int = MAX_MESSAGE) -> str:

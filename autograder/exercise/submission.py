@@ -338,12 +338,15 @@ MEND_FIRST = Hint(
     "Mend the error first: its last line says what went wrong, the arrow above it says where.", id="cell-stopped"
 )
 _NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
+_NO_ACTIVATION = "Use one of Keras's own, such as `relu` or `tanh`: look at `keras.activations`."
 _NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
 
 
 def _why_no_model(reason: str) -> tuple[str, ...]:
     if "not a Keras model" in reason:
         return (_NO_KERAS_MODEL,)
+    if "activation" in reason:
+        return (_NO_ACTIVATION,)
     return (_NOT_BUILT_IN,) if "built-in" in reason or "class of your own" in reason else ()
 
 

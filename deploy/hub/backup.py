@@ -10,7 +10,9 @@ rights. It needs Python alone, so that a server that lost everything else can re
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import stat
 import sys
 import tarfile
 import tempfile
@@ -34,8 +36,11 @@ def save(course: Path, exchange: Path, target: Path) -> None:
             _copy_gradebook(course / "gradebook.db", gradebook)
         archive = Path(scratch) / "archive"
         with tarfile.open(archive, "w:gz") as tar:
+            tar.add(course, "course", recursive=False)  # whose it is, and who may enter
             if gradebook.exists():
-                tar.add(gradebook, "course/gradebook.db")
+                shutil.copymode(course / "gradebook.db", gradebook)
+                owner = (course / "gradebook.db").stat()
+                tar.add(gradebook, "course/gradebook.db", filter=lambda member: _owned_by(member, owner))
             for name in (*PARTS, *FILES):
                 if (course / name).exists():
                     tar.add(course / name, f"course/{name}")
@@ -47,6 +52,11 @@ def save(course: Path, exchange: Path, target: Path) -> None:
         os.replace(archive, target)
 
 
+def _owned_by(member: tarfile.TarInfo, owner: os.stat_result) -> tarfile.TarInfo:
+    member.uid, member.gid, member.uname, member.gname = owner.st_uid, owner.st_gid, "", ""
+    return member
+
+
 def restore(backup: Path, target: Path) -> None:
     """Unpack a back-up into a folder that is not there yet: `target`/course and `target`/exchange.
 
@@ -54,7 +64,7 @@ def restore(backup: Path, target: Path) -> None:
         FileExistsError: `target` is there; nothing is overwritten.
         sqlite3.DatabaseError: the gradebook in it is damaged.
     """
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, mode=0o700)
     with tarfile.open(backup) as tar:
         _unpack(tar, target)
     if (target / "course" / "gradebook.db").exists():
@@ -70,7 +80,9 @@ def _unpack(tar: tarfile.TarFile, target: Path) -> None:
     # Python 3.11 before 3.11.4, Debian's for one, has no filters; and root's, which keeps owners, lets hard links pass.
     options = {"filter": "data" if os.getuid() else "tar"} if hasattr(tarfile, "data_filter") else {}
     whole = os.path.realpath(target)
+    folders: list[tuple[str, tarfile.TarInfo, int]] = []
     for member in tar.getmembers():
+        mode = member.mode
         member.name = member.name.lstrip("/")
         place = os.path.join(whole, member.name)
         link = os.path.join(os.path.dirname(place) if member.issym() else whole, member.linkname)
@@ -82,6 +94,14 @@ def _unpack(tar: tarfile.TarFile, target: Path) -> None:
         if not member.issym():
             member.mode &= 0o7755 if member.isdir() else 0o755
         tar.extract(member, target, **options)
+        if member.isdir():
+            folders.append((place, member, mode))
+    # Folders last, the innermost first: the filters take from everybody what the sticky folder of what is handed in
+    # gives to everybody, and a folder that may not be written is filled before it says so.
+    for place, member, mode in reversed(folders):
+        if os.getuid() == 0:
+            os.chown(place, member.uid, member.gid)
+        os.chmod(place, mode & (0o7777 if mode & stat.S_ISVTX else 0o7755))
 
 
 def _copy_gradebook(original: Path, copy: Path) -> None:

@@ -98,7 +98,7 @@ WRONG = [
         "standardised",
         _rows("(({data} - {data}.mean()) / {data}.std()).reshape({n}, 784).astype('float32')"),
         "flattened",
-        "Here only divide, by 255",
+        "standardised",
     ),
     Wrong(
         "only the training images scaled",
@@ -111,7 +111,7 @@ WRONG = [
     ),
     # A dense layer by hand
     Wrong("no bias", _dense_relu("return np.maximum(x @ W, 0)"), "by_hand", "The bias is missing"),
-    Wrong("no activation", _dense_relu("return x @ W + b"), "by_hand", "The activation is missing"),
+    Wrong("no activation", _dense_relu("return x @ W + b"), "by_hand", "no-activation"),
     Wrong("relu before the bias", _dense_relu("return np.maximum(x @ W, 0) + b"), "by_hand", "Add the bias first"),
     Wrong("relu on the input", _dense_relu("return np.maximum(x, 0) @ W + b"), "by_hand", "relu comes last"),
     Wrong(
