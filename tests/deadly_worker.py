@@ -21,11 +21,11 @@ def dask_setup(_worker: object) -> None:
     grading.grade = _logged_grade
 
 
-def _logged_grade(raw: bytes, exercise: Any, fork_server: Any, limits: Any, student: str, held_out: Any) -> Any:
+def _logged_grade(raw: bytes, exercise: Any, fork_server: Any, limits: Any, student: str, *more: Any) -> Any:
     _write(f"begins {student}")
     if student == DEADLY:
         os.kill(os.getpid(), signal.SIGKILL)
-    graded = _grade(raw, exercise, fork_server, limits, student, held_out)
+    graded = _grade(raw, exercise, fork_server, limits, student, *more)
     _write(f"ends {student}")
     return graded
 

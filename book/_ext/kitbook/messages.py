@@ -104,7 +104,7 @@ class AllMessages(SphinxDirective):
                 continue
             rows += ["", f"**{file.relative_to(root / 'autograder').as_posix()}**", "", "| line | text |", "|---|---|"]
             rows += [f"| {message.line} | {_as_cell(message.text)} |" for message in found]
-        return parse_markdown(self, rows)
+        return [nodes.container("", *parse_markdown(self, rows), classes=["all-messages"])]
 
 
 def _as_cell(text: str) -> str:
