@@ -13,6 +13,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,6 +139,8 @@ def user() -> Iterator[Path]:
 
 
 def _remove_user() -> None:
+    # What pytest left of an earlier user of this name belongs to a number that nobody has now.
+    shutil.rmtree(Path(tempfile.gettempdir()) / f"pytest-of-{USER}", ignore_errors=True)
     try:
         home = pwd.getpwnam(USER).pw_dir
     except KeyError:
