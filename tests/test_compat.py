@@ -133,8 +133,7 @@ def run_renamed(path: Path | str, names: list[str]) -> list[dict[str, Any]]:
     assert done.returncode == 0, done.stderr[-3000:]
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["name"] for one in found] == names
-    for one in found:
-        assert "broken" not in one, one["broken"]
+    assert not (broken := [f"{one['name']}: {one['broken']}" for one in found if "broken" in one]), "\n".join(broken)
     return found
 
 

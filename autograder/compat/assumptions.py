@@ -238,20 +238,6 @@ KEPT_EXCEPTIONS = Use(
         ),
     ),
 )
-KERNEL_PIPE = Use(
-    "a kernel without a pipe for its children's output",
-    "ipykernel",
-    "7.4.0",
-    "a kernel outside a sandbox tries to open one, is not let, and goes on",
-    "compat/ipython_kernel.py",
-    (
-        Assumption(
-            "ipykernel.iostream:IOPubThread._setup_pipe_in",
-            "clears `_pipe_flag` where it opens none",
-            digest="7216e3341da3d980",
-        ),
-    ),
-)
 LATE_WRAPPERS = Use(
     "importing Keras's wrappers for scikit-learn when they are used",
     "keras",
@@ -303,7 +289,6 @@ TABLE: tuple[Use, ...] = (
     FASTER_FIGURES,
     SHORT_RECURSIONS,
     KEPT_EXCEPTIONS,
-    KERNEL_PIPE,
     LATE_WRAPPERS,
 )
 TABLE += (ADDRESS_GRAMMAR, FORGED_SUBMISSIONS, LESSONS)

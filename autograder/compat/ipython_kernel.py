@@ -6,23 +6,30 @@ import traceback
 from functools import cache
 from typing import Any
 
-from autograder.compat.assumptions import KEPT_EXCEPTIONS, KERNEL_PIPE, SHORT_RECURSIONS, fallen
+from autograder.compat.assumptions import KEPT_EXCEPTIONS, SHORT_RECURSIONS, fallen
 
 _fallen = cache(fallen)  # a kernel should not have to look again
 
 
 def look() -> None:
     """Find out what holds. Called once, in the fork server."""
-    for use in (KERNEL_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS):
+    for use in (SHORT_RECURSIONS, KEPT_EXCEPTIONS):
         _fallen(use)
 
 
 def open_no_pipe() -> None:
-    """Have no pipe for what child processes print. It would come over TCP, which has no place outside a sandbox."""
-    if not _fallen(KERNEL_PIPE):
-        from ipykernel.iostream import IOPubThread
+    """Have no pipe for what child processes print. It would come over TCP, which has no place outside a sandbox.
 
-        IOPubThread._setup_pipe_in = lambda self: setattr(self, "_pipe_flag", False)
+    The kernel asks for the pipe by a parameter of `IOPubThread`, and gets a thread without one.
+    """
+    from ipykernel.iostream import IOPubThread
+
+    made = IOPubThread.__init__
+
+    def without_pipe(self: Any, socket: Any, pipe: bool = False, session: Any = False) -> None:
+        made(self, socket, pipe=False, session=session)
+
+    IOPubThread.__init__ = without_pipe
 
 
 def show_recursions_shortly(shell: Any) -> None:

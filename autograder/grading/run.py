@@ -172,7 +172,9 @@ class NotebookRun:
             if self.kernel.overspent:
                 self._say_stopped(cell, f"used {too_much_in_a_cell(self.limits)}")
         except CellTimeoutError:
-            text = self._say_stopped(cell, f"ran longer than {seconds:g} s")
+            own = left >= self.limits.cell_seconds  # else it had what others have left of the notebook's time
+            whole = f"made the notebook run longer than {self.limits.notebook_seconds:g} s in all"
+            text = self._say_stopped(cell, f"ran longer than {seconds:g} s" if own else whole)
             if not self.kernel.stopped_after_interrupt():
                 again = self._lose_in(index, lambda: self.lose(Status.TIMED_OUT, text))
         except (DeadKernelError, KernelDidNotStart):
