@@ -96,6 +96,14 @@ class TestFlattened:
                     id="fraction-cut-off",
                 ),
             )
+        if _equally_long(rows):
+            raise fail(
+                f"Every row of `{name}` has the length 1, and its largest value is {top:.3g}.",
+                hint=Hint(
+                    "`keras.utils.normalize` makes all rows equally long, and bright images darker. Divide by 255.",
+                    id="normalized-rows",
+                ),
+            )
         if top < 0.1:
             raise fail(
                 f"The largest value in `{name}` is {top:.4f}; scaled it would be 1.",
@@ -618,12 +626,17 @@ def _test_images_took_no_part(submission: Submission, name: str = "model") -> No
         )
 
 
+def _equally_long(rows: np.ndarray) -> bool:
+    """Whether each row was divided by its own length, as `keras.utils.normalize` does."""
+    return rows.ndim == 2 and bool(np.allclose(np.linalg.norm(rows.astype("float64"), axis=1), 1, atol=1e-3))
+
+
 def _holds_the_images(rows: np.ndarray, name: str) -> None:
     """The pixels are those of the images, in their order, whatever they were divided by."""
     images = _fashion()[0 if name == "x_train" else 1][0]
     wanted = images.reshape(len(images), 784) / 255
     top = float(rows.max(initial=0))
-    if (rows.dtype.kind in "iub" and top < 2) or not 0 < top < np.inf or float(rows.min()) < 0:
+    if (rows.dtype.kind in "iub" and top < 2) or not 0 < top < np.inf or float(rows.min()) < 0 or _equally_long(rows):
         return  # what is left of the pixels is `test_is_scaled`'s to judge
     found = rows.astype(np.float64) / top
     if np.allclose(found, wanted, atol=0.01):

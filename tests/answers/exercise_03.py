@@ -95,6 +95,12 @@ WRONG = [
     Wrong("left in float64", _rows("{data}.reshape({n}, 784) / 255"), "flattened", "Keras computes in float32"),
     Wrong("divided by 256", _rows("{data}.reshape({n}, 784).astype('float32') / 256"), "flattened", "divided-by-256"),
     Wrong(
+        "keras.utils.normalize",
+        _rows("keras.utils.normalize({data}.reshape({n}, 784)).astype('float32')"),
+        "flattened",
+        "normalized-rows",
+    ),
+    Wrong(
         "standardised",
         _rows("(({data} - {data}.mean()) / {data}.std()).reshape({n}, 784).astype('float32')"),
         "flattened",
