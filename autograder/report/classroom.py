@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,18 @@ class Classroom:
     waiting: tuple[str, ...]  # handed in, but there is no result: not run yet, or our failure
 
 
+def _notes(folder: Path) -> list[Path]:
+    """What is recorded there. A folder that may not be read is no empty one, as `Path.glob` has it since Python 3.13.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        return sorted(folder / name for name in os.listdir(folder) if name.endswith(".json"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def read_classroom(course: Course, exercise: str) -> Classroom:
     """Read what `autograder grade` recorded.
 
@@ -72,10 +85,10 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
         CourseError: there is nothing recorded for this exercise.
     """
     folder = course.state / exercise / "done"
-    notes = sorted(folder.glob("*.json")) if Path(exercise).name == exercise else []
+    notes = _notes(folder) if Path(exercise).name == exercise else []
     if not notes:
         course.require_exercise(exercise)
-        graded = sorted(f.parent.name for f in course.state.glob("*/done") if any(f.glob("*.json")))
+        graded = sorted(f.parent.name for f in course.state.glob("*/done") if _notes(f))
         there = f" Graded so far: {', '.join(graded)}." if graded else ""
         raise CourseError(
             f"Nothing of '{exercise}' has been graded in {course.root}.{there} Run `autograder grade {exercise}"
