@@ -22,7 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     terminal.prepare()
     parser = _parser()
     try:
-        options = parser.parse_args(arguments)
+        try:
+            options = parser.parse_args(arguments)
+        except SystemExit:  # its help, or what is wrong, is said; whether it could be written shows when it is sent off
+            terminal.finish()
+            raise
         if not hasattr(options, "run"):
             parser.print_help()
             return 2
