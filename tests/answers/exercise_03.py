@@ -791,10 +791,9 @@ RIGHT = [
     Right(
         "a loss for each output, by name, and Adadelta at its paper's rate",
         {
-            **_model(
-                "keras.Input((784,)), layers.Dense(10, activation='relu'),"
-                " layers.Dense(3, activation='softmax', name='cls')"
-            ),
+            "architecture-answer": "pixels = keras.Input((784,))\n"  # Keras takes no names of outputs in a Sequential
+            "hidden = layers.Dense(10, activation='relu')(pixels)\n"
+            "model = keras.Model(pixels, layers.Dense(3, activation='softmax', name='cls')(hidden))",
             **_compile(
                 "loss={'cls': 'categorical_crossentropy'}, optimizer=keras.optimizers.Adadelta(1.0),"
                 " metrics={'cls': ['accuracy']}"

@@ -453,7 +453,7 @@ WRONG = [
         "loaded before saving",
         _saved('loaded = keras.saving.load_model("never.keras")\n' + SIZE),
         "saved",
-        "Mend the error first",
+        "surroundings",
     ),
     # The test set, once
     Wrong("chosen by the test accuracy", _reported("D", "0.94"), "reported", "You chose by the test accuracy"),
