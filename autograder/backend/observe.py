@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograder.backend import known
+from autograder.exercise.models import flat_metrics
 
 MAX_PARAMETERS = 30_000_000  # 120 MB of float32; the exercises need about 10^5
 MAX_LAYERS = 200
@@ -187,17 +188,8 @@ def _compile_config(model: Any) -> dict[str, Any]:
     except Exception:  # a loss or an optimizer of one's own that has no config: compiled, but Keras cannot say how
         config = {}
     loss = known.loss_name(getattr(model, "loss", None))
-    metrics = [known.metric_name(metric) for metric in _flat(config.get("metrics"))]
+    metrics = [known.metric_name(metric) for metric in flat_metrics(config.get("metrics"))]
     return {**config, "computed": {"loss": loss, "metrics": metrics}}
-
-
-def _flat(value: Any) -> list[Any]:
-    """The metrics of a compile config one after the other, however they are nested."""
-    if isinstance(value, dict) and "class_name" not in value:
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [item for v in value for item in _flat(v)]
-    return [] if value is None else [value]
 
 
 def _name_activations(config: dict[str, Any], model: Any) -> None:

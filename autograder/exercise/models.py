@@ -152,7 +152,7 @@ def _computed_loss(computed: Any) -> tuple[str, bool] | None:
 
 def _metrics(config: dict[str, Any]) -> tuple[str, ...]:
     """By what they compute, as far as that is known; else by their names."""
-    given = [_named(metric)[0] for metric in _flat(config.get("metrics"))]
+    given = [_named(metric)[0] for metric in flat_metrics(config.get("metrics"))]
     computed = config.get("computed")
     known = computed.get("metrics") if isinstance(computed, dict) else None
     if not isinstance(known, list) or len(known) != len(given):
@@ -170,11 +170,12 @@ _ALIASES = {
 _METRIC_ALIASES = {"acc": "accuracy"}
 
 
-def _flat(value: Any) -> list[Any]:
+def flat_metrics(value: Any) -> list[Any]:
+    """The metrics of a compile config one after the other, however they are nested."""
     if isinstance(value, dict) and "class_name" not in value:
         value = list(value.values())
     if isinstance(value, (list, tuple)):
-        return [item for v in value for item in _flat(v)]
+        return [item for v in value for item in flat_metrics(v)]
     return [] if value is None else [value]
 
 

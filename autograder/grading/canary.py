@@ -88,7 +88,6 @@ KNOWN_LOSS, KNOWN_PREDICTION = 1.0, 1.2  # of the training above, by hand: one s
 _LIMITS = Limits()
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _HALTED = re.compile(r"import of ([\w.]+) halted")
-_NAMED = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"'(/[^'\n]+)'")
 _CANNOT_FIND = ("ModuleNotFoundError", "ImportError", "FileNotFoundError", "PermissionError", "OSError")
 _LOOK = """
