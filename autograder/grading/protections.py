@@ -264,11 +264,11 @@ def _limited(
 
 
 def _run(server: ForkServer, code: str, limits: Limits = _LIMITS) -> tuple[str, Status]:
-    """What the code printed, or its error; and how the run ended."""
+    """What the code printed (without warnings: Python 3.12 and later warn of a fork), or its error; and the end."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     with NotebookRun(notebook, server, limits) as run:
         run.run_rest()
-    outputs = notebook.cells[0].outputs
+    outputs = [output for output in notebook.cells[0].outputs if output.get("name") != "stderr"]
     return "".join(o.get("text") or f"{o.get('ename')}: {o.get('evalue')}" for o in outputs), run.status
 
 
