@@ -1,4 +1,4 @@
-"""How one check's result looks: a short table in a notebook, a few lines of text elsewhere."""
+"""How one check's result looks: a short list in a notebook, a few lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import html
 import re
 
 from autograder import data
-from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, shown
+from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, TestResult, shown
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
-_COLOURS = {  # readable on white and on JupyterLab's dark theme; the mark says the same without colour
+_WORDS = {
+    Outcome.PASSED: "Right",
+    Outcome.FAILED: "Not yet",
+    Outcome.NOT_ATTEMPTED: "Not begun",
+    Outcome.ERROR: "Our fault",
+}
+_COLOURS = {  # at least 3 to 1 on white and on JupyterLab's dark theme; a word says the same
     Outcome.PASSED: "#2a8a4a",
     Outcome.FAILED: "#d1495b",
     Outcome.NOT_ATTEMPTED: "#8a8a8a",
@@ -18,42 +24,76 @@ _COLOURS = {  # readable on white and on JupyterLab's dark theme; the mark says 
 
 
 class CheckView:
-    """Shows a `CheckResult`: title, points, one line per test, then the first hint."""
+    """Shows a `CheckResult`: what came out in words, what is not right yet, what is, then the first hint.
+
+    The marks repeat what the words say, so nothing is lost without colour, without the sign's font, or read aloud.
+    """
 
     def __init__(self, result: CheckResult) -> None:
         self.result = result
 
     def __repr__(self) -> str:
-        lines = [f"{self.result.name}: {self._points()}"]
-        for test in self.result.tests:
-            lines.append(f"  {_MARKS[test.outcome]} {test.title}")
-            if test.message:
-                lines.append(f"      {test.message}")
+        lines = [f"{self.result.name}: {self._summary()}"]
+        for test, message in self._tests():
+            lines.append(f"  {_MARKS[test.outcome]} {_WORDS[test.outcome]}: {test.title}")
+            if message:
+                lines.append(f"      {message}")
         if self.result.hints:
             lines.append(f"  Hint: {self.result.hints[0]}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = []
-        shown_already: set[str] = set()
-        for test in self.result.tests:
-            mark = f'<span style="color:{_COLOURS[test.outcome]}">{_MARKS[test.outcome]}</span>'
-            message = "" if test.message in shown_already else f"<br>{_code(test.message)}" if test.message else ""
-            shown_already.add(test.message)
-            rows.append(
-                f'<tr><td style="vertical-align:top" aria-label="{test.outcome}">{mark}</td>'
-                f'<td style="text-align:left">{_code(test.title)}{message}</td></tr>'
-            )
-        hint = f"<p>💡 {_code(self.result.hints[0])}</p>" if self.result.hints else ""
-        return (
-            f"<div><strong>{html.escape(self.result.name)}</strong>: {self._points()}"
-            f'<table role="presentation">{"".join(rows)}</table>{hint}</div>'
-        )
+        # A live region: a screen reader says it when it appears, where the notebook's program lets it.
+        return self.html(' role="status"')
 
-    def _points(self) -> str:
+    def html(self, attributes: str = "") -> str:
+        """As part of a page; `attributes` are the outer element's."""
+        items = []
+        for test, message in self._tests():
+            mark = f'<span aria-hidden="true" style="color:{_COLOURS[test.outcome]}">{_MARKS[test.outcome]}</span>'
+            text = f"{mark} {_WORDS[test.outcome]}: {_code(test.title)}"
+            items.append(f"<li>{text}{f'<br>{_code(message)}' if message else ''}</li>")
+        # (`list-style: none` would take the list away from VoiceOver, so its role is said.)
+        tests = f'<ul role="list" style="list-style:none;padding-left:0">{"".join(items)}</ul>' if items else ""
+        hint = f"<p><strong>Hint:</strong> {_code(self.result.hints[0])}</p>" if self.result.hints else ""
+        name = html.escape(self.result.name)
+        return f"<div{attributes}><p><strong>{name}</strong>: {self._summary()}</p>{tests}{hint}</div>"
+
+    def _summary(self) -> str:
         result = self.result
-        label = "" if result.outcome in (Outcome.PASSED, Outcome.FAILED) else f" ({result.outcome})"
-        return f"{shown(result.points)} of {shown(result.max_points)} points{label}"
+        right = sum(test.outcome is Outcome.PASSED for test in result.tests)
+        if result.outcome is Outcome.ERROR:
+            said = "not checked, and that is our fault"
+        elif result.outcome is Outcome.NOT_ATTEMPTED:
+            said = "not begun yet"
+        elif result.outcome is Outcome.PASSED:
+            said = "all right" if len(result.tests) == 1 else f"all {len(result.tests)} right"
+        else:
+            said = f"{right} of {len(result.tests)} right"
+        return f"{said}, {of_points(result)}."
+
+    def _tests(self) -> list[tuple[TestResult, str]]:
+        """What is not right yet comes first; each message once."""
+        said: set[str] = set()
+        tests = []
+        for test in sorted(self.result.tests, key=lambda test: test.outcome is Outcome.PASSED):
+            tests.append((test, "" if test.message in said else test.message))
+            said.add(test.message)
+        return tests
+
+
+def of_points(result: CheckResult) -> str:
+    """What was earned of what there is: "2 of 3 points"."""
+    return f"{shown(result.points)} of {shown(result.max_points)} point{'' if result.max_points == 1 else 's'}"
+
+
+class Points(float):
+    """The points of a check as nbgrader reads them from a cell's output: a number, which a notebook does not show."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return ""
 
 
 def _code(text: str) -> str:

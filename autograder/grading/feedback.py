@@ -61,7 +61,7 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clo
 
 def page_without_notebook(result: SubmissionResult) -> str:
     """What there is to say if no page can be made of the notebook."""
-    checks = "".join(CheckView(check)._repr_html_() for check in result.checks)
+    checks = "".join(CheckView(check).html() for check in result.checks)
     title = f"{result.exercise} (Score: {shown(result.score)} / {shown(result.max_score)})"
     told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'

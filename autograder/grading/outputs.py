@@ -56,15 +56,17 @@ def make_safe(notebook: nbformat.NotebookNode) -> None:
 
 
 def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int) -> None:
-    """Make the outputs of a graded cell what its check said: the table, then the points as a plain float.
+    """Make the outputs of a graded cell what its check said: in words, then the points as a float.
 
     nbgrader reads that float as the points; see ``nbgrader.utils.determine_grade``.
     """
     view = CheckView(result)
     # A message may quote the student, and MathJax would make links of their formulas.
-    table = new_output("display_data", {"text/plain": repr(view), "text/html": _no_formulas(view._repr_html_())})
-    points = new_output("execute_result", {"text/plain": repr(float(result.points))}, execution_count=number)
-    cell.outputs, cell.execution_count = [table, points], number
+    words = new_output("display_data", {"text/plain": repr(view), "text/html": _no_formulas(view.html())})
+    points = new_output(
+        "execute_result", {"text/plain": repr(float(result.points)), "text/html": ""}, execution_count=number
+    )
+    cell.outputs, cell.execution_count = [words, points], number
 
 
 class _Budget:

@@ -17,9 +17,9 @@ from autograder.exercise import wire
 from autograder.exercise.causes import Failures, described, remember
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
-from autograder.exercise.display import CheckView
+from autograder.exercise.display import CheckView, Points, of_points
 from autograder.exercise.models import ModelReport, report_from
-from autograder.exercise.outcome import CheckResult, Outcome, shown
+from autograder.exercise.outcome import CheckResult, Outcome
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.learner.first_import import keep_tensorflow_quiet
 
@@ -73,7 +73,7 @@ class Session:
             shell.events.register("post_run_cell", self._answers.remember_error)
 
     def check(self, task: str) -> float:
-        """Check one task, show the result, return its points (a plain float, as nbgrader reads it)."""
+        """Check one task, show the result, return its points: for nbgrader, which reads them from the output."""
         try:
             self._exercise.task(task)
         except LookupError as error:
@@ -86,11 +86,10 @@ class Session:
         self._last[task] = result
         if before == result and result.outcome is Outcome.FAILED:
             # The same sentence once more teaches nothing, and whoever tries blindly should notice that it is the same.
-            points = f"{shown(result.points)} of {shown(result.max_points)} points"
-            print(f'The same as at the last check: {points}. Read what it said, or ask hint("{task}").')
+            print(f'The same as at the last check: {of_points(result)}. Read what it said, or ask hint("{task}").')
         else:
             _show(CheckView(result))
-        return float(result.points)
+        return Points(result.points)
 
     def hint(self, task: str) -> None:
         """Show the next hint for what the last check of this task found."""
