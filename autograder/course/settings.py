@@ -4,6 +4,8 @@
      "packages": ["seaborn"],
      "exercises": {"05-overfitting": {"notebook_seconds": 300, "cpu_seconds": 600, "files": ["data/numbers.csv"]}}}
 
+Deadlines stand there, too: see `deadlines`.
+
 A new setting for the whole course is a field of `Settings`, one for a single exercise a field of `ExerciseSettings`:
 its name is the key, its annotation the type that is asked for, its default what holds when nobody says anything.
 Nobody else reads the file.
@@ -18,10 +20,13 @@ import math
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from autograder.course import deadlines
+from autograder.course.deadlines import Deadline, LatePolicy
 from autograder.errors import BadSetting
 from autograder.sandbox.limits import Limits
 
@@ -30,12 +35,31 @@ MAX_BYTES = 1_000_000  # of the file
 MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's notebooks, together
 
 
+Counts = Literal["last", "best"]  # of what one student hands in again and again
+_READ_HERE = ("limits", "exercises", "late", "due", "extensions")  # each in a way of its own; the rest by its type
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExerciseSettings:
     """What is set for one exercise alone. Beside these keys its object holds limits."""
 
     limits: Limits = field(default_factory=Limits)
     files: tuple[str, ...] = ()  # paths in the course directory; their copies lie beside each notebook that runs
+    due: datetime | None = None  # aware; None: what the gradebook says
+    extensions: Mapping[str, datetime] = field(default_factory=dict)  # until when, by student
+    late: LatePolicy = field(default_factory=LatePolicy)
+    counts: Counts = "last"
+    time_zone: str = ""  # the course's
+
+    @property
+    def zone(self) -> tzinfo:
+        """In which days are counted and times are shown: the course's time zone, else the due date's own."""
+        return deadlines.read_zone(self.time_zone, FILE) or (self.due and self.due.tzinfo) or UTC
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """When it is due; None if these settings do not say so."""
+        return None if self.due is None else Deadline(self.due, self.zone, self.late, self.extensions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +68,16 @@ class Settings:
 
     limits: Limits = field(default_factory=Limits)
     packages: tuple[str, ...] = ()  # names that notebooks import and that have to be installed where they are graded
+    time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
+    late: LatePolicy = field(default_factory=LatePolicy)
+    counts: Counts = "last"
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:
         """What holds for an exercise."""
-        return self.exercises.get(exercise) or ExerciseSettings(limits=self.limits)
+        return self.exercises.get(exercise) or ExerciseSettings(
+            limits=self.limits, late=self.late, counts=self.counts, time_zone=self.time_zone
+        )
 
 
 def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | None = None) -> Settings:
@@ -70,9 +99,12 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     named = _object(given.get("exercises", {}), str(path), "exercises")
     if named:
         _known(named, sorted(exercises()), f"{path}: exercises: ", "exercise")
-    each = {name: _of_exercise(value, everywhere, path, f"exercises.{name}") for name, value in named.items()}
-    others = {name: given[name] for name in given if name not in ("limits", "exercises")}
-    return Settings(limits=everywhere, exercises=each, **_typed(Settings, others, path, ""))
+    late = deadlines.read_policy(_object(given.get("late", {}), str(path), "late"), LatePolicy(), f"{path}: late")
+    others = {name: given[name] for name in given if name not in _READ_HERE}
+    course = Settings(limits=everywhere, late=late, **_typed(Settings, others, path, ""))
+    deadlines.read_zone(course.time_zone, f"{path}: time_zone")
+    each = {name: _of_exercise(value, course, path, f"exercises.{name}") for name, value in named.items()}
+    return replace(course, exercises=each)
 
 
 def require_packages(settings: Settings, root: Path) -> None:
@@ -115,13 +147,24 @@ def read_files(root: Path, names: Collection[str], exercise: str) -> tuple[tuple
     return tuple(found.items())
 
 
-def _of_exercise(value: Any, everywhere: Limits, path: Path, key: str) -> ExerciseSettings:
+def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> ExerciseSettings:
     given = _object(value, str(path), key)
-    own = [name for name in _names(ExerciseSettings) if name != "limits"]
+    own = [name for name in _names(ExerciseSettings) if name not in ("limits", "time_zone")]
     limits = {name: value for name, value in given.items() if name not in own}
     _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", "setting or limit")
-    settings = _typed(ExerciseSettings, {name: given[name] for name in own if name in given}, path, f"{key}.")
-    return ExerciseSettings(limits=everywhere.with_settings(limits, f"{path}: {key}"), **settings)
+    plain = {name: given[name] for name in own if name in given and name not in _READ_HERE}
+    where, zone = f"{path}: {key}", deadlines.read_zone(course.time_zone, f"{path}: time_zone")
+    due = deadlines.read_time(given["due"], zone, f"{where}.due") if "due" in given else None
+    extensions = _object(given.get("extensions", {}), str(path), f"{key}.extensions")
+    late = _object(given.get("late", {}), str(path), f"{key}.late")
+    return ExerciseSettings(
+        limits=course.limits.with_settings(limits, where),
+        due=due,
+        extensions=deadlines.read_extensions(extensions, due, zone, f"{where}.extensions"),
+        late=deadlines.read_policy(late, course.late, f"{where}.late"),
+        time_zone=course.time_zone,
+        **{"counts": course.counts} | _typed(ExerciseSettings, plain, path, f"{key}."),
+    )
 
 
 def _content(path: Path) -> Any:
@@ -194,7 +237,12 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def _as(kind: Any, value: Any, path: Path, key: str) -> Any:
-    """A value of JSON's as the type of a field: bool, int, float, str, tuple[T, ...] or Mapping[str, T]."""
+    """A value of JSON's as the type of a field: bool, int, float, str, words, tuple[T, ...] or Mapping[str, T]."""
+    if get_origin(kind) is Literal:
+        words = get_args(kind)
+        if value not in words:
+            raise BadSetting(f"{path}: {key} should be {' or '.join(map(json.dumps, words))}, not {_shown(value)}.")
+        return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise BadSetting(f"{path}: {key} should be a list, [...], not {_shown(value)}.")

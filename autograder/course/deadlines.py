@@ -1,0 +1,311 @@
+"""When an exercise is due, for whom, and what it costs to be late.
+
+    {"time_zone": "Europe/Vienna",
+     "late": {"grace_minutes": 15, "percent_per_day": 10, "at_most_percent": 50, "no_credit_after_days": 7},
+     "exercises": {"03-dense-networks": {"due": "2026-11-20 23:59", "extensions": {"ada": "2026-11-27 23:59"}}}}
+
+A time is what a clock on the wall shows, in the course's time zone, or has its own distance from UTC at its end. A day
+late is one on that wall, too: who hands in at 23:00 what was due at 23:59 the day before is one day late, also on the
+day on which the clocks change. All that is compared is compared in UTC.
+
+Nothing here changes a score. What is lost is worked out anew whenever a grade is shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from autograder.errors import BadSetting
+
+_TIME = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<clock>\d\d:\d\d(?::\d\d)?))?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_YEARS = range(2000, 2100)  # of others somebody's finger slipped
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatePolicy:
+    """What late work loses, of the points that it would have had. By default nothing."""
+
+    grace_minutes: float = 0.0  # who is no later than that is in time; who is later is late by all of it
+    percent_per_day: float = 0.0  # of the points earned, for each day begun
+    at_most_percent: float = 100.0
+    no_credit_after_days: int | None = None  # 0: nothing that is late counts
+
+    @property
+    def takes_something(self) -> bool:
+        """Whether anything can be lost by it."""
+        return self.percent_per_day > 0 or self.no_credit_after_days is not None
+
+    def percent(self, days: int) -> float:
+        """The share of the points that is lost by work so many days late, the last one begun; 0 to 100."""
+        if days <= 0:
+            return 0.0
+        if self.no_credit_after_days is not None and days > self.no_credit_after_days:
+            return 100.0
+        return min(self.percent_per_day * days, self.at_most_percent)
+
+
+# The range of each number of a policy, its type and its unit. A policy's keys are these.
+_RANGES: dict[str, tuple[type, int, int, str]] = {
+    "grace_minutes": (float, 0, 7 * 24 * 60, "minutes"),
+    "percent_per_day": (float, 0, 100, "% of the points earned"),
+    "at_most_percent": (float, 0, 100, "% of the points earned"),
+    "no_credit_after_days": (int, 0, 1_000, "days"),
+}
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """One hand-in beside its deadline."""
+
+    due: datetime  # for this student; in the course's time zone
+    handed_in: datetime | None  # None: nobody knows when
+    extended: bool
+    seconds: float  # after the deadline, 0 for work in time; within the grace it is in time
+    days: int  # as they are counted for what is lost: each day begun
+    percent: float  # of the points earned that are lost
+
+    @property
+    def late(self) -> bool:
+        """Whether it counts as late."""
+        return self.seconds > 0
+
+    @property
+    def says(self) -> str:
+        """A sentence or two for the learner."""
+        until = "With your extension it was due" if self.extended else "It was due"
+        if self.handed_in is None:
+            return f"{until} on {shown(self.due)}. Nothing says when it was handed in, so it counts as in time."
+        if not self.late:
+            return f"{until} on {shown(self.due)}; it was handed in on {shown(self.handed_in, False)}, in time."
+        lost = ""
+        if self.percent >= 100:
+            lost = " Work as late as that earns no points."
+        elif self.percent > 0:
+            lost = f" That takes off {self.percent:g} % of its points."
+        return (
+            f"{until} on {shown(self.due)}; it was handed in on {shown(self.handed_in, False)},"
+            f" {duration(self.seconds)} late.{lost}"
+        )
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When one exercise is due."""
+
+    due: datetime  # aware
+    zone: tzinfo = UTC  # in which days are counted and times are shown
+    policy: LatePolicy = field(default_factory=LatePolicy)
+    extensions: Mapping[str, datetime] = field(default_factory=dict)  # aware, by student; none before `due`
+
+    def due_for(self, student: str) -> datetime:
+        """Until when this student has time, in the course's time zone."""
+        return self.extensions.get(student, self.due).astimezone(self.zone)
+
+    def extension(self, student: str) -> timedelta | None:
+        """How much longer this student has, as nbgrader's gradebook keeps it; None without an extension."""
+        if student not in self.extensions:
+            return None
+        return self.extensions[student].astimezone(UTC) - self.due.astimezone(UTC)
+
+    def lateness(self, student: str, handed_in: datetime | None) -> Lateness:
+        """How a hand-in stands.
+
+        Args:
+            handed_in: aware, or in UTC without saying so, as nbgrader has times. None: nobody knows.
+        """
+        due = self.due_for(student)
+        extended = self.extensions.get(student, self.due) > self.due
+        if handed_in is None:
+            return Lateness(due, None, extended, 0.0, 0, 0.0)
+        when = min(max(as_utc(handed_in), _FIRST), _LAST)  # a timestamp may say anything
+        seconds = (when - due.astimezone(UTC)).total_seconds()
+        if seconds <= self.policy.grace_minutes * 60:
+            return Lateness(due, when.astimezone(self.zone), extended, 0.0, 0, 0.0)
+        days = _days_begun(due, when)
+        return Lateness(due, when.astimezone(self.zone), extended, seconds, days, self.policy.percent(days))
+
+    def penalty(self, student: str, handed_in: datetime | None, score: float) -> float:
+        """The points that a hand-in loses, of `score`: 0 to all of them."""
+        percent = self.lateness(student, handed_in).percent
+        return min(max(score * percent / 100, 0.0), max(score, 0.0))
+
+
+def _days_begun(due: datetime, when: datetime) -> int:
+    """How many days, by the clock on the wall, have begun between a deadline and a later moment."""
+    days = max(1, math.floor((when - due.astimezone(UTC)).total_seconds() / DAY) - 1)
+    while _later(due, days) < when:
+        days += 1
+    return days
+
+
+def _later(due: datetime, days: int) -> datetime:
+    """The same time of day so many days later, in UTC. Where the clocks show it twice, the second; never, the next."""
+    wall = due.replace(tzinfo=None, fold=0) + timedelta(days=days)
+    return max(wall.replace(tzinfo=due.tzinfo, fold=fold).astimezone(UTC) for fold in (0, 1))
+
+
+def as_utc(when: datetime) -> datetime:
+    """An aware time in UTC; one without a zone is UTC already, as nbgrader has it."""
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def shown(when: datetime, with_zone: bool = True) -> str:
+    """``Fri 20 Nov 2026, 23:59 (Europe/Vienna)``, in whatever language this computer speaks."""
+    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[when.weekday()]
+    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[when.month - 1]
+    clock = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
+    zone = f" ({getattr(when.tzinfo, 'key', None) or when.tzname()})" if with_zone else ""
+    return f"{day} {when.day} {month} {when.year}, {clock}{zone}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the two largest units that say something: ``1 day 3 hours``."""
+    left, parts = max(1, math.ceil(seconds)), []
+    for name, size in (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, left = divmod(left, size)
+        if count:
+            parts.append((name, f"{count} {name}{'s' * (count != 1)}"))
+        elif parts:
+            break
+    return " ".join(text for _, text in parts[:2])
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def read_zone(name: str, where: str) -> tzinfo | None:
+    """The time zone of that name; None if no name is given.
+
+    Raises:
+        BadSetting: there is none. The message begins with `where`.
+    """
+    if not name:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        known = zoneinfo.available_timezones()
+        if not known:
+            raise BadSetting(f"{where}: this computer has no list of time zones. Install tzdata.") from error
+        close = difflib.get_close_matches(name, known, 1)
+        advice = f"Did you mean '{close[0]}'?" if close else "Write it as in 'Europe/Vienna'."
+        raise BadSetting(f"{where}: there is no time zone called {name[:60]!r}. {advice}") from error
+
+
+def read_time(value: Any, zone: tzinfo | None, where: str) -> datetime:
+    """A time as it stands in the settings: aware, in its own zone.
+
+    Args:
+        zone: that of a time which says none.
+        where: the file and the key, with which a message begins.
+
+    Raises:
+        BadSetting: it is no time, or more than one could be meant.
+    """
+    if not isinstance(value, str):
+        raise BadSetting(f'{where} should be a time in quotes, as in "2026-11-20 23:59".')
+    found = _TIME.fullmatch(value.strip())
+    text = repr(value[:40])
+    if found is None:
+        raise BadSetting(f'{where} is {text}. A time is written as in "2026-11-20 23:59".')
+    if found["clock"] is None:
+        raise BadSetting(f'{where} is {text}, which lacks the time of day. For all of that day write "23:59" after it.')
+    try:
+        wall = datetime.fromisoformat(f"{found['day']}T{found['clock']}")
+    except ValueError as error:
+        advice = ' Midnight is "00:00" of the day after.' if found["clock"].startswith("24") else ""
+        raise BadSetting(f"{where} is {text}, and no calendar has that time.{advice}") from error
+    if wall.year not in _YEARS:
+        raise BadSetting(f"{where} is {text}: the year {wall.year} can hardly be meant.")
+    if found["zone"]:
+        return wall.replace(tzinfo=_offset(found["zone"], text, where))
+    if zone is None:
+        raise BadSetting(
+            f"{where} is {text}, and nothing says in which time zone. Set time_zone, as in"
+            ' "time_zone": "Europe/Vienna", for the whole course.'
+        )
+    return _on_the_wall(wall, zone, text, where)
+
+
+def _offset(text: str, value: str, where: str) -> tzinfo:
+    if text in ("Z", "UTC"):
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    if hours > 14 or minutes > 59:
+        raise BadSetting(f"{where} is {value}, and no place is {text} from UTC.")
+    return timezone((-1 if text[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
+
+
+def _on_the_wall(wall: datetime, zone: tzinfo, value: str, where: str) -> datetime:
+    first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        raise BadSetting(
+            f"{where} is {value}, which no clock shows: on that day the clocks are put forward ({zone})."
+            " Write a time before or after that."
+        )
+    if first.utcoffset() != second.utcoffset():
+        raise BadSetting(
+            f"{where} is {value}, which the clocks show twice on that day, because they are put back ({zone}). Write"
+            f" which one you mean: {first.isoformat(' ', 'minutes')} or {second.isoformat(' ', 'minutes')}."
+        )
+    return first
+
+
+def read_policy(given: Mapping[str, Any], usual: LatePolicy, where: str) -> LatePolicy:
+    """A policy: `usual`, with what is given on top.
+
+    Raises:
+        BadSetting: a key or a number cannot be used. The message begins with `where`.
+    """
+    values: dict[str, Any] = {name: getattr(usual, name) for name in _RANGES}
+    for name, value in given.items():
+        if name not in _RANGES:
+            close = difflib.get_close_matches(name, _RANGES, 1)
+            advice = f"Did you mean '{close[0]}'?" if close else f"There is {', '.join(_RANGES)}."
+            raise BadSetting(f"{where}: there is no rule called {name[:60]!r}. {advice}")
+        kind, least, most, unit = _RANGES[name]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or (kind is int and value != int(value if abs(value) < 1e9 else 0)):
+            what = "a whole number" if kind is int else "a number"
+            raise BadSetting(f"{where}.{name} should be {what}, {least} to {most:,} {unit}.")
+        if not least <= value <= most:
+            raise BadSetting(f"{where}.{name} is {value:g}, which is out of range ({least} to {most:,} {unit}).")
+        values[name] = kind(value)
+    policy = LatePolicy(**values)
+    if "at_most_percent" in given and not policy.percent_per_day:
+        raise BadSetting(f"{where}.at_most_percent does nothing without percent_per_day. Set that, too.")
+    return policy
+
+
+def read_extensions(
+    given: Mapping[str, Any], due: datetime | None, zone: tzinfo | None, where: str
+) -> Mapping[str, datetime]:
+    """Until when single students have time.
+
+    Raises:
+        BadSetting: one is no time, or before the exercise is due. The message begins with `where`.
+    """
+    if given and due is None:
+        raise BadSetting(f"{where}: there is nothing to extend, because the exercise has no due date here. Set due.")
+    found: dict[str, datetime] = {}
+    for student, value in given.items():
+        key = f"{where}.{student[:60]}"
+        found[student] = until = read_time(value, zone, key)
+        assert due is not None
+        if until < due:
+            raise BadSetting(
+                f"{key} is {shown(until.astimezone(zone or until.tzinfo))}, which is before the exercise is due"
+                f" ({shown(due)}). An extension gives more time, not less."
+            )
+    return found
