@@ -113,7 +113,7 @@ class Class:
                 assert float(table[student]["score"]) == pytest.approx(raw - penalty)
                 assert float(exported[student]["score"]) == pytest.approx(raw - penalty)
                 page = (self.root / "feedback" / student / NAME / f"{NAME}.html").read_text("utf-8")
-                shown = re.findall(r"<h4>[^<]*\(Score: ([\d.]+) / ", page)
+                shown = re.findall(r"<h1>[^<]*\(Score: ([\d.]+) / ", page)
                 assert [float(score) for score in shown] == [pytest.approx(raw - penalty, abs=0.005)]
                 lost = re.findall(r'<li class="late-penalty">Late submission penalty \(Score: -([\d.]+)\)</li>', page)
                 assert [float(points) for points in lost] == ([pytest.approx(penalty, abs=0.005)] if penalty else [])

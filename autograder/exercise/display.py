@@ -33,7 +33,7 @@ class CheckView:
         self.result = result
 
     def __repr__(self) -> str:
-        lines = [f"{self.result.name}: {self._summary()}"]
+        lines = [f"{self.result.name}: {self.summary()}"]
         for test, message in self._tests():
             lines.append(f"  {_MARKS[test.outcome]} {_WORDS[test.outcome]}: {test.title}")
             if message:
@@ -51,15 +51,18 @@ class CheckView:
         items = []
         for test, message in self._tests():
             mark = f'<span aria-hidden="true" style="color:{_COLOURS[test.outcome]}">{_MARKS[test.outcome]}</span>'
-            text = f"{mark} {_WORDS[test.outcome]}: {_code(test.title)}"
-            items.append(f"<li>{text}{f'<br>{_code(message)}' if message else ''}</li>")
+            text = f"{mark} {_WORDS[test.outcome]}: {with_code(test.title)}"
+            # (Read aloud, a title without its full stop runs on into the message.)
+            stop = "" if test.title.endswith((".", "?", "!")) else "."
+            items.append(f"<li>{text}{f'{stop}<br>{with_code(message)}' if message else ''}</li>")
         # (`list-style: none` would take the list away from VoiceOver, so its role is said.)
         tests = f'<ul role="list" style="list-style:none;padding-left:0">{"".join(items)}</ul>' if items else ""
-        hint = f"<p><strong>Hint:</strong> {_code(self.result.hints[0])}</p>" if self.result.hints else ""
+        hint = f"<p><strong>Hint:</strong> {with_code(self.result.hints[0])}</p>" if self.result.hints else ""
         name = html.escape(self.result.name)
-        return f"<div{attributes}><p><strong>{name}</strong>: {self._summary()}</p>{tests}{hint}</div>"
+        return f"<div{attributes}><p><strong>{name}</strong>: {self.summary()}</p>{tests}{hint}</div>"
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """One line: how much is right, and what it earns."""
         result = self.result
         right = sum(test.outcome is Outcome.PASSED for test in result.tests)
         if result.outcome is Outcome.ERROR:
@@ -67,7 +70,7 @@ class CheckView:
         elif result.outcome is Outcome.NOT_ATTEMPTED:
             said = "not begun yet"
         elif result.outcome is Outcome.PASSED:
-            said = "all right" if len(result.tests) == 1 else f"all {len(result.tests)} right"
+            said = {1: "right", 2: "both right"}.get(len(result.tests), f"all {len(result.tests)} right")
         else:
             said = f"{right} of {len(result.tests)} right"
         return f"{said}, {of_points(result)}."
@@ -96,7 +99,7 @@ class Points(float):
         return ""
 
 
-def _code(text: str) -> str:
+def with_code(text: str) -> str:
     """Escape for HTML; `text in backticks` becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 

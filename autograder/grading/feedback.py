@@ -1,7 +1,8 @@
-"""A graded notebook as the HTML page that nbgrader's generate_feedback would make of it.
+"""A graded notebook as an HTML page for the learner.
 
-The same exporter and template, filled from the result instead of the gradebook, so that pages can be made
-in parallel and without the database.
+Filled from the result instead of the gradebook, so that pages can be made in parallel and without the database.
+The template is our own (`feedback_page/`): nbgrader's names eight tasks "Test cell", links into itself, which
+JupyterLab follows out of the page, leaves formulas to a script from elsewhere, and cannot be read by everybody.
 """
 
 from __future__ import annotations
@@ -14,18 +15,17 @@ import time
 from collections.abc import Callable
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jinja2 import pass_context
+from latex2mathml.converter import convert as latex_to_mathml
 from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
-from autograder.exercise.display import CheckView, plain_markdown
+from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
@@ -33,7 +33,6 @@ from autograder.exercise.outcome import SubmissionResult, shown
 MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own
-_NO_WIDER_THAN_THE_PAGE = "<style>div.output_area img { max-width: 100%; height: auto; }</style>"
 _ALT = "A picture that this cell has drawn"
 _CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
 
@@ -118,7 +117,7 @@ def _in_time(text: str, work: Callable[[], str], otherwise: Callable[[], str]) -
     return work() if _clock is None else _clock.run(text, work, otherwise)
 
 
-_HEADING = re.compile(r"(<h4>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h4>)")
+_HEADING = re.compile(r"(<h[14]>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h[14]>)")
 _LATE = re.compile(r'\s*<li class="late-penalty">[^<]*\(Score: -([\d.]+)\)</li>')
 
 
@@ -162,31 +161,21 @@ def _is_locked(cell: nbformat.NotebookNode) -> bool:
 
 
 def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
-    points = {check.name: check for check in result.checks}
     for cell in page.cells:
         cell.metadata["alt"] = _ALT
-        grading = cell.metadata.get("nbgrader")
-        if grading and grading.get("grade") and grading["grade_id"] in points:
-            grading["score"] = points[grading["grade_id"]].points
-            grading["points"] = points[grading["grade_id"]].max_points
-        if grading and grading.get("solution"):
-            grading["comment"] = None
-    if result.message or result.notes:
-        message = "\n".join(f"> {plain_markdown(line)}\n>" for line in (result.message, *result.notes) if line)
-        page.cells.insert(0, nbformat.v4.new_markdown_cell(message))
     resources = {
         "nbgrader": {
             "notebook": result.exercise,
-            "assignment": result.exercise,
-            "student": result.student,
             "score": result.score,
             "max_score": result.max_score,
             "late_penalty": result.late_penalty,
+            "tasks": [(check.name, CheckView(check).summary()) for check in result.checks],
+            "notes": [with_code(line) for line in (result.message, *result.notes) if line],
         },
         "metadata": {"name": result.exercise},
     }
     made, _ = _exporter().from_notebook_node(page, resources=resources)
-    return str(made).replace("</head>", f"{_NO_WIDER_THAN_THE_PAGE}</head>", 1)
+    return str(made)
 
 
 class _Pages(HTMLExporter):  # type: ignore[misc]
@@ -203,6 +192,7 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
             return _in_time(source, lambda: str(self.markdown2html(context, source)), lambda: _plain(source))
 
         self.register_filter("markdown2html", markdown)
+        self.register_filter("with_formulas", _with_formulas)
         page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
         return page
 
@@ -228,6 +218,21 @@ def _coloured_python(source: str) -> str:
     return str(Highlight2HTML(pygments_lexer="ipython3")(source))
 
 
+_FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
+
+
+def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
+    """The exercise's own formulas as MathML, which browsers show and screen readers read without a script."""
+    if not _is_locked(cell):
+        return page
+
+    def made(found: re.Match[str]) -> str:
+        display = "block" if found[1] else "inline"
+        return str(latex_to_mathml(html.unescape(found[1] or found[2]), display=display))
+
+    return _FORMULA.sub(made, page)
+
+
 def _shared_files() -> list[str]:
     """Where nbconvert's own templates were installed: not below `sys.prefix` if that builds on another environment."""
     try:
@@ -240,14 +245,10 @@ def _shared_files() -> list[str]:
 
 @cache
 def _exporter() -> _Pages:
-    nbgrader = find_spec("nbgrader")  # importing it takes half a second, and only its templates are of use here
-    assert nbgrader is not None
-    assert nbgrader.origin is not None
-    package = Path(nbgrader.origin).parent / "server_extensions" / "formgrader"
     config = Config()
-    config.HTMLExporter.template_name = "feedback"
-    config.HTMLExporter.extra_template_basedirs = [str(package / "templates")]
-    config.HTMLExporter.extra_template_paths = [str(package / "static/node_modules/bootstrap/dist/css")]
-    config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
+    config.HTMLExporter.template_name = "feedback_page"
+    config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).parent)]
+    config.HTMLExporter.exclude_anchor_links = True
+    config.HTMLExporter.preprocessors = []
     config.HTMLExporter.default_preprocessors = []  # none of them is enabled, and after each the page is validated
     return _Pages(config=config)
