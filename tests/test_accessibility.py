@@ -68,7 +68,8 @@ def _feedback(status: Status = Status.GRADED, message: str = "") -> str:
     """The page of a notebook with a table, a picture, an error and much text in one line."""
     notebook = new_notebook()
     checks = (RIGHT, WRONG, *OTHERS)
-    table = f"<table><tr>{''.join(f'<th>column {n} of a wide table</th>' for n in range(8))}</tr><tr>{'<td>1</td>' * 8}</tr></table>"
+    head = "".join(f"<th>column {n} of a wide table</th>" for n in range(8))
+    table = f"<table><tr>{head}</tr><tr>{'<td>1</td>' * 8}</tr></table>"
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     outputs = [
         new_output("display_data", {"text/html": table}),
