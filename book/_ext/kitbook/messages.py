@@ -54,14 +54,12 @@ def _texts(node: ast.AST, left_out: frozenset[ast.AST]) -> Iterator[tuple[ast.ex
 def _docstrings(tree: ast.Module) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and body:
-            # The docstrings of checks' test functions are their titles, which learners read.
-            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                continue
-            if isinstance(body[0], ast.Expr):
-                yield body[0]
-        elif isinstance(node, ast.Expr):  # a text below a constant, which describes it
-            yield node
+        # The docstrings of checks' test functions are their titles, which learners read.
+        titled = isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        for statement in body[titled:] if isinstance(body, list) else ():
+            # At the beginning it is a docstring; below a constant it describes that.
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                yield statement
 
 
 def _text(node: ast.AST) -> str | None:
