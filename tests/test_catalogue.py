@@ -137,7 +137,7 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
             "the range asked of a set",
             "only the negative asked for, as NumPy stops at the rest",
         },
-        {"columns in the order of the alphabet", "columns from np.unique of the names"},
+        {"columns in alphabetical order", "columns from np.unique of the names"},
         {"sparse for rows", "categorical for numbers"},
         {"place by place", "rounded, place by place"},
         {

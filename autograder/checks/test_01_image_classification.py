@@ -24,11 +24,11 @@ class TestShapes:
             because="there is an axis for rows, one for columns and one for channels",
             mistakes={
                 2: Hint(
-                    "A grey picture has two axes, rows and columns. What does a colour picture have besides?",
+                    "A grey picture has two axes, rows and columns. What else does a colour picture have?",
                     id="rank-grey-picture",
                 ),
                 4: Hint(
-                    "Four axes are those of a set of photographs. This is one photograph. Count its axes.",
+                    "Four axes belong to a set of photographs. This is one photograph. Count its axes.",
                     id="four-axes-set-photographs",
                 ),
                 32 * 48 * 3: Hint(
@@ -59,7 +59,7 @@ class TestShapes:
                     id="rows-come-first-height-then",
                 ),
                 (32, 48): Hint(
-                    "A colour photograph has an axis for its channels, too: red, green, blue. Add it.",
+                    "A colour photograph also has an axis for its channels: red, green, blue. Add it.",
                     id="colour-forgotten",
                 ),
                 (48, 32): Hint(
@@ -72,7 +72,7 @@ class TestShapes:
                 ),
                 (3, 32, 48): Hint("The channels come last here. Move them.", id="channels-come-last-here"),
                 (1, 32, 48, 3): Hint(
-                    "That is a set of one photograph. A single one has no axis that counts images. Leave it out.",
+                    "That is a set of one photograph. A single one needs no axis to count images. Leave it out.",
                     id="set-one-photograph-single",
                 ),
                 (4608,): Hint(
@@ -98,7 +98,7 @@ class TestShapes:
                     "The lengths of the axes are not added. Multiply them.", id="lengths-axes-multiplied-not-added"
                 ),
                 80: Hint(
-                    "The lengths of the axes are not added. Multiply them, the channels too.",
+                    "The lengths of the axes are not added. Multiply them, including the channels.",
                     id="lengths-added",
                 ),
                 3: Hint(
@@ -120,7 +120,7 @@ class TestShapes:
                 ),
                 (20, 32, 48): Hint("The channel axis is missing. Add it.", id="channel-axis-missing"),
                 (640, 48, 3): Hint(
-                    "A set has an axis of its own that counts the images; they are not stuck together. Add it.",
+                    "A set has an axis of its own that counts the images; they are not joined together. Add that axis.",
                     id="images-stuck-together",
                 ),
                 (20, 4608): Hint(
@@ -129,11 +129,11 @@ class TestShapes:
                     id="20-rows-numbers-as",
                 ),
                 (32, 48, 60): Hint(
-                    "A set has an axis of its own that counts the images. Where does it stand?", id="set-has-axis-its"
+                    "A set has an axis of its own that counts the images. Where does it go?", id="set-has-axis-its"
                 ),
             },
             hint=Hint(
-                "It has one axis more than a single photograph. Which axis stands first?", id="one-axis-more-than"
+                "It has one more axis than a single photograph. Which axis comes first?", id="one-axis-more-than"
             ),
         )
 
@@ -188,14 +188,14 @@ class TestPicked:
                     id="batch-axis-lost-by-index",
                 ),
                 (28, 28, 1, 1): Hint(
-                    "The new axis stands last. The axis that counts images is the first. Move it.", id="new-axis-at-end"
+                    "The new axis comes last. The axis that counts images is the first. Move it.", id="new-axis-at-end"
                 ),
                 (28, 1, 28, 1): Hint(
-                    "The new axis stands in the middle. The axis that counts images is the first. Move it.",
+                    "The new axis is in the middle. The axis that counts images is the first. Move it.",
                     id="new-axis-stands-middle",
                 ),
                 (1, 28, 28): Hint("The channel axis is gone. Keep it.", id="channel-axis-gone"),
-                (600, 28, 28, 1): Hint("Those are all images. Take the first one with a slice.", id="all-images"),
+                (600, 28, 28, 1): Hint("Those are all the images. Take the first one with a slice.", id="all-images"),
             },
         )
 
@@ -244,7 +244,7 @@ class TestPicked:
                     id="channel-index-on-wrong-axis",
                 ),
                 (600, 28, 28): Hint(
-                    "Those are all images without their channel. Take the first one.", id="all-images-without-their"
+                    "Those are all the images without their channel. Take the first one.", id="all-images-without-their"
                 ),
                 (1, 28, 28): Hint(
                     "The axis that counts images is still there. Take the first image.", id="axis-counts-images-still"
@@ -265,7 +265,7 @@ class TestArithmetic:
             because="260 does not fit into a uint8",
             mistakes={
                 260: Hint(
-                    "A uint8 ends at 255. The sum of two such arrays is such an array again. What comes after 255?",
+                    "A uint8 ends at 255. The sum of two such arrays is again such an array. What comes after 255?",
                     id="no-overflow",
                 ),
                 255: Hint("Image editors stop at 255, but NumPy starts again. Count on past 255.", id="stops-at-white"),
@@ -284,7 +284,7 @@ class TestArithmetic:
                 (
                     lambda v: 0.97 < v < 0.99,
                     Hint(
-                        "That is `/`. What does NumPy leave out with two strokes?",
+                        "That is `/`. What does NumPy leave out when there are two slashes?",
                         id="floor-division-taken-for-division",
                     ),
                 ),
@@ -297,7 +297,7 @@ class TestArithmetic:
                 ),
                 (
                     lambda v: v == 250,
-                    Hint("That is the remainder, `%`. How often does 255 go into 250?", id="remainder"),
+                    Hint("That is the remainder, `%`. How many times does 255 go into 250?", id="remainder"),
                 ),
             ],
             hint=Hint(
@@ -316,10 +316,10 @@ class TestArithmetic:
                     "A uint8 has no place for a fraction. Which kind of number does `/` need?", id="dtype-stays"
                 ),
                 "float32": Hint(
-                    "You have to ask for float32. What does NumPy take when nobody asks?", id="float32-by-itself"
+                    "You have to ask for float32. What does NumPy use when nobody asks?", id="float32-by-itself"
                 ),
                 "float": Hint(
-                    "How many bits has it? Add the number that stands behind the name.", id="float-which-size-has"
+                    "How many bits does it have? Add the number that comes after the name.", id="float-which-size-has"
                 ),
                 "int64": Hint(
                     "`/` gives a fraction, so whole numbers cannot be enough. Which kind of number holds fractions?",
@@ -354,7 +354,7 @@ class TestScaled:
                 ((pixels - pixels.min()) / np.ptp(pixels), _SAME_NUMBER),
                 (
                     (pixels - pixels.mean()) / pixels.std(),
-                    Hint("That gives every set of images numbers of its own. Divide by 255.", id="standardised"),
+                    Hint("That scales every set of images differently. Divide by 255.", id="standardised"),
                 ),
                 (
                     np.zeros(pixels.shape),
@@ -375,7 +375,7 @@ class TestScaled:
                 (
                     1 - right,
                     Hint(
-                        "Black and white are exchanged: 0 should stay 0. Compare a dark pixel before and after.",
+                        "Black and white are swapped: 0 should stay 0. Compare a dark pixel before and after.",
                         id="black-white-exchanged-0",
                     ),
                 ),
@@ -405,7 +405,7 @@ class TestScaled:
                     id="left-float64",
                 ),
                 "uint8": Hint(
-                    "uint8 holds whole numbers only, and between 0 and 1 there is none. Convert first.",
+                    "uint8 holds only whole numbers, and there are none between 0 and 1. Convert first.",
                     id="uint8-holds-whole-numbers",
                 ),
                 "float16": Hint("float16 has only three digits. Take float32.", id="float16-has-only-three"),
@@ -420,7 +420,7 @@ class TestScaled:
         raw, other = (_images(), _test_images()) if name == "x_train" else (_test_images(), _images())
         found = submission.array(name)
         mistakes = [
-            (raw, Hint("These are the images as they were. Give them to `scale`.", id="these-images-as-they")),
+            (raw, Hint("These are the images as loaded. Pass them to `scale`.", id="these-images-as-they")),
             (
                 other / 255,
                 Hint(
@@ -457,8 +457,8 @@ _IF_SCALE_STOPS = Hint(
     id="divided-place",
 )
 _SAME_NUMBER = Hint(
-    "You use the largest pixel of *these* images. Another set has another largest pixel, and the same pixel would get"
-    " another number there. Use 255.",
+    "You use the largest pixel of *these* images. Another set has a different largest pixel, and there the"
+    " same pixel would get a different number. Use 255.",
     id="by-largest-pixel-set",
 )
 
@@ -477,7 +477,7 @@ class TestCounted:
                 (
                     right / 10,
                     Hint(
-                        "Those are shares. Asked for are numbers of images. Leave out the division.",
+                        "Those are shares. The task asks for numbers of images. Leave out the division.",
                         id="shares-not-counts",
                     ),
                 ),
@@ -502,12 +502,12 @@ class TestCounted:
                 ),
                 (
                     np.array([0, 1, 2, 3]),
-                    Hint("Those are the classes that occur. How often does each?", id="which-classes-there"),
+                    Hint("Those are the classes that occur. How often does each one occur?", id="which-classes-there"),
                 ),
                 (
                     np.array(10),
                     Hint(
-                        "That is how many there are together. One number for each class. Count each class for itself.",
+                        "That is how many there are altogether. Count each class separately: one number for each.",
                         id="how-many-there-together",
                     ),
                 ),
@@ -566,7 +566,7 @@ class TestSplit:
                 ((0, 2, 2, 1), (0,), (90, 2, 2, 1), (90,)): _EMPTY,
                 ((90, 2, 2, 1), (90,), (0, 2, 2, 1), (0,)): _EMPTY,
                 ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)): Hint(
-                    "The parts are exchanged: the training set comes first. Turn them round.", id="sizes-exchanged"
+                    "The parts are swapped: the training set comes first. Turn them round.", id="sizes-exchanged"
                 ),
                 (
                     (60, 2, 2, 1),
@@ -574,7 +574,7 @@ class TestSplit:
                     (60,),
                     (30,),
                 ): Hint(
-                    "The order is another. Return images and numbers of the training set first, then those of"
+                    "The order is different. Return images and numbers of the training set first, then those of"
                     " the validation set.",
                     id="another-order-parts",
                 ),
@@ -584,7 +584,7 @@ class TestSplit:
                 ),
             },
             hint=Hint(
-                "The images that do not go to validation are left to train with. How many are that?",
+                "The images that do not go to validation are left to train with. How many is that?",
                 id="with-90-images-validation",
             ),
         )
@@ -604,9 +604,9 @@ class TestSplit:
             )
         if sorted(fit + held) != list(range(90)):
             raise fail(
-                f"Of 90 images {len(set(fit) | set(held))} are in the two sets; every one should be, once.",
+                f"Of the 90 images, {len(set(fit) | set(held))} are in the two sets; each should be, exactly once.",
                 hint=Hint(
-                    "Some were drawn twice, since `choice` puts back what it has drawn. Look at `permutation`.",
+                    "Some were drawn twice, because `choice` puts back what it has drawn. Look at `permutation`.",
                     id="some-were-drawn-twice",
                 ),
             )
@@ -618,7 +618,7 @@ class TestSplit:
             true_numbers = [image // 18 for image in _which(images)]
             if not np.array_equal(true_numbers, _flat_numbers(numbers)):
                 raise fail(
-                    f"In the {what} set images and class numbers do not belong together any more.",
+                    f"In the {what} set, images and class numbers no longer match.",
                     hint=Hint(
                         "Use the same shuffled indices for images and for class numbers.",
                         id="use-same-shuffled-indices",
@@ -632,7 +632,7 @@ class TestSplit:
             raise fail(
                 "The validation set is the " + ("first" if min(held, default=0) == 0 else "last") + " 30 images.",
                 hint=Hint(
-                    "The images here are sorted by class: cut like this, the set holds one class only. What"
+                    "The images here are sorted by class: cut like this, the set holds only one class. What"
                     " comes before the cut?",
                     id="not-shuffled",
                 ),
@@ -669,8 +669,8 @@ class TestMajority:
                 (
                     0.3,
                     Hint(
-                        "That is the most frequent class of the *new* images. Those you must not look at"
-                        " beforehand. Look at the training set only.",
+                        "That is the most frequent class of the *new* images. You must not look at those"
+                        " beforehand. Look only at the training set.",
                         id="majority-new-images",
                     ),
                 ),
@@ -696,20 +696,18 @@ class TestMajority:
                 (
                     4,
                     Hint(
-                        "That is how many are right. Asked for is a share, 0 to 1. Divide by how many there are.",
+                        "That is how many are right. The task asks for a share, 0 to 1. Divide by how many there are.",
                         id="how-many-right-asked-for",
                     ),
                 ),
                 (
                     3,
-                    Hint(
-                        "That is the class itself. Which share of the new images is of that class?", id="class-itself"
-                    ),
+                    Hint("That is the class itself. What share of the new images is of that class?", id="class-itself"),
                 ),
                 (
                     20,
                     Hint(
-                        "That is per cent. Asked for is a share, 0 to 1. Divide it by 100.",
+                        "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.",
                         id="per-cent-asked-for-share",
                     ),
                 ),
@@ -742,7 +740,7 @@ class TestMajority:
                 (
                     2,
                     Hint(
-                        "That is how many are right, or the class itself. Asked for is a share, 0 to 1. Divide"
+                        "That is how many are right, or the class itself. The task asks for a share, 0 to 1. Divide"
                         " by how many there are.",
                         id="how-many-right-or-class",
                     ),
@@ -750,7 +748,7 @@ class TestMajority:
                 (
                     200 / 9,
                     Hint(
-                        "That is per cent. Asked for is a share, 0 to 1. Divide it by 100.",
+                        "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.",
                         id="per-cent-asked-for-share",
                     ),
                 ),
@@ -758,7 +756,7 @@ class TestMajority:
                 (
                     1 / 3,
                     Hint(
-                        "A third is what guessing gets with three equal classes. Count here.",
+                        "A third is what guessing gets with three equal classes. Count the classes here.",
                         id="third-what-guessing-gets",
                     ),
                 ),
@@ -801,7 +799,7 @@ class TestMeans:
                 (
                     right[..., 0],
                     Hint(
-                        "The channel axis is gone. Take the mean along the first axis only. Keep it.",
+                        "The channel axis is gone. Take the mean along the first axis only, and keep the channels.",
                         id="channel-axis-gone-take",
                     ),
                 ),
@@ -870,7 +868,7 @@ class TestMeans:
                     "Take the mean over the images only, not over rows and columns.", id="take-mean-over-images"
                 ),
                 (10, 28, 28, 1): Hint(
-                    "There are three classes here, not ten. Count with that.", id="there-three-classes-here"
+                    "There are three classes here, not ten. Use that number.", id="there-three-classes-here"
                 ),
                 (600, 28, 28, 1): Hint(
                     "Those are the images themselves. Take the mean of each class.", id="images-themselves"
@@ -939,13 +937,13 @@ class TestNearest:
                 (
                     np.abs(differences).sum(axis=(2, 3, 4)).argmin(axis=1),
                     Hint(
-                        "You add up absolute differences. Asked for are squared ones. Square them.",
+                        "You add up absolute differences. The task asks for squared ones. Square them.",
                         id="absolute-differences",
                     ),
                 ),
                 (
                     np.abs(differences).max(axis=(2, 3, 4)).argmin(axis=1),
-                    Hint("You look at the largest difference alone. Add up all of them.", id="you-look-at-largest"),
+                    Hint("You look only at the largest difference. Add up all of them.", id="you-look-at-largest"),
                 ),
                 (
                     (images[:, None] * means).sum(axis=(2, 3, 4)).argmax(axis=1),
@@ -975,7 +973,7 @@ class TestNearest:
         )
 
     def test_takes_one_image(self, submission: Submission) -> None:
-        """It works for a set of one image, too"""
+        """It also works for a set of one image"""
         images, means = _means_to_compare()
         for image in images:
             found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(image[np.newaxis], means)
@@ -1002,20 +1000,20 @@ class TestMeasured:
         expect(found, "`test_accuracy`").to_be_about(
             right,
             LESS_THAN_AN_IMAGE,
-            because="so many of the 100 test images have the right mean nearest",
+            because="for that share of the 100 test images, the nearest mean is the right one",
             mistakes=[
                 (
                     lambda v: abs(v - training) < 1e-3,
                     Hint(
-                        "That is the accuracy on the training images, which the means were made of. Measure on"
-                        " the test images.",
+                        "That is the accuracy on the training images, from which the means were made. Measure"
+                        " on the test images.",
                         id="measured-on-training-images",
                     ),
                 ),
                 (
                     lambda v: abs(v - 100 * right) < 0.5,
                     Hint(
-                        "That is per cent, or a number of images. Asked for is a share, 0 to 1. Which number"
+                        "That is per cent, or a number of images. The task asks for a share, 0 to 1. Which number"
                         " between 0 and 1 is it?",
                         id="number-right-not-share",
                     ),
@@ -1057,8 +1055,8 @@ class TestMeasured:
                 ),
             ],
             hint=[
-                "For each class: of its test images, which share has the right answer?",
-                "For one class, which share of its images has the right answer? Do the same for the others.",
+                "For each class: what share of its test images gets the right answer?",
+                "For one class, what share of its images gets the right answer? Do the same for the others.",
             ],
         )
 
@@ -1094,11 +1092,11 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list)):
         raise fail(
             f"`{name}` should be a shape, such as `(5, 2)`.",
-            hint=Hint("Numbers in round brackets, with commas between. Write it so.", id="shape-as-text"),
+            hint=Hint("Write numbers in round brackets, with commas between them.", id="shape-as-text"),
         )
     if not all(isinstance(n, int) for n in value):
         raise fail(
-            f"`{name}` should hold whole numbers only.",
+            f"`{name}` should hold only whole numbers.",
             hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
         )
     return tuple(value)
@@ -1113,7 +1111,7 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
     if np.allclose(found, right / 255, atol=1e-6):
         raise fail(
             f"{name} is scaled already.",
-            hint=Hint("Scaling comes later. Leave the pixels as they are.", id="leave-pixels-as-they"),
+            hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="leave-pixels-as-they"),
         )
     hints = ["Indices start at 0, so the first image has index 0.", "Take it from `train_data`."]
     last = _images()[-len(right) :] if right.ndim == 4 else _images()[-1].reshape(right.shape)
@@ -1139,9 +1137,9 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
         )
     if right.shape[-2:] == (28, 28) and np.array_equal(found, right.T):
         hints.insert(
-            0, Hint("Rows and columns are exchanged. Look at the order of your axes.", id="rows-columns-exchanged")
+            0, Hint("Rows and columns are swapped. Look at the order of your axes.", id="rows-columns-exchanged")
         )
-    raise fail(f"{name} has the right shape, but other pixels.", hint=hints)
+    raise fail(f"{name} has the right shape, but the wrong pixels.", hint=hints)
 
 
 def _dim_pixels() -> np.ndarray:
@@ -1175,14 +1173,14 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
         parts = function(images, np.repeat(np.arange(5), 18), 30, seed)
     except Mismatch as stopped:
         if "NoneType" in stopped.message:
-            nothing = "`shuffle` changes what it is given and returns nothing. Keep what you gave it."
+            nothing = "`shuffle` changes its argument and returns nothing. Keep the array that you passed in."
             raise fail(stopped.message, hint=[Hint(nothing, id="shuffle-returns-nothing"), *stopped.hints]) from None
         raise
     if not isinstance(parts, (tuple, list)) or len(parts) != 4:
         raise fail(
             "`split` should return four arrays.",
             hint=Hint(
-                "Return four arrays, with commas between.",
+                "Return four arrays, with commas between them.",
                 id="return-training-images-training",
             ),
         )
@@ -1190,7 +1188,7 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
 
 
 _EMPTY = Hint(
-    "One set is empty. `validation_size` is how many images go to validation, a number such as 30. Is it used so?",
+    "One set is empty. `validation_size` is how many images go to validation, such as 30. Is that how you use it?",
     id="empty-set",
 )
 
@@ -1240,7 +1238,7 @@ def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, rig
         1e-6,
         mistakes=close,
         hint=Hint(
-            "Find the most frequent class first. Then: which share of the new ones is of it?",
+            "Find the most frequent class first. Then: what share of the new ones is of that class?",
             id="find-most-frequent-class",
         ),
     )
@@ -1287,9 +1285,9 @@ def _made_of_training_images(means: np.ndarray) -> None:
             raise fail(
                 "`means` are the means of the test images."
                 if other is test
-                else "`means` are the means of all images, those for the test among them.",
+                else "`means` are the means of all images, including the test images.",
                 hint=Hint(
-                    "Test images are for measuring only. Take the means of `x_train`.", id="trained-on-test-images"
+                    "Test images are only for measuring. Take the means of `x_train`.", id="trained-on-test-images"
                 ),
             )
 
@@ -1325,5 +1323,5 @@ _IF_NEAREST_STOPS = Hint(
     id="not-subtracted-from-every-image",
 )
 _NO_SQUARE = Hint(
-    "Without the square, differences above and below cancel. Square them before you add. Do it now.", id="not-squared"
+    "Without the square, differences above and below cancel. Square them before you add. Do that now.", id="not-squared"
 )

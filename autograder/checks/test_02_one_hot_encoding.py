@@ -19,11 +19,11 @@ class TestPredicted:
             because="there is one number for each of the ten classes",
             mistakes={
                 (1, 10): Hint(
-                    "That is a table with one row. Asked for is the row alone: take away one pair of brackets.",
+                    "That is a table with one row. The task asks for the row alone: take away one pair of brackets.",
                     id="table-with-one-row",
                 ),
                 (10, 1): Hint(
-                    "That is a column. Asked for is a flat list of ten numbers. Take one pair of brackets.",
+                    "That is a column. The task asks for a flat list of ten numbers. Use one pair of brackets.",
                     id="column-asked-for-flat",
                 ),
                 (): Hint(
@@ -35,11 +35,11 @@ class TestPredicted:
                     id="one-number-label-itself",
                 ),
                 (6,): Hint(
-                    "The row ends at the label. The classes above 5 have their place, too. Fill them in.",
+                    "The row ends at the label. The classes above 5 have a place, too. Fill them in.",
                     id="row-ends-at-label",
                 ),
                 (5,): Hint(
-                    "The row has a place for every class, not only for those below the label. Fill in the rest.",
+                    "The row has a place for every class, not just for those below the label. Fill in the rest.",
                     id="row-has-place-for",
                 ),
                 (9,): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
@@ -53,7 +53,7 @@ class TestPredicted:
                 (
                     np.eye(10)[4],
                     Hint(
-                        "The 1 stands in the fifth place. The first place belongs to class 0. Count again.",
+                        "The 1 is in the fifth place. The first place belongs to class 0. Count again.",
                         id="fifth-place",
                     ),
                 ),
@@ -73,7 +73,7 @@ class TestPredicted:
                 (
                     1 - right,
                     Hint(
-                        "0 and 1 are exchanged: a single 1 marks the class. Turn them round.", id="0-1-exchanged-single"
+                        "0 and 1 are swapped: a single 1 marks the class. Turn them round.", id="0-1-exchanged-single"
                     ),
                 ),
                 (
@@ -85,16 +85,16 @@ class TestPredicted:
                 ),
                 (
                     (np.arange(10) <= 5) * 1,
-                    Hint("A one-hot row has a single 1. Which place is that of the class?", id="ones-up-label"),
+                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-label"),
                 ),
                 (
                     (np.arange(10) < 5) * 1,
-                    Hint("A one-hot row has a single 1. Which place is that of the class?", id="ones-up-label"),
+                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-label"),
                 ),
                 (
                     np.arange(10),
                     Hint(
-                        "Those are the classes. In the row a 1 marks the one that is meant. Where does the 1 stand?",
+                        "Those are the classes. In the row, a 1 marks the right one. Where does the 1 go?",
                         id="classes-row-1-marks",
                     ),
                 ),
@@ -111,7 +111,7 @@ class TestPredicted:
             because="each of the 200 labels has a row, and each of the ten classes a column",
             mistakes={
                 (10, 200): Hint(
-                    "Rows and columns are exchanged: the labels are the rows. Turn them round.", id="counted-from-right"
+                    "Rows and columns are swapped: the labels are the rows. Swap them back.", id="counted-from-right"
                 ),
                 (200,): Hint(
                     "Those are the labels. Each becomes a row of ten numbers. Add that axis.",
@@ -148,7 +148,7 @@ class TestEncoded:
                 (
                     right.T,
                     Hint(
-                        "Rows and columns are exchanged: one row for each label. Turn them round.",
+                        "Rows and columns are swapped: one row for each label. Turn them round.",
                         id="rows-columns-exchanged-one-row",
                     ),
                 ),
@@ -175,22 +175,22 @@ class TestEncoded:
                         "The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"
                     ),
                 ),
-                (1 - right, Hint("0 and 1 are exchanged. Turn them round.", id="0-1-exchanged")),
+                (1 - right, Hint("0 and 1 are swapped. Turn them round.", id="0-1-exchanged")),
                 (
                     labels.astype(float),
-                    Hint("Those are the labels as they were. Make a row of each.", id="labels-as-they-were"),
+                    Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were"),
                 ),
                 (
                     labels[:, None],
                     Hint(
-                        "Those are the labels as they were, in a column. Make a row of each.",
+                        "Those are the labels, unchanged, in a column. Turn each into a row.",
                         id="labels-as-they-were-column",
                     ),
                 ),
                 (
                     right.ravel(),
                     Hint(
-                        "The rows stick together. The result is a table with two axes. Keep one row for each label.",
+                        "The rows are joined. The result is a table with two axes. Keep one row for each label.",
                         id="rows-stick-together-result",
                     ),
                 ),
@@ -239,8 +239,7 @@ class TestEncoded:
                 (
                     np.eye(4)[labels],
                     Hint(
-                        "You count the classes as `max + 1` of these labels. How many there are is `classes`."
-                        " Use that.",
+                        "You count the classes as `max + 1` of these labels. Their number is `classes`. Use that.",
                         id="classes-counted-as-max-1",
                     ),
                 ),
@@ -271,7 +270,7 @@ class TestEncoded:
                 "float64": Hint(
                     "NumPy takes float64 unless you say something else. Look at `dtype` or `astype`.", id="left-float64"
                 ),
-                "bool": Hint("True and False are no numbers yet. Convert.", id="true-false"),
+                "bool": Hint("True and False are not numbers yet. Convert them.", id="true-false"),
                 "uint8": Hint(
                     "Rows are compared with probabilities; those are float32. Convert the rows.",
                     id="rows-compared-with-probabilities",
@@ -304,12 +303,12 @@ _IF_ENCODING_STOPS = Hint(
 _RANGE = (
     "Ask first: `if np.any(labels >= classes): raise ValueError(...)`.",
     Hint(
-        "A wrong label that nobody notices is found months later. Ask for it before you encode.",
+        "A wrong label that nobody notices is found months later. Check for it before you encode.",
         id="wrong-label-passes-silently",
     ),
 )
 _NEGATIVE = (
-    "In NumPy -1 is the *last* place, so nothing goes wrong by itself. Ask: is any label below 0?",
+    "In NumPy, -1 is the *last* place, so no error appears by itself. Ask: is any label below 0?",
     Hint(
         "Look for a label that is too small, and raise the error that the task names.", id="raise-valueerror-when-one"
     ),
@@ -336,16 +335,16 @@ class TestByKeras:
                 (
                     np.eye(6)[[3, 0, 5, 3]],
                     Hint(
-                        "The number of classes is ten: all digits, not those of this batch. Count the digits.",
+                        "There are ten classes: all the digits, not just those in this batch. Count the digits.",
                         id="number-classes-left-keras",
                     ),
                 ),
-                (labels, Hint("Those are the labels as they were. Make a row of each.", id="labels-as-they-were")),
-                (right.T, Hint("Rows and columns are exchanged. Turn them round.", id="rows-columns-exchanged")),
+                (labels, Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were")),
+                (right.T, Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged")),
                 (
                     labels[:, None],
                     Hint(
-                        "Those are the labels as they were, in a column. Make a row of each.", id="labels-as-they-were"
+                        "Those are the labels, unchanged, in a column. Turn each into a row.", id="labels-as-they-were"
                     ),
                 ),
                 (np.eye(10)[labels - 1], _OFF_BY_ONE),
@@ -372,7 +371,7 @@ class TestByKeras:
             because="the largest label of the batch is 6",
             mistakes={
                 (4, 6): Hint(
-                    "The largest label is 6, and the classes begin at 0: how many are that?",
+                    "The largest label is 6, and the classes begin at 0: how many is that?",
                     id="careless-shape-with-six-columns",
                 ),
                 (4, 3): Hint(
@@ -388,7 +387,7 @@ class TestByKeras:
                     id="four-labels-four-rows",
                 ),
                 (7, 4): Hint(
-                    "Rows and columns are exchanged: the labels are the rows. Turn them round.", id="counted-from-right"
+                    "Rows and columns are swapped: the labels are the rows. Swap them back.", id="counted-from-right"
                 ),
             },
             hint=Hint("Try it in a cell of your own, without the number of classes.", id="try-keras-utils-categorical"),
@@ -403,7 +402,7 @@ class TestDecoded:
         _decodes(submission, rows, labels, "`decode` of one-hot rows")
 
     def test_probabilities(self, submission: Submission) -> None:
-        """Of probabilities it takes the largest"""
+        """Given probabilities, it takes the largest"""
         rows = np.random.default_rng(6).dirichlet(np.ones(4), 7)
         rows[0] = [0.3, 0.2, 0.25, 0.25]  # the largest is below one half
         _decodes(submission, rows, rows.argmax(axis=1), "`decode` of probabilities")
@@ -422,14 +421,14 @@ class TestNamed:
                 (
                     _rows(names, alphabet),
                     Hint(
-                        "Your columns are in the order of the alphabet. Take the order in `order`.",
+                        "Your columns are in alphabetical order. Use the order in `order`.",
                         id="columns-order-alphabet",
                     ),
                 ),
                 (
                     _rows(names, seen),
                     Hint(
-                        "Your columns are in the order in which the names appear. Take the order in `order`.",
+                        "Your columns are in the order in which the names appear. Use the order in `order`.",
                         id="columns-as-names-appear",
                     ),
                 ),
@@ -440,13 +439,13 @@ class TestNamed:
                 (
                     _rows(names, order).T,
                     Hint(
-                        "Rows and columns are exchanged: one row for each name. Turn them round.",
+                        "Rows and columns are swapped: one row for each name. Turn them round.",
                         id="rows-columns-exchanged-one-row",
                     ),
                 ),
                 (
                     np.array([order.index(name) for name in names]),
-                    Hint("Those are the numbers of the columns. Make rows of them.", id="numbers-not-rows"),
+                    Hint("Those are the numbers of the columns. Turn them into rows.", id="numbers-not-rows"),
                 ),
                 (
                     np.roll(_rows(names, order), 1, axis=1),
@@ -484,7 +483,7 @@ class TestNamed:
                 (
                     _rows(names, sorted(order)),
                     Hint(
-                        "Your columns are in the order of the alphabet. Take the order in `order`.",
+                        "Your columns are in alphabetical order. Use the order in `order`.",
                         id="columns-order-alphabet",
                     ),
                 ),
@@ -495,13 +494,13 @@ class TestNamed:
         """It refuses a name that is not in the order"""
         hints = (
             Hint(
-                "What becomes of a name without a column? A row of zeros belongs to no class: raise an error instead.",
+                "What happens to a name without a column? A row of zeros belongs to no class: raise an error instead.",
                 id="unknown-name-passes",
             ),
-            "Ask for each name whether it is in `order`, and raise an error if it is not.",
+            "For each name, ask whether it is in `order`, and raise an error if it is not.",
         )
         if not submission.error_of("encode_names", ["fig", "oak"], ["fig", "yam"]):
-            raise fail('`encode_names` takes the name "oak", which is not in the order.', hint=hints)
+            raise fail('`encode_names` accepts the name "oak", which is not in the order.', hint=hints)
         if submission.error_of("encode_names", ["fig", "yam"], ["fig", "yam"]):
             raise fail(
                 "`encode_names` refuses right names as well.",
@@ -522,7 +521,9 @@ class TestReordered:
                 (rows, Hint("Nothing has moved. Which old column belongs in the first new one?", id="nothing-moved")),
                 (
                     rows[:, back],
-                    Hint("That is the way back. For each *new* column: where was it in the old order?", id="way-back"),
+                    Hint(
+                        "That goes the wrong way. For each *new* column: where was it in the old order?", id="way-back"
+                    ),
                 ),
                 (
                     rows[columns],
@@ -535,16 +536,16 @@ class TestReordered:
                 (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
                 (
                     rows[:, columns].T,
-                    Hint("Rows and columns are exchanged. Turn them round.", id="rows-columns-exchanged"),
+                    Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged"),
                 ),
                 (
                     rows[:, np.argsort(old)],
-                    Hint("The columns are sorted. Take the order in `new_order`.", id="columns-sorted"),
+                    Hint("The columns are sorted. Use the order in `new_order`.", id="columns-sorted"),
                 ),
                 (
                     rows[:, columns].argmax(axis=1),
                     Hint(
-                        "Those are class numbers. The result is a table again. Keep all columns.",
+                        "Those are class numbers. The result is a table again. Keep all the columns.",
                         id="class-numbers-result-table",
                     ),
                 ),
@@ -556,7 +557,7 @@ class TestReordered:
         )
 
     def test_there_and_back(self, submission: Submission) -> None:
-        """There and back again nothing has changed"""
+        """There and back again, nothing has changed"""
         rng = np.random.default_rng(12)
         old, new = ["dress", "t-shirt", "shoe"], ["t-shirt", "shoe", "dress"]
         rows = np.eye(3)[rng.integers(0, 3, 8)]
@@ -587,9 +588,9 @@ class TestDistances:
             9,
             mistakes={
                 -9: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
-                81: Hint("That is the square. The root of it is the distance. Take it.", id="square-root-distance"),
+                81: Hint("That is the square. The distance is its root. Take the root.", id="square-root-distance"),
                 10: Hint(
-                    "There are ten classes, but count the steps from 0 to 9. How many are they?", id="ten-steps-from-0"
+                    "There are ten classes, but count the steps from 0 to 9. How many are there?", id="ten-steps-from-0"
                 ),
                 1: Hint(
                     "As numbers, 9 is farther from 0 than 1 is. How far?",
@@ -640,13 +641,13 @@ class TestDistances:
                     ),
                 ],
                 hint=Hint(
-                    "Subtract the rows: where is something else than 0? Square, add up, take the root.",
+                    "Subtract the rows: where is it not 0? Square, add up, take the root.",
                     id="subtract-rows-where-something",
                 ),
             )
 
     def test_mean_says(self, submission: Submission) -> None:
-        """What the mean of t-shirt and dress names"""
+        """What the mean of t-shirt and dress stands for"""
         found = submission.text("mean_says").strip().lower()
         expect(found, "`mean_says`").to_be_one_of(
             ["shoe", "shoes", "a shoe"],
@@ -660,7 +661,7 @@ class TestDistances:
                     "The mean of 0 and 2 lies between them. Which class has the number between?",
                     id="between-two-classes-but-which",
                 ),
-                "1": Hint("Yes; and which class has the number 1?", id="yes-which-class-has"),
+                "1": Hint("Yes, and which class has the number 1?", id="yes-which-class-has"),
             },
             hint=Hint("What is the mean of 0 and 2, and which class has that number?", id="0-2-2"),
         )
@@ -700,7 +701,10 @@ class TestLosses:
             )
         raise Mismatch(
             f"{right} of the {len(_LOSSES)} are right.",
-            (*hints, "Is one class right, or may several be? Is the label a row or a number? Ask both of each case."),
+            (
+                *hints,
+                "Is one class right, or could several be? Is the label a row or a number? Ask both for each case.",
+            ),
             share=right / len(_LOSSES),
         )
 
@@ -721,7 +725,7 @@ class TestAgreement:
         _agrees(submission, truth, given, 0.6)
 
     def test_takes_probabilities(self, submission: Submission) -> None:
-        """It takes probabilities, too"""
+        """It also takes probabilities"""
         rng = submission.rng("agreement")
         while True:  # rows that are right although no probability in them reaches one half, and no two mistakes alike
             truth, given = np.eye(4)[rng.integers(0, 4, 11)], rng.dirichlet(np.full(4, 1.5), 11)
@@ -742,11 +746,11 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list)):
         raise fail(
             f"`{name}` should be a shape, such as `(5, 2)`.",
-            hint=Hint("Numbers in round brackets, with commas between. Write it so.", id="numbers-round-brackets-with"),
+            hint=Hint("Write numbers in round brackets, with commas between them.", id="numbers-round-brackets-with"),
         )
     if not all(isinstance(n, int) for n in value):
         raise fail(
-            f"`{name}` should hold whole numbers only.",
+            f"`{name}` should hold only whole numbers.",
             hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
         )
     return tuple(value)
@@ -772,7 +776,7 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
     """`one_hot` stops with a ValueError for wrong data, and not for right data, too."""
     error = submission.error_of("one_hot", *arguments)
     if not error:
-        raise fail(f"`one_hot` takes {what}, and returns something as if all were well.", hint=hint)
+        raise fail(f"`one_hot` takes {what}, and returns something as if nothing were wrong.", hint=hint)
     if submission.error_of("one_hot", np.array([0, 1]), 3):
         raise fail(
             "`one_hot` refuses right labels as well.",
@@ -780,10 +784,10 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
         )
     if error != "ValueError":
         raise fail(
-            f"`one_hot` stops with {error} for {what}; asked for is a ValueError.",
+            f"`one_hot` stops with {error} for {what}; the task asks for a ValueError.",
             hint=(
                 Hint(
-                    "Another error may come from anywhere. Ask for labels that cannot be, and raise a ValueError"
+                    "Any other error may have another cause. Check for impossible labels, and raise a ValueError"
                     " yourself.",
                     id="not-a-value-error",
                 ),
@@ -814,29 +818,27 @@ def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: 
             ),
             (
                 rows.max(axis=1),
-                Hint("Those are the largest values. *Where* do they stand: look at `argmax`.", id="max-for-argmax"),
+                Hint("Those are the largest values. *Where* are they? Look at `argmax`.", id="max-for-argmax"),
             ),
             (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
             (
                 rows.argmin(axis=1),
-                Hint(
-                    "That is where the smallest value stands. Look for the largest.", id="where-smallest-value-stands"
-                ),
+                Hint("That is where the smallest value is. Look for the largest.", id="where-smallest-value-stands"),
             ),
             (
                 rows.argsort(axis=1),
-                Hint("Those are all columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
+                Hint("Those are all the columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
             ),
             (
                 right[:, None],
                 Hint("The shape should be `(N,)`, a flat array. Take away the second axis.", id="shape-should-be-n"),
             ),
-            (np.rint(rows), Hint("Those are rows still. Which column is the largest?", id="rounded")),
-            (rows, Hint("Those are the rows as they were. Which column is the largest?", id="rows-as-they-were")),
+            (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
+            (rows, Hint("Those are the rows, unchanged. Which column is the largest?", id="rows-as-they-were")),
             (lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(v) != len(right), _NO_EXACT_ONE),
             (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
         ],
-        hint=Hint("For each row: in which column stands the largest value?", id="for-each-row-which"),
+        hint=Hint("For each row: in which column is the largest value?", id="for-each-row-which"),
     )
 
 
@@ -852,7 +854,7 @@ def _names(submission: Submission, names: list[str], order: list[str], mistakes:
     expect(as_array(found, "`encode_names(...)`"), says).to_be_close_to(
         _rows(names, order),
         mistakes=mistakes,
-        hint=Hint("Which column has the first name? Look it up in `order`.", id="which-column-has-first"),
+        hint=Hint("Which column does the first name have? Look it up in `order`.", id="which-column-has-first"),
     )
 
 
@@ -870,7 +872,7 @@ def _loss(submission: Submission, name: str) -> str:
     known = {"categorical", "sparsecategorical", "binary"}
     if flat not in known:
         raise fail(
-            f"`{name}` is {text[:40]!r}, which is none of the three losses.",
+            f"`{name}` is {text[:40]!r}, which is not one of the three losses.",
             hint=Hint("Copy one of the three names from the task's text.", id="copy-one-three-names"),
         )
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
@@ -914,13 +916,13 @@ def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right:
         (
             right * len(truth),
             Hint(
-                "That is how many agree. Asked for is the share, 0 to 1. Divide by the number of images.",
+                "That is how many agree. The task asks for the share, 0 to 1. Divide by the number of images.",
                 id="number-images",
             ),
         ),
         (
             right * 100,
-            Hint("That is per cent. Asked for is a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
+            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
         ),
         (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
         (
@@ -940,6 +942,6 @@ def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right:
         1e-6,
         mistakes=[(lambda v, w=w: abs(v - w) < 1e-6, says) for w, says in wrong if abs(w - right) > 1e-3],
         hint=Hint(
-            "Which class does each row name? For which share of the images is it the same?", id="which-class-does-each"
+            "Which class does each row name? For what share of the images is it the same?", id="which-class-does-each"
         ),
     )

@@ -34,7 +34,7 @@ class TestFlattened:
                     id="rows-and-columns-swapped",
                 ),
                 (images, 28, 28, 1): Hint(
-                    "These are still images. Make a row of 28 x 28 x 1 = 784 numbers of each: look at `reshape`.",
+                    "These are still images. Turn each into a row of 28 x 28 x 1 = 784 numbers: look at `reshape`.",
                     id="not-flattened",
                 ),
                 (images, 28, 28): Hint(
@@ -68,7 +68,7 @@ class TestFlattened:
         rows = submission.array(name)
         if not rows.size or not np.isfinite(rows).all():
             raise fail(
-                f"`{name}` is empty, or holds values that are no numbers (NaN or infinite).",
+                f"`{name}` is empty, or holds values that are not numbers (NaN or infinite).",
                 hint=Hint("Start again from `train_data` and `test_data`, and divide by 255.", id="no-numbers"),
             )
         low, top = float(rows.min()), float(rows.max())
@@ -76,7 +76,7 @@ class TestFlattened:
             raise fail(
                 f"The smallest value in `{name}` is {low:.3g}; scaled to 0..1 it would be 0.",
                 hint=Hint(
-                    "To subtract the mean is another way to scale. Leave it out: only divide by 255.", id="standardised"
+                    "Subtracting the mean is another way to scale. Leave it out: only divide by 255.", id="standardised"
                 ),
             )
         if top > 1.5:
@@ -100,7 +100,7 @@ class TestFlattened:
             raise fail(
                 f"Every row of `{name}` has the length 1, and its largest value is {top:.3g}.",
                 hint=Hint(
-                    "`keras.utils.normalize` makes all rows equally long, and bright images darker. Divide by 255.",
+                    "`keras.utils.normalize` makes all rows equally long and bright images darker. Divide by 255.",
                     id="normalized-rows",
                 ),
             )
@@ -120,7 +120,7 @@ class TestFlattened:
             "float32",
             mistakes={
                 "float64": Hint(
-                    "A whole-number array divided gives float64. Keras computes in float32: convert.", id="float64"
+                    "Dividing a whole-number array gives float64. Keras computes in float32: convert.", id="float64"
                 ),
                 "float16": Hint("float16 has only three digits. Convert to float32.", id="float16"),
             },
@@ -148,7 +148,7 @@ class TestByHand:
                 (right.T, Hint("Rows and columns are swapped. Make one row for each image.", id="transposed")),
                 (
                     right.sum(axis=0),
-                    Hint("The images are added up. Keep a row of its own for each image.", id="images-added-up"),
+                    Hint("The images are added up. Keep a separate row for each image.", id="images-added-up"),
                 ),
                 (right[0], Hint("That is the first image only. Return one row for each image.", id="first-image")),
                 *_other_activations(right),
@@ -242,8 +242,11 @@ class TestCounted:
                 290: Hint(
                     "28 is one row of pixels. Take all the values of an image, as the task gives them.", id="28-values"
                 ),
-                784: Hint("Those are the inputs. Each unit has a weight for each of them: go on.", id="inputs-only"),
-                10: Hint("Those are the units. How many weights has each of them?", id="units-only"),
+                784: Hint(
+                    "Those are the inputs. Each unit has a weight for each of them: carry on from there.",
+                    id="inputs-only",
+                ),
+                10: Hint("Those are the units. How many weights does each of them have?", id="units-only"),
                 33: Hint("That belongs to the output layer. What goes into the hidden layer?", id="other-layer"),
             },
             hint=[
@@ -255,7 +258,7 @@ class TestCounted:
     def test_output_layer(self, submission: Submission) -> None:
         """Parameters of the output layer"""
         pixels = Hint(
-            "What goes into the output layer is what comes out of the layer before. Is that still the pixels?",
+            "What goes into the output layer is what comes out of the layer before it. Is that still the pixels?",
             id="output-sees-pixels",
         )
         expect(submission.number("output_parameters"), "`output_parameters`").to_be(
@@ -287,19 +290,19 @@ class TestCounted:
                 7960: Hint("That fits ten classes. How many are there here?", id="ten-classes"),
                 797: _ADDED,
                 784 + 7850 + 33: Hint(
-                    "The input has no parameters, since nothing is learned there. Leave it out.", id="input-counted"
+                    "The input has no parameters, because nothing is learned there. Leave it out.", id="input-counted"
                 ),
             },
             hint="Add up the layers. Does your sum fit the two counts above?",
         )
 
 
-_WEIGHTS_ALONE = Hint("Those are the weights alone. What else does each unit have?", id="bias-forgotten")
+_WEIGHTS_ALONE = Hint("Those are only the weights. What else does each unit have?", id="bias-forgotten")
 _ADDED = Hint(
     "Inputs and units are added here. Every unit has a weight for every input: multiply.", id="inputs-and-units-added"
 )
 _EXAMPLE = (
-    "A layer with 4 inputs and 2 units has 4 x 2 weights and 2 biases, which makes ten in all. Now do the same with"
+    "A layer with 4 inputs and 2 units has 4 x 2 weights and 2 biases, which makes ten altogether. Now do the same with"
     " your numbers."
 )
 
@@ -338,16 +341,15 @@ class TestCompiled:
             return
         kinds = {
             "binary_accuracy": Hint(
-                "The binary accuracy takes each of the three outputs for a question of its own. Ask for plain"
-                " accuracy.",
+                "Binary accuracy treats each of the three outputs as a separate question. Ask for plain accuracy.",
                 id="binary-accuracy",
             ),
             "sparse_categorical_accuracy": Hint(
-                "The sparse accuracy wants class numbers. Yours are one-hot rows: ask for plain accuracy.",
+                "Sparse accuracy needs class numbers. Yours are one-hot rows: ask for plain accuracy.",
                 id="sparse-accuracy",
             ),
             "exact_equality": Hint(
-                "`keras.metrics.Accuracy()` looks for outputs that are the same as the label. No probability is."
+                "`keras.metrics.Accuracy()` looks for outputs that equal the label exactly. No probability does."
                 ' Give the name "accuracy" instead.',
                 id="exact-equality",
             ),
@@ -355,7 +357,7 @@ class TestCompiled:
         named = [hint for kind, hint in kinds.items() if kind in metrics]
         raise fail(
             f"The metrics of `model` are {list(metrics) or 'empty'}, but accuracy should be among them.",
-            hint=[*named, Hint('Give `compile` a list: `metrics=["accuracy"]`.', id="no-accuracy")],
+            hint=[*named, Hint('Pass `compile` a list: `metrics=["accuracy"]`.', id="no-accuracy")],
         )
 
     def test_can_learn(self, submission: Submission) -> None:
@@ -367,7 +369,7 @@ class TestCompiled:
                 f"The learning rate is {rate:g}, which is too {'large' if rate > largest else 'small'} for"
                 f" {compiled.optimizer}.",
                 hint=Hint(
-                    "With large steps the weights jump about; with tiny ones they never arrive. Leave it out and take"
+                    "With large steps the weights jump about; with tiny ones they never arrive. Leave it out and use"
                     " the default.",
                     id="learning-rate",
                 ),
@@ -388,7 +390,7 @@ class TestTrained:
             ) from None
         if history.epochs < 2:
             raise fail(
-                f"`history` has {history.epochs} epoch, but one look at the images is hardly enough.",
+                f"`history` has {history.epochs} epoch, but seeing the images once is hardly enough.",
                 hint=Hint(
                     "An epoch is one pass over the training images. Look at the argument `epochs` of `fit`.",
                     id="one-epoch",
@@ -397,7 +399,7 @@ class TestTrained:
         _has_learned(submission)  # a history is easily typed by hand, so it counts only with what it tells of
 
     def test_has_learned(self, submission: Submission) -> None:
-        """The network has learned, and from the training images alone"""
+        """The network has learned, and only from the training images"""
         _has_learned(submission)
         _test_images_took_no_part(submission)
 
@@ -471,7 +473,7 @@ class TestAccuracy:
             hints.insert(
                 0,
                 Hint(
-                    "That stands in `history`, which knows nothing of the test images. Measure them with `evaluate`.",
+                    "That is from `history`, which knows nothing about the test images. Measure them with `evaluate`.",
                     id="accuracy-from-history",
                 ),
             )
@@ -479,11 +481,13 @@ class TestAccuracy:
             hints.insert(
                 0,
                 Hint(
-                    "Your model scales by itself. Give it pixels from 0 to 255, in training and here.",
+                    "Your model scales the pixels itself. Give it pixels from 0 to 255, in training and here.",
                     id="scaled-twice-by-model",
                 ),
             )
-        raise fail(f"`test_accuracy` is {found:.3f}, which is not what `model` gets of the test images.", hint=hints)
+        raise fail(
+            f"`test_accuracy` is {found:.3f}, which is not the accuracy of `model` on the test images.", hint=hints
+        )
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """The network gets at least 82 % of unseen images right"""
@@ -492,7 +496,7 @@ class TestAccuracy:
             NEEDED,
             zero_at=NOTHING_BELOW,
             hint=[
-                Hint("Train for more epochs, or take a few more hidden units.", id="too-little-training"),
+                Hint("Train for more epochs, or use a few more hidden units.", id="too-little-training"),
                 "Compare training and validation accuracy in `history`. Do both still rise at the end?",
             ],
         )
@@ -505,7 +509,7 @@ def _was_trained(submission: Submission, name: str, where: str) -> None:
         return
     raise fail(
         f"`{name}` has not been trained.",
-        hint=Hint(f"This rests on a trained network. Train it first: look at {where}.", id="rests-on-training"),
+        hint=Hint(f"This needs a trained network. Train it first: look at {where}.", id="rests-on-training"),
     )
 
 
@@ -610,7 +614,7 @@ def _test_images_took_no_part(submission: Submission, name: str = "model") -> No
     on_both = beside_training < _AS_GOOD_AS_TRAINING and beside_unseen < _FAR_TOO_GOOD_FOR_UNSEEN
     if on_test_alone or on_both:
         raise fail(
-            f"`{name}` fits the test images better than a network can that has never seen them.",
+            f"`{name}` fits the test images better than a network that has never seen them can.",
             hint=Hint(
                 "Was it trained on the test images? Give `fit` the training images and their labels.",
                 id="trained-on-test-images",
@@ -624,7 +628,7 @@ def _test_images_took_no_part(submission: Submission, name: str = "model") -> No
         raise fail(
             "The last validation loss in `history` is the loss on the test images.",
             hint=Hint(
-                "`validation_data` are the test images. Cut them off the training images instead: look at"
+                "`validation_data` are the test images. Take them from the training images instead: look at"
                 " `validation_split`.",
                 id="validated-on-test-images",
             ),
@@ -653,14 +657,14 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
             "The shape is right, but pixels of different images share a row. Do not transpose; only reshape.",
         )
     if np.allclose(1 - found, wanted, atol=0.01):
-        hint.insert(0, "Black and white are exchanged.")
+        hint.insert(0, "Black and white are swapped.")
     raise fail(f"The rows of `{name}` are not the images: the pixels differ.", hint=hint)
 
 
 def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
     """What other functions than relu make of the scores."""
     powers = np.exp(scores)
-    softmax = Hint("That is softmax. relu looks at each value for itself: compare it with 0.", id="softmax-for-relu")
+    softmax = Hint("That is softmax. relu looks at each value separately: compare it with 0.", id="softmax-for-relu")
     return [
         (1 / (1 + 1 / powers), Hint("That is the sigmoid. Compare each value with 0 instead.", id="sigmoid-for-relu")),
         (np.tanh(scores), Hint("That is tanh. Compare each value with 0 instead.", id="tanh-for-relu")),
@@ -669,7 +673,7 @@ def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
         (powers / powers.sum(), softmax),
         (
             (scores > 0) * 1.0,
-            Hint("That says where relu keeps the value, with 1 and 0. Return the value itself.", id="slope-of-relu"),
+            Hint("That shows where relu keeps the value, with 1 and 0. Return the value itself.", id="slope-of-relu"),
         ),
     ]
 
@@ -692,14 +696,14 @@ def _takes_an_image(model: ModelReport) -> None:
         raise fail(
             f"`{model.name}` does not know its input yet, so it has no weights.",
             hint=Hint(
-                "Begin with `keras.Input(...)`, and give it the shape of one image as your model takes it.",
+                "Begin with `keras.Input(...)`, and give it the shape of one image as your model receives it.",
                 id="no-input",
             ),
         )
     flattens = bool(model.layers_of("Flatten", "Reshape"))
     if flattens and model.input_shape[1:] in ((28, 28, 1), (28, 28)):
         return
-    square = Hint("A dense layer works on the last axis alone. Flatten the image first, or take rows.", id="not-flat")
+    square = Hint("A dense layer works only on the last axis. Flatten the image first, or take rows.", id="not-flat")
     images = Hint(
         "The number of images is not part of the input shape. Give the shape of one image.", id="images-in-input-shape"
     )
@@ -717,21 +721,21 @@ def _takes_an_image(model: ModelReport) -> None:
             (None, 600): images,
             (None, 600, 784): images,
         },
-        hint="The input shape is that of one image as your model takes it. Print the shape of `x_train`.",
+        hint="The input shape is that of one image as your model receives it. Print the shape of `x_train`.",
         stated=True,
     )
 
 
 def _has_three_outputs(model: ModelReport) -> None:
     flatten = Hint(
-        "The image was never flattened, so the dense layers worked on its last axis alone. Flatten it first.",
+        "The image was never flattened, so the dense layers worked only on its last axis. Flatten it first.",
         id="not-flat",
     )
     expect(model.output_shape, f"the output shape of `{model.name}`").to_be(
         (None, 3),
         because="there are three kinds of clothes",
         mistakes={
-            (None, 1): Hint("One number cannot say which of three. Take one unit for each class.", id="one-output"),
+            (None, 1): Hint("One number cannot say which of three. Use one unit for each class.", id="one-output"),
             (None, 10): Hint("10 fits the ten digits of MNIST. How many classes are there here?", id="ten-outputs"),
             (None, 784): Hint(
                 "784 is the number of inputs. Give the output layer one unit for each class.", id="inputs-as-outputs"
@@ -755,7 +759,7 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
         raise fail(
             f"`{model.name}` has {len(hidden)} hidden dense layers, but {words} or more are needed.",
             hint=Hint(
-                "A hidden layer stands between input and output. The output layer is not one: add another.",
+                "A hidden layer is between input and output. The output layer does not count: add another.",
                 id="output-counted-as-hidden",
             ),
         )
@@ -764,7 +768,7 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
         raise fail(
             f"`{model.name}` flattens after a dense layer.",
             hint=Hint(
-                "Until then a dense layer works on the last axis alone. Put Flatten before the dense layers.",
+                "Until then, a dense layer works only on the last axis. Put Flatten before the dense layers.",
                 id="flattened-too-late",
             ),
         )
@@ -777,7 +781,7 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
                 f"The hidden layer `{layer.name}` of `{model.name}` ends in softmax.",
                 hint=Hint(
                     "Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"
-                    " layer. Take relu there.",
+                    " layer. Use relu there.",
                     id="softmax-in-hidden-layer",
                 ),
             )
@@ -786,7 +790,7 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
                 f"The hidden layer `{layer.name}` of `{model.name}` is linear.",
                 hint=[
                     Hint(
-                        "Two dense layers without an activation are no more than one. Which function bends the values"
+                        "Two dense layers without an activation do no more than one. Which function bends the values"
                         " in between?",
                         id="linear-hidden-layer",
                     ),
@@ -795,8 +799,8 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
             )
 
 
-_RAN_AWAY = Hint("The training ran away. Scale the images to 0..1, or take a smaller learning rate.", id="ran-away")
-_TWICE = Hint("Softmax would be applied twice. Take it away in one of the two places.", id="softmax-twice")
+_RAN_AWAY = Hint("The training diverged. Scale the images to 0..1, or use a smaller learning rate.", id="ran-away")
+_TWICE = Hint("Softmax would be applied twice. Remove it in one of the two places.", id="softmax-twice")
 _LARGEST_RATES = {"adadelta": 10.0, "sgd": 1.0, "adagrad": 1.0, "ftrl": 1.0}  # these take larger steps than Adam
 
 
@@ -828,7 +832,7 @@ def _ends_well(model: ModelReport) -> None:
         ),
     }
     raise fail(
-        f"`{model.name}` ends in {activation}, so its outputs are no probabilities that add up to 1.",
+        f"`{model.name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
         hint=[
             *([kinds[activation]] if activation in kinds else []),
             "Add up the outputs for one image. Which function of the lesson makes the sum 1?",
@@ -849,7 +853,7 @@ def _compiled(model: ModelReport) -> CompileReport:
         raise fail(
             f"`{model.name}` has not been compiled.",
             hint=Hint(
-                f"Call `{model.name}.compile(...)`. To build it again undoes that, so compile after building.",
+                f"Call `{model.name}.compile(...)`. Building it again undoes that, so compile after building.",
                 id="not-compiled",
             ),
         )
@@ -861,10 +865,11 @@ def _loss_fits_labels(model: ModelReport) -> None:
     # On one-hot labels the divergence is the cross-entropy, and the focal loss a cross-entropy with weights.
     if loss in ("categorical_crossentropy", "kl_divergence", "categorical_focal_crossentropy"):
         return
-    squared = Hint("That is for numbers such as prices. Take a cross-entropy for classes.", id="error-for-classes")
+    squared = Hint("That is for numbers such as prices. Use a cross-entropy for classes.", id="error-for-classes")
     kinds = {
         "sparse_categorical_crossentropy": Hint(
-            "The sparse loss wants class numbers (0, 1, 2). Print a label: what form has it?", id="sparse-for-one-hot"
+            "The sparse loss needs class numbers (0, 1, 2). Print a label: what form does it have?",
+            id="sparse-for-one-hot",
         ),
         "binary_crossentropy": Hint(
             "The binary loss is for one yes-or-no answer. Here one of three classes is right: choose again.",
@@ -872,7 +877,7 @@ def _loss_fits_labels(model: ModelReport) -> None:
         ),
         "mean_squared_error": squared,
         "mean_absolute_error": squared,
-        "categorical_hinge": Hint("The hinge loss wants scores, not probabilities. Take a cross-entropy.", id="hinge"),
+        "categorical_hinge": Hint("The hinge loss needs scores, not probabilities. Use a cross-entropy.", id="hinge"),
     }
     if loss is None:
         raise fail(
@@ -883,7 +888,7 @@ def _loss_fits_labels(model: ModelReport) -> None:
         f"The loss of `{model.name}` is {loss}, which does not fit one-hot labels.",
         hint=[
             *([kinds[loss]] if loss in kinds else []),
-            "Each label is a one-hot row. Look up in lesson 2 which loss wants such rows.",
+            "Each label is a one-hot row. Look up in lesson 2 which loss needs such rows.",
         ],
     )
 
@@ -897,7 +902,7 @@ def _loss_fits_output(model: ModelReport) -> None:
             f"`{model.name}` gives raw scores, but its loss expects probabilities.",
             hint=[
                 Hint(
-                    "No error appears, but the loss takes the logarithm of numbers that are no probabilities. Look at"
+                    "No error appears, but the loss takes the logarithm of numbers that are not probabilities. Look at"
                     " the end of your model.",
                     id="scores-for-probabilities",
                 ),

@@ -77,13 +77,13 @@ WRONG = [
         "the row ends at the label",
         _predicted("[0, 0, 0, 0, 0, 1]"),
         "predicted",
-        "The classes above 5 have their place",
+        "The classes above 5 have a place",
     ),
     Wrong(
         "a table with one row",
         _predicted("[[0, 0, 0, 0, 0, 1, 0, 0, 0, 0]]"),
         "predicted",
-        "Asked for is the row alone",
+        "The task asks for the row alone",
     ),
     Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "ones-up-label"),
     Wrong("the row as text", _predicted("'0000010000'"), "predicted", "should be an array"),
@@ -122,14 +122,14 @@ WRONG = [
         "rows and columns exchanged",
         _one_hot("return np.eye(classes, dtype='float32')[:, labels]"),
         "encoded",
-        "Rows and columns are exchanged",
+        "Rows and columns are swapped",
     ),
     Wrong("left in float64", _one_hot("return np.eye(classes)[labels]"), "encoded", "NumPy takes float64"),
     Wrong(
         "true and false",
         _one_hot("return labels[:, None] == np.arange(classes)"),
         "encoded",
-        "True and False are no numbers",
+        "True and False are not numbers",
     ),
     Wrong(
         "all labels in one row",
@@ -234,16 +234,16 @@ WRONG = [
     Wrong("classes from one", _decode("return rows.argmax(axis=1) + 1"), "decoded", "the first column is class 0"),
     Wrong("rounded", _decode("return np.rint(rows)"), "decoded", "Which column is the largest"),
     Wrong(
-        "columns in the order of the alphabet",
+        "columns in alphabetical order",
         _names("kinds = sorted(order)", "return np.eye(len(kinds))[[kinds.index(n) for n in names]]"),
         "named",
-        "in the order of the alphabet",
+        "in alphabetical order",
     ),
     Wrong(
         "columns from np.unique of the names",
         _names("kinds, index = np.unique(names, return_inverse=True)", "return np.eye(len(kinds))[index]"),
         "named",
-        "in the order of the alphabet",
+        "in alphabetical order",
     ),
     Wrong(
         "columns as the names appear",
@@ -252,7 +252,7 @@ WRONG = [
         "in which the names appear",
     ),
     Wrong(
-        "numbers, not rows", _names("return np.array([order.index(n) for n in names])"), "named", "Make rows of them"
+        "numbers, not rows", _names("return np.array([order.index(n) for n in names])"), "named", "Turn them into rows"
     ),
     Wrong(
         "an unknown name becomes a row of zeros",
@@ -261,10 +261,10 @@ WRONG = [
         "belongs to no class",
     ),
     Wrong(
-        "the way back",
+        "the wrong way",
         _reorder("return rows[:, [list(new_order).index(n) for n in old_order]]"),
         "reordered",
-        "That is the way back",
+        "That goes the wrong way",
     ),
     Wrong(
         "rows moved",
@@ -282,17 +282,17 @@ WRONG = [
     Wrong("ten steps", _distances(far="10"), "distances", "ten-steps-from-0"),
     Wrong("a distance with a sign", _distances(near="-1"), "distances", "A distance has no sign"),
     Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "lies between them"),
-    Wrong("the class's number", _distances(says="1"), "distances", "Text stands in quotes"),
+    Wrong("the class's number", _distances(says="1"), "distances", "Write text in quotes"),
     Wrong("sparse for rows", _losses(rows=_SPARSE), "losses", "form-of-the-label"),
     Wrong("categorical for numbers", _losses(numbers=_CATEGORICAL), "losses", "form-of-the-label"),
     Wrong("categorical for yes or no", _losses(yes_no=_CATEGORICAL), "losses", "categorical-for-one-output"),
     Wrong("categorical for tags", _losses(tags=_CATEGORICAL), "losses", "one-of-several-for-many"),
-    Wrong("squared error", _losses(rows="'mse'"), "losses", "none of the three losses"),
+    Wrong("squared error", _losses(rows="'mse'"), "losses", "not one of the three losses"),
     Wrong(
         "losses without quotes",
         _losses(rows="keras.losses.CategoricalCrossentropy()"),
         "losses",
-        "Text stands in quotes",
+        "Write text in quotes",
     ),
     Wrong("place by place", _agreement("return (true_rows == given_rows).mean()"), "agreement", "place by place"),
     Wrong(
@@ -317,7 +317,7 @@ WRONG = [
         "a number of images",
         _agreement("return (true_rows.argmax(1) == given_rows.argmax(1)).sum()"),
         "agreement",
-        "Asked for is the share",
+        "The task asks for the share",
     ),
     Wrong(
         "not averaged",

@@ -164,13 +164,13 @@ WRONG = [
         "output-sees-pixels",
     ),
     Wrong("layers multiplied", _counted("7850", "33", "7850 * 33"), "counted", "layers-multiplied"),
-    Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes two values"),
+    Wrong("a comma in the number", _counted("7,850", "33", "7,883"), "counted", "A comma makes it two values"),
     Wrong("quotes around the number", _counted('"7850"', '"33"', '"7883"'), "counted", "without quotes"),
     Wrong(
         "brackets forgotten",
         _counted("keras.Sequential([keras.Input((784,)), layers.Dense(10)]).count_params"),
         "counted",
-        "put brackets behind its name",
+        "put brackets after its name",
     ),
     # The network
     Wrong(
@@ -186,7 +186,7 @@ WRONG = [
         "dense on the square image",
         _model("keras.Input((28, 28, 1)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
         "architecture",
-        "works on the last axis alone",
+        "works only on the last axis",
     ),
     Wrong(
         "number of images in the input shape",
@@ -225,7 +225,7 @@ WRONG = [
         "no hidden layer",
         _model("keras.Input((784,)), layers.Dense(3, activation='softmax')"),
         "architecture",
-        "A hidden layer stands between",
+        "A hidden layer is between",
     ),
     Wrong(
         "linear hidden layer",
@@ -291,7 +291,7 @@ WRONG = [
         "sparse loss with one-hot labels",
         _compile('loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"]'),
         "compiled",
-        "The sparse loss wants class numbers",
+        "The sparse loss needs class numbers",
     ),
     Wrong(
         "binary loss",
@@ -313,10 +313,10 @@ WRONG = [
         '`metrics=["accuracy"]`',
     ),
     Wrong(
-        "binary accuracy",
+        "Binary accuracy",
         _compile('loss="categorical_crossentropy", optimizer="adam", metrics=["binary_accuracy"]'),
         "compiled",
-        "a question of its own",
+        "a separate question",
     ),
     Wrong(
         "learning rate of 10",
@@ -337,7 +337,7 @@ WRONG = [
             **_compile('loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"]'),
         },
         "compiled",
-        "logarithm of numbers that are no probabilities",
+        "logarithm of numbers that are not probabilities",
     ),
     Wrong(
         "softmax twice",
@@ -512,7 +512,7 @@ WRONG = [
             )
         },
         "deeper",
-        "The output layer is not one",
+        "The output layer does not count",
     ),
     Wrong(
         "second hidden layer linear",
@@ -548,7 +548,7 @@ WRONG = [
             "deeper_model.fit(255 * x_train, train_labels, epochs=3, verbose=0)"
         },
         "deeper",
-        "The training ran away",
+        "The training diverged",
     ),
 ]
 
