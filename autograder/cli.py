@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     except OSError as error:  # of the place, not of the command: a full disk, a folder that may not be read
         terminal.forget_output()
-        where = f"{os.fsdecode(error.filename)}: " if error.filename else "What there is to say cannot be written: "
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else "The output cannot be written: "
         terminal.complain(f"{where}{error.strerror or error}.{_kept(options)}")
         return 1
     except Exception as error:
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _kept(options: argparse.Namespace) -> str:
-    return " What was graded is kept; run the same command again to go on." if options.run is _grade else ""
+    return " What has been graded is kept; run the same command again to continue." if options.run is _grade else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,20 +90,20 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
     where.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this dask scheduler")
     grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
-    grade.add_argument("--force", action="store_true", help="grade again what has not changed, too")
-    grade.add_argument(
-        "--events", metavar="FILE", help="write what happens as JSON lines, for a program ('-' is stdout)"
-    )
+    grade.add_argument("--force", action="store_true", help="also grade again what has not changed")
+    grade.add_argument("--events", metavar="FILE", help="report progress as JSON lines, for a program ('-' is stdout)")
     _common(grade)
     grade.set_defaults(run=_grade)
 
-    collect = commands.add_parser("collect", help="put what was handed in where it is graded")
+    collect = commands.add_parser("collect", help="sort handed-in files into the course")
     collect.add_argument("source", type=Path, metavar="FROM", help="an LMS's zip file, a folder, nbgrader's exchange")
     collect.add_argument("exercise", metavar="EXERCISE")
     collect.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    collect.add_argument("--roster", type=Path, metavar="CSV", help="the class as the LMS exports it: who is who")
-    collect.add_argument("--id", metavar="COLUMN", help="the roster's column with what students are called here")
-    collect.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    collect.add_argument("--roster", type=Path, metavar="CSV", help="the class list, as the LMS exports it")
+    collect.add_argument(
+        "--id", metavar="COLUMN", help="the roster's column that holds the students' names in this course"
+    )
+    collect.add_argument("--dry-run", action="store_true", help="only say what would be done")
     collect.set_defaults(run=_collect)
 
     report = commands.add_parser("report", help="the class at a glance: a page and a table")
@@ -162,7 +162,7 @@ def _collect(options: argparse.Namespace) -> int:
     course = Course(options.course)
     course.require_exercise(options.exercise)
     if options.id and not options.roster:
-        raise UsageError("--id names a column of the roster. Give the roster, too: --roster CSV.")
+        raise UsageError("--id names a column of the roster. Give the roster as well: --roster CSV.")
     roster = Roster.read(options.roster, options.id) if options.roster else None
     source = open_source(options.source)
     kept = course.state / options.exercise / "replaced"
@@ -275,7 +275,7 @@ def _tell_unused(unused: Sequence[Any], people: TextIO, most: int = 12) -> None:
     lines = list(dict.fromkeys(map(str, unused)))
     if lines:
         more = [f"  and {len(lines) - most} more"] if len(lines) > most else []
-        for line in ("Not graded, though it lies there:", *(f"  {line}" for line in lines[:most]), *more):
+        for line in ("Found, but not graded:", *(f"  {line}" for line in lines[:most]), *more):
             print(terminal.shown(line), file=people)
 
 

@@ -276,7 +276,7 @@ def _why_not_shipped(raw: bytes, shipped: Shipped) -> str:
     if arrays is not None and set(arrays) != set(shipped.keys):
         return f"is another file: it holds {', '.join(arrays) or 'nothing'}, not {', '.join(shipped.keys)}"
     if arrays is not None:
-        return "holds other data than the file that came with the kit (its SHA-256 differs)"
+        return "holds data other than the file that came with the kit (its SHA-256 differs)"
     if raw.startswith(b"PK") and len(raw) < shipped.size:
         return f"is cut short: {len(raw):,} of {shipped.size:,} bytes arrived"
     return _why_no_archive(raw)

@@ -44,7 +44,7 @@ def examine() -> list[Finding]:
         ("held-out images", _held_out),
         ("sandbox", _bubblewrap),
         ("canary and protections", _tries),
-        ("other packages' inside", _compat),
+        ("other packages' internals", _compat),
         ("machine", _memory),
     ]
     findings: list[Finding] = []
@@ -52,7 +52,7 @@ def examine() -> list[Finding]:
         try:
             found = look()
         except Exception as error:
-            text = f"this could not be looked at: {type(error).__name__}: {' '.join(str(error).split())}"
+            text = f"this could not be checked: {type(error).__name__}: {' '.join(str(error).split())}"
             found = Finding(name, False, text, "If the other lines do not explain it, please report it.")
         findings += found if isinstance(found, list) else [found]
     return findings
@@ -152,7 +152,7 @@ def _bubblewrap() -> Finding:
     if verdict.works:
         return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
     if verdict.broken_place:
-        return Finding("sandbox", False, verdict.reason, "Until then nothing is graded here with a sandbox.")
+        return Finding("sandbox", False, verdict.reason, "Until then, nothing is graded in a sandbox here.")
     remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
     return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
 
@@ -180,7 +180,7 @@ def _canary(server: Any) -> Finding:
         canary.prove(server)
     except errors.KitError as error:
         return Finding("canary", False, f"nobody can be graded here: {error}")
-    return Finding("canary", True, f"a submission of our own came through all stations ({server.sandbox})")
+    return Finding("canary", True, f"our own trial submission passed all stations ({server.sandbox})")
 
 
 def _protections(server: Any) -> Finding:
@@ -193,9 +193,13 @@ def _protections(server: Any) -> Finding:
     if untried := [f"{one.name} ({one.why})" for one in found.tried if one.held is None]:
         text += f"; could not be tried: {', '.join(untried)}"
     if not found.names(False):
-        better = "" if found.memory == "control group" else f"The kernel measures better: {HOW_TO_GET_ONE} COMMAND"
+        better = (
+            ""
+            if found.memory == "control group"
+            else f"A control group measures memory more exactly: {HOW_TO_GET_ONE} COMMAND"
+        )
         return Finding("protections", True, text, better)
-    remedy = "Whoever's code is graded here can get past these. SECURITY.md says what each needs."
+    remedy = "Any code that is graded here can get past these. SECURITY.md says what each needs."
     return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(found.names(False))}", remedy)
 
 
@@ -203,8 +207,8 @@ def _compat() -> list[Finding]:
     """What is off because other packages changed inside: grading is slower then, and grades are the same."""
     lines = compat.findings()
     if not lines:
-        return [Finding("other packages' inside", True, "is as the kit knows it")]
-    return [Finding("other packages' inside", True, line) for line in lines]
+        return [Finding("other packages' internals", True, "are as the kit expects them")]
+    return [Finding("other packages' internals", True, line) for line in lines]
 
 
 def _memory() -> list[Finding]:

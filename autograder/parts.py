@@ -68,7 +68,7 @@ def require(part: str, what: str) -> None:
     if part in ("grade", "cluster") and not sys.platform.startswith("linux"):
         raise MissingPart(
             f"{what} needs Linux, and this is {sys.platform}. On Windows, use WSL; elsewhere, a virtual machine. "
-            "Learners need no Linux: `check` in a notebook works here."
+            "Learners do not need Linux: `check` in a notebook works here."
         )
 
 
@@ -123,7 +123,7 @@ def autograder_elsewhere() -> str:
     for folder in map(Path, sys.path):
         if (folder / "autograder" / "__init__.py").is_file() and (folder / "autograder").resolve() != ours:
             return (
-                f'Another package called "autograder" lies in {folder}. Which of the two is imported depends on where '
+                f'Another package called "autograder" is in {folder}. Which of the two is imported depends on where '
                 "Python is started: remove it with `pip uninstall autograder`, then install the kit again."
             )
     return ""

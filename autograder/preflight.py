@@ -44,7 +44,7 @@ class Target:
                     _probe_device(path)
                 return
             if path.exists() and not os.access(path, os.W_OK):
-                raise UsageError(f"{option} {target} cannot be written: you may only read it.")
+                raise UsageError(f"{option} {target} cannot be written: you only have permission to read it.")
             probe(path.parent)
         except OSError as error:
             raise UsageError(f"{option} {target} cannot be written: {error.strerror}.") from error
@@ -149,7 +149,7 @@ def require_temporary() -> None:
     try:
         folder = Path(chosen) if chosen else Path(tempfile.gettempdir())
         if chosen and not folder.is_dir():
-            raise UsageError(f"TMPDIR names {chosen}, which is no folder. Correct it, or unset it.")
+            raise UsageError(f"TMPDIR names {chosen}, which is not a folder. Correct it, or unset it.")
         probe(folder)
         free = shutil.disk_usage(folder).free
     except OSError as error:

@@ -133,7 +133,7 @@ def _result(student: str, tasks: tuple[Task, ...], rng: random.Random, number: i
         notes = (
             (BAD_TEXT,)
             if hostile
-            else (f"The locked cell '{rng.choice(tasks).grade_id}' was changed; it was put back.",)
+            else (f"The locked cell '{rng.choice(tasks).grade_id}' had been changed; it was restored.",)
         )
     cells = rng.lognormvariate(0.8, 0.25) * (20 if status is Status.TIMED_OUT else 1) * (15 if number == 77 else 1)
     seconds = {

@@ -70,18 +70,18 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
     ("check: no file", nothing, ["check", "x.ipynb"], 2, "x.ipynb cannot be read: there is no such file"),
     ("check: a folder", write("d/a.ipynb"), ["check", "d"], 2, "d is a folder. Name the notebook in it: a.ipynb"),
     ("check: an empty folder", lambda: Path("d").mkdir(), ["check", "d"], 2, "d is a folder"),
-    ("check: Python", write("x.py", "print()"), ["check", "x.py"], 2, "x.py is no notebook but a Python file"),
-    ("check: text", write("x.txt", "hello"), ["check", "x.txt"], 2, "x.txt is no notebook"),
-    ("check: nothing in it", write("x"), ["check", "x"], 2, "x is no notebook"),
-    ("check: a picture", write("x.png", b"\x89PNG\r\n"), ["check", "x.png"], 2, "x.png is no notebook"),
+    ("check: Python", write("x.py", "print()"), ["check", "x.py"], 2, "x.py is not a notebook but a Python file"),
+    ("check: text", write("x.txt", "hello"), ["check", "x.txt"], 2, "x.txt is not a notebook"),
+    ("check: nothing in it", write("x"), ["check", "x"], 2, "x is not a notebook"),
+    ("check: a picture", write("x.png", b"\x89PNG\r\n"), ["check", "x.png"], 2, "x.png is not a notebook"),
     ("check: a zip", write("x.zip", b"PK\x03\x04.."), ["check", "x.zip"], 2, "a ZIP archive. Unpack it"),
     ("check: a zip in disguise", write("x.ipynb", b"PK\x03\x04"), ["check", "x.ipynb"], 2, "a ZIP archive"),
     ("check: a compressed file", write("x.gz", b"\x1f\x8b.."), ["check", "x.gz"], 2, "archive"),
     ("check: a PDF", write("x.pdf", "%PDF-1.7"), ["check", "x.pdf"], 2, "a PDF"),
     ("check: a web page", write("x.ipynb", "\n<!DOCTYPE html>"), ["check", "x.ipynb"], 2, "a web page"),
-    ("check: an address", nothing, ["check", "https://host/x.ipynb"], 2, "an address on the web"),
-    ("check: a device", nothing, ["check", "/dev/null"], 2, "/dev/null is no file"),
-    ("check: a pipe", lambda: os.mkfifo("x.ipynb"), ["check", "x.ipynb"], 2, "x.ipynb is no file"),
+    ("check: an address", nothing, ["check", "https://host/x.ipynb"], 2, "is a web address"),
+    ("check: a device", nothing, ["check", "/dev/null"], 2, "/dev/null is not a file"),
+    ("check: a pipe", lambda: os.mkfifo("x.ipynb"), ["check", "x.ipynb"], 2, "x.ipynb is not a file"),
     ("check: no exercise's", write("x.ipynb", EMPTY), ["check", "x.ipynb"], 2, "--exercise"),
     ("check: unknown exercise", write("x.ipynb", EMPTY), ["check", "x.ipynb", "--exercise", "9"], 2, "03-dense-net"),
     ("check: name too long", nothing, ["check", "x" * 300], 2, "File name too long"),
@@ -95,7 +95,7 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
     ("events: both", course_with(), [*GRADE, "--events", "-", "--json", "-"], 2, "cannot both go to standard output"),
     ("course: none", nothing, GRADE, 2, "no course directory course"),
     ("course: a file", write("course"), GRADE, 2, "no course directory course"),
-    ("course: mistyped", lambda: Path("course").mkdir(), GRADE, 2, "is no course: it has no folder submitted/"),
+    ("course: mistyped", lambda: Path("course").mkdir(), GRADE, 2, "is not a course: it has no folder submitted/"),
     ("course: of a file submitted", write("course/submitted"), GRADE, 2, "no folder submitted/"),
     ("exercise: unknown", course_with(), ["grade", "99", "--course", "course"], 2, "no exercise '99'"),
     ("exercise: nearly", course_with(), ["grade", NAME[:-1], "--course", "course"], 2, f"Did you mean '{NAME}'"),
@@ -124,10 +124,16 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
         course_with(write(CONFIG, "c = get_config()\nc.Autograde.create_student = False")),
         GRADE,
         2,
-        "nbgrader_config.py: Autograde.create_student cannot be honoured",
+        "nbgrader_config.py: Autograde.create_student cannot be followed",
     ),
     ("gradebook: no database", course_with(write("course/gradebook.db", "x" * 5000)), GRADE, 2, "is damaged"),
-    ("gradebook: of another tool", course_with(lambda: database("course")), GRADE, 2, "no gradebook of this nbgrader"),
+    (
+        "gradebook: of another tool",
+        course_with(lambda: database("course")),
+        GRADE,
+        2,
+        "does not fit this version of nbgrader",
+    ),
     ("gradebook: a folder", course_with(lambda: Path("course/gradebook.db").mkdir()), GRADE, 2, "cannot be opened"),
     ("report: nothing graded", course_with(), ["report", NAME, "--course", "course"], 2, "has been graded"),
     ("report: unknown", course_with(), ["report", "99", "--course", "course"], 2, "no exercise '99'"),
@@ -167,7 +173,7 @@ CASES: list[tuple[str, Callable[[], Any], list[str], int, str]] = [
         course_with(lambda: os.environ.update(TMPDIR="no")),
         GRADE,
         2,
-        "TMPDIR names no, which is no folder",
+        "TMPDIR names no, which is not a folder",
     ),
 ]
 
@@ -268,8 +274,8 @@ def test_a_full_output_is_found_out_before_anything_is_graded(tmp_path: Path) ->
         done = run("grade", NAME, "--course", str(tmp_path), stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().splitlines() == [
-        "autograder: What there is to say cannot be written: No space left on device. What was graded is kept; run the"
-        " same command again to go on."
+        "autograder: The output cannot be written: No space left on device. What has been graded is kept; run the"
+        " same command again to continue."
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["submitted"]
 

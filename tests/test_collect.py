@@ -101,7 +101,7 @@ def test_moodles_zip_with_folders(term: Term, tmp_path: Path) -> None:
     assert term.there() == {"al1": worked("ada"), "br2": worked("bob"), "za3": worked("zoe")}
     assert done.source == "Moodle"
     assert why(done).keys() == {"onlinetext.html", f"{NAME}.ipynb"}
-    assert "nobody in the roster is 'Dee Dee 105'" in why(done)[f"{NAME}.ipynb"]
+    assert "nobody in the roster is called 'Dee Dee 105'" in why(done)[f"{NAME}.ipynb"]
     assert done.absent == ["cl4"]
     local = datetime(2026, 10, 5, 12, 0, 0).astimezone()
     assert term.stamp("al1") == f"{local.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f} UTC"
@@ -128,7 +128,7 @@ def test_canvas_zip(term: Term, tmp_path: Path) -> None:
     assert term.there() == {"al1": worked("ada"), "br2": worked("bob"), "za3": worked("zoe")}
     assert done.source == "Canvas"
     assert [taken.student for taken in done.taken if taken.late] == ["br2"]
-    assert why(done) == {"notes.pdf": "it is no notebook"}
+    assert why(done) == {"notes.pdf": "it is not a notebook"}
     assert done.absent == []
 
 
@@ -179,9 +179,9 @@ def test_one_file_of_two_students_and_one_of_nobody(term: Term, tmp_path: Path) 
     done = term.collect(folder(tmp_path / "x", files), term.roster(MOODLE_CSV, id_column="Username"))
     assert term.there() == {"br2": worked("bob")}
     reasons = {str(one.path.relative_to(tmp_path / "x")): one.why for one in done.unused}
-    assert reasons[f"al1/Bob O'Neil-Roy - {NAME}.ipynb"] == "'al1' may be any of al1, br2"
-    assert reasons["unknown/x.ipynb"] == "nobody in the roster is 'unknown'"
-    assert reasons[f"{NAME}.ipynb"] == "nobody in the roster is 'nobody'"
+    assert reasons[f"al1/Bob O'Neil-Roy - {NAME}.ipynb"] == "'al1' could be any of al1, br2"
+    assert reasons["unknown/x.ipynb"] == "nobody in the roster is called 'unknown'"
+    assert reasons[f"{NAME}.ipynb"] == "nobody in the roster is called 'nobody'"
     assert len(done.unused) == 3
 
 
@@ -202,7 +202,7 @@ def test_nbgraders_exchange(term: Term, tmp_path: Path) -> None:
     assert term.there() == there
     assert term.stamp("ada").startswith(f"{datetime.now().astimezone(UTC):%Y-%m-%d}")
     reasons = " ".join(one.why for one in done.unused)
-    assert "it is no folder" in reasons
+    assert "it is not a folder" in reasons
     if os.geteuid() == 0:
         assert "not to bob" in reasons
 
@@ -355,9 +355,9 @@ def test_the_command_from_a_moodle_zip_to_a_grade_of_each(tmp_path: Path, capsys
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert f"{NAME}: 1 collected from Moodle (1 new)." in out
-    assert "Nothing of theirs is there: br2, cl4, za3." in out
+    assert "Nothing was found from: br2, cl4, za3." in out
     assert (course / "submitted/al1" / USUAL).is_file()
     source = zip_file(tmp_path / "n.zip", {f"Nobody_9_assignsubmission_file_/{NAME}.ipynb": worked("ada")})
     assert main([*arguments[:1], str(source), *arguments[2:]]) == 1
-    assert "nobody in the roster is 'Nobody 9'" in capsys.readouterr().out
+    assert "nobody in the roster is called 'Nobody 9'" in capsys.readouterr().out
     assert main(["collect", str(tmp_path / "none"), "--course", str(course), NAME]) == 2

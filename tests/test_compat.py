@@ -60,16 +60,16 @@ def test_doctor_says_in_one_line_what_is_off(monkeypatch: pytest.MonkeyPatch) ->
     )
     told = line(use, fallen(use))
     assert told.startswith("Keras 3.")
-    assert told.endswith("is off: no is not there; grading is slower, grades are the same")
+    assert told.endswith("is off: no is missing; grading is slower, grades are the same")
     monkeypatch.setattr(doctor.compat, "findings", lambda: [told])
-    assert doctor.lines(doctor._compat()) == [f"ok      other packages' inside: {told}"]
+    assert doctor.lines(doctor._compat()) == [f"ok      other packages' internals: {told}"]
 
 
 @pytest.mark.parametrize(
     ("assumption", "says"),
     [
-        (Assumption("no.such.module:x"), "x is not there"),
-        (Assumption("json:loads", digest="0" * 16), "loads is not what it was"),
+        (Assumption("no.such.module:x"), "x is missing"),
+        (Assumption("json:loads", digest="0" * 16), "loads has changed"),
         (
             Assumption("json.decoder:JSONDecoder.__init__", attributes="object_hook _gone"),
             "JSONDecoder.__init__ has no _gone",
@@ -165,4 +165,4 @@ def test_with_other_code_in_a_public_name_the_use_is_off() -> None:
     public = [name for name in public if name not in RENAMED]
     for one in run_renamed("", public):
         assert len(one["doctor"]) >= 1, one
-        assert "is not what it was" in one["doctor"][0]
+        assert "has changed" in one["doctor"][0]

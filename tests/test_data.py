@@ -226,7 +226,7 @@ class TestWhatALearnerReads:
             (npz(images=np.zeros(3)), "is another file: it holds images, not train_data"),
             (
                 npz(train_data=[0], train_labels=[0], test_data=[0], test_labels=[0]),
-                "holds other data than the file that came with the kit",
+                "holds data other than the file that came with the kit",
             ),
         ],
     )

@@ -70,7 +70,7 @@ def test_a_limit_that_stops_a_wide_one_too_proves_nothing(
     open_air: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protections, "_run", lambda *_: ("OSError: [Errno 28] No space left on device", None))
-    assert protections._try_disk(open_air) == (None, "it was stopped with a wide limit, too")
+    assert protections._try_disk(open_air) == (None, "it was stopped even with a generous limit")
 
 
 def test_no_look_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_no_look_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bubblewrap, "choose", lambda _: (_ for _ in ()).throw(BrokenPlace("no Python in here")))
     found = {finding.name: finding for finding in doctor.examine()}
     for name in ("data", "sandbox", "machine"):
-        assert found[name].found == "this could not be looked at: RuntimeError: something unforeseen"
+        assert found[name].found == "this could not be checked: RuntimeError: something unforeseen"
     assert found["canary"].found == found["protections"].found == "not tried: no Python in here"
     assert found["exercises"].good
     assert not found["canary"].good

@@ -93,7 +93,7 @@ def test_a_cells_time_holds_here_too_and_autograder_json_overrules_it(course: Pa
         ('c.CourseDirectory.db_url = "postgresql://host/grades"', "CourseDirectory.db_url"),
         ('c.CourseDirectory.db_url = "sqlite://"', "names no file"),
         ('c.CourseDirectory.db_url = "sqlite:///:memory:"', "names no file"),
-        ('c.CourseDirectory.db_url = "gradebook.db"', "no address"),
+        ('c.CourseDirectory.db_url = "gradebook.db"', "not the address"),
         ('c.CourseDirectory.db_url = "sqlite:///nowhere/x.db"', "there is no folder"),
         ("c.Autograde.create_student = False", "Autograde.create_student"),
         ('c.Autograde.exclude_overwriting = {"x": ["y.py"]}', "Autograde.exclude_overwriting"),

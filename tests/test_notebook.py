@@ -59,7 +59,7 @@ def test_a_wrong_answer_names_the_misunderstanding(
     said = capsys.readouterr().out
     assert 0 < points < find_exercise(NAME).task("counted").points
     assert "7840" in said
-    assert "weights alone" in said
+    assert "only the weights" in said
     assert "7850" not in said
 
 
@@ -139,7 +139,7 @@ def test_display_in_a_kernel_is_words_and_a_number(tmp_path: Path) -> None:
     NotebookClient(made, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     words, points = made.cells[2].outputs
     assert "2 of 3 right" in words.data["text/html"]
-    assert "weights alone" in words.data["text/html"]
+    assert "only the weights" in words.data["text/html"]
     assert points.output_type == "execute_result"
     assert 0 < float(points.data["text/plain"]) < 3
 
@@ -167,8 +167,8 @@ def test_the_same_wrong_answer_gets_its_sentence_once(
     first = capsys.readouterr().out
     assert session.check("counted") == 2
     again = capsys.readouterr().out
-    assert "weights alone" in first
-    assert again == 'The same as at the last check: 2 of 3 points. Read what it said, or ask hint("counted").\n'
+    assert "only the weights" in first
+    assert again == 'The same as in the last check: 2 of 3 points. Read what it said, or ask hint("counted").\n'
     shell.user_ns["hidden_parameters"] = 784
     session.check("counted")
     assert "Those are the inputs" in capsys.readouterr().out

@@ -368,7 +368,7 @@ def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path
         )
         assert handlers == 0
         assert page.locator("img[src^='data:image/png']").count() == 1
-        # MathJax is not there offline, so what it would read is looked at: no formula outside what it passes over.
+        # MathJax is missing offline, so what it would read is looked at: no formula outside what it passes over.
         formulas = page.evaluate(
             "(() => { const found = []; const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);"
             " while (walk.nextNode()) { const p = walk.currentNode.parentElement;"

@@ -31,7 +31,7 @@ def test_pace_counts_only_what_was_done_now() -> None:
     assert pace_of(Progress(total=10), 5) == ""
     assert pace_of(Progress(total=110, done=20, skipped=50), 10) == "2.0 a second, about 20 s left"
     assert pace_of(Progress(total=100, done=10, failed=3), 60) == (
-        "3 not graded to the end, 10.0 a minute, about 9 min left"
+        "3 not fully graded, 10.0 a minute, about 9 min left"
     )
     assert pace_of(Progress(total=10, done=10), 5) == "2.0 a second"
 
@@ -60,7 +60,7 @@ def test_one_live_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         view.on_progress(Progress(total=3, done=1, skipped=1, failed=1, running=["[bold]chi"] * 30), result("ada"))
         view._bar.refresh()
     shown = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", stream.getvalue())
-    assert "2 of 3; 1 not graded to the end, " in shown
+    assert "2 of 3; 1 not fully graded, " in shown
     assert "a second, about" in shown
     assert max(map(len, re.split(r"[\r\n]", shown))) <= 120
     assert "running: [bold]chi, [bold]chi" in shown

@@ -148,4 +148,4 @@ def test_a_mistyped_first_cell_makes_no_other_exercise() -> None:
     first = next(c for c in notebook["cells"] if "start(" in "".join(c["source"]))
     first["source"] = "".join(first["source"]).replace("03-dense-networks", "04-softmax")
     repaired = repair(json.dumps(notebook).encode(), TEMPLATE)
-    assert any("was changed" in line for line in repaired.repairs)
+    assert any("had been changed" in line for line in repaired.repairs)

@@ -232,15 +232,15 @@ def test_who_to_look_at_and_why(small: Path) -> None:
     (small / ".autograder" / NAME / "done" / "damaged.json").write_text('{"key": "x", "result": [')
     assert by_hand(small) == {
         "Not graded": {"new", "damaged"},
-        "A check of ours broke": {"broken"},
+        "One of our checks broke": {"broken"},
         "Handed in again": {"again"},
         "Status: timed out": {"slow"},
         "The same work": {"pair-1", "pair-2"},
         "May have learned from the test images": {"cheat"},
         "Graded without a sandbox": {"open"},
-        "Repaired, or odd in another way": {"mended"},
+        "Repaired, or odd in some other way": {"mended"},
     }
-    (case,) = next(r for r in found_in(small).by_hand if r.title == "A check of ours broke").cases
+    (case,) = next(r for r in found_in(small).by_hand if r.title == "One of our checks broke").cases
     assert case.detail == "counted: fair. KeyError: 'units'"
 
 
@@ -366,7 +366,7 @@ def test_the_table_holds_everybody_and_no_formula(school: Path) -> None:
     assert len(hostile) == len(HOSTILE) - 1  # but for the one with a mark of direction, which is taken out
     by_name = {row["student"]: row for row in rows}
     assert by_name["student-100"]["architecture"] == ""  # our check broke: no points known
-    assert "A check of ours broke" in by_name["student-100"]["look_at"]
+    assert "One of our checks broke" in by_name["student-100"]["look_at"]
     graded = by_name["student-014"]
     assert float(graded["score"]) == pytest.approx(sum(float(graded[t.grade_id]) for t in TASKS))
     assert 0 < float(graded["accuracy of model"]) <= 1

@@ -58,7 +58,7 @@ def test_an_exercise_has_the_courses_limits_and_its_own(tmp_path: Path) -> None:
         ('{"LIMITS": {}}', "no setting called 'LIMITS'"),
         ('{"limits": null}', "limits should be an object"),
         ('{"limits": []}', "limits should be an object"),
-        ('{"limits": {}, "limits": {"cell_seconds": 3}}', "'limits' is there twice"),
+        ('{"limits": {}, "limits": {"cell_seconds": 3}}', "'limits' appears twice"),
         ('{"limits": {"cell_second": 3}}', "Did you mean 'cell_seconds'"),
         ('{"limits": {"seconds of a cell": null}}', "no limit called"),
         ('{"limits": {"cell_seconds": "30"}}', "should be a number"),
@@ -77,11 +77,11 @@ def test_an_exercise_has_the_courses_limits_and_its_own(tmp_path: Path) -> None:
         ('{"limits": {"memory_mb": 500.5}}', "a whole number"),
         ('{"exercises": null}', "exercises should be an object"),
         ('{"exercises": {"03-dense-network": {}}}', "Did you mean '03-dense-networks'"),
-        ('{"exercises": {"99-none": {}}}', "There is 03-dense-networks, 07-own"),
+        ('{"exercises": {"99-none": {}}}', "Possible here: 03-dense-networks, 07-own"),
         ('{"exercises": {"07-own": null}}', "exercises.07-own should be an object"),
         ('{"exercises": {"07-own": {"cell_second": 3}}}', "exercises.07-own: there is no setting or limit"),
         ('{"exercises": {"07-own": {"cell_seconds": 1e30}}}', "exercises.07-own.cell_seconds"),
-        (b" " * 2_000_000, "no settings"),
+        (b" " * 2_000_000, "too large for settings"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, content: str | bytes, says: str) -> None:

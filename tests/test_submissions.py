@@ -102,7 +102,7 @@ CASES = (
         (COPY,),
         {COPY: -60},
     ),
-    Case("two at once", {USUAL: worked(), COPY: worked("other")}, worked(), ("by its name",), (COPY,)),
+    Case("two at once", {USUAL: worked(), COPY: worked("other")}, worked(), ("because of its name",), (COPY,)),
     Case(
         "two of which neither has the name",
         {f"{NAME}/a.ipynb": worked("a"), f"{NAME}/b.ipynb": worked("b")},
@@ -360,4 +360,4 @@ def test_an_empty_result_says_what_lies_there(tmp_path: Path, capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "Nothing to grade" in out
     for name in ("Moodle.zip", f"{NAME}.ipynb"):
-        assert f"submitted/{name}: it lies in no student's folder" in out.replace("\n", "")
+        assert f"submitted/{name}: it is not in any student's folder" in out.replace("\n", "")

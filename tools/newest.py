@@ -38,7 +38,7 @@ def main() -> int:
             print(f"  {name:32} {before.get(name, '-'):16} -> {after.get(name, '-')}")
     found = subprocess.run([python, "-m", "autograder.compat", "--json"], cwd=ROOT, capture_output=True, text=True)
     lines = json.loads(found.stdout.splitlines()[-1]) if found.returncode == 0 else [found.stderr[-2000:]]
-    print("Assumptions that fell:" if lines else "All assumptions about other packages' inside hold.")
+    print("Assumptions that fell:" if lines else "All assumptions about other packages' internals hold.")
     for line in lines:
         print(f"  {line}")
     sys.stdout.flush()

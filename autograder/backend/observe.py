@@ -148,7 +148,7 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         config = json.dumps(parts)
     except Exception as error:
         if type(model).__name__ in _MODELS:
-            why = "something in it, a layer or a function of your own, cannot be written down by Keras"
+            why = "Keras cannot write down something in it, such as a layer or a function of your own"
         else:
             why = "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
         raise NotRebuildable(why) from error
@@ -171,7 +171,7 @@ def _is_model(kind: type) -> bool:
 
 def _refuse_size(parameters: int) -> None:
     if parameters > MAX_PARAMETERS:
-        raise NotRebuildable(f"it has {parameters:,} parameters, and no more than {MAX_PARAMETERS:,} are looked at")
+        raise NotRebuildable(f"it has {parameters:,} parameters; the limit is {MAX_PARAMETERS:,}")
 
 
 def _refuse_config(text: Any) -> None:
@@ -237,7 +237,7 @@ def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("layers") or [], list):
         raise NotRebuildable("its configuration cannot be read")
     if len(config.get("layers") or []) > MAX_LAYERS:
-        raise NotRebuildable(f"it has {len(config['layers'])} layers, and no more than {MAX_LAYERS} are looked at")
+        raise NotRebuildable(f"it has {len(config['layers'])} layers; the limit is {MAX_LAYERS}")
     _refuse_parts(config, 0)
     return config
 
@@ -266,11 +266,11 @@ def _is_kerass(name: Any, module: Any) -> bool:
 def _refuse_object(node: dict[str, Any]) -> None:
     name, module = node.get("class_name"), node.get("module")
     if not isinstance(name, str):
-        raise NotRebuildable("its configuration names something that is no layer")
+        raise NotRebuildable("its configuration contains something that is not a layer")
     if name in ("__keras_tensor__", "__tuple__", "__numpy__") and module in (None, "builtins"):
         return
     if name == "__numpy__" or name.startswith("__"):
-        raise NotRebuildable(f"it holds a `{name[:60]}`, which runs code of its own; use built-in layers")
+        raise NotRebuildable(f"it holds a `{name[:60]}`, which runs its own code; use built-in layers")
     registered = node.get("registered_name")
     if registered not in (None, name, "function"):
         raise NotRebuildable(f"it holds `{str(registered)[:60]}`, a class of your own; use built-in layers")
@@ -313,7 +313,7 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
     try:
         model = cls.from_config(config)
     except Exception as error:
-        raise NotRebuildable("its configuration does not make a model") from error
+        raise NotRebuildable("no model can be built from its configuration") from error
     if not model.built and not weights:
         return model
     _refuse_size(model.count_params())
@@ -350,7 +350,7 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_several(count: int, what: str) -> None:
     if count != 1:
-        raise NotRebuildable(f"it has {count} {what}s; a network that can be checked has one")
+        raise NotRebuildable(f"it has {count} {what}s; only networks with one can be checked")
 
 
 def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:

@@ -17,4 +17,4 @@ def findings() -> list[str]:
         )
         return [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return ["whether the assumptions about others' private parts hold could not be found out"]
+        return ["could not find out whether what the kit assumes about other packages' private parts still holds"]

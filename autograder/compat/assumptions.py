@@ -72,12 +72,12 @@ FASTER_TRAINING = Use(
     (
         Assumption(
             _TRAINER + "TensorFlowTrainer.fit",
-            "hands what an epoch yields to `train_function`, no more",
+            "passes what an epoch yields to `train_function`, and does nothing else",
             digest="a9a6dc02a7ddafa8",
         ),
         Assumption(
             _TRAINER + "TensorFlowTrainer.evaluate",
-            "hands what an epoch yields to `test_function`, no more",
+            "passes what an epoch yields to `test_function`, and does nothing else",
             digest="a1facf6528168e8d",
         ),
         Assumption(
@@ -90,12 +90,12 @@ FASTER_TRAINING = Use(
         ),
         Assumption(
             _TRAINER + "TensorFlowTrainer.make_train_function",
-            "keeps the function that is there",
+            "keeps a function that was already made",
             digest="a9703da4a49beb28",
         ),
         Assumption(
             _TRAINER + "TensorFlowTrainer.make_test_function",
-            "keeps the function that is there",
+            "keeps a function that was already made",
             digest="ad5e9155b9298ef1",
         ),
         Assumption(
@@ -130,31 +130,31 @@ FASTER_TRAINING = Use(
             KERAS + "trainers.trainer:Trainer.get_metrics_result", "changes no state", digest="89f313bc35c1b9c1"
         ),
         Assumption(
-            KERAS + "trainers.compile_utils:CompileMetrics.build", "looks at shapes alone", digest="0a086a9bd9415237"
+            KERAS + "trainers.compile_utils:CompileMetrics.build", "looks only at shapes", digest="0a086a9bd9415237"
         ),
         Assumption(
             KERAS + "optimizers.base_optimizer:BaseOptimizer.apply",
-            "builds what is not built",
+            "builds what has not been built yet",
             digest="43097be63b919d03",
         ),
         Assumption(
             _CALLBACKS + "callback_list:CallbackList.on_train_batch_end",
-            "tells callbacks of batches, no more",
+            "tells callbacks about batches, and does nothing else",
             digest="e719177bc8b3e667",
         ),
         Assumption(
             _CALLBACKS + "callback_list:CallbackList.on_test_batch_end",
-            "tells callbacks of batches, no more",
+            "tells callbacks about batches, and does nothing else",
             digest="df214d9506ae27a0",
         ),
         Assumption(
             _CALLBACKS + "early_stopping:EarlyStopping.on_epoch_end",
-            "looks at an epoch's end alone",
+            "looks only at the end of an epoch",
             digest="106592b800ba17ab",
         ),
         Assumption(
             _CALLBACKS + "progbar_logger:ProgbarLogger._update_progbar",
-            "shows the last batch it is told",
+            "shows the last batch that it was told of",
             digest="c23660c0a745e7e8",
         ),
         Assumption(
@@ -164,7 +164,7 @@ FASTER_TRAINING = Use(
         ),
         Assumption(
             KERAS + "layers.layer:Layer.__new__",
-            "wraps `build` and `quantize` of each layer, no more",
+            "wraps `build` and `quantize` of each layer, and nothing else",
             digest="5a00b053e996b36c",
         ),
         Assumption(KERAS + "trainers.data_adapters.array_slicing:convert_to_sliceable", digest="7a07fa6641b3fc08"),
@@ -191,30 +191,30 @@ FASTER_TRAINING = Use(
                 " _batch_size _partial_batch_size _shuffle",
             }.items()
         ),
-        Assumption("tensorflow.python.eager.context:global_seed", "tells the seed of `tf.random.set_seed`"),
+        Assumption("tensorflow.python.eager.context:global_seed", "gives the seed that `tf.random.set_seed` set"),
     ),
 )
 
 FASTER_FIGURES = Use(
-    "measuring a figure's texts once",
+    "measuring each text of a figure only once",
     "matplotlib",
     "3.11.2",
-    "figures are drawn slower, and look the same",
+    "figures are drawn more slowly, and look the same",
     "compat/matplotlib_figures.py",
     (
         Assumption(
             "matplotlib.text:Text._get_layout",
-            "depends on nothing but what `_measured` names",
+            "depends only on what `_measured` lists",
             digest="4c79896b10ada776",
         ),
         Assumption("matplotlib.text:Text._get_multialignment", digest="b1af7a8d3ae03315"),
     ),
 )
 SHORT_RECURSIONS = Use(
-    "showing an endless recursion by its first frames",
+    "showing only the first frames of an endless recursion",
     "ipython",
     "9.18.1",
-    "a cell that recurses without end takes some seconds more",
+    "a cell that recurses without end takes a few seconds longer",
     "compat/ipython_kernel.py",
     (
         Assumption(
@@ -233,7 +233,7 @@ KEPT_EXCEPTIONS = Use(
     (
         Assumption(
             "IPython.core.interactiveshell:InteractiveShell._format_exception_for_storage",
-            "is for its history",
+            "only fills its history",
             digest="62ed535c61a1bd11",
         ),
     ),
@@ -258,7 +258,7 @@ ADDRESS_GRAMMAR = Use(
     (
         Assumption(
             "jsonschema._format:FormatChecker",
-            "does without `rfc3987_syntax` where it is not installed",
+            "works without `rfc3987_syntax` where that is not installed",
         ),
     ),
 )
@@ -266,7 +266,7 @@ FORGED_SUBMISSIONS = Use(
     "passing over forged folders before the newest is chosen",
     "nbgrader",
     "0.9.6",
-    "whoever forged another's folder is still not collected, but hides that other's own; it is named",
+    "a forged folder is still not collected, but it hides the one that it imitates, and is reported",
     "jupyter/collect.py",
     (
         Assumption(
@@ -279,7 +279,7 @@ LESSONS = Use(
     "reading the book's lessons as notebooks",
     "myst-nb",
     "1.4.0",
-    "the book is not built; grading has no part in it",
+    "the book is not built; grading is not affected",
     "book/_ext/kitbook/notebooks.py",
     (Assumption("myst_nb.core.read:read_myst_markdown_notebook", "turns a page into a notebook"),),
 )
@@ -301,9 +301,9 @@ def fallen(use: Use) -> str:
         try:
             there = found(assumption.name)
         except Exception:  # a module that cannot be imported, a name that is not there
-            return f"{short} is not there"
+            return f"{short} is missing"
         if assumption.digest and digest(there) != assumption.digest:
-            return f"{short} is not what it was"
+            return f"{short} has changed"
         for attribute in assumption.attributes.split():
             if attribute not in _names_in(there):
                 return f"{short} has no {attribute}"

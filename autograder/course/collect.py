@@ -61,7 +61,7 @@ def collect(
         submitted: that folder; `kept`: where what is replaced goes.
         roster: without one, people are called what the source calls them.
         released: the exercise's notebook as it was released; a copy in which nobody worked counts for less.
-        dry_run: say what would be done, and do nothing.
+        dry_run: only say what would be done.
 
     Raises:
         CourseError: the course cannot be written to.
@@ -82,7 +82,7 @@ def collect(
     for student, deliveries in sorted(theirs.items()):
         if len({number for _, number in called[student] if number}) > 1:
             who = " and ".join(sorted(f"{name} {number}".strip() for name, number in called[student]))
-            why = f"{who} would both be '{student}', and nothing says that they are one person"
+            why = f"{who} would both be '{student}', and nothing shows that they are the same person"
             collected.unused += [Unused(d.path, why) for d in deliveries]
             continue
         try:
@@ -106,11 +106,11 @@ def _student(one: Delivery, roster: Roster | None) -> tuple[str, str]:
         found = set().union(*(roster.who(one.name.split("-", n + 1)[-1]) for n in range(one.name.count("-"))))
     shown = one_line(f"{one.name} {one.number}".strip(), 80) or "nobody"
     if len(found) > 1:
-        return "", f"'{shown}' may be any of {', '.join(sorted(found)[:4])}"
+        return "", f"'{shown}' could be any of {', '.join(sorted(found)[:4])}"
     if not found:
-        return "", f"nobody in the roster is '{shown}'"
+        return "", f"nobody in the roster is called '{shown}'"
     (student,) = found
-    return (student, "") if _fit(student) else ("", f"no folder can be called '{one_line(student, 80)}'")
+    return (student, "") if _fit(student) else ("", f"a folder cannot be called '{one_line(student, 80)}'")
 
 
 def _fit(name: str) -> bool:
@@ -144,10 +144,10 @@ def _take(
     if choice.counts is None:
         if choice.several:
             names = ", ".join(c.called for c in choice.several[:5])
-            unused += [Unused(c.path, f"it cannot be told which of {names} counts") for c in choice.several]
+            unused += [Unused(c.path, f"nothing says which of {names} counts") for c in choice.several]
         else:
             unused += [
-                Unused(c.path, c.why_not or f"it is another exercise's notebook, not of '{exercise}'")
+                Unused(c.path, c.why_not or f"it is a notebook of another exercise, not of '{exercise}'")
                 for c in candidates
             ]
         return None
@@ -162,7 +162,7 @@ def _take(
 def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Candidate]:
     """What a file that was delivered may be, or holds."""
     if not may_be_one(one.file):
-        unused.append(Unused(one.path, "it is no notebook"))
+        unused.append(Unused(one.path, "it is not a notebook"))
         return []
     try:
         content = one.read()
@@ -221,16 +221,18 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
     late = sum(taken.late for taken in collected.taken)
     told = [
         f"{exercise}: {len(collected.taken)} {would}collected from {collected.source}"
-        f" ({', '.join(counts) or 'nothing'}{f'; {late} late, as it says' if late else ''})."
+        f" ({', '.join(counts) or 'nothing'}{f'; {late} of them late' if late else ''})."
     ]
     told += [f"  {t.student}: {t.note}" for t in collected.taken if t.note]
     told += [
-        f"  {t.student}: a later one is there already; this one was left." for t in collected.taken if t.what == "older"
+        f"  {t.student}: a later one is already there; this one was left out."
+        for t in collected.taken
+        if t.what == "older"
     ]
     if collected.unused:
         told.append(f"Not used: {len(collected.unused)}")
         told += [f"  {one}" for one in collected.unused]
     if collected.absent:
         more = f" and {len(collected.absent) - 20} more" if len(collected.absent) > 20 else ""
-        told.append(f"Nothing of theirs is there: {', '.join(collected.absent[:20])}{more}.")
+        told.append(f"Nothing was found from: {', '.join(collected.absent[:20])}{more}.")
     return told

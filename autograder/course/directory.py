@@ -110,8 +110,8 @@ class Course:
             if folder.is_dir():
                 return folder
         raise CourseError(
-            f"No exercise sources: neither {self.root / 'source'} nor the kit's solutions/ is there. Copy the kit's"
-            " solutions/ folder to the course directory as source/."
+            f"There are no exercise sources: neither {self.root / 'source'} nor the kit's solutions/ exists. Copy the"
+            " kit's solutions/ folder to the course directory as source/."
         )
 
     def exercise_names(self) -> list[str]:
@@ -135,7 +135,7 @@ class Course:
             raise UnknownExercise(f"There is no exercise '{name}' in {self.source_root()}. {advice}")
         if "+" in name or name != name.strip():
             raise CourseError(
-                f"The exercise '{name}' needs another name: nbgrader's have no + and no blank at either end. Rename its"
+                f"The exercise '{name}' needs another name: nbgrader allows no + and no space at either end. Rename its"
                 " folder and its notebook."
             )
         self._checks(name)
@@ -187,8 +187,8 @@ class Course:
             )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CourseError(
-                f"{self.root} is no course: it has no folder {self._relative(self.submitted)}/. Collect the students'"
-                " work into it first."
+                f"{self.root} is not a course: it has no folder {self._relative(self.submitted)}/. Collect the"
+                " students' work into it first."
             ) from error
         except OSError as error:
             raise CourseError(f"{self.submitted} cannot be read: {error.strerror}.") from error
@@ -245,7 +245,7 @@ class Course:
         if not self.gradebook.exists():
             return
         if not os.access(self.gradebook, os.W_OK):
-            raise CourseError(f"The gradebook {self.gradebook} cannot be written: you may only read it.")
+            raise CourseError(f"The gradebook {self.gradebook} cannot be written: you only have permission to read it.")
         try:
             with sqlite3.connect(f"{self.gradebook.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
                 verdict = connection.execute("pragma quick_check").fetchone()[0]
@@ -260,12 +260,12 @@ class Course:
             verdict = str(error)
         if verdict != "ok":
             raise CourseError(
-                f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a backup, or move it away:"
-                " a new one is made and filled from what was graded so far."
+                f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a backup, or move it away;"
+                " then a new one is made from what has been graded so far."
             )
 
     def gradebook_is_nbgraders(self) -> None:
-        """Raises `CourseError` if there is a database that has not the tables of this nbgrader."""
+        """Raises `CourseError` if there is a database that does not have the tables of this nbgrader."""
         from nbgrader.api import Base
 
         if not self.gradebook.exists():
@@ -276,7 +276,7 @@ class Course:
                 lacking = sorted({column.name for column in table.columns} - there) if there else []
                 if lacking:
                     raise CourseError(
-                        f"{self.gradebook} is no gradebook of this nbgrader: its table {table.name} has no"
+                        f"{self.gradebook} does not fit this version of nbgrader: its table {table.name} has no"
                         f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade` in the course; if"
                         " another tool did, move it away."
                     )

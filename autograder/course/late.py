@@ -56,7 +56,7 @@ class LatePenalties:
             points = self._plugin.late_submission_penalty(student, score, seconds_late)
             lost = 0.0 if points is None else float(points)
             if not math.isfinite(lost):
-                raise ValueError(f"it answered {points}")
+                raise ValueError(f"it returned {points}")
         except Exception as error:  # the course's own code
             key = self._where(_SECTION, "plugin_class")
             raise BadSetting(

@@ -34,7 +34,7 @@ def only_run(state: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip()
             raise AlreadyRunning(
-                f"This course is being graded already{f' ({holder})' if holder else ''}. Wait until that run has ended,"
+                f"This course is already being graded{f' ({holder})' if holder else ''}. Wait until that run has ended,"
                 " or stop it, and run this again."
             ) from None
         except OSError:

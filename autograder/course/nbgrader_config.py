@@ -27,26 +27,26 @@ ENDINGS = ("py", "json")
 _REFUSED: dict[tuple[str, str], tuple[Any, str]] = {
     ("CourseDirectory", "directory_structure"): (
         os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}"),
-        "Folders have to be laid out as in nbgrader's default.",
+        "The folders must have nbgrader's default layout.",
     ),
     ("CourseDirectory", "student_id"): ("*", "Name students with --student instead."),
-    ("CourseDirectory", "notebook_id"): ("*", "An exercise is one notebook here, and it is always graded."),
+    ("CourseDirectory", "notebook_id"): ("*", "Here, an exercise is one notebook, and it is always graded."),
     ("Autograde", "create_student"): (True, "Every student who handed something in is entered into the gradebook."),
-    ("Autograde", "exclude_overwriting"): ({}, "Nothing but the notebook is taken from what a student handed in."),
+    ("Autograde", "exclude_overwriting"): ({}, "Only the notebook is taken from what a student handed in."),
     ("Autograde", "sanitize_preprocessors"): (None, "Preprocessors of your own do not run here."),
     ("Autograde", "autograde_preprocessors"): (None, "Preprocessors of your own do not run here."),
     ("Autograde", "pre_convert_hook"): (None, "Hooks do not run here."),
     ("Autograde", "post_convert_hook"): (None, "Hooks do not run here."),
     ("BaseConverter", "pre_convert_hook"): (None, "Hooks do not run here."),
     ("BaseConverter", "post_convert_hook"): (None, "Hooks do not run here."),
-    ("OverwriteCells", "add_missing_cells"): (True, "Missing tests are always put back. Take the line out."),
+    ("OverwriteCells", "add_missing_cells"): (True, "Missing tests are always put back. Remove the line."),
     ("OverwriteCells", "enabled"): (True, "Changed tests are always put back."),
     ("SaveAutoGrades", "enabled"): (True, "Grades are always saved."),
     ("Execute", "enabled"): (True, "Notebooks are always run."),
     ("Execute", "kernel_name"): ("python3", "Notebooks run in Python, in the sandbox's own kernel."),
     ("Execute", "extra_arguments"): ([], "Notebooks run in the sandbox's own kernel."),
     ("Execute", "allow_errors"): (True, "The cells after an error always run."),
-    ("NbGraderPreprocessor", "enabled"): (True, "Switch off what you mean by its own name."),
+    ("NbGraderPreprocessor", "enabled"): (True, "Switch off each preprocessor by its own name."),
 }
 # Not used here, and no grade depends on it; said in one line.
 _NOT_USED = (
@@ -99,7 +99,7 @@ def read(root: Path) -> NbgraderConfig:
     """The configuration of the course in a folder.
 
     Raises:
-        BadSetting: a file cannot be read, or says something that cannot be honoured here.
+        BadSetting: a file cannot be read, or says something that cannot be followed here.
     """
     config = Config()
     origin: dict[tuple[str, str], str] = {}  # by section and trait: the file, and what it is called there
@@ -120,7 +120,7 @@ def read(root: Path) -> NbgraderConfig:
     _require_this_root(texts["root"], root, where)
     source = texts["source_directory"]
     if source is not None and not (root / source).is_dir():
-        raise BadSetting(f"{where('CourseDirectory', 'source_directory')} is {source}, which is no folder.")
+        raise BadSetting(f"{where('CourseDirectory', 'source_directory')} is {source}, which is not a folder.")
     excluded = _text(course, "student_id_exclude", where) or ""
     unused = [f"{section}.{trait}" for section in _NOT_USED for trait in config.get(section, {})]
     unused = [name for name in unused if name != "Execute.timeout" and tuple(name.split(".")) not in _REFUSED]
@@ -157,13 +157,15 @@ def _load(file: Path) -> Config:
     try:
         config = loader(str(file)).load_config()  # by a whole path: in the name of a folder it would expand ~ and $
     except ConfigFileNotFound as error:
-        raise BadSetting(f"{file} cannot be read: it is no file, or you may not read it.") from error
+        raise BadSetting(
+            f"{file} cannot be read: it is not a file, or you do not have permission to read it."
+        ) from error
     except (Exception, SystemExit) as error:  # a Python file may raise anything
         why = str(error).strip().splitlines()
         line = _line_of(error, file)
         raise BadSetting(
             f"{file} cannot be used{line}: {type(error).__name__}{': ' + why[0][:200] if why else ''}. nbgrader"
-            " reads it, too; correct it, or take it away."
+            " reads it as well: correct it, or remove it."
         ) from error
     if not isinstance(config, Config):
         raise BadSetting(f"{file} should hold an object, {{...}}, with a section for each class.")
@@ -211,7 +213,7 @@ def _refuse(config: Config, where: Callable[[str, str], str]) -> None:
     for (section, trait), (allowed, advice) in _REFUSED.items():
         traits = config.get(section, {})
         if trait in traits and traits[trait] != allowed:
-            raise BadSetting(f"{where(section, trait)} cannot be honoured here. {advice}")
+            raise BadSetting(f"{where(section, trait)} cannot be followed here. {advice}")
 
 
 def _text(course: Any, trait: str, where: Callable[[str, str], str]) -> str | None:
@@ -234,7 +236,7 @@ def _require_this_root(value: str | None, root: Path, where: Callable[[str, str]
     if not same and value != "/proc/self/cwd":
         raise BadSetting(
             f"{where('CourseDirectory', 'root')} is {value}, so nbgrader's commands would work in another folder than"
-            " this course. Take the line out, or correct it."
+            " this course. Correct the line, or remove it."
         )
 
 
@@ -285,11 +287,11 @@ def file_of(url: str) -> str | None:
     try:
         parts = make_url(url)
     except ArgumentError as error:
-        raise ValueError("it is no address of a database") from error
+        raise ValueError("it is not the address of a database") from error
     if parts.get_backend_name() != "sqlite":
-        raise ValueError("only gradebooks in SQLite are written here")
+        raise ValueError("only SQLite gradebooks are written here")
     if parts.host:
-        raise ValueError("an address of SQLite has three slashes, or four before a path from the root")
+        raise ValueError("an SQLite address has three slashes, or four before an absolute path")
     found = parts.database or ""
     if str(parts.query.get("uri", "")).lower() in ("true", "1", "yes", "on") and found.startswith("file:"):
         return os.fsdecode(unquote(found.removeprefix("file:").removeprefix("//"), errors="surrogateescape"))
@@ -303,8 +305,8 @@ def _gradebook(root: Path, course: Any, where: Callable[[str, str], str]) -> Pat
     if url is None:
         if not is_plain(own) and any(os.path.lexists(root / f"{NAME}.{ending}") for ending in ENDINGS):
             raise BadSetting(
-                f"{key} is not set, and in a folder of this name nbgrader would put its gradebook elsewhere. Take the"
-                " file away: a right one is written in its place. Or give the folder another name."
+                f"{key} is not set, and with a folder of this name nbgrader would put its gradebook"
+                " somewhere else. Remove the file, and a correct one is written in its place; or rename the folder."
             )
         return own
     try:
@@ -312,7 +314,7 @@ def _gradebook(root: Path, course: Any, where: Callable[[str, str], str]) -> Pat
     except ValueError as error:
         raise BadSetting(f"{key} is {url!r:.100}: {error}.") from error
     if file is None:
-        raise BadSetting(f"{key} names no file, so that nothing would be kept.")
+        raise BadSetting(f"{key} names no file, so nothing would be kept.")
     path = root / file
     if not path.parent.is_dir():
         raise BadSetting(f"{key} names {path}, and there is no folder {path.parent}.")

@@ -58,7 +58,7 @@ def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
 def _decode(raw: bytes, repairs: list[str]) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if raw.startswith(mark):
-            repairs.append(f"The file was saved as {encoding}; read as such.")
+            repairs.append(f"The file was saved as {encoding}; read accordingly.")
             return raw.decode(encoding, errors="replace")
     try:
         return raw.decode("utf-8")

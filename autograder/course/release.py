@@ -115,9 +115,9 @@ def _was_interrupted(error: BaseException | None) -> bool:
 def _why(said: str, error: BaseException) -> str:
     if "submissions associated with it" in said:
         return (
-            "its graded cells are not those that the gradebook knows, and students' work was graded by them. Undo the"
-            " change; or give the new version another name; or move the gradebook away (with the points given by hand),"
-            " and all are graded by the new cells."
+            "its graded cells differ from those in the gradebook, by which students' work was graded. Undo the change,"
+            " or give the new version another name, or move the gradebook away (with the points given by hand); then"
+            " everybody is graded by the new cells."
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

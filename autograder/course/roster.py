@@ -73,10 +73,10 @@ class Roster:
             if not student or any(cells.get(name, "").lower() in _NO_PERSON for name in _NAMES):
                 continue
             if student in people:
-                raise BadRoster(f"{path}, line {number}: '{student}' is there twice in the column '{column}'.")
+                raise BadRoster(f"{path}, line {number}: '{student}' appears twice in the column '{column}'.")
             people[student] = Person(student, frozenset(_numbers(cells)), frozenset(_names(cells, student)))
         if not people:
-            raise BadRoster(f"{path} has nobody in its column '{column}'.")
+            raise BadRoster(f"{path} lists nobody in its column '{column}'.")
         return cls(people.values(), column)
 
     def who(self, name: str, number: str = "") -> set[str]:
@@ -110,7 +110,7 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise BadRoster(f"{path} is no CSV file: {error}.") from error
+        raise BadRoster(f"{path} is not a CSV file: {error}.") from error
 
 
 def _id_column(headings: list[str], wanted: str | None, path: Path) -> str:
@@ -120,7 +120,7 @@ def _id_column(headings: list[str], wanted: str | None, path: Path) -> str:
     columns = [wanted.strip().lower()] if wanted is not None else [name for name in ID_COLUMNS if name in lower]
     if not columns:
         raise BadRoster(
-            f"{path} has no column that says what students are called. Name one with --id. Its columns:"
+            f"{path} has no column that says who the students are. Name one with --id. Its columns:"
             f" {', '.join(headings)[:300]}."
         )
     return lower[columns[0]]

@@ -119,7 +119,7 @@ def require_packages(settings: Settings, root: Path) -> None:
         if importlib.util.find_spec(name) is None:
             raise BadSetting(
                 f"{root / FILE}: packages: `{name}` is not installed in this environment ({sys.prefix}). Install it"
-                " here, or take it off the list: then lines that need it are passed over."
+                " here, or take it off the list; then lines that need it are skipped."
             )
 
 
@@ -136,7 +136,7 @@ def read_files(root: Path, names: Collection[str], exercise: str) -> tuple[tuple
         if not path.is_relative_to(root.resolve()) or not path.is_file():
             raise BadSetting(f"{where}there is no file {name[:100]!r} in the course directory.")
         if path.name in found:
-            raise BadSetting(f"{where}two files are called {path.name!r}; beside a notebook there is room for one.")
+            raise BadSetting(f"{where}two files are called {path.name!r}; only one of them can lie beside a notebook.")
         total += path.stat().st_size
         if total > MAX_FILES_BYTES:
             raise BadSetting(f"{where}together they are larger than {MAX_FILES_BYTES // 10**6} MB.")
@@ -172,21 +172,21 @@ def _content(path: Path) -> Any:
     if not os.path.lexists(path):
         return {}
     if not path.is_file():
-        raise BadSetting(f"{path} is no file, or a link to one that is not there.")
+        raise BadSetting(f"{path} is not a file, or is a link to one that does not exist.")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
     if len(raw) > MAX_BYTES:
-        raise BadSetting(f"{path} is larger than {MAX_BYTES:,} bytes, so these are no settings.")
+        raise BadSetting(f"{path} is larger than {MAX_BYTES:,} bytes, which is too large for settings.")
     try:
         text = raw.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise BadSetting(f"{path} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from error
     except _RepeatedError as error:
-        raise BadSetting(f"{path}: the key {str(error)[:60]!r} is there twice. Keep one.") from error
+        raise BadSetting(f"{path}: the key {str(error)[:60]!r} appears twice. Keep one of them.") from error
     except json.JSONDecodeError as error:
         raise BadSetting(f"{path} is not valid JSON: {error.msg}, in line {error.lineno}.") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
@@ -207,7 +207,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number there")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _names(kind: type) -> list[str]:
@@ -224,7 +224,7 @@ def _known(given: Mapping[str, Any], known: Collection[str], where: str, what: s
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1)
-            advice = f"Did you mean '{close[0]}'?" if close else f"There is {', '.join(known) or 'none'}."
+            advice = f"Did you mean '{close[0]}'?" if close else f"Possible here: {', '.join(known) or 'none'}."
             raise BadSetting(f"{where}there is no {what} called {key[:60]!r}. {advice}")
 
 

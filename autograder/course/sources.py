@@ -126,7 +126,9 @@ class Files:
             shown = self._path / entry.path
             whose = self._layout(entry.path)
             if entry.why_not or whose is None or whose.why_not:
-                why = entry.why_not or (whose.why_not if whose else "") or f"its name is none of {self.title}'s"
+                why = (
+                    entry.why_not or (whose.why_not if whose else "") or f"its name is not one that {self.title} gives"
+                )
                 yield Unused(shown, why)
                 continue
             file = shown.with_name(whose.file) if whose.file else shown
@@ -155,7 +157,7 @@ def _moodle(path: PurePosixPath) -> Whose | None:
     """``Ada Lovelace_12345_assignsubmission_file_/NAME.ipynb``, or all of it in one name."""
     for part in path.parts:
         if found := _MOODLE.fullmatch(part):
-            why = "it is a text typed into Moodle, not a file" if found["kind"] == "onlinetext" else ""
+            why = "it is text that was typed into Moodle, not a file" if found["kind"] == "onlinetext" else ""
             return Whose(found["name"], found["number"], found["rest"] if part == path.name else path.name, False, why)
     return None
 
@@ -205,7 +207,7 @@ def _files_of_zip(path: Path) -> Iterator[Entry]:
         archive = zipfile.ZipFile(path)  # stays open as long as somebody reads from it
         members = archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise BadSource(f"{path} is no zip file that can be read: {error}.") from error
+        raise BadSource(f"{path} is not a zip file that can be read: {error}.") from error
     if len(members) > MAX_ENTRIES:
         raise BadSource(f"{path} has {len(members)} files in it; {MAX_ENTRIES} is the limit.")
     names: set[str] = set()
@@ -339,11 +341,11 @@ class Exchange:
             path = self._inbound / folder.name
             if found is None:
                 if not hidden(folder.name):
-                    yield Unused(path, "its name is none of nbgrader's exchange")
+                    yield Unused(path, "its name is not one that nbgrader's exchange gives")
             elif found["exercise"] != exercise:
                 continue
             elif not folder.is_dir(follow_symlinks=False):
-                yield Unused(path, "it is no folder")
+                yield Unused(path, "it is not a folder")
             elif why := _not_theirs(folder, found["name"]):
                 yield Unused(path, why)
             else:

@@ -174,9 +174,9 @@ def _not_a_student(entry: os.DirEntry[str], name: str) -> str:
     if entry.name.startswith(".") or entry.name in _NOT_OF_A_STUDENT:
         return "hidden"
     if not (entry.is_dir(follow_symlinks=False) or entry.is_symlink()):
-        return "it lies in no student's folder; `autograder collect` sorts files into folders"
+        return "it is not in any student's folder; `autograder collect` sorts files into folders"
     if entry.name.casefold() == name.casefold():
-        return "the folder is named after the exercise and not after a student; STUDENT/EXERCISE is the order"
+        return "the folder is named after the exercise, not after a student; it should be STUDENT/EXERCISE"
     return ""
 
 
@@ -308,13 +308,15 @@ def choose(able: list[Candidate], usual: Callable[[Candidate], bool], released: 
         return Choice(several[0] if several else None, "", several)
     last, before = several[-1], several[-2]
     if last.saved - before.saved >= SAME_MOMENT:
-        because = f"Of {len(several)} notebooks {last.called} counts, because it was saved last ({_clock(last)})."
+        because = (
+            f"There are {len(several)} notebooks; {last.called} counts, because it was saved last ({_clock(last)})."
+        )
         return Choice(last, because, several)
     together = [c for c in several if last.saved - c.saved < SAME_MOMENT]
     named = next((c for c in together if usual(c)), None)
     if named is None:
         return Choice(None, "", several)
-    because = f"Of {len(several)} notebooks that were saved together {named.called} counts, by its name."
+    because = f"{len(several)} notebooks were saved at the same time; {named.called} counts, because of its name."
     return Choice(named, because, several)
 
 
@@ -334,10 +336,10 @@ def _nothing_counts(candidates: Sequence[Candidate], left: tuple[Unused, ...], p
 
 def _left_out(candidate: Candidate, chosen: Candidate | None, name: str) -> str:
     if candidate.belongs is False:
-        return f"it is another exercise's notebook, not of '{name}'"
+        return f"it is a notebook of another exercise, not of '{name}'"
     if candidate.belongs is None and chosen is None:
         return f"nothing in it says that it is a notebook of '{name}'"
-    return "another notebook counts" if chosen else "it cannot be told which notebook counts"
+    return "another notebook counts" if chosen else "nothing says which notebook counts"
 
 
 def _look(folder: Path, name: str) -> Iterator[Candidate]:
@@ -365,7 +367,7 @@ def _look(folder: Path, name: str) -> Iterator[Candidate]:
         elif _is_one(path.name, content, name):
             yield Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
     if limit.reached:
-        yield Candidate(folder.parent, "", b"", 0, None, "there is too much in it to look at all of it")
+        yield Candidate(folder.parent, "", b"", 0, None, "it holds too much to look through")
 
 
 class _Limit:
@@ -412,9 +414,7 @@ def in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit | 
         with _opened(content) as archive:
             members = archive.infolist()
             if len(members) > MAX_LOOKED_AT:
-                yield Candidate(
-                    path, "", b"", 0, None, f"has {len(members)} files in it, and {MAX_LOOKED_AT} is the limit"
-                )
+                yield Candidate(path, "", b"", 0, None, f"has {len(members)} files in it; the limit is {MAX_LOOKED_AT}")
                 return
             for member in members:
                 parts = member.filename.split("/")

@@ -58,7 +58,7 @@ def run_checks(
     if run.interrupted is not None:
         raise run.interrupted
     if code == pytest.ExitCode.INTERNAL_ERROR:
-        raise CheckingFailed("pytest failed while it checked this")
+        raise CheckingFailed("pytest failed while checking this")
     if run.broken or code not in (0, 1):
         raise ChecksBroken(f"The checks in {exercise.checks.name} cannot be run: {run.broken or f'pytest: {code!r}'}")
     return tuple(run.finished)
@@ -199,7 +199,9 @@ def _result(title: str, error: BaseException) -> TestResult:
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return TestResult(title, Outcome.FAILED, tidy(str(error).split("\n")[0]) or title)
     detail = "".join(traceback.format_exception(error))
-    message = "This check broke. That is our fault, not yours: your teacher is told, and it will not cost you anything."
+    message = (
+        "This check broke. That is our fault, not yours: your teacher has been told, and it will not cost you anything."
+    )
     return TestResult(title, Outcome.ERROR, message, detail=detail)
 
 

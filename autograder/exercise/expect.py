@@ -2,7 +2,7 @@
 
     expect(submission.number("hidden_parameters"), "`hidden_parameters`").to_be(
         7850,
-        mistakes={7840: Hint("Those are the weights alone. What else does each unit have?", id="bias-forgotten")},
+        mistakes={7840: Hint("Those are only the weights. What else does each unit have?", id="bias-forgotten")},
         hint="Draw two inputs and three units. Count the arrows, then what each unit adds.",
     )
 
@@ -75,7 +75,7 @@ def depends_on_arguments(
     """
     if _same_plain(function(*some), function(*others)):
         raise Mismatch(
-            f"`{name}` returns the same, whatever it is given.",
+            f"`{name}` returns the same value whatever it is given.",
             (
                 Hint(
                     "It seems to use variables of the notebook instead of its own arguments. Look at each name in it.",
@@ -351,9 +351,9 @@ def _differences(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.
 def _wrong_with_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """What is wrong with a shape, without the lengths that are asked for."""
     if sorted(found) == sorted(wanted):
-        return "which are the right lengths in another order"
+        return "which are the right lengths in a different order"
     if int(np.prod(found)) == int(np.prod(wanted)):
-        return "which holds as many numbers as it should, cut up in another way"
+        return "which holds as many numbers as it should, but divided differently"
     if len(found) != len(wanted):
         return f"which has too {'many' if len(found) > len(wanted) else 'few'} axes"
     wrong = [axis for axis, (one, other) in enumerate(zip(found, wanted, strict=True)) if one != other]

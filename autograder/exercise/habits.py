@@ -36,7 +36,7 @@ _HABITS: tuple[tuple[str, str, str], ...] = (
         r"has no attribute 'predict_(classes|proba)'",
         "keras-predict-classes",
         "`predict_classes` and `predict_proba` are gone. `model.predict(x)` gives the probabilities, and"
-        " `.argmax(axis=1)` of them the classes.",
+        " `.argmax(axis=1)` of those gives the classes.",
     ),
     (
         r"has no attribute '(fit|evaluate|predict)_generator'",
@@ -109,7 +109,7 @@ _HABITS: tuple[tuple[str, str, str], ...] = (
     (
         r"StdinNotImplementedError",
         "asks-for-input",
-        "`input()` has nobody to ask when a notebook is graded. Write the value into the cell instead.",
+        "When a notebook is graded, there is nobody to answer `input()`. Write the value into the cell instead.",
     ),
     (
         r"Invalid filepath extension for saving",

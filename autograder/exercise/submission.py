@@ -134,7 +134,7 @@ class Submission:
         """Variable `name` as an array of numbers; a list of numbers counts as one."""
         array = as_array(self.value(name), f"`{name}`")
         if array.dtype.kind == "U":
-            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Numbers stand without quotes.",))
+            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Write numbers without quotes.",))
         return array
 
     def number(self, name: str) -> float:
@@ -154,7 +154,7 @@ class Submission:
         if not isinstance(value, str):
             raise Mismatch(
                 f"`{name}` should be text in quotes, but it is {a(type_name(value))}.",
-                (f'Text stands in quotes: `{name} = "..."`.',),
+                (f'Write text in quotes: `{name} = "..."`.',),
             )
         return value
 
@@ -177,7 +177,7 @@ class Submission:
 
         `hint` is what to say when it stops with an error.
         """
-        hints = (hint,) if hint else ("Call it yourself with small arrays, and look at where it stops.",)
+        hints = (hint,) if hint else ("Call it yourself with small arrays, and see where it stops.",)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -189,7 +189,7 @@ class Submission:
                     raise NotAttempted(f"`{name}` is not written yet.") from None
                 raise Mismatch(f"`{name}` stopped with {error}.", (*advice(str(error)), *hints)) from None
             if result is None:
-                raise Mismatch(f"`{name}` returned nothing (None).", ("Does every way through it end in a `return`?",))
+                raise Mismatch(f"`{name}` returned nothing (None).", ("Does every path through it end in a `return`?",))
             return result
 
         ask.__name__ = name
@@ -279,7 +279,7 @@ class Submission:
             cause = self._answers.cause_of(name)
             if cause and not cause.startswith("NotImplementedError"):
                 return Mismatch(
-                    f"`{name}` is not what your notebook was to make of it: {STOPPED} {cause}.",
+                    f"`{name}` does not have the value that your notebook should give it: {STOPPED} {cause}.",
                     (*advice(cause), MEND_FIRST),
                 )
         return None
@@ -335,7 +335,7 @@ def a(noun: str) -> str:
 
 
 MEND_FIRST = Hint(
-    "Mend the error first: its last line says what went wrong, the arrow above it says where.", id="cell-stopped"
+    "Fix the error first: its last line says what went wrong, and the arrow above it says where.", id="cell-stopped"
 )
 _NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
 _NO_ACTIVATION = "Use one of Keras's own, such as `relu` or `tanh`: look at `keras.activations`."
@@ -354,17 +354,17 @@ def _why_no_array(value: Any) -> str:
     if isinstance(value, str):
         return "Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`."
     if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return "A function has to be called: put brackets behind its name."
+        return "A function has to be called: put brackets after its name."
     return "Print it: what does it hold, and is it what you meant to keep?"
 
 
 def _why_no_number(value: Any) -> str:
     if isinstance(value, tuple):
-        return "A comma makes two values of it: `1,234` is 1 and 234. Write 1234."
+        return "A comma makes it two values: `1,234` is 1 and 234. Write 1234."
     if isinstance(value, str):
-        return "A number stands without quotes."
+        return "Write numbers without quotes."
     if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return "A function has to be called: put brackets behind its name."
+        return "A function has to be called: put brackets after its name."
     return "Print it: what does it hold, and which one number of it is asked for?"
 
 
@@ -398,7 +398,7 @@ def _share_right(report: ModelReport, images: Images, scale: float) -> float:
     classes = int(images.labels.max()) + 1
     if output.shape[1] < classes:
         raise Mismatch(
-            f"`{report.name}` answers with {output.shape[1]} numbers for each image, but there are {classes} classes.",
+            f"`{report.name}` outputs {output.shape[1]} numbers for each image, but there are {classes} classes.",
             ("The last layer needs one unit for each class.",),
         )
     return float(np.mean(output.argmax(axis=1) == images.labels))
@@ -416,13 +416,13 @@ def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.nd
     output = report.predict(pixels.reshape(len(pixels), *shape[1:]), scale)  # type: ignore[arg-type]
     if output.ndim != 2 or len(output) != len(pixels):
         raise Mismatch(
-            f"`{report.name}` answers with shape {('N', *output.shape[1:])}; it should be ('N', classes).",
-            ("A dense layer works on the last axis alone. Flatten the image first.",),
+            f"`{report.name}` outputs shape {('N', *output.shape[1:])}; it should be ('N', classes).",
+            ("A dense layer works only on the last axis. Flatten the image first.",),
         )
     if not np.isfinite(output).all():
         raise Mismatch(
             f"`{report.name}` predicts NaN (not a number).",
-            ("The training ran away. A smaller learning rate, or scaled images, keep the numbers in range.",),
+            ("The training diverged. A smaller learning rate or scaled images keep the numbers in range.",),
         )
     return output
 

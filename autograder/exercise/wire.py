@@ -342,5 +342,5 @@ def read_npy(data: bytes) -> np.ndarray:
     if dtype.kind == "U" and array.size:
         points = array.reshape(-1).view(np.uint32)
         if (points > _LAST_CHARACTER).any() or ((points >= 0xD800) & (points < 0xE000)).any():
-            raise NotPlain("An array of text holds something that is no text.")
+            raise NotPlain("An array of text holds something that is not text.")
     return array

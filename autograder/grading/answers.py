@@ -29,7 +29,7 @@ from autograder.sandbox.channel import ChannelClosed, ChannelTimeout
 from autograder.sandbox.surroundings import KINDS, MAX_KEPT, described
 
 _NOT_YOURS = Hint(
-    "That is no mistake of yours. Do without it here, or ask your teacher to provide it.", id="surroundings"
+    "This is not a mistake of yours. Do without it here, or ask your teacher to provide it.", id="surroundings"
 )
 
 
@@ -192,7 +192,7 @@ class KernelAnswers:
         if "absent" in answer.message.tree:
             what = clause(answer.message.tree["absent"], 120)
             raise Mismatch(
-                f"`{name}` was to come of something that is not there where exercises are graded: {what}.",
+                f"`{name}` depends on something that is not available where exercises are graded: {what}.",
                 (_NOT_YOURS,),
             )
         return answer.message

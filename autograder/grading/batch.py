@@ -41,7 +41,7 @@ class Progress:
 
     total: int
     done: int = 0
-    failed: int = 0  # of `done`: those that could not be graded to the end
+    failed: int = 0  # of `done`: those that could not be fully graded
     skipped: int = 0  # of `total`: graded earlier, unchanged since
     replayed: int = 0  # of `done`: changed checks, put to what was observed earlier
     running: list[str] = field(default_factory=list)
@@ -358,13 +358,15 @@ def _refill(
 
 
 def _given_up(task: _Task, why: str) -> Done:
-    return _ours(task, f"This could not be graded, which is our fault and not yours: {why}. Your teacher is told.")
+    return _ours(
+        task, f"This could not be graded, which is our fault and not yours: {why}. Your teacher has been told."
+    )
 
 
 def _unread(task: _Task, why: str) -> Done:
     message = (
         f"What was handed in could not be read here ({why}), so it was not graded. It does not count as missing: your"
-        " teacher is told, and the next run tries again."
+        " teacher is told, and the next run will try again."
     )
     return _ours(task, message)
 

@@ -119,10 +119,10 @@ def prove(server: ForkServer) -> None:
                     if output.output_type == "error":
                         raise _broken(station, _what_it_said(output))
             if run.status is not Status.GRADED:
-                raise ForkServerFailed(f"A trial submission of our own was stopped here: {run.message}")
+                raise ForkServerFailed(f"Our own trial submission was stopped here: {run.message}")
             _look_at(answers)
             if not any("image/png" in output.get("data", {}) for output in notebook.cells[4].outputs):
-                raise _broken("drawing a figure", "no picture came of it")
+                raise _broken("drawing a figure", "no picture appeared")
             found = answers.value("found")
     except KernelDidNotStart as error:
         raise (_broken("starting its kernel", str(error)) if error.known else ForkServerFailed(str(error))) from error
@@ -134,13 +134,13 @@ def prove(server: ForkServer) -> None:
 def _look_at(answers: KernelAnswers) -> None:
     losses = answers.value("history").history["loss"]
     if not np.allclose(losses, KNOWN_LOSS):
-        raise _broken("training", f"a loss of {KNOWN_LOSS} was expected, and {losses} came of it")
+        raise _broken("training", f"a loss of {KNOWN_LOSS} was expected, but it was {losses}")
     try:
         (answer,) = answers.model("model").predict(np.array([[1.0, 2.0]], np.float32), 1.0).ravel().tolist()
     except NoModel as error:
         raise _broken("rebuilding a model in a second fork", str(error)) from error
     if not np.isclose(answer, KNOWN_PREDICTION, atol=1e-5):
-        raise _broken("predicting", f"{KNOWN_PREDICTION} was expected, and {answer:.6g} came of it")
+        raise _broken("predicting", f"{KNOWN_PREDICTION} was expected, but it was {answer:.6g}")
 
 
 def _what_it_said(output: nbformat.NotebookNode) -> str:
@@ -152,7 +152,7 @@ def _what_it_said(output: nbformat.NotebookNode) -> str:
 
 def _broken(station: str, why: str) -> BrokenPlace:
     return BrokenPlace(
-        f"Nothing can be graded on {socket.gethostname()}, and no student is at fault: a trial submission of our own"
+        f"Nothing can be graded on {socket.gethostname()}, and no student is at fault: our own trial submission"
         f" failed at {station}: {as_here(why).rstrip('.')}. {whose(why)}"
     )
 

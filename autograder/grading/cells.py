@@ -62,7 +62,7 @@ class CellClient(NotebookClient):  # type: ignore[misc]
             what = (
                 "cell's output was left out: it is"
                 if self._left < 0
-                else "notebook's output was left out: all in all it is"
+                else "notebook's output was left out: altogether, it is"
             )
             text = f"(The rest of this {what} too long.)\n"
             cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text))

@@ -163,7 +163,9 @@ def look_at(address: str) -> Cluster:
         try:
             answers: dict[str, tuple[dict[str, str], Verdict]] = client.run(worker.here)
         except (ImportError, AttributeError) as error:
-            raise SchedulerRefused(f"The workers lack this version of the package autograder: {error}.") from error
+            raise SchedulerRefused(
+                f"The workers do not have this version of the package autograder: {error}."
+            ) from error
     sandboxed = Verdict(True)
     for name, (there, verdict) in answers.items():
         _check_same(name, there)
@@ -182,8 +184,8 @@ def _check_same(name: str, there: dict[str, str]) -> None:
     for what, version in basis.versions().items():
         if version not in (basis.NOT_THERE, there.get(what)):  # who only coordinates needs no Keras
             raise SchedulerRefused(
-                f"The worker {name} has {what} {there.get(what, basis.NOT_THERE)}, and this machine {version}. A result"
-                " rests on one version: install the same one on both."
+                f"The worker {name} has {what} {there.get(what, basis.NOT_THERE)}, and this machine {version}. All"
+                " results must come from one version: install the same one on both."
             )
 
 

@@ -82,7 +82,7 @@ class Observing:
         except NotPlain as error:
             raise NoModel(str(error)) from error
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
-            raise NoModel("what it answers is too large, or no numbers")
+            raise NoModel("what it outputs is too large, or is not numbers")
         known.append((inputs.copy(), scale, output))  # whoever asked may go on reckoning in it
         return output
 
@@ -120,7 +120,7 @@ def _why_not(error: Exception, seconds: float, excess: Excess | None) -> str:
     if isinstance(error, ChannelTimeout):
         return f"it took longer than {seconds:.0f} s"
     if isinstance(error, NotPlain):
-        return "what it is made of is too large to look at"
+        return "its parts are too large to look at"
     return f"it needs too much {excess.resource if excess is not None else Resource.MEMORY}"
 
 

@@ -54,14 +54,14 @@ def read_notebook_file(name: str) -> bytes:
     """
     path = Path(name)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name) and not path.exists():
-        raise NoNotebook(f"{name} is an address on the web. Fetch the notebook, and name the file.")
+        raise NoNotebook(f"{name} is a web address. Download the notebook, and name the file.")
     try:
         if path.is_dir():
             inside = sorted(f.name for f in path.iterdir() if f.suffix.lower() == ".ipynb")[:3]
             names = f": {', '.join(inside)}" if inside else ""
             raise NoNotebook(f"{name} is a folder. Name the notebook in it{names}.")
         if path.exists() and not path.is_file():
-            raise NoNotebook(f"{name} is no file. Name a notebook, a file that ends in .ipynb.")
+            raise NoNotebook(f"{name} is not a file. Name a notebook, a file that ends in .ipynb.")
         with path.open("rb") as file:
             raw = file.read(MAX_NOTEBOOK_BYTES + 1)
     except FileNotFoundError as error:
@@ -71,10 +71,10 @@ def read_notebook_file(name: str) -> bytes:
     begins = raw.lstrip()[:8]
     for beginning, what in _BEGINNINGS:
         if begins.startswith(beginning):
-            raise NoNotebook(f"{name} is no notebook but {what}")
+            raise NoNotebook(f"{name} is not a notebook but {what}")
     if path.suffix.lower() != ".ipynb" and not _is_notebook(raw):
         what = "a Python file" if path.suffix == ".py" else "something else"
-        raise NoNotebook(f"{name} is no notebook but {what}. Name a notebook, a file that ends in .ipynb.")
+        raise NoNotebook(f"{name} is not a notebook but {what}. Name a notebook, a file that ends in .ipynb.")
     return raw
 
 

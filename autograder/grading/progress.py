@@ -91,7 +91,7 @@ class ProgressView:
             self._line("; ".join(part for part in (pace, running) if part))
 
     def summary(self, batches: Sequence[Batch], gradebook: Path, feedback: Path) -> None:
-        """Who got what (of a large class only those who were not graded to the end), and where things are."""
+        """Who got what (of a large class only those who were not fully graded), and where things are."""
         for batch in batches:
             if len(batches) > 1:
                 self._console.print(Text(terminal.shown(batch.exercise, self._stream), style="bold"))
@@ -101,7 +101,9 @@ class ProgressView:
         new = sum(len(batch.submissions) for batch in batches) - skipped
         kept = f", {skipped} unchanged since last time" if skipped else ""
         if replayed := sum(batch.replayed for batch in batches):
-            kept += f", {replayed} of them by what was observed last time, for only the checks had changed"
+            kept += (
+                f", {replayed} of them checked again without running their code, because only the checks had changed"
+            )
         rate = f", {_rate(new / seconds)}" if new and seconds else ""
         self._console.print(f"{new} graded in {_duration(seconds)}{kept}{rate}. Sandbox: {self._sandbox}.")
         for line in _measured_on(batches):
@@ -133,7 +135,7 @@ def pace_of(progress: Progress, seconds: float) -> str:
     Args:
         seconds: since the first submission was begun.
     """
-    parts = [f"{progress.failed} not graded to the end"] if progress.failed else []
+    parts = [f"{progress.failed} not fully graded"] if progress.failed else []
     if progress.done and seconds > 0:
         rate = progress.done / seconds
         left = progress.total - progress.skipped - progress.done

@@ -259,7 +259,7 @@ def _limited(
 ) -> tuple[bool | None, str]:
     """Whether a limit stops the code, where it is not stopped with that one limit wide."""
     if was_stopped(*_run(server, code, replace(limits, **{limit: wide}))):
-        return None, "it was stopped with a wide limit, too"
+        return None, "it was stopped even with a generous limit"
     return was_stopped(*_run(server, code, limits)), ""
 
 

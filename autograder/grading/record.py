@@ -140,7 +140,7 @@ class Recorder:
         note = self._note(submitted.student)
         if note is None or not self._gradebook.knows(submitted.student) or not isinstance(note.get("result"), dict):
             return None
-        says = f"What was handed in cannot be read now ({submitted.unread}). This is the result of the last time."
+        says = f"What was handed in cannot be read now ({submitted.unread}). This is the result from last time."
         result: dict[str, Any] = note["result"]
         return result | {"notes": [*result.get("notes", ()), says]}
 
@@ -222,7 +222,7 @@ class Recorder:
     def _not_recorded(self, result: SubmissionResult, why: str) -> SubmissionResult:
         message = (
             f"The result could not be written ({one_line(why, 200)}), which is our fault and not yours. Your teacher is"
-            " told, and the next run tries again."
+            " told, and the next run will try again."
         )
         return not_graded(result.student, self._exercise, message, result.notes, result.sandbox)
 
@@ -285,7 +285,7 @@ def _size(path: Path) -> int:
 def _cannot_write(student: str, error: OSError | OperationalError) -> CourseError:
     why = error.strerror if isinstance(error, OSError) else str(error.orig)
     return CourseError(
-        f"The result of {student} cannot be written: {why}. What was graded before is kept; mend this, and run the"
+        f"The result of {student} cannot be written: {why}. What was graded before is kept; fix this, and run the"
         " same command again."
     )
 

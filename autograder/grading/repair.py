@@ -40,12 +40,12 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
             raise Unreadable("The notebook holds no code. Hand in the notebook that you worked in.")
-        repairs.append("No cell of the exercise is marked as such any more; the code is graded where it stands.")
+        repairs.append("None of the exercise's cells is marked as such any more; the code is graded where it is.")
     cells = _place(_tidy(submitted.cells, template.cells, repairs), template.cells, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
     if len(repairs) > MAX_REPAIRS:
-        repairs[MAX_REPAIRS:] = [f"{len(repairs) - MAX_REPAIRS} more things were mended."]
+        repairs[MAX_REPAIRS:] = [f"{len(repairs) - MAX_REPAIRS} more things were repaired."]
     return Repaired(notebook, tuple(repairs))
 
 
@@ -58,7 +58,7 @@ def _refuse_another(raw: bytes, cells: list[nbformat.NotebookNode], template: nb
     ours = {reading for cell in template.cells if _is_locked(cell) for reading in readings(cell)}
     if 2 * sum(not ours.isdisjoint(readings(cell)) for cell in cells) < sum(map(_is_locked, template.cells)):
         raise Unreadable(
-            f"This is the notebook of exercise '{min(named)}', not of '{this}'. Hand in the notebook of '{this}'."
+            f"This is the notebook of exercise '{min(named)}', not of '{this}'. Hand in the notebook for '{this}'."
         )
 
 
@@ -77,14 +77,14 @@ def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNod
         original = release[rank[grade_id]] if grade_id in rank else None
         if grade_id and (original is None or grade_id in seen):
             what = "copied" if original is not None else "unknown"
-            repairs.append(f"A {what} cell '{grade_id[:60]}' counts as a cell of your own.")
+            repairs.append(f"A {what} cell '{grade_id[:60]}' counts as one of your own cells.")
         if original is None:
             like = next((known[r] for r in (readings(cell, longest) if lost else ()) if r in known), None)
             pieces.append(Piece(cell) if like is None else Piece(_fresh(release[like]), like, True, False, cell))
         elif _is_locked(original):
             same = not set(readings(cell)).isdisjoint(readings(original))
             if not same and grade_id not in seen:
-                repairs.append(f"The locked cell '{grade_id}' was changed; it was put back.")
+                repairs.append(f"The locked cell '{grade_id}' had been changed; it was restored.")
             pieces.append(Piece(_fresh(original), rank[grade_id], True, True, _copy_of(cell, original, same)))
         elif grade_id in seen:
             pieces.append(Piece(cell))
@@ -98,7 +98,9 @@ def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNod
             pieces.append(Piece(answer, rank[grade_id]))
         seen.add(grade_id)
     if recognised := sum(not piece.marked for piece in pieces):
-        repairs.append(f"The marks of {recognised} cells of the exercise were lost; they were known by their text.")
+        repairs.append(
+            f"The marks of {recognised} of the exercise's cells were lost; the cells were recognised by their text."
+        )
     return pieces
 
 
@@ -119,11 +121,11 @@ def _place(
         code = [_grade_id(release[rank]) for rank in ordered.added if release[rank].cell_type == "code"]
         repairs.append(f"Missing cells were put back: {', '.join(code) or 'instructions'}.")
     if ordered.moved:
-        repairs.append("Locked cells were out of order; they were put back in order.")
+        repairs.append("Locked cells were out of order; their order was restored.")
     there = {piece.rank for piece in pieces}
     gone = [_grade_id(c) for i, c in enumerate(release) if _is_answer(c) and i not in there]
     if gone:
-        repairs.append(f"Answer cells are gone: {', '.join(gone)}. Code in cells of your own counts in their place.")
+        repairs.append(f"Answer cells are gone: {', '.join(gone)}. Code in your own cells counts instead.")
     return _unique_ids(ordered.cells)
 
 

@@ -36,7 +36,7 @@ _STATUS = {
 }
 # How errors begin that leave a process without room for anything else.
 _EXHAUSTED = ("MemoryError", "RuntimeError: can't start new thread", "OSError: [Errno 24]", "OSError: [Errno 12]")
-_NO_MESSAGE = "Your notebook's Python sent something that is no message of Jupyter's. It was ended."
+_NO_MESSAGE = "Your notebook's Python sent something that is not a Jupyter message, so it was stopped."
 
 
 class NotebookRun:
@@ -150,7 +150,7 @@ class NotebookRun:
             i for i, c in enumerate(self.notebook.cells[: self._next_cell]) if c.cell_type == "code" and not task_of(c)
         ]
         self._left_out |= self._exhausting or set(ran[-1:])
-        self.lose_ended(f"Your notebook was ended after code cell {self._number(ran[-1] if ran else 0)}")
+        self.lose_ended(f"Your notebook was stopped after code cell {self._number(ran[-1] if ran else 0)}")
 
     def _execute(self, cell: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code" or (self.kernel is None and not self._replace_kernel(but_last=True)):
@@ -178,7 +178,7 @@ class NotebookRun:
             if not self.kernel.stopped_after_interrupt():
                 again = self._lose_in(index, lambda: self.lose(Status.TIMED_OUT, text))
         except (DeadKernelError, KernelDidNotStart):
-            where = f"Your notebook was ended in code cell {self._number(index)}"
+            where = f"Your notebook was stopped in code cell {self._number(index)}"
             again = self._lose_in(index, lambda: self.lose_ended(where))
         except Exception:  # whoever controls the kernel's process can send anything, and break nbclient in any way
             again = self._lose_in(index, lambda: self.lose(Status.CRASHED, _NO_MESSAGE))

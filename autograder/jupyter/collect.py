@@ -46,7 +46,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
 
     def init_src(self) -> None:
         if self.inbound_by_learner and (gone := fallen(FORGED_SUBMISSIONS)):
-            self.fail(f"This nbgrader cannot collect from a folder for each learner: {gone}.")
+            self.fail(f"This version of nbgrader cannot collect from a separate folder for each learner: {gone}.")
         student = self.coursedir.student_id or "*"
         if self.inbound_by_learner:
             with temp_attrs(self.coursedir, student_id=f"{student}/{student}"):
@@ -109,7 +109,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         with os.fdopen(descriptor, "rb") as source:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
-                return "is no file"
+                return "is not a file"
             if about.st_uid != owner:
                 return "belongs to somebody else"
             if about.st_size > self.max_bytes:
@@ -151,7 +151,7 @@ def _complete(submission: Path, folder_name: str, changed: float) -> str:
     said = time_of(timestamp.read_text("utf-8", "replace")[:100].strip())
     if said is None:
         timestamp.write_text(written(changed) + "\n")
-        return "its timestamp.txt holds no time; the server's is taken."
+        return "its timestamp.txt holds no time, so the server's is used."
     if abs(said.replace(tzinfo=UTC).timestamp() - changed) > TIMES_AGREE:
         return f"it says that it was handed in at {said}; on the server it was last changed at {written(changed)}."
     return ""

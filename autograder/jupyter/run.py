@@ -108,7 +108,7 @@ class Grading:
             AlreadyRunning: another run is not over yet.
         """
         if self._run is not None and self._run.status is None:
-            raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait for its end, or stop it.")
+            raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait until it has finished, or stop it.")
         arguments = ["grade", exercise, "--events", "-", "--sandbox", self._sandbox, *(["--force"] if force else [])]
         if student is None:
             self._results(exercise).parent.mkdir(parents=True, exist_ok=True)

@@ -36,7 +36,7 @@ class Gpu:
 
     def __str__(self) -> str:
         if self.used is None or self.total is None:
-            return f"{self.name}, memory not told (sliced by MIG, or no right to ask)"
+            return f"{self.name}, memory unknown (divided by MIG, or no permission to ask)"
         return f"{self.name}, {self.used:,} of {self.total:,} MiB in use by everybody"
 
 
@@ -70,9 +70,9 @@ def device_lines() -> list[str]:
     ask = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
     mine = ask() if ask else []
     if not mine:
-        lines = [f"Keras computes with {backend}, on the CPU. These lessons need no more."]
+        lines = [f"Keras computes with {backend}, on the CPU. These lessons need nothing more."]
         if there := gpus():
-            lines.append(f"There is a GPU here that {backend} does not see: {there[0].name}.")
+            lines.append(f"There is a GPU here that {backend} cannot see: {there[0].name}.")
         return lines
     lines = [f"Keras computes with {backend}, on {len(mine)} GPU{'s' if len(mine) > 1 else ''}."]
     lines += [f"{name}: this notebook holds {held / _MIB:,.0f} MiB." for name, held in mine]
@@ -103,7 +103,7 @@ def load_ipython_extension(_shell: object) -> None:
     if not limit:
         return
     if not limit.isdecimal() or int(limit) == 0:
-        print(f"{LIMIT}={limit} is no number of MiB; nothing is capped.", file=sys.stderr)
+        print(f"{LIMIT}={limit} is not a number of MiB, so nothing is capped.", file=sys.stderr)
         return
     if "tensorflow" in sys.modules:
         cap_tensorflow(int(limit))

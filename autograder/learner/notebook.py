@@ -86,7 +86,7 @@ class Session:
         self._last[task] = result
         if before == result and result.outcome is Outcome.FAILED:
             # The same sentence once more teaches nothing, and whoever tries blindly should notice that it is the same.
-            print(f'The same as at the last check: {of_points(result)}. Read what it said, or ask hint("{task}").')
+            print(f'The same as in the last check: {of_points(result)}. Read what it said, or ask hint("{task}").')
         else:
             _show(CheckView(result))
         return Points(result.points)
@@ -100,15 +100,15 @@ class Session:
             return
         result = self._last.get(task)
         if result is None:
-            print(f'Run check("{task}") first: a hint needs something to look at.')
+            print(f'Run check("{task}") first: a hint needs something to work with.')
             return
         if not result.hints:
             done = result.points >= result.max_points
-            print("Nothing left to hint at: this task passes." if done else "There is no further hint for this.")
+            print("No hint is needed: this task passes." if done else "There is no further hint for this.")
             return
         seen = self._hints_shown[task]
         if seen >= len(result.hints):
-            print("That was the last hint. Once more: " + result.hints[-1])
+            print("That was the last hint. Here it is again: " + result.hints[-1])
             return
         self._hints_shown[task] = seen + 1
         print(f"Hint {seen + 1} of {len(result.hints)}: {result.hints[seen]}")

@@ -15,9 +15,9 @@ from autograder.sandbox.bubblewrap import Sandbox
 TEST_SET = frozenset({"trained-on-test-images", "validated-on-test-images"})
 
 _STATUS = {
-    Status.TIMED_OUT: "ran longer than it may, and what was lost with it could not be checked.",
+    Status.TIMED_OUT: "ran longer than it was allowed to, and what was lost with it could not be checked.",
     Status.CRASHED: "ended Python itself, and what was lost with it could not be checked.",
-    Status.OUT_OF_MEMORY: "needed more memory than it may, and what was lost with it could not be checked.",
+    Status.OUT_OF_MEMORY: "needed more memory than it was allowed, and what was lost with it could not be checked.",
     Status.UNREADABLE: "could not be read as a notebook. Ask for the file again.",
     Status.MISSING: "has no notebook of this exercise in it. Ask for the file.",
     Status.ERROR: "could not be graded, which is our fault. Grade it again.",
@@ -54,11 +54,11 @@ def reasons(classroom: Classroom) -> list[Reason]:
         Reason(
             "Not graded",
             "Handed in, but there is no result: not run yet, or grading failed through no fault of theirs. Run"
-            " `autograder grade` again; it takes up only what is missing.",
+            " `autograder grade` again; it grades only what is missing.",
             (Case(classroom.waiting, "Waiting:"),) if classroom.waiting else (),
         ),
         _each(
-            "A check of ours broke",
+            "One of our checks broke",
             "Not the student's fault. Their points for it are missing: enter them by hand in the formgrader.",
             entries,
             _broken,
@@ -67,8 +67,8 @@ def reasons(classroom: Classroom) -> list[Reason]:
         *(_each(f"Status: {s}", f"The submission {why}", entries, _with_status(s)) for s, why in _STATUS.items()),
         Reason(
             "The same work",
-            "Files that are equal, or whose answers are equal to the letter but for white space. It may be a pair, or"
-            " one hand-in under two names: a reason to ask, no proof.",
+            "Identical files, or answers that are identical except for white space. It may be a pair who worked"
+            " together, or one hand-in under two names: a reason to ask, but no proof.",
             tuple(_alike(entries)),
         ),
         _each(
@@ -92,7 +92,7 @@ def reasons(classroom: Classroom) -> list[Reason]:
             lambda e: "Only time and memory were limited." if e.result.sandbox == str(Sandbox.LIMITS_ONLY) else "",
         ),
         _each(
-            "Repaired, or odd in another way",
+            "Repaired, or odd in some other way",
             "They were graded anyway. Check whether this is more than a slip.",
             entries,
             lambda e: " ".join(n for n in e.result.notes if n != LIMITS_ONLY_NOTE),

@@ -46,7 +46,7 @@ class Entry:
 
     @property
     def ours(self) -> bool:
-        """A check of ours broke, so the score is not the student's to answer for."""
+        """One of our checks broke, so the score is not the student's to answer for."""
         return self.result.status is Status.ERROR or any(c.outcome is Outcome.ERROR for c in self.result.checks)
 
     @property

@@ -51,10 +51,12 @@ class GradesExporter(ExportPlugin):  # type: ignore[misc]
         target.write_text(text, "utf-8", errors="replace", newline="")
         self.log.info("Exported %d students and %d exercises to %s", len(students), len(assignments), target)
         if waiting:
-            self.log.warning("Without a grade, for they wait for one by hand: %s", ", ".join(waiting))
+            self.log.warning("Without a grade, because they are waiting to be graded by hand: %s", ", ".join(waiting))
         changed = [s.id for s in students if spreadsheet.as_text(s.id) != s.id]
         if changed:
-            self.log.warning("Changed, for a spreadsheet would run them, so that they match nobody: %s", changed)
+            self.log.warning(
+                "Changed, because a spreadsheet would run them as formulas; they no longer match anybody: %s", changed
+            )
 
     def rows(self, assignments: list[Assignment], students: list[Student], scores: Scores) -> Iterable[list[Cell]]:
         """The rows of the file, headings included."""
@@ -145,7 +147,7 @@ class MoodleExporter(GradesExporter):
             without = [s.id for s in students if not columns[heading](s)]
             if without:
                 del columns[heading]
-                self.log.warning("No column %s, for %d students have none: %s", heading, len(without), without[:5])
+                self.log.warning("No column %s, because %d students have none: %s", heading, len(without), without[:5])
         yield [*columns, *(self.title(a) for a in assignments)]
         for student in students:
             grades = [scores[a.name, student.id] for a in assignments]

@@ -16,7 +16,7 @@ def _who(findings: Findings) -> str:
     classroom = findings.classroom
     graded = sum(e.result.status is Status.GRADED for e in classroom.entries)
     waiting = f", {len(classroom.waiting)} waiting to be graded" if classroom.waiting else ""
-    return f"{classroom.exercise}: {len(classroom.entries)} submissions, {graded} of them graded to the end{waiting}."
+    return f"{classroom.exercise}: {len(classroom.entries)} submissions, {graded} of them fully graded{waiting}."
 
 
 def _scores(findings: Findings) -> str:
@@ -32,7 +32,7 @@ def _scores(findings: Findings) -> str:
 
 def _explain(findings: Findings) -> str:
     if not findings.explain_again:
-        return "Explain again: nothing that two students share."
+        return "Explain again: nothing; no two students share a misunderstanding."
     parts = [f"{m.hint} ({m.task.name}, {m.count} students)" for m in findings.explain_again]
     return "Explain again: " + " / ".join(parts)
 

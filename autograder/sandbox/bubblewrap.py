@@ -72,7 +72,7 @@ def _why_no_python(last_line: str) -> str:
     way = " -> ".join([*links, place])
     return (
         f"the sandbox works, but this Python ({way}) cannot be run in it: {last_line.removeprefix('bwrap: ')}. No"
-        " student is at fault; the installation is: make the environment again with a Python that everybody may read"
+        " student is at fault: make the environment again, with a Python that every user may read"
     )
 
 

@@ -135,7 +135,7 @@ class ForkServer:
         if self._watch is not None and not self._forks:
             self._watch.rest()
         if fork.status is None:
-            raise ForkServerFailed("A fork of the fork server could not be ended.")
+            raise ForkServerFailed("A fork of the fork server could not be stopped.")
 
     def poll(self, fork: Fork) -> int | None:
         """The fork's exit status if it has ended, else None."""
@@ -281,7 +281,7 @@ class ForkServer:
         if fork.status is not None:
             how = f"by signal {fork.status - 128}" if fork.status > 128 else f"with status {fork.status}"
             return f"its process ended {how} and said nothing"
-        return "its process is there and says nothing; the machine may be overloaded, or short of memory"
+        return "its process is running but says nothing; the machine may be overloaded, or short of memory"
 
     def last_words(self) -> str:
         """The last line that the fork server wrote, as a sentence of its own, or nothing."""
@@ -314,11 +314,11 @@ def whose(why: str) -> str:
     """Whose a failure of this installation is and what to do, as two sentences."""
     if "Permission denied" in why:
         return (
-            "Not everybody may read the installation's files, and the sandbox runs as nobody in particular: whoever"
-            " installed them should run `chmod -R a+rX` on their folder."
+            "Not every user may read the installation's files, and the sandbox runs as a user without any rights:"
+            " whoever installed them should run `chmod -R a+rX` on their folder."
         )
     if "DataError" in why:  # which says it itself
-        return "`autograder doctor` looks at the data, too."
+        return "`autograder doctor` looks at the data as well."
     return (
         "The installation is at fault: make its environment again and install the kit there. `autograder doctor` helps."
     )

@@ -83,7 +83,7 @@ def _keep_going(shell: Any) -> None:
 
     shell.events.register("post_run_cell", print_again)
     # In Jupyter it ends the kernel behind the cell. What follows is still graded.
-    shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to its end.")
+    shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to the end.")
 
 
 def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surroundings) -> None:

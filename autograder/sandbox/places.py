@@ -81,7 +81,7 @@ def follow(path: str) -> tuple[dict[str, str], str]:
     A scratch folder counts as a folder even where it is a link here: inside it is the sandbox's own.
 
     Raises:
-        OSError: the links lead in a circle.
+        OSError: the links go round in a circle.
     """
     links: dict[str, str] = {}
     left, at, followed = path.split("/")[::-1], "/", 0
@@ -96,7 +96,7 @@ def follow(path: str) -> tuple[dict[str, str], str]:
                 continue
             followed += 1
             if followed > _MAX_LINKS:
-                raise OSError(f"The links on the way to {path} lead in a circle.")
+                raise OSError(f"The links on the way to {path} go round in a circle.")
             links[here] = says = os.readlink(here)
             if os.path.isabs(says):
                 at = "/"

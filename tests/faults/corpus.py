@@ -196,7 +196,7 @@ def dense_relu(x, W, b):
         answers={
             "flattened-answer": "import pandas as pd\nx_train = pd.DataFrame(train_data).values / 255\nx_test = x_train"
         },
-        says="That is no mistake of yours",
+        says="This is not a mistake of yours",
         earns={"architecture": 4.0, "compiled": 3.0},
     ),
     Fault(
@@ -311,7 +311,7 @@ except OSError as error: print(error)""",
         status=(GRADED, MEMORY, CRASHED, TIMED_OUT),
     ),
     # -- the end of the process --------------------------------------------------------------------------------------
-    _stopped("os._exit", "import os\nos._exit(0)", (CRASHED,), "ended in code cell"),
+    _stopped("os._exit", "import os\nos._exit(0)", (CRASHED,), "stopped in code cell"),
     _passing("exit()", "exit()"),
     _passing("quit(), and more in the same cell", "quit()\nx = 1"),
     Fault(
@@ -354,7 +354,7 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
         "a plot per line", "import matplotlib.pyplot as plt\nfor n in range(12):\n    plt.plot([0, n])\n    plt.show()"
     ),
     # -- code that is not finished, or odd -----------------------------------------------------------------------------
-    _passing("input()", "dense_relu = int(input('units? '))", "has nobody to ask"),
+    _passing("input()", "dense_relu = int(input('units? '))", "nobody to answer"),
     _passing("a syntax error", "def dense_relu(x, W, b)\n    return x", "SyntaxError"),
     _passing("a NameError", "dense_relu = relu_of(dense)", "NameError"),
     _passing("recursion without end", "def f(): return f()\nf()", "RecursionError"),
@@ -426,12 +426,12 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _deeper(
         "a model of 250 layers",
         "keras.Sequential([keras.Input((784,))] + [layers.Dense(2) for _ in range(250)])",
-        "it has 251 layers, and no more than 200 are looked at",
+        "it has 251 layers; the limit is 200",
     ),
     _deeper(
         "a model of thirty million parameters",
         "keras.Sequential([keras.Input((784,)), layers.Dense(40_000, activation='relu'), layers.Dense(3)])",
-        "it has 31,520,003 parameters, and no more than 30,000,000 are looked at",
+        "it has 31,520,003 parameters; the limit is 30,000,000",
     ),
     _deeper(
         "weights given as numbers",
