@@ -112,6 +112,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
     report.set_defaults(run=_report)
 
+    similar = commands.add_parser("similar", help="pairs who share more of their own code than chance allows")
+    similar.add_argument("exercise", metavar="EXERCISE")
+    similar.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    similar.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
+    similar.add_argument(
+        "--chance", type=_share, metavar="PAIRS", help="honest pairs that may come out in this class (default: 0.02)"
+    )
+    similar.add_argument("--json", metavar="FILE", help="write the findings as JSON, too ('-' is stdout)")
+    similar.set_defaults(run=_similar)
+
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
     doctor.set_defaults(run=_doctor, needs=None)
@@ -137,6 +147,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1e-12 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0 and up to 1000")
+    return value
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -294,6 +314,20 @@ def _report(options: argparse.Namespace) -> int:
     report = write_report(Course(options.course), options.exercise, options.out)
     for line in (*report.summary, f"Report: {report.page}", f"Table:  {report.table}"):
         print(terminal.shown(line))
+    return 0
+
+
+def _similar(options: argparse.Namespace) -> int:
+    from autograder.course.directory import Course
+    from autograder.similar import write_similar
+    from autograder.similar.compare import CHANCE
+
+    target = _json_target(options)
+    found = write_similar(Course(options.course), options.exercise, options.out, options.chance or CHANCE)
+    if target is None or not target.is_stdout:
+        for line in (*found.summary, f"Page:  {found.page}", f"Table: {found.table}"):
+            print(terminal.shown(line))
+    _write_json(target, found.content)
     return 0
 
 

@@ -29,17 +29,30 @@ TABLE: dict[str, set[str]] = {
     "course": {"compat", "data", "errors", "exercise", "sandbox"},
     "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox", "terminal"},
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
+    "similar": {"course", "errors"},
     "jupyter": {"compat", "course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
     "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "report", "sandbox"}
-    | {"terminal"},
+    | {"similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }
 # Where these may not even be imported by name: whoever reads a check, or coordinates a class, waits for no Keras.
-WITHOUT_KERAS = ("exercise", "checks", "course", "grading", "report", "jupyter", "data", "errors", "cli", "doctor")
+WITHOUT_KERAS = (
+    "exercise",
+    "checks",
+    "course",
+    "grading",
+    "report",
+    "similar",
+    "jupyter",
+    "data",
+    "errors",
+    "cli",
+    "doctor",
+)
 
 
 def _room(path: Path) -> str:

@@ -1,0 +1,89 @@
+"""What each student of a class wrote of an exercise: the cells that are theirs, and the fingerprints of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import nbformat
+
+from autograder.course.reading import Unreadable, read_notebook
+from autograder.course.submissions import Submitted, Unread
+from autograder.similar import tokens
+
+ELSEWHERE = "cells of their own"  # beside those of the exercise
+
+
+@dataclass(frozen=True)
+class Work:
+    """One student's own code by task, and which lines of it each fingerprint stands on."""
+
+    code: Mapping[str, str]
+    prints: Mapping[str, Mapping[int, set[int]]]
+
+    @property
+    def fingerprints(self) -> dict[str, frozenset[int]]:
+        """By task, those that there are."""
+        return {task: frozenset(prints) for task, prints in self.prints.items() if prints}
+
+
+class Given:
+    """What of an exercise everybody was given."""
+
+    def __init__(self, released: bytes) -> None:
+        """Read the exercise as released.
+
+        Raises:
+            Unreadable: it is no notebook.
+        """
+        cells = read_notebook(released)[0].cells
+        self._texts = {cell.source.strip() for cell in cells}
+        self._words = tokens.words_of(cell.source for cell in cells)
+        self._released: set[int] = set()
+        for cell in cells:
+            if cell.cell_type == "code":
+                self._released |= tokens.all_fingerprints(cell.source)
+        self._graded = _names(cells)
+
+    def work(self, cells: Iterable[nbformat.NotebookNode]) -> Work:
+        """What is somebody's own among these cells."""
+        code: dict[str, list[str]] = {}
+        left = tokens.MAX_NOTEBOOK
+        for cell in cells:
+            text = cell.source[: min(tokens.MAX_CELL, left)]
+            if cell.cell_type != "code" or text.strip() in self._texts or not text:
+                continue
+            left -= len(text)
+            name = _name(cell)
+            code.setdefault(name if name in self._graded else ELSEWHERE, []).append(text)
+        joined = {task: "\n".join(texts) for task, texts in code.items()}
+        own = tokens.own_names(joined.values(), self._words)
+        prints = {
+            task: {p: lines for p, lines in tokens.fingerprints(text, own).items() if p not in self._released}
+            for task, text in joined.items()
+        }
+        return Work(joined, prints)
+
+
+def read_class(submissions: Iterable[Submitted], given: Given) -> tuple[dict[str, Work], dict[str, str]]:
+    """The work of each student, and why that of others is left out."""
+    works: dict[str, Work] = {}
+    left_out: dict[str, str] = {}
+    for one in submissions:
+        try:
+            raw = one.raw
+            if raw is None:
+                left_out[one.student] = one.problem or "there is no notebook of this exercise"
+                continue
+            works[one.student] = given.work(read_notebook(raw)[0].cells)
+        except (Unreadable, Unread) as error:
+            left_out[one.student] = str(error)
+    return works, left_out
+
+
+def _names(cells: Iterable[nbformat.NotebookNode]) -> set[str]:
+    return {name for cell in cells if cell.cell_type == "code" and (name := _name(cell))}
+
+
+def _name(cell: nbformat.NotebookNode) -> str:
+    return str((cell.metadata.get("nbgrader") or {}).get("grade_id", ""))
