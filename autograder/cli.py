@@ -248,6 +248,9 @@ def _grade_class(
             return _nothing_to_grade(course, names, people)
         results = _grade_with(course, submitted, workers, pools, sandbox, options.force, people, events)
         _tell_unused([one for found in handed_in.values() for one in found.unused], people)
+        for name, those in submitted.items():
+            for line in course.unknown_extensions(name, {one.student for one in those}):
+                print(terminal.shown(line), file=people)
         return results
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
 import sys
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 from kit import ROOT
 from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
+from nbgrader.preprocessors import AssignLatePenalties
 
 sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
@@ -115,6 +117,11 @@ class Class:
                 page = (self.root / "feedback" / student / NAME / f"{NAME}.html").read_text("utf-8")
                 shown = re.findall(r"<h1>[^<]*\(Score: ([\d.]+) / ", page)
                 assert [float(score) for score in shown] == [pytest.approx(raw - penalty, abs=0.005)]
+                told = re.findall(r'<p class="deadline">([^<]*)</p>', page)
+                assert told == ([result["deadline"]["says"]] if result["deadline"] else [])
+                late = submission.assignment.duedate is not None and submission.total_seconds_late > 0
+                assert late or not float(table[student]["seconds_late"] or 0)
+                assert float(table[student]["late_penalty"] or 0) == pytest.approx(penalty)
                 lost = re.findall(r'<li class="late-penalty">Late submission penalty \(Score: -([\d.]+)\)</li>', page)
                 assert [float(points) for points in lost] == ([pytest.approx(penalty, abs=0.005)] if penalty else [])
                 note = self.root / ".autograder" / NAME / "done" / f"{student}.json"
@@ -221,6 +228,105 @@ def test_a_rule_that_cannot_be_used_is_one_line(
     assert says in str(error.value)
     assert str(tmp_path / "nbgrader_config.py") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+RULES = {"grace_minutes": 15, "percent_per_day": 10, "at_most_percent": 25}
+
+
+class InFile(Class):
+    """The same three, in a course whose own file says when it is due and what is lost."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, "")
+        (root / "nbgrader_config.py").unlink()  # a course gets one that asks our file
+        self.says({})
+
+    def says(self, exercise: dict[str, Any], **course: Any) -> None:
+        exercise = {"due": DUE.strftime("%Y-%m-%d %H:%M"), **exercise}
+        content = {"time_zone": "UTC", "late": RULES, "exercises": {NAME: exercise}} | course
+        (self.root / "autograder.json").write_text(json.dumps(content))
+
+    def agreed(self, done: batch.Batch) -> dict[str, tuple[float, float]]:
+        found = super().agreed(done)
+        self.autograded_by_nbgrader()
+        with self.book() as book:
+            for student, (_, penalty) in found.items():
+                notebook = book.find_submission_notebook(NAME, NAME, student)
+                assert (notebook.late_submission_penalty or 0.0) == pytest.approx(penalty)
+        return found
+
+    def autograded_by_nbgrader(self) -> None:
+        """The step of `nbgrader autograde` that writes penalties, on all of them."""
+        course = Course(self.root)
+        for student in ("early", "late", "never"):
+            step = AssignLatePenalties(config=course.nbgrader.config)
+            step.log = logging.Logger("nbgrader")
+            about = {"notebook": NAME, "assignment": NAME, "student": student, "db_url": course.db_url}
+            with programs_of_this_python():
+                step.preprocess(nbformat.v4.new_notebook(), {"nbgrader": about})
+
+
+def test_what_the_courses_file_says_holds_everywhere_and_for_nbgrader_too(tmp_path: Path) -> None:
+    group = InFile(tmp_path)
+    found = group.agreed(group.grade())
+    raw, lost = found["late"]
+    assert lost == pytest.approx(raw / 10)
+    assert found["early"][1] == found["never"][1] == 0
+    page = (tmp_path / "feedback/late" / NAME / f"{NAME}.html").read_text("utf-8")
+    assert "It was due on Fri 1 May 2026, 12:00 (UTC); it was handed in on Fri 1 May 2026, 13:00, 1 hour late." in page
+    assert "10 % of its points" in page
+    group.says({"extensions": {"late": "2026-05-01 12:30"}})
+    again = group.grade()
+    assert again.skipped == 3
+    assert group.agreed(again)["late"][1] == pytest.approx(raw / 10)
+    assert "With your extension" in (tmp_path / "feedback/late" / NAME / f"{NAME}.html").read_text("utf-8")
+    group.says({"extensions": {"late": "2026-05-01 12:45+00:00"}})  # the grace counts from there
+    assert group.agreed(group.grade())["late"][1] == 0
+    group.hand_in("late", DUE + timedelta(days=30))
+    group.says({"late": {"no_credit_after_days": 7}})  # the extension is taken back, too
+    found = group.agreed(group.grade())
+    assert found["late"] == (raw, raw)
+    with group.book() as book:
+        assert book.find_submission(NAME, "late").extension is None
+    group.says({"late": {}})
+    assert group.agreed(group.grade())["late"][1] == pytest.approx(raw / 4)
+    group.says({}, late={})  # nothing is lost, and that it was late is still said
+    done = group.grade()
+    assert group.agreed(done)["late"][1] == 0
+    assert {r["student"]: bool(r["deadline"]["seconds_late"]) for r in done.submissions}["late"]
+
+
+def test_the_rules_of_the_file_hold_for_the_gradebooks_due_date(tmp_path: Path) -> None:
+    group = InFile(tmp_path)
+    (tmp_path / "autograder.json").write_text(json.dumps({"late": RULES}))
+    group.due(DUE - timedelta(hours=2))
+    found = group.agreed(group.grade())
+    assert {student for student, (_, lost) in found.items() if lost} == {"early", "late"}
+    with group.book() as book:
+        book.grant_extension(NAME, "early", hours=3)
+    assert group.agreed(group.grade())["early"][1] == 0
+
+
+def test_two_rules_are_refused_and_the_message_names_both(tmp_path: Path) -> None:
+    group = InFile(tmp_path)
+    group.configure(ZERO)
+    with pytest.raises(BadSetting) as error:
+        group.grade()
+    assert "autograder.json: late " in str(error.value)
+    assert "nbgrader_config.py" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_an_extension_for_nobody_is_one_line(tmp_path: Path) -> None:
+    group = InFile(tmp_path)
+    group.says({"extensions": {"lat": "2026-06-01 12:00", "early": "2026-06-01 12:00", "zoe": "2026-06-01 12:00"}})
+    first, second = Course(tmp_path).unknown_extensions(NAME, ["early", "late"])
+    assert "extensions: nobody called 'lat' has handed in" in first
+    assert "Did you mean 'late'?" in first
+    assert "'zoe'" in second
+    with group.book() as book:
+        book.add_student("zoe")
+    assert len(Course(tmp_path).unknown_extensions(NAME, ["early", "late"])) == 1
 
 
 def test_switched_off_it_takes_nothing(tmp_path: Path) -> None:

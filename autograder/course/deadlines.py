@@ -80,6 +80,16 @@ class Lateness:
         """Whether it counts as late."""
         return self.seconds > 0
 
+    def to_json(self) -> dict[str, Any]:
+        """What a result says of it."""
+        return {
+            "due": self.due.isoformat(),
+            "handed_in": None if self.handed_in is None else self.handed_in.isoformat(),
+            "extended": self.extended,
+            "seconds_late": self.seconds,
+            "says": self.says,
+        }
+
     @property
     def says(self) -> str:
         """A sentence or two for the learner."""

@@ -19,12 +19,14 @@ import hashlib
 import json
 import os
 import sqlite3
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from autograder.course import nbgrader_config, settings, submissions
-from autograder.course.late import LatePenalties
+from autograder.course.deadlines import LatePolicy
+from autograder.course.late import OURS, LatePenalties
 from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
 from autograder.course.submissions import HandedIn, Submitted
@@ -99,8 +101,14 @@ class Course:
 
     @cached_property
     def late(self) -> LatePenalties:
-        """What a late submission loses. Raises `BadSetting`."""
-        return LatePenalties(self.nbgrader, self.root)
+        """What a late submission loses by nbgrader's plugin. Raises `BadSetting`, also if our settings say it, too."""
+        late = LatePenalties(self.nbgrader, self.root)
+        named = {"late": self.settings.late}
+        named |= {f"exercises.{name}.late": each.late for name, each in self.settings.exercises.items()}
+        for key, policy in named.items():
+            if policy != LatePolicy():
+                late.require_no_other(f"{self.root / settings.FILE}: {key}")
+        return late
 
     def source_root(self) -> Path:
         """Folder of the sources with solutions: as configured, else the course's own, else the kit's `solutions`."""
@@ -223,6 +231,28 @@ class Course:
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
         return submissions.read(self.submitted, name, student, self.released(name))
+
+    def unknown_extensions(self, name: str, handed_in: Collection[str]) -> list[str]:
+        """One line for each student who has an extension and of whom nobody here has heard.
+
+        That is no fault before they have handed in anything, and a slip of the pen that costs somebody points after.
+        """
+        extensions = self.settings.of(name).extensions
+        known = set(handed_in) | self._students_entered() if set(extensions) - set(handed_in) else set(handed_in)
+        where = f"{self.root / settings.FILE}: exercises.{name}.extensions"
+        lines = []
+        for student in sorted(set(extensions) - known):
+            close = difflib.get_close_matches(student, known, 1)
+            advice = f" Did you mean '{close[0]}'?" if close else ""
+            lines.append(f"{where}: nobody called {student[:60]!r} has handed in anything here so far.{advice}")
+        return lines
+
+    def _students_entered(self) -> set[str]:
+        try:
+            with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
+                return {str(row[0]) for row in connection.execute("select id from student")}
+        except sqlite3.Error:
+            return set()
 
     def released(self, name: str) -> Path | None:
         """The exercise's notebook as learners got it, if there is one."""
@@ -367,6 +397,8 @@ def _config(root: Path, sources: Path, course_id: str) -> str:
             '        c.CourseDirectory.source_directory = "solutions"',
             f"    elif os.path.isdir({str(sources)!a}):",
             f"        c.CourseDirectory.source_directory = {str(sources)!a}",
+            "# What late work loses stands in autograder.json; nbgrader's own Autograde asks there, too.",
+            f"c.AssignLatePenalties.plugin_class = {OURS!a}",
             "# Seconds for a cell. It holds for `autograder grade`, too, unless autograder.json sets cell_seconds.",
             "c.Execute.timeout = 60",
             "",

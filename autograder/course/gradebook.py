@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 from typing import Any
 
 import nbgrader.api as api
 from sqlalchemy import Connection, bindparam, create_engine, event, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
+from autograder.course.deadlines import Deadline, Lateness, as_utc
 from autograder.course.late import LatePenalties
 from autograder.course.release import programs_of_this_python
+from autograder.course.settings import ExerciseSettings
 from autograder.course.times import time_of
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult
@@ -26,6 +29,7 @@ _STUDENT = api.Student.__table__
 _SUBMISSION = api.SubmittedAssignment.__table__
 _NOTEBOOK = api.SubmittedNotebook.__table__
 _GRADE = api.Grade.__table__
+_ASSIGNMENT = api.Assignment.__table__
 _COMMENT = api.Comment.__table__
 
 CACHE_KB = 16_000  # of SQLite's pages in memory; its own default is 2 MB
@@ -35,6 +39,9 @@ _INSERT_SUBMISSION, _INSERT_NOTEBOOK = insert(_SUBMISSION), insert(_NOTEBOOK)
 _INSERT_GRADE, _INSERT_COMMENT = insert(_GRADE), insert(_COMMENT)
 _UPDATE_TIME = (
     update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of_submission")).values(timestamp=bindparam("handed_in"))
+)
+_UPDATE_EXTENSION = (
+    update(_SUBMISSION).where(_SUBMISSION.c.id == bindparam("of_submission")).values(extension=bindparam("longer"))
 )
 _UPDATE_PENALTY = (
     update(_NOTEBOOK)
@@ -60,13 +67,26 @@ _UPDATE_COMMENT = (
 class Gradebook:
     """The gradebook of one course, for one exercise. One writer, one open transaction at most."""
 
-    def __init__(self, db_url: str, course_id: str, exercise: str, late: LatePenalties | None = None) -> None:
+    def __init__(
+        self,
+        db_url: str,
+        course_id: str,
+        exercise: str,
+        late: LatePenalties | None = None,
+        terms: ExerciseSettings | None = None,
+    ) -> None:
+        """Open it.
+
+        Args:
+            late: what late work loses by nbgrader's plugin.
+            terms: the exercise's settings. Where they say when it is due, the gradebook is told so.
+        """
         self._late = late
         with programs_of_this_python(), api.Gradebook(db_url, course_id) as book:
             assignment = book.find_assignment(exercise)
             (notebook,) = [n for n in assignment.notebooks if n.name == exercise]
             self._assignment_id, self._notebook_id = assignment.id, notebook.id
-            self._due = assignment.duedate
+            due = assignment.duedate
             self._grade_cells = {cell.name: cell.id for cell in notebook.grade_cells}
             self._solution_cells = [cell.id for cell in notebook.solution_cells]
         engine = create_engine(db_url)
@@ -87,13 +107,16 @@ class Gradebook:
         )
         self._known: dict[str, tuple[str, str]] = {}
         self._came: dict[str, tuple[Any, float]] = {}  # when, and the points it lost
-        self._extensions: dict[str, Any] = {}  # of those who have one
+        extensions: dict[str, Any] = {}  # of those who have one
         for student, submission, notebook_id, when, extension, penalty in rows:
             self._known[student] = submission, notebook_id
             self._came[student] = when, penalty or 0.0
             if extension is not None:
-                self._extensions[student] = extension
+                extensions[student] = extension
         self._connection.rollback()
+        self.deadline: Deadline | None = (terms or ExerciseSettings()).deadline_beside(due, extensions)
+        if terms is not None and terms.due is not None:
+            self._write_deadline(terms.due, due, extensions)
         self._since_commit: list[tuple[str, str, SubmissionResult]] = []
         self._new_students: set[str] = set()
         self._new_submissions: set[str] = set()
@@ -102,18 +125,36 @@ class Gradebook:
         """Whether this student has a submission in it."""
         return student in self._known
 
+    def _write_deadline(self, due: datetime, known: datetime | None, extensions: dict[str, Any]) -> None:
+        """Bring nbgrader's due date and extensions to what the course's settings say."""
+        assert self.deadline is not None
+        wanted = as_utc(due).replace(tzinfo=None)
+        if known != wanted:
+            one = update(_ASSIGNMENT).where(_ASSIGNMENT.c.id == self._assignment_id)
+            self._connection.execute(one.values(duedate=wanted))
+        for student, (submission, _) in self._known.items():
+            longer = self.deadline.extension(student)
+            if extensions.get(student) != longer:
+                self._connection.execute(_UPDATE_EXTENSION, {"of_submission": submission, "longer": longer})
+        self._connection.commit()
+
+    def lateness(self, student: str, timestamp: str) -> Lateness | None:
+        """How a hand-in stands beside its deadline; None if there is none."""
+        return None if self.deadline is None else self.deadline.lateness(student, time_of(timestamp))
+
     def late_penalty(self, student: str, timestamp: str, result: SubmissionResult) -> float:
         """The points that this submission loses because it came late, by today's due date and extensions.
 
         Raises:
             BadSetting: the course's own plugin failed.
         """
-        when = time_of(timestamp)
-        if self._late is None or self._due is None or when is None:
+        lateness = self.lateness(student, timestamp)
+        if self.deadline is None or lateness is None or not lateness.late:
             return 0.0
-        due = self._due + self._extensions[student] if student in self._extensions else self._due
-        seconds = (when - due).total_seconds()
-        return self._late.of(student, self._total(student, result), seconds) if seconds > 0 else 0.0
+        total = self._total(student, result)
+        if self.deadline.policy.takes_something:
+            return self.deadline.penalty(student, lateness.handed_in, total)
+        return 0.0 if self._late is None else self._late.of(student, total, lateness.seconds)
 
     def _total(self, student: str, result: SubmissionResult) -> float:
         """What a submission scores: as checked, but where somebody gave points by hand."""
@@ -216,7 +257,13 @@ class Gradebook:
         submission, notebook = _new_id(), _new_id()
         self._connection.execute(
             _INSERT_SUBMISSION,
-            {"id": submission, "assignment_id": self._assignment_id, "student_id": student, "timestamp": when},
+            {
+                "id": submission,
+                "assignment_id": self._assignment_id,
+                "student_id": student,
+                "timestamp": when,
+                "extension": None if self.deadline is None else self.deadline.extension(student),
+            },
         )
         self._connection.execute(
             _INSERT_NOTEBOOK,

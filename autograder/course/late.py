@@ -14,6 +14,7 @@ from autograder.course.nbgrader_config import NbgraderConfig
 from autograder.errors import BadSetting
 
 _SECTION = "AssignLatePenalties"
+OURS = "autograder.course.nbgrader_plugin.CourseDeadlines"  # the plugin by which nbgrader asks our settings
 
 
 class LatePenalties:
@@ -30,6 +31,8 @@ class LatePenalties:
         self._plugin: Any = None
         if not (config.get(_SECTION) or config.get("LateSubmissionPlugin")):
             return  # nobody set anything, so nobody loses anything
+        if config.get(_SECTION, {}).get("plugin_class") == OURS:
+            return
         from nbgrader.preprocessors import AssignLatePenalties
 
         try:
@@ -43,6 +46,21 @@ class LatePenalties:
         if assign.enabled:
             self._plugin = assign.plugin_inst
             self._plugin.log = logging.Logger("nbgrader")  # it would say something for each student
+
+    def require_no_other(self, rules: str) -> None:
+        """Make sure that nobody loses points by two rules.
+
+        Args:
+            rules: where the other one stands, a file and its key.
+
+        Raises:
+            BadSetting: there is a plugin, and it is not ours.
+        """
+        if self._plugin is not None and getattr(self._plugin, "penalty_method", "") != "none":
+            raise BadSetting(
+                f"{rules} says what late work loses, and so does {self._where(_SECTION, 'plugin_class')}"
+                f" ({type(self._plugin).__name__}). Keep one of the two."
+            )
 
     def of(self, student: str, score: float, seconds_late: float) -> float:
         """The points that a submission loses, 0 to its score.

@@ -21,7 +21,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -60,6 +60,17 @@ class ExerciseSettings:
     def deadline(self) -> Deadline | None:
         """When it is due; None if these settings do not say so."""
         return None if self.due is None else Deadline(self.due, self.zone, self.late, self.extensions)
+
+    def deadline_beside(self, due: datetime | None, extensions: Mapping[str, timedelta]) -> Deadline | None:
+        """When it is due: as these settings say; if they say nothing, as the gradebook does; None if neither does.
+
+        Args:
+            due: the gradebook's due date, in UTC, and by how much it extends that, by student.
+        """
+        if self.due is not None or due is None:
+            return self.deadline
+        until = {student: deadlines.as_utc(due) + longer for student, longer in extensions.items()}
+        return Deadline(deadlines.as_utc(due), self.zone, self.late, until)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -203,6 +203,7 @@ class SubmissionResult:
     measures: dict[str, float] = field(default_factory=dict)  # "accuracy of model": 0.93, as measured here
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
     late_penalty: float = 0.0  # points taken off because it came late
+    deadline: dict[str, Any] | None = None  # how it stands beside its due date; None if there is none
     held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
     surroundings: tuple[str, ...] = ()  # what the notebook expected and the grader has not got: "the package `seaborn`"
 
@@ -231,6 +232,7 @@ class SubmissionResult:
             "measures": {k: round(v, 5) for k, v in self.measures.items()},
             "curves": self.curves,
             "late_penalty": self.late_penalty,
+            "deadline": None if self.deadline is None else dict(self.deadline),
             "surroundings": list(self.surroundings),
             "held_out": self.held_out,
             "checks": [c.to_json() for c in self.checks],
@@ -250,6 +252,7 @@ class SubmissionResult:
             seconds={str(k): float(v) for k, v in data["seconds"].items()},
             measures={str(k): float(v) for k, v in data.get("measures", {}).items()},
             late_penalty=float(data.get("late_penalty", 0.0)),
+            deadline=dict(data["deadline"]) if data.get("deadline") is not None else None,
             held_out=str(data.get("held_out", "")),
             curves={
                 str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}

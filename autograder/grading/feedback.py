@@ -121,6 +121,26 @@ _HEADING = re.compile(r"(<h[14]>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h[14]>)")
 _LATE = re.compile(r'\s*<li class="late-penalty">[^<]*\(Score: -([\d.]+)\)</li>')
 
 
+_DEADLINE = re.compile(r'\s*<p class="deadline">[^<]*</p>')
+
+
+def with_deadline(page: str, result: SubmissionResult) -> str:
+    """A finished page with what the result says about its due date, and what is lost for being late."""
+    page = with_late_penalty(page, result.late_penalty)
+    heading = _HEADING.search(page)
+    if heading is None:
+        return _DEADLINE.sub(lambda _: deadline_line(result), page, count=1)  # it has a place for it, or none
+    rest = page[heading.end() :]
+    before = _DEADLINE.match(rest)
+    return page[: heading.end()] + deadline_line(result) + rest[before.end() if before else 0 :]
+
+
+def deadline_line(result: SubmissionResult) -> str:
+    """A paragraph that says when it was due and when it came; '' if it was never due."""
+    says = "" if result.deadline is None else str(result.deadline.get("says", ""))
+    return f'\n<p class="deadline">{html.escape(says)}</p>' if says else ""
+
+
 def with_late_penalty(page: str, penalty: float) -> str:
     """A finished page, made by us or by nbgrader, with these points taken off instead of those that it names.
 

@@ -28,7 +28,7 @@ from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import with_late_penalty
+from autograder.grading.feedback import deadline_line, with_deadline
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
@@ -71,7 +71,9 @@ class Recorder:
         self._observed = course.state / exercise.name / "observed"
         self._notes.mkdir(parents=True, exist_ok=True)
         self._observed.mkdir(parents=True, exist_ok=True)
-        self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name, course.late)
+        self._gradebook = Gradebook(
+            course.db_url, course.course_id, exercise.name, course.late, course.settings.of(exercise.name)
+        )
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text
 
     def __enter__(self) -> Recorder:
@@ -106,21 +108,30 @@ class Recorder:
 
     def _on_time(self, submitted: Submitted, result: SubmissionResult, basis: Basis) -> dict[str, Any] | None:
         """The result with the points that it loses today, written everywhere; None if nothing has changed."""
-        penalty = self._gradebook.late_penalty(submitted.student, submitted.timestamp, result)
-        same = penalty == result.late_penalty
+        today = self._today(submitted, result)
+        penalty, same = today.late_penalty, today == result
         if same and self._gradebook.is_as_entered(submitted.student, submitted.timestamp, penalty):
             return None
-        content = replace(result, late_penalty=penalty).to_json()
+        content = today.to_json()
         page = self._feedback(submitted.student)
         try:
             if not same:
-                write_atomically(page, with_late_penalty(page.read_text("utf-8", "replace"), penalty))
+                write_atomically(page, with_deadline(page.read_text("utf-8", "replace"), today))
             self._gradebook.enter_time(submitted.student, submitted.timestamp, penalty)
         except (OSError, OperationalError) as error:
             raise _cannot_write(submitted.student, error) from error
         self._uncommitted.append((submitted.student, _note_of(basis, content)))
         self.flush()  # another exercise's writer may be next
         return content
+
+    def _today(self, submitted: Submitted, result: SubmissionResult) -> SubmissionResult:
+        """The result beside today's due date and extensions."""
+        lateness = self._gradebook.lateness(submitted.student, submitted.timestamp)
+        return replace(
+            result,
+            late_penalty=self._gradebook.late_penalty(submitted.student, submitted.timestamp, result),
+            deadline=None if lateness is None else lateness.to_json(),
+        )
 
     def why_again(self, submitted: Submitted, basis: Basis) -> str:
         """Why an earlier result does not hold any more, as a clause; '' if there was none."""
@@ -177,10 +188,10 @@ class Recorder:
             BadSetting: the course's own plugin for late submissions failed.
         """
         student, result = submitted.student, done.result
-        penalty = self._gradebook.late_penalty(student, submitted.timestamp, result)
-        if penalty or result.late_penalty:
-            result = replace(result, late_penalty=penalty)
-            page = None if done.page is None else with_late_penalty(done.page, penalty)
+        today = self._today(submitted, result)
+        if today != result:
+            result = today
+            page = None if done.page is None else with_deadline(done.page, result)
             done = replace(done, result=result, page=page)
         content: dict[str, Any] = result.to_json()
         try:
@@ -303,6 +314,7 @@ def _plain_page(result: SubmissionResult) -> str:
     import html
 
     content = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
+    content = deadline_line(result) + content
     title = html.escape(result.exercise)
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from autograder.exercise.outcome import Outcome, Status, hint_id
+from autograder.course.deadlines import duration
+from autograder.exercise.outcome import Outcome, Status, hint_id, shown
 from autograder.grading.grade import LIMITS_ONLY_NOTE
 from autograder.report.classroom import Classroom, Entry
 from autograder.sandbox.bubblewrap import Sandbox
@@ -86,6 +87,13 @@ def reasons(classroom: Classroom) -> list[Reason]:
             lambda e: f"{', '.join(e.result.surroundings)}:" if e.result.surroundings else "",
         ),
         _each(
+            "Handed in late",
+            "By their deadline, extensions included. What it costs is in their score already, and in the gradebook as a"
+            " penalty of its own. Extensions stand in the course's `autograder.json`.",
+            entries,
+            _late,
+        ),
+        _each(
             "Graded without a sandbox",
             "The code ran with your rights on this computer. Look at what it did, or grade again behind bubblewrap.",
             entries,
@@ -110,6 +118,14 @@ def _each(title: str, advice: str, entries: tuple[Entry, ...], why: Callable[[En
     cases = [Case(tuple(students), detail) for detail, students in details.items()]
     everyone = len(cases) == 1 and len(cases[0].students) == len(entries) > 3
     return Reason(title, advice, tuple(sorted(cases, key=lambda case: -len(case.students))), everyone)
+
+
+def _late(entry: Entry) -> str:
+    deadline = entry.result.deadline
+    if not deadline or not deadline["seconds_late"]:
+        return ""
+    lost = f", which took off {shown(entry.result.late_penalty)} points" if entry.result.late_penalty else ""
+    return f"{duration(deadline['seconds_late'])} late{lost}."
 
 
 def _broken(entry: Entry) -> str:

@@ -6,6 +6,8 @@ from autograder.report import spreadsheet
 from autograder.report.findings import Findings, mark_of
 from autograder.report.spreadsheet import Cell
 
+_LATE = ("due", "handed_in", "seconds_late", "late_penalty")  # times with their distance from UTC
+
 
 def table(findings: Findings) -> str:
     """The table as CSV. Points that are not known (our failure) are left empty."""
@@ -13,7 +15,7 @@ def table(findings: Findings) -> str:
     measured = list(findings.accuracy)
     why = _why(findings)
     heading: list[Cell] = ["student", "status", "score", "max_score", "percent", *tasks, *measured]
-    rows: list[list[Cell]] = [[*heading, "seconds", "first_problem", "first_hint", "look_at"]]
+    rows: list[list[Cell]] = [[*heading, *_LATE, "seconds", "first_problem", "first_hint", "look_at"]]
     for entry in findings.classroom.entries:
         result = entry.result
         checks = {check.name: check for check in result.checks}
@@ -22,6 +24,9 @@ def table(findings: Findings) -> str:
         percent = round(100 * result.score / result.max_score, 1) if result.max_score else None
         row: list[Cell] = [entry.student, str(result.status), result.score, result.max_score, percent, *points]
         row += [result.measures.get(name) for name in measured]
+        deadline = result.deadline or {}
+        row += [deadline.get(name) for name in _LATE[:-1]]
+        row += [result.late_penalty or None]
         row += [round(result.seconds["total"], 1) if "total" in result.seconds else None]
         row += [
             f"{problem.name}: {problem.message}" if problem else "",

@@ -8,3 +8,5 @@ c.Exchange.root = "{exchange}"
 # Only plain files that belong to the learner who claims them.
 c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
 c.Execute.timeout = 60  # seconds for a cell, for `autograder grade`, too
+# What late work loses stands in the course's autograder.json.
+c.AssignLatePenalties.plugin_class = "autograder.course.nbgrader_plugin.CourseDeadlines"
