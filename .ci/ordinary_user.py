@@ -1,8 +1,7 @@
 """Part of the gate, run as root: what touches the sandbox, as an ordinary user, who is what a teacher is.
 
 Makes a user with a clone of their own, and for the lowest and the highest Python that there is an environment which
-they cannot write: all attacks, faults and limits on one of them, the demo and the fast tests on both (the slow table of
-places copies whole environments where hard links are forbidden, so it is run as root alone). What is
+they cannot write: all attacks, faults, limits and places on one of them, the demo and the fast tests on both. What is
 not there is said. A user that cannot be made, a failed or a skipped test ends it with another status than 0.
 """
 

@@ -56,7 +56,7 @@ MAY_BE_SKIPPED = (
 
 
 # What is tried as an ordinary user, slow or not: whatever the sandbox keeps such a user's submissions from.
-OF_THE_SANDBOX = ("test_attacks", "test_faults", "test_sandbox")
+OF_THE_SANDBOX = ("test_attacks", "test_faults", "test_sandbox", "test_places")
 CORPORA = ("test_attacks", "test_faults")  # hundreds of a kind
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.metadata
 import itertools
 import json
 import os
@@ -16,13 +17,15 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 import pytest
 from kit import ROOT
+from packaging.requirements import Requirement
 
 from autograder.errors import BrokenPlace
 from autograder.grading.answered import answered
@@ -73,7 +76,7 @@ def rows() -> Iterator[Row]:
     ways += ["editable"]
     for number, way in enumerate(ways):
         where = {what: names[(number + 3 * i) % len(names)] for i, what in enumerate(WHAT)}
-        grade = number in (0, 3, 6) and "odd" not in where["notebook"]
+        grade = number in (0, 3, 6, 8) and "odd" not in where["notebook"]
         yield Row(way, where, ("grade",) if grade else ("check",), "03-dense-networks" if number == 1 else Row.exercise)
 
 
@@ -115,16 +118,20 @@ class World:
         self.undo.append((target, what))
         return True
 
-    def put_site(self, target: Path) -> None:
-        """site-packages at `target`; on another disk only a few of the packages, and the way to the others."""
+    def put_site(self, target: Path, prefix: Path) -> None:
+        """site-packages at `target`; on another disk only a few of the packages, and the way to the others.
+
+        What packages bring along for other folders goes below `prefix`, as pip does it.
+        """
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(Path(sys.prefix) / TEMPLATES, target.parents[2] / TEMPLATES, dirs_exist_ok=True)  # as pip does
-        if self.move(self.site, target):
-            return
-        target.mkdir()
-        for name in ("h5py", "h5py.libs", "comm", "tornado", "matplotlib"):
-            shutil.copytree(self.site / name, target / name, symlinks=True)
-        (target / "others.pth").write_text(f"{self.site}\n", "utf-8")
+        if not self.move(self.site, target):
+            target.mkdir()
+            for name in ("h5py", "h5py.libs", "comm", "tornado", "matplotlib"):
+                shutil.copytree(self.site / name, target / name, symlinks=True)
+            (target / "others.pth").write_text(f"{self.site}\n", "utf-8")
+        shutil.copytree(Path(sys.prefix) / TEMPLATES, prefix / TEMPLATES, dirs_exist_ok=True)
+        if prefix == target:
+            self.added.append(prefix / "share")
 
     def put_base(self, target: Path) -> Path:
         """The base Python at `target`; returns its executable."""
@@ -156,14 +163,41 @@ def _python_name() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def _hard_links(source: Path, target: Path, leave: Callable[[str, list[str]], set[str]] | None = None) -> None:
-    def link(one: str, two: str) -> None:
+def _of_a_teacher() -> list[str]:
+    """What lies in site-packages after an installation of the kit for those who grade."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    todo = [Requirement(line) for line in (*project["dependencies"], *extras["cpu"], *extras["grade"])]
+    seen: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    while todo:
+        wanted = todo.pop()
         try:
-            os.link(one, two)
-        except OSError:
-            shutil.copy2(one, two)
+            package = importlib.metadata.distribution(wanted.name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # it is for other systems
+        names |= {file.parts[0] for file in package.files or []}
+        for extra in {"", *wanted.extras}:
+            if (wanted.name, extra) not in seen:
+                seen.add((wanted.name, extra))
+                needed = map(Requirement, package.requires or [])
+                todo += [one for one in needed if not one.marker or one.marker.evaluate({"extra": extra})]
+    return sorted(names - {"..", "__pycache__"})
 
-    shutil.copytree(source, target, symlinks=True, copy_function=link, ignore=leave)
+
+def _put(source: Path, names: Iterable[str], target: Path) -> None:
+    """Put these of a folder into another: by hard links, or as copies where files are another user's or far away."""
+    target.mkdir(parents=True, exist_ok=True)
+    paths = [source / name for name in names if os.path.lexists(source / name)]
+    probe = next(path for path in paths if path.is_file())
+    try:
+        os.link(probe, target / ".probe")
+    except OSError:
+        way = ["-a", "--reflink=auto"]
+    else:
+        (target / ".probe").unlink()
+        way = ["-al"]
+    subprocess.run(["cp", *way, "--", *paths, target], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +206,13 @@ def world() -> Iterator[World]:
     folder.chmod(0o755)
     try:
         site, base = folder / "site-packages", folder / "base"
-        installed = Path(sysconfig.get_paths()["purelib"])
-        _hard_links(installed, site, lambda path, names: {"include", "_autograder.pth", "autograder"} & {*names})
+        _put(Path(sysconfig.get_paths()["purelib"]), _of_a_teacher(), site)
         library = Path(sysconfig.get_paths()["stdlib"])
         big = {"test", "tests", "idlelib", "ensurepip", "site-packages", "dist-packages", "lib2to3"}
-        big |= {name for name in os.listdir(library) if name.startswith("config-")}
-        _hard_links(library, base / LIBRARY, lambda path, names: big & {*names})
+        names = {name for name in os.listdir(library) if not name.startswith("config-")} - big
+        _put(library, sorted(names), base / LIBRARY)
+        for shared in library.parent.glob("libpython*.so*"):  # a Python may look for it beside itself
+            shutil.copy2(shared, base / "lib", follow_symlinks=False)
         (base / "bin").mkdir()
         shutil.copy2(os.path.realpath(sys.executable), base / "bin" / _python_name())
         yield World(folder, site, base)
@@ -200,8 +235,8 @@ def install(world: World, row: Row) -> Installed:
     settings: dict[str, str] = {}
     if row.way.startswith("conda"):
         python = world.put_base(prefix)
-        site = prefix / LIBRARY / "site-packages"
-        world.put_site(site)
+        site = _packages_of(python)
+        world.put_site(site, prefix)
         if "link" in row.way:
             link = where["Python"] / "python3"
             link.symlink_to(python)
@@ -210,11 +245,11 @@ def install(world: World, row: Row) -> Installed:
         python = world.put_base(base_at)
         settings["HOME"] = str(where["environment"])
         site = where["environment"] / ".local" / LIBRARY / "site-packages"
-        world.put_site(site)
+        world.put_site(site, where["environment"] / ".local")
     elif row.way == "system-site-packages":
         base = world.put_base(base_at)
         site = base_at / LIBRARY / "site-packages"
-        world.put_site(site)
+        world.put_site(site, base_at)
         python = _environment(prefix, base, system=True)
     elif row.way == "uv tool":
         real = base_at / "share/uv/python/cpython-3.x.y"
@@ -224,25 +259,25 @@ def install(world: World, row: Row) -> Installed:
         short = base_at / "bin" / _python_name()
         short.parent.mkdir()
         short.symlink_to(minor / "bin" / _python_name())
-        python = _environment(prefix, short)
+        python = _environment(prefix, short, home=minor / "bin")  # as uv says it; by a link, 3.13 finds no library
         site = prefix / LIBRARY / "site-packages"
         site.rmdir()
-        world.put_site(site)
+        world.put_site(site, prefix)
     elif row.way == "target":  # pip install --target
         python = world.put_base(base_at)
         site = where["environment"] / "packages"
-        world.put_site(site)
+        world.put_site(site, site)
         settings["PYTHONPATH"] = str(site)
     else:
         python = _environment(prefix, world.put_base(base_at))
         site = prefix / LIBRARY / "site-packages"
         if row.way == "pth":
             elsewhere = where["Python"] / "more" / LIBRARY / "site-packages"
-            world.put_site(elsewhere)
+            world.put_site(elsewhere, where["Python"] / "more")
             (site / "more.pth").write_text(f"{elsewhere}\n", "utf-8")
         else:
             site.rmdir()
-            world.put_site(site)
+            world.put_site(site, prefix)
         if row.way == "editable":  # somebody works on Keras
             work = where["Python"] / "work"
             work.mkdir()
@@ -262,11 +297,17 @@ def install(world: World, row: Row) -> Installed:
     return Installed(python, settings)
 
 
-def _environment(prefix: Path, base: Path, system: bool = False) -> Path:
+def _packages_of(python: Path) -> Path:
+    """Where this Python looks for packages. (Debian's calls the folder dist-packages.)"""
+    command = [str(python), "-X", "utf8", "-c", "import site; print(site.getsitepackages()[-1])"]
+    return Path(subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout.rstrip("\n"))
+
+
+def _environment(prefix: Path, base: Path, system: bool = False, home: Path | None = None) -> Path:
     (prefix / "bin").mkdir(parents=True)
     (prefix / LIBRARY / "site-packages").mkdir(parents=True)
     (prefix / "bin" / "python").symlink_to(base)
-    text = f"home = {base.parent}\ninclude-system-site-packages = {str(system).lower()}\n"
+    text = f"home = {home or base.parent}\ninclude-system-site-packages = {str(system).lower()}\n"
     (prefix / "pyvenv.cfg").write_text(text, "utf-8")
     return prefix / "bin" / "python"
 
