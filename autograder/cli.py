@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     similar.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
     similar.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
     similar.add_argument(
-        "--chance", type=_share, metavar="PAIRS", help="honest pairs that may come out in this class (default: 0.02)"
+        "--chance", type=_share, metavar="PAIRS", help="honest pairs that may come out in this class (default: 0.004)"
     )
     similar.add_argument("--json", metavar="FILE", help="write the findings as JSON, too ('-' is stdout)")
     similar.set_defaults(run=_similar)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import nbgrader.api as api
-from sqlalchemy import Connection, bindparam, create_engine, event, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, create_engine, event, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from autograder.course.deadlines import Deadline, Lateness, as_utc
@@ -51,10 +53,21 @@ _UPDATE_PENALTY = (
 _UPDATE_GRADE = (
     update(_GRADE)
     .where(_GRADE.c.notebook_id == bindparam("in_notebook"), _GRADE.c.cell_id == bindparam("of_cell"))
-    # As in nbgrader: a score that somebody gave by hand is kept, and asks for another look.
+    # As in nbgrader: a score that somebody gave by hand is kept, and asks for another look; but not if the same work
+    # got the same points again.
     .values(
         auto_score=bindparam("score"),
-        needs_manual_grade=or_(_GRADE.c.manual_score.is_not(None), bindparam("look").is_(True)),
+        needs_manual_grade=or_(
+            and_(
+                _GRADE.c.manual_score.is_not(None),
+                or_(
+                    _GRADE.c.needs_manual_grade.is_(True),
+                    bindparam("same").is_(False),
+                    _GRADE.c.auto_score.is_distinct_from(bindparam("score")),
+                ),
+            ),
+            bindparam("look").is_(True),
+        ),
     )
 )
 _UPDATE_COMMENT = (
@@ -62,6 +75,19 @@ _UPDATE_COMMENT = (
     .where(_COMMENT.c.notebook_id == bindparam("in_notebook"), _COMMENT.c.cell_id == bindparam("of_cell"))
     .values(auto_comment=bindparam("comment"))
 )
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a person changed or said about one cell."""
+
+    cell: str
+    points: float | None = None  # in place of those of the check
+    extra: float = 0.0
+    comment: str = ""
+
+    def to_json(self) -> list[Any]:
+        return [self.cell, self.points, self.extra, self.comment]
 
 
 class Gradebook:
@@ -89,6 +115,7 @@ class Gradebook:
             due = assignment.duedate
             self._grade_cells = {cell.name: cell.id for cell in notebook.grade_cells}
             self._solution_cells = [cell.id for cell in notebook.solution_cells]
+            self._cell_names = {cell.id: cell.name for cell in (*notebook.grade_cells, *notebook.solution_cells)}
         engine = create_engine(db_url)
         event.listen(engine, "connect", _prepare)
         self._connection: Connection = engine.connect()
@@ -113,11 +140,12 @@ class Gradebook:
             self._came[student] = when, penalty or 0.0
             if extension is not None:
                 extensions[student] = extension
+        self._marks = self._read_marks()
         self._connection.rollback()
         self.deadline: Deadline | None = (terms or ExerciseSettings()).deadline_beside(due, extensions)
         if terms is not None and terms.due is not None:
             self._write_deadline(terms.due, due, extensions)
-        self._since_commit: list[tuple[str, str, SubmissionResult]] = []
+        self._since_commit: list[tuple[str, str, SubmissionResult, bool]] = []
         self._new_students: set[str] = set()
         self._new_submissions: set[str] = set()
 
@@ -141,6 +169,33 @@ class Gradebook:
     def lateness(self, student: str, timestamp: str) -> Lateness | None:
         """How a hand-in stands beside its deadline; None if there is none."""
         return None if self.deadline is None else self.deadline.lateness(student, time_of(timestamp))
+
+    def marks(self, student: str, now: bool = False) -> list[Mark]:
+        """What people changed or said, by cell; as it was when the gradebook was opened, or is now."""
+        if student not in self._known:
+            return []
+        notebook = self._known[student][1]
+        return (self._read_marks(notebook) if now else self._marks).get(notebook, [])
+
+    def _read_marks(self, notebook: str | None = None) -> dict[str, list[Mark]]:
+        """By submitted notebook, for all of them or for one."""
+        cells = list(self._cell_names)
+        grades = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
+            or_(_GRADE.c.manual_score.is_not(None), _GRADE.c.extra_credit.is_not(None)), _GRADE.c.cell_id.in_(cells)
+        )
+        said = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
+            _COMMENT.c.manual_comment.is_not(None), _COMMENT.c.cell_id.in_(cells)
+        )
+        if notebook is not None:
+            grades = grades.where(_GRADE.c.notebook_id == notebook)
+            said = said.where(_COMMENT.c.notebook_id == notebook)
+        found: dict[str, list[Mark]] = {}
+        for of, cell, points, extra in self._connection.execute(grades):
+            found.setdefault(of, []).append(Mark(self._cell_names[cell], points, extra or 0.0))
+        for of, cell, text in self._connection.execute(said):
+            if text:
+                found.setdefault(of, []).append(Mark(self._cell_names[cell], comment=text))
+        return {of: in_order(marks) for of, marks in found.items()}
 
     def late_penalty(self, student: str, timestamp: str, result: SubmissionResult) -> float:
         """The points that this submission loses because it came late, by today's due date and extensions.
@@ -188,26 +243,27 @@ class Gradebook:
             self._connection.execute(_UPDATE_PENALTY, {"of_notebook": notebook, "lost": penalty or None})
         self._came[student] = when, penalty
 
-    def enter(self, student: str, timestamp: str, result: SubmissionResult) -> None:
+    def enter(self, student: str, timestamp: str, result: SubmissionResult, same_work: bool = False) -> None:
         """Write one result; it counts after `commit`. If that fails, what was entered before it stays.
 
         Args:
             timestamp: content of nbgrader's timestamp.txt, or ''.
+            same_work: the file is the one that was graded last time, too.
         """
         try:
-            self._enter(student, timestamp, result)
+            self._enter(student, timestamp, result, same_work)
         except OperationalError:  # the gradebook as a whole cannot be written
             raise
         except Exception:
             self._came.pop(student, None)
             self._begin_again()
             raise
-        self._since_commit.append((student, timestamp, result))
+        self._since_commit.append((student, timestamp, result, same_work))
 
     def _begin_again(self) -> None:
         """Take back what was half entered, and enter anew what was whole."""
         self._connection.rollback()
-        for student, _, _ in self._since_commit:
+        for student, _, _, _ in self._since_commit:
             self._came.pop(student, None)
         for student in self._new_submissions:
             self._known.pop(student, None)
@@ -217,7 +273,7 @@ class Gradebook:
         for one in self._since_commit:
             self._enter(*one)
 
-    def _enter(self, student: str, timestamp: str, result: SubmissionResult) -> None:
+    def _enter(self, student: str, timestamp: str, result: SubmissionResult, same_work: bool) -> None:
         when = time_of(timestamp)
         checks = {check.name: check for check in result.checks}
         scores = [(cell, *_score(checks.get(name))) for name, cell in self._grade_cells.items()]
@@ -225,7 +281,7 @@ class Gradebook:
         says = zip(self._solution_cells, [_comment(result), *[None] * len(self._solution_cells)], strict=False)
         if student in self._known:
             self._write_time(student, when, result.late_penalty)
-            self._change(self._known[student][1], scores, list(says))
+            self._change(self._known[student][1], scores, list(says), same_work)
         else:
             self._add(student, when, result.late_penalty, scores, list(says))
 
@@ -241,8 +297,9 @@ class Gradebook:
         self._connection.close()
         self._connection.engine.dispose()
 
-    def _change(self, notebook: str, scores: list[_Score], says: list[_Says]) -> None:
-        grades = [{"in_notebook": notebook, "of_cell": cell, "score": s, "look": look} for cell, s, look in scores]
+    def _change(self, notebook: str, scores: list[_Score], says: list[_Says], same_work: bool) -> None:
+        about = {"in_notebook": notebook, "same": same_work}
+        grades = [about | {"of_cell": cell, "score": s, "look": look} for cell, s, look in scores]
         if grades:
             self._connection.execute(_UPDATE_GRADE, grades)
         comments = [{"in_notebook": notebook, "of_cell": cell, "comment": text} for cell, text in says]
@@ -293,6 +350,18 @@ class Gradebook:
 
 _Score = tuple[str, float, bool]  # cell, points, whether a person has to look
 _Says = tuple[str, str | None]  # cell, comment
+
+
+def in_order(marks: Iterable[Mark]) -> list[Mark]:
+    """Sorted, so that equal marks are equal lists."""
+    return sorted(marks, key=lambda mark: (mark.cell, mark.comment, mark.points or 0.0, mark.extra))
+
+
+def by_hand(result: SubmissionResult, marks: Iterable[Mark]) -> float:
+    """The points that people gave beyond those of the checks."""
+    checked = {check.name: check.points for check in result.checks}
+    more = (m.extra + (m.points - checked.get(m.cell, 0.0) if m.points is not None else 0.0) for m in marks)
+    return round(sum(more), 4)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -204,13 +204,14 @@ class SubmissionResult:
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
     late_penalty: float = 0.0  # points taken off because it came late
     deadline: dict[str, Any] | None = None  # how it stands beside its due date; None if there is none
+    by_hand: float = 0.0  # points that a person gave beyond those of the checks, or took away
     held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
     surroundings: tuple[str, ...] = ()  # what the notebook expected and the grader has not got: "the package `seaborn`"
 
     @property
     def score(self) -> float:
-        """The points of the checks, less those that a late submission loses."""
-        return max(0.0, round(math.fsum(c.points for c in self.checks) - self.late_penalty, 4))
+        """The points of the checks and of people, less those that a late submission loses."""
+        return max(0.0, round(math.fsum(c.points for c in self.checks) + self.by_hand - self.late_penalty, 4))
 
     @property
     def max_score(self) -> float:
@@ -233,6 +234,7 @@ class SubmissionResult:
             "curves": self.curves,
             "late_penalty": self.late_penalty,
             "deadline": None if self.deadline is None else dict(self.deadline),
+            **({"by_hand": self.by_hand} if self.by_hand else {}),
             "surroundings": list(self.surroundings),
             "held_out": self.held_out,
             "checks": [c.to_json() for c in self.checks],
@@ -253,6 +255,7 @@ class SubmissionResult:
             measures={str(k): float(v) for k, v in data.get("measures", {}).items()},
             late_penalty=float(data.get("late_penalty", 0.0)),
             deadline=dict(data["deadline"]) if data.get("deadline") is not None else None,
+            by_hand=float(data.get("by_hand", 0.0)),
             held_out=str(data.get("held_out", "")),
             curves={
                 str(name): {str(metric): [float(v) for v in values] for metric, values in curve.items()}

@@ -12,7 +12,7 @@ import html
 import re
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -25,6 +25,7 @@ from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
 from traitlets.config import Config
 
+from autograder.course.gradebook import Mark
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 
@@ -157,6 +158,35 @@ def with_late_penalty(page: str, penalty: float) -> str:
     if penalty:
         items += f'\n<li class="late-penalty">Late submission penalty (Score: -{round(penalty, 2)})</li>\n'
     return f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}"
+
+
+_BY_HAND = re.compile(r'\s*<li class="by-hand">.*?</li>', re.DOTALL)
+
+
+def with_marks(page: str, score: float, marks: Iterable[Mark]) -> str:
+    """A finished page with what people changed and said, and the score that comes of it.
+
+    As in `with_late_penalty`, all of it stands before anything that a student wrote.
+    """
+    heading = _HEADING.search(page)
+    end = page.find("</ol>", heading.end()) if heading else -1
+    if heading is None or end < 0:
+        return page
+    items = _BY_HAND.sub("", page[heading.end() : end]).rstrip()
+    for mark in marks:
+        items += f'\n<li class="by-hand"><code>{html.escape(mark.cell)}</code>: {_said_by_hand(mark)}</li>'
+    return f"{page[: heading.start(2)]}{round(score, 2)}{heading[3]}{items}\n{page[end:]}"
+
+
+def _said_by_hand(mark: Mark) -> str:
+    parts = []
+    if mark.points is not None:
+        parts.append(f"a person gave {shown(mark.points)} points.")
+    if mark.extra:
+        parts.append(f"{'+' if mark.extra > 0 else ''}{shown(mark.extra)} points by hand.")
+    if mark.comment:
+        parts.append(f"A person says: {html.escape(mark.comment)}")
+    return " ".join(parts)
 
 
 def _shorten(page: nbformat.NotebookNode) -> None:

@@ -21,14 +21,14 @@ from sqlalchemy.exc import OperationalError
 
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
-from autograder.course.gradebook import Gradebook
+from autograder.course.gradebook import Gradebook, Mark, by_hand
 from autograder.course.submissions import Submitted
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import deadline_line, with_deadline
+from autograder.grading.feedback import deadline_line, with_deadline, with_marks
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
@@ -104,23 +104,30 @@ class Recorder:
             result = SubmissionResult.from_json(self._name, note["result"])
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # damaged: it is made again
-        return self._on_time(submitted, result, basis) or note["result"]
+        return self._as_entered(submitted, result, basis, note.get("marks", [])) or note["result"]
 
-    def _on_time(self, submitted: Submitted, result: SubmissionResult, basis: Basis) -> dict[str, Any] | None:
-        """The result with the points that it loses today, written everywhere; None if nothing has changed."""
-        today = self._today(submitted, result)
-        penalty, same = today.late_penalty, today == result
+    def _as_entered(
+        self, submitted: Submitted, result: SubmissionResult, basis: Basis, marked: list[Any]
+    ) -> dict[str, Any] | None:
+        """The result with the points that it loses today and those that people changed since, written everywhere.
+
+        None if nothing has changed.
+        """
+        marks = self._gradebook.marks(submitted.student)
+        today = replace(self._today(submitted, result), by_hand=by_hand(result, marks))
+        penalty, same = today.late_penalty, today == result and [mark.to_json() for mark in marks] == marked
         if same and self._gradebook.is_as_entered(submitted.student, submitted.timestamp, penalty):
             return None
         content = today.to_json()
         page = self._feedback(submitted.student)
         try:
             if not same:
-                write_atomically(page, with_deadline(page.read_text("utf-8", "replace"), today))
+                text = with_deadline(page.read_text("utf-8", "replace"), today)
+                write_atomically(page, with_marks(text, today.score, marks) if marks or marked else text)
             self._gradebook.enter_time(submitted.student, submitted.timestamp, penalty)
         except (OSError, OperationalError) as error:
             raise _cannot_write(submitted.student, error) from error
-        self._uncommitted.append((submitted.student, _note_of(basis, content)))
+        self._uncommitted.append((submitted.student, _note_of(basis, content, marks)))
         self.flush()  # another exercise's writer may be next
         return content
 
@@ -193,6 +200,13 @@ class Recorder:
             result = today
             page = None if done.page is None else with_deadline(done.page, result)
             done = replace(done, result=result, page=page)
+        marks = self._gradebook.marks(student, now=True)
+        if marks:
+            result = replace(result, by_hand=by_hand(result, marks))
+            page = None if done.page is None else with_marks(done.page, result.score, marks)
+            done = replace(done, result=result, page=page)
+        earlier = self._note(student) or {}
+        same_work = str(earlier.get("key", "")).partition("-")[0] == submitted.digest
         content: dict[str, Any] = result.to_json()
         try:
             self._write_files(submitted, done, content, basis)
@@ -206,7 +220,7 @@ class Recorder:
             result = self._not_recorded(result, f"{type(error).__name__}: {error}")
         for _ in range(2):
             try:
-                self._gradebook.enter(student, submitted.timestamp, result)
+                self._gradebook.enter(student, submitted.timestamp, result, same_work)
                 break
             except OperationalError as error:
                 raise _cannot_write(student, error) from error
@@ -214,7 +228,7 @@ class Recorder:
                 result = self._not_recorded(result, f"{type(error).__name__}: {error}")
         content = result.to_json()
         # An error of ours leaves no note, so the next run tries again.
-        self._uncommitted.append((student, None if result.status is Status.ERROR else _note_of(basis, content)))
+        self._uncommitted.append((student, None if result.status is Status.ERROR else _note_of(basis, content, marks)))
         return content
 
     def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], basis: Basis) -> None:
@@ -281,9 +295,12 @@ class Recorder:
         return self._course.feedback / student / self._name / f"{self._name}.html"
 
 
-def _note_of(basis: Basis, content: dict[str, Any]) -> str:
+def _note_of(basis: Basis, content: dict[str, Any], marks: list[Mark]) -> str:
     # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
-    return json.dumps({"key": basis.key, "basis": dict(basis.parts), "result": content}, ensure_ascii=False) + "\n"
+    note: dict[str, Any] = {"key": basis.key, "basis": dict(basis.parts), "result": content}
+    if marks:
+        note["marks"] = [mark.to_json() for mark in marks]
+    return json.dumps(note, ensure_ascii=False) + "\n"
 
 
 def _size(path: Path) -> int:

@@ -64,6 +64,17 @@ def reasons(classroom: Classroom) -> list[Reason]:
             entries,
             _broken,
         ),
+        _each(
+            "Changed by hand, and graded again since",
+            "Points that a person gave stand, but the work or the points of the checks are not what that person saw.",
+            entries,
+            _looked_at_before,
+        ),
+        Reason(
+            "Handed in nothing",
+            "They are in the gradebook, and there is nothing from them.",
+            (Case(classroom.absent, "Nothing from:"),) if classroom.absent else (),
+        ),
         _each("Handed in again", "The file changed after it was graded. Grade again.", entries, _changed),
         *(_each(f"Status: {s}", f"The submission {why}", entries, _with_status(s)) for s, why in _STATUS.items()),
         Reason(
@@ -137,6 +148,12 @@ def _broken(entry: Entry) -> str:
 
 def _last_line(text: str) -> str:
     return text.strip().rpartition("\n")[2]
+
+
+def _looked_at_before(entry: Entry) -> str:
+    tasks = entry.grades.tasks if entry.grades is not None else ()
+    names = [task.name for task in tasks if task.needs_look and task.manual is not None]
+    return f"{', '.join(names)}:" if names else ""
 
 
 def _changed(entry: Entry) -> str:

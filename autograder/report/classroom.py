@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.course.directory import Course
+from autograder.course.grades import StudentGrades, as_it_counts, read_grades
 from autograder.errors import CourseError
 from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
@@ -39,6 +41,7 @@ class Entry:
     answers: str = ""  # digest of the answers; '' if they are few, untouched or not known
     untouched: bool = False  # every answer cell is as it was released
     changed: bool = False  # another file was handed in since
+    grades: StudentGrades | None = None  # as the gradebook has them; None if it does not know this student
 
     @property
     def student(self) -> str:
@@ -63,6 +66,8 @@ class Classroom:
     tasks: tuple[TaskInfo, ...]
     entries: tuple[Entry, ...]
     waiting: tuple[str, ...]  # handed in, but there is no result: not run yet, or our failure
+    absent: tuple[str, ...] = ()  # in the gradebook, and handed in nothing
+    names: Mapping[str, str] = field(default_factory=dict)  # of those whose names the gradebook has
 
 
 def _notes(folder: Path) -> list[Path]:
@@ -96,23 +101,28 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
         )
     release = _cells(course.nbgrader.release / exercise / f"{exercise}.ipynb")
     blank = _answers(release)
-    entries = []
+    entries, grades = [], read_grades(course, exercise)
     for note in notes:
-        entry = _entry(course, exercise, note, blank)
+        entry = _entry(course, exercise, note, blank, grades)
         if entry is not None:
             entries.append(entry)
     known = {entry.student for entry in entries}
     waiting = tuple(s for s, folder in _handed_in(course, exercise) if not known & {s, folder})
-    return Classroom(exercise, _tasks(exercise, release, entries), tuple(entries), waiting)
+    absent = tuple(s for s, theirs in grades.items() if not theirs.handed_in and s not in known | set(waiting))
+    names = {student: theirs.name for student, theirs in grades.items() if theirs.name}
+    return Classroom(exercise, _tasks(exercise, release, entries), tuple(entries), waiting, absent, names)
 
 
-def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> Entry | None:
+def _entry(
+    course: Course, exercise: str, path: Path, blank: dict[str, str], grades: dict[str, StudentGrades]
+) -> Entry | None:
     try:
         note = json.loads(path.read_text("utf-8"))
         result = SubmissionResult.from_json(exercise, note["result"])
         digest = str(note["key"]).partition("-")[0]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # damaged: it counts as not graded, which the next `grade` mends
+    result = as_it_counts(result, grades.get(result.student))
     submitted = course.submission(exercise, result.student)
     answers = _answers(_cells(course.autograded / result.student / exercise / f"{exercise}.ipynb"))
     own = {name: source for name, source in answers.items() if source != blank.get(name)}
@@ -123,6 +133,7 @@ def _entry(course: Course, exercise: str, path: Path, blank: dict[str, str]) -> 
         answers=hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest() if long_enough else "",
         untouched=bool(answers) and not own,
         changed=submitted.path is not None and submitted.digest != digest,
+        grades=grades.get(result.student),
     )
 
 

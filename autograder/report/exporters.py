@@ -4,7 +4,8 @@
     nbgrader export --exporter=autograder.report.exporters.MoodleExporter --to moodle.csv
 
 Both write one row for a student and one column for an exercise. Who handed in nothing gets no grade, and neither does
-work that still waits for a person, among it what a check of ours broke on: no zero goes out that nobody meant.
+work that still waits for a person, among it what a check of ours broke on: no zero goes out that nobody meant. Points
+that somebody gave by hand go out even where the work has been graded again since; those are named.
 `missing_is_zero` makes zeros of what was not handed in.
 """
 
@@ -40,18 +41,21 @@ class GradesExporter(ExportPlugin):  # type: ignore[misc]
         students.sort(key=lambda s: (s.last_name or "", s.first_name or "", s.id))
         scores: Scores = {}
         waiting: list[str] = []
+        older: list[str] = []
         for assignment in assignments:
             for student in students:
                 score, waits = self._score(gradebook, assignment.name, student.id)
                 scores[assignment.name, student.id] = score
                 if waits:
-                    waiting.append(f"{student.id!r} ({assignment.name})")
+                    (waiting if score is None else older).append(f"{student.id!r} ({assignment.name})")
         target = Path(self.to or self.default_file)
         text = spreadsheet.table(self.rows(assignments, students, scores))
         target.write_text(text, "utf-8", errors="replace", newline="")
         self.log.info("Exported %d students and %d exercises to %s", len(students), len(assignments), target)
         if waiting:
             self.log.warning("Without a grade, because they are waiting to be graded by hand: %s", ", ".join(waiting))
+        if older:
+            self.log.warning("With points given by hand for earlier work, so look at them again: %s", ", ".join(older))
         changed = [s.id for s in students if spreadsheet.as_text(s.id) != s.id]
         if changed:
             self.log.warning(
@@ -72,10 +76,13 @@ class GradesExporter(ExportPlugin):  # type: ignore[misc]
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return (0.0 if self.missing_is_zero else None), False
-        if submission.needs_manual_grade:
+        waits = submission.needs_manual_grade
+        if waits and any(
+            g.needs_manual_grade and g.manual_score is None for n in submission.notebooks for g in n.grades
+        ):
             return None, True
         # Canvas shows and compares two decimals.
-        return round(max(0.0, submission.score - (submission.late_submission_penalty or 0.0)), 2), False
+        return round(max(0.0, submission.score - (submission.late_submission_penalty or 0.0)), 2), waits
 
 
 class CanvasExporter(GradesExporter):

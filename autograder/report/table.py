@@ -14,12 +14,17 @@ def table(findings: Findings) -> str:
     tasks = [task.name for task in findings.classroom.tasks]
     measured = list(findings.accuracy)
     why = _why(findings)
+    names = findings.classroom.names
     heading: list[Cell] = ["student", "status", "score", "max_score", "percent", *tasks, *measured]
-    rows: list[list[Cell]] = [[*heading, *_LATE, "seconds", "first_problem", "first_hint", "look_at"]]
+    rows: list[list[Cell]] = [[*heading, *_LATE, "seconds", "first_problem", "first_hint", "look_at", "name"]]
     for entry in findings.classroom.entries:
         result = entry.result
         checks = {check.name: check for check in result.checks}
-        points = [None if mark_of(checks.get(name)) == "ours" else checks[name].points for name in tasks]
+        counted = {task.name: task.points for task in entry.grades.tasks if task.by_hand} if entry.grades else {}
+        points = [
+            counted[name] if name in counted else None if mark_of(checks.get(name)) == "ours" else checks[name].points
+            for name in tasks
+        ]
         problem = next((c for c in result.checks if c.first_problem is not None), None)
         percent = round(100 * result.score / result.max_score, 1) if result.max_score else None
         row: list[Cell] = [entry.student, str(result.status), result.score, result.max_score, percent, *points]
@@ -32,10 +37,12 @@ def table(findings: Findings) -> str:
             f"{problem.name}: {problem.message}" if problem else "",
             problem.hints[0] if problem and problem.hints else "",
         ]
-        rows.append([*row, "; ".join(why.get(entry.student, []))])
-    for student in findings.classroom.waiting:
-        row = [student, "not graded"] + [None] * (len(rows[0]) - 3)
-        rows.append([*row, "; ".join(why.get(student, []))])
+        rows.append([*row, "; ".join(why.get(entry.student, [])), names.get(entry.student)])
+    others = [(s, "not graded") for s in findings.classroom.waiting]
+    others += [(s, "handed in nothing") for s in findings.classroom.absent]
+    for student, status in others:
+        row = [student, status] + [None] * (len(rows[0]) - 4)
+        rows.append([*row, "; ".join(why.get(student, [])), names.get(student)])
     return spreadsheet.table(rows)
 
 

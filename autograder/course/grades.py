@@ -1,0 +1,163 @@
+"""What the gradebook says: the one truth about points, for the report, for pages, for an LMS and for who marks by hand.
+
+Read with nbgrader's own tables, in one query for a class. Checks give points, people change them; what counts is what
+nbgrader's commands and its formgrader would show.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from autograder.course.directory import Course
+from autograder.errors import CourseError
+from autograder.exercise.outcome import SubmissionResult
+
+
+@dataclass(frozen=True)
+class TaskGrade:
+    """One graded cell of one student."""
+
+    name: str
+    max_points: float
+    auto: float | None
+    manual: float | None  # given by a person, in place of `auto`
+    extra: float
+    needs_look: bool
+
+    @property
+    def points(self) -> float:
+        """What counts."""
+        given = self.manual if self.manual is not None else self.auto
+        return (given or 0.0) + self.extra
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person changed something."""
+        return self.manual is not None or self.extra != 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has said yet what it is worth. Points given by hand stand until they are changed by hand."""
+        return self.needs_look and self.manual is None
+
+
+@dataclass(frozen=True)
+class StudentGrades:
+    """One student and one exercise."""
+
+    student: str
+    tasks: tuple[TaskGrade, ...] = ()
+    comments: Mapping[str, str] = field(default_factory=dict)  # written by people, by answer cell
+    penalty: float = 0.0  # points lost for being late
+    handed_in: bool = True
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    lms_user_id: str = ""
+
+    @property
+    def score(self) -> float:
+        """All that counts, less what was lost for being late."""
+        return max(0.0, round(math.fsum(task.points for task in self.tasks) - self.penalty, 4))
+
+    @property
+    def max_score(self) -> float:
+        return round(math.fsum(task.max_points for task in self.tasks), 4)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it cannot be given to anybody yet, since a person has to look first."""
+        return any(task.waits for task in self.tasks)
+
+    @property
+    def to_look_at(self) -> bool:
+        """Whether a person should look: it waits, or was changed by hand and graded again since."""
+        return any(task.needs_look for task in self.tasks)
+
+    @property
+    def by_hand(self) -> bool:
+        return any(task.by_hand for task in self.tasks) or bool(self.comments)
+
+    @property
+    def name(self) -> str:
+        """First and last name, as the gradebook has them; '' if it has none."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+def as_it_counts(result: SubmissionResult, grades: StudentGrades | None) -> SubmissionResult:
+    """A recorded result with the points that the gradebook gives it, whoever changed them."""
+    if grades is None or not grades.tasks:
+        return result
+    points = math.fsum(task.points for task in grades.tasks)
+    checked = math.fsum(check.points for check in result.checks)
+    return replace(result, by_hand=round(points - checked, 4), late_penalty=grades.penalty)
+
+
+_PEOPLE = """
+select s.id, s.first_name, s.last_name, s.email, s.lms_user_id, n.id, n.late_submission_penalty
+from student s
+left join submitted_assignment a on a.student_id = s.id
+    and a.assignment_id = (select id from assignment where name = :exercise)
+left join submitted_notebook n on n.assignment_id = a.id
+    and n.notebook_id in (select k.id from notebook k join assignment b on b.id = k.assignment_id
+                          where b.name = :exercise and k.name = :exercise)
+order by s.id
+"""
+_GRADES = """
+select g.notebook_id, c.name, coalesce(d.max_score, t.max_score, 0), g.auto_score, g.manual_score, g.extra_credit,
+    g.needs_manual_grade
+from grade g join base_cell c on c.id = g.cell_id left join grade_cells d on d.id = c.id
+left join task_cells t on t.id = c.id
+join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment_id
+where a.name = :exercise and k.name = :exercise order by c.rowid
+"""
+_COMMENTS = """
+select m.notebook_id, c.name, m.manual_comment
+from comment m join base_cell c on c.id = m.cell_id
+join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment_id
+where a.name = :exercise and k.name = :exercise and m.manual_comment is not null and m.manual_comment != ''
+"""
+
+
+def read_grades(course: Course, exercise: str) -> dict[str, StudentGrades]:
+    """Everybody in the gradebook by id; who handed in nothing, too. Nobody where there is no gradebook yet.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    if not course.gradebook.exists():
+        return {}
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
+        ) as connection:
+            about = {"exercise": exercise}
+            people = connection.execute(_PEOPLE, about).fetchall()
+            grades = connection.execute(_GRADES, about).fetchall()
+            said = connection.execute(_COMMENTS, about).fetchall()
+    except sqlite3.Error as error:
+        raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
+    tasks: dict[str, list[TaskGrade]] = {}
+    for notebook, name, most, auto, manual, extra, look in grades:
+        tasks.setdefault(notebook, []).append(TaskGrade(name, most, auto, manual, extra or 0.0, bool(look)))
+    comments: dict[str, dict[str, str]] = {}
+    for notebook, name, text in said:
+        comments.setdefault(notebook, {})[name] = text
+    return {
+        student: StudentGrades(
+            student=student,
+            tasks=tuple(tasks.get(notebook, ())),
+            comments=comments.get(notebook, {}),
+            penalty=penalty or 0.0,
+            handed_in=notebook is not None,
+            first_name=first or "",
+            last_name=last or "",
+            email=mail or "",
+            lms_user_id=number or "",
+        )
+        for student, first, last, mail, number, notebook, penalty in people
+    }
