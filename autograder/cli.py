@@ -112,6 +112,27 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
     report.set_defaults(run=_report)
 
+    feedback = commands.add_parser("feedback", help="feedback for learners, as an LMS takes it back or as pages")
+    feedback.add_argument("exercise", metavar="EXERCISE")
+    feedback.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    feedback.add_argument(
+        "--as", dest="form", choices=("moodle", "canvas", "pages"), required=True, help="which form; pages: a folder"
+    )
+    feedback.add_argument("--out", type=Path, metavar="PATH", help="where to write it (default: in DIR/report)")
+    feedback.set_defaults(run=_feedback)
+
+    send = commands.add_parser("send", help="grades into Canvas or Moodle: says what would change, --send changes it")
+    send.add_argument("exercise", metavar="EXERCISE")
+    send.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    send.add_argument("--to", choices=("canvas", "moodle"), required=True, help="which system")
+    send.add_argument("--url", required=True, metavar="ADDRESS", help="its address: https://...")
+    send.add_argument("--lms-course", type=_positive, required=True, metavar="N", help="the course's number there")
+    send.add_argument("--assignment", type=_positive, required=True, metavar="N", help="the assignment's number there")
+    send.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token (default: AUTOGRADER_LMS_TOKEN)")
+    send.add_argument("--scale", action="store_true", help="convert where the two count up to different points")
+    send.add_argument("--send", action="store_true", help="change the grades there; else only say what would change")
+    send.set_defaults(run=_send)
+
     similar = commands.add_parser("similar", help="pairs who share more of their own code than chance allows")
     similar.add_argument("exercise", metavar="EXERCISE")
     similar.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
@@ -318,6 +339,41 @@ def _report(options: argparse.Namespace) -> int:
     for line in (*report.summary, f"Report: {report.page}", f"Table:  {report.table}"):
         print(terminal.shown(line))
     return 0
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from autograder.course.directory import Course
+    from autograder.lms.handback import hand_back
+
+    done = hand_back(Course(options.course), options.exercise, options.form, options.out)
+    for line in done.lines(options.exercise):
+        print(terminal.shown(line))
+    return 0
+
+
+def _send(options: argparse.Namespace) -> int:
+    from autograder.course.directory import Course
+    from autograder.lms import send
+    from autograder.lms.http import read_token
+    from autograder.lms.systems import Canvas, Moodle
+
+    course = Course(options.course)
+    course.require_exercise(options.exercise)
+    token = read_token("AUTOGRADER_LMS_TOKEN", options.token_file)
+    system = (Canvas if options.to == "canvas" else Moodle)(options.url, token, options.lms_course, options.assignment)
+    plan = send.plan(course, options.exercise, system, options.scale)
+    for line in plan.lines():
+        print(terminal.shown(line))
+    if not options.send:
+        print("Nothing was sent. Add --send to change this there.")
+        return 0
+    failed = 0
+    for number, (change, why) in enumerate(send.send(plan, system), 1):
+        failed += bool(why)
+        print(terminal.shown(f"{number}/{len(plan.changes)} {change}: {why or 'sent'}"), flush=True)
+    if failed:
+        print(f"{failed} failed. Run the same command again: it sends only what is not there yet.")
+    return 1 if failed else 0
 
 
 def _similar(options: argparse.Namespace) -> int:

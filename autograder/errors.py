@@ -107,5 +107,9 @@ class AlreadyRunning(KitError):
     """A class is graded by one run at a time; the message says which is under way."""
 
 
+class LmsFailed(KitError):
+    """The learning management system did not take, or did not give, what was asked; the message says what and why."""
+
+
 class NoReport(KitError):
     """There is no report to show; the message is what the command printed."""

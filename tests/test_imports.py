@@ -30,12 +30,14 @@ TABLE: dict[str, set[str]] = {
     "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox", "terminal"},
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
     "similar": {"course", "errors"},
+    # Feedback goes back as the gradebook has it, which the pages' own module writes into them.
+    "lms": {"course", "errors", "grading"},
     "jupyter": {"compat", "course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
     "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "report", "sandbox"}
-    | {"similar", "terminal"},
+    | {"lms", "similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }
@@ -47,6 +49,7 @@ WITHOUT_KERAS = (
     "grading",
     "report",
     "similar",
+    "lms",
     "jupyter",
     "data",
     "errors",

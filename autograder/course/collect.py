@@ -6,6 +6,7 @@ earlier is never lost: a later hand-in takes its place, and the earlier one is k
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from autograder.course.times import time_of, written
 from autograder.errors import CourseError
 from autograder.exercise.wire import one_line
 
+DELIVERED = "delivered.json"  # in the folder of what was kept of an exercise
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -30,6 +33,7 @@ class Taken:
     when: str
     late: bool = False
     note: str = ""
+    delivered: str = ""  # how the source called it
 
 
 @dataclass
@@ -91,6 +95,8 @@ def collect(
             raise CourseError(f"{submitted / student} cannot be written to: {error.strerror or error}.") from error
         if taken is not None:
             collected.taken.append(taken)
+    if not dry_run:
+        _remember(collected, kept.parent / DELIVERED)
     if roster is not None:
         there = {taken.student for taken in collected.taken}
         collected.absent = sorted(p.id for p in roster.people if p.id not in there)
@@ -156,7 +162,35 @@ def _take(
             unused.append(Unused(left.path / left.member, left.why_not or f"another file of {student} counts"))
     one = by_candidate[id(choice.counts)]
     what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run)
-    return Taken(student, what, written(one.when), one.late, choice.because)
+    return Taken(student, what, written(one.when), one.late, choice.because, one.delivered)
+
+
+def _remember(collected: Collected, path: Path) -> None:
+    """Keep what the source called each hand-in: feedback goes back under that name."""
+    known = delivered_as(path)
+    known |= {
+        taken.student: {"source": collected.source, "path": taken.delivered}
+        for taken in collected.taken
+        if taken.delivered and taken.what != "older"
+    }
+    if known:
+        try:
+            write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        except OSError as error:
+            raise CourseError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def delivered_as(path: Path) -> dict[str, dict[str, str]]:
+    """By student: which source a hand-in came from, and its path there; what an earlier `collect` kept."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {
+        str(student): {"source": str(one.get("source", "")), "path": str(one.get("path", ""))}
+        for student, one in (known.items() if isinstance(known, dict) else ())
+        if isinstance(one, dict)
+    }
 
 
 def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Candidate]:

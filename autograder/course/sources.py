@@ -45,6 +45,7 @@ class Delivery:
     when: float  # seconds since the epoch, by the source's clock
     late: bool  # as the source says
     read: Callable[[], bytes]
+    delivered: str = ""  # how the source called it, folder included
     also: tuple[str, ...] = ()  # what else may say whose it is, where a source has no rule for that
 
     @property
@@ -134,9 +135,9 @@ class Files:
             file = shown.with_name(whose.file) if whose.file else shown
             if self._layout is _loose:
                 name, *also = _loose_names(entry.path, exercise, self._top)
-                yield Delivery(name, "", file, entry.when, False, entry.read, tuple(also))
+                yield Delivery(name, "", file, entry.when, False, entry.read, str(entry.path), tuple(also))
             else:
-                yield Delivery(whose.name, whose.number, file, entry.when, whose.late, entry.read)
+                yield Delivery(whose.name, whose.number, file, entry.when, whose.late, entry.read, str(entry.path))
 
 
 # -- what files are called -------------------------------------------------------------------------------------------

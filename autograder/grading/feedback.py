@@ -25,7 +25,8 @@ from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
 from traitlets.config import Config
 
-from autograder.course.gradebook import Mark
+from autograder.course.gradebook import Mark, in_order
+from autograder.course.grades import StudentGrades
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 
@@ -158,6 +159,13 @@ def with_late_penalty(page: str, penalty: float) -> str:
     if penalty:
         items += f'\n<li class="late-penalty">Late submission penalty (Score: -{round(penalty, 2)})</li>\n'
     return f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}"
+
+
+def as_in_gradebook(page: str, grades: StudentGrades) -> str:
+    """A finished page with the points, the penalty and the comments that the gradebook has now."""
+    marks = [Mark(task.name, task.manual, task.extra) for task in grades.tasks if task.by_hand]
+    marks += [Mark(cell, comment=text) for cell, text in grades.comments.items()]
+    return with_marks(with_late_penalty(page, grades.penalty), grades.score, in_order(marks))
 
 
 _BY_HAND = re.compile(r'\s*<li class="by-hand">.*?</li>', re.DOTALL)

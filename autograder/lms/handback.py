@@ -1,0 +1,130 @@
+"""Feedback for learners without a Hub: one zip file that the system takes back, or a page for each learner.
+
+Names come from the hand-in, as `collect` kept them. Nothing is guessed: whoever has none is listed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from autograder.course.collect import DELIVERED, delivered_as
+from autograder.course.directory import Course
+from autograder.course.files import write_atomically
+from autograder.course.grades import StudentGrades, read_grades
+from autograder.errors import CourseError
+from autograder.grading.feedback import as_in_gradebook
+
+FORMS = ("moodle", "canvas", "pages")
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_(?P<plugin>assignsubmission_file)_?.*", re.DOTALL)
+_CANVAS = re.compile(r"[^_]+_(?:LATE_)?\d+_(?:LATE_)?\d+_", re.DOTALL)
+_WHEN = (2000, 1, 1, 0, 0, 0)  # of every file: the same feedback is the same zip file
+
+
+@dataclass
+class HandedBack:
+    """What was written, and for whom nothing was."""
+
+    form: str
+    path: Path
+    students: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)  # nothing says what the system calls them
+    waiting: list[str] = field(default_factory=list)  # a person has to look first
+    without: list[str] = field(default_factory=list)  # handed in, and there is no feedback
+
+    def lines(self, exercise: str) -> list[str]:
+        """What there is to say, a line each."""
+        what = {"moodle": "a zip file for Moodle", "canvas": "a zip file for Canvas", "pages": "a folder of pages"}
+        told = [f"{exercise}: feedback for {len(self.students)} students in {what[self.form]}: {self.path}"]
+        for names, why in (
+            (self.unnamed, f"Not in it, because nothing says what {self.form.capitalize()} calls their folder"),
+            (self.waiting, "Not in it, because a person has to look at their work first"),
+            (self.without, "Not in it, because they have no feedback page yet; grade first"),
+        ):
+            if names:
+                more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+                told.append(f"{why}: {', '.join(names[:20])}{more}.")
+        return told
+
+
+def hand_back(course: Course, exercise: str, form: str, out: Path | None = None) -> HandedBack:
+    """Write the feedback of one exercise, with the points and comments that the gradebook has now.
+
+    Args:
+        form: one of `FORMS`.
+        out: the zip file, or the folder of pages; in ``report/`` by default.
+
+    Raises:
+        UnknownExercise: there is no such exercise.
+        CourseError: nothing was graded yet, or the files cannot be read or written.
+    """
+    course.require_exercise(exercise)
+    ending = "" if form == "pages" else ".zip"
+    path = (out or course.root / "report" / f"{exercise}-feedback-{form}{ending}").absolute()
+    done, called = HandedBack(form, path), delivered_as(course.state / exercise / DELIVERED)
+    pages: dict[str, str] = {}
+    for student, grades in read_grades(course, exercise).items():
+        if not grades.handed_in:
+            continue
+        page = _page(course, exercise, student, grades)
+        name = _name(form, exercise, student, called.get(student, {}))
+        if page is None:
+            done.without.append(student)
+        elif grades.waits:
+            done.waiting.append(student)
+        elif not name:
+            done.unnamed.append(student)
+        else:
+            pages[name] = page
+            done.students.append(student)
+    if not pages and not (done.unnamed or done.waiting):
+        raise CourseError(f"There is no feedback on '{exercise}' in {course.root}. Grade it first.")
+    try:
+        if form == "pages":
+            for name, page in pages.items():
+                write_atomically(path / name, page)
+        else:
+            write_atomically(path, _zipped(pages))
+    except OSError as error:
+        raise CourseError(f"The feedback cannot be written to {path}: {error.strerror or error}.") from error
+    return done
+
+
+def _page(course: Course, exercise: str, student: str, grades: StudentGrades) -> str | None:
+    path = course.feedback / student / exercise / f"{exercise}.html"
+    try:
+        return as_in_gradebook(path.read_text("utf-8", "replace"), grades)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _name(form: str, exercise: str, student: str, delivered: dict[str, str]) -> str:
+    """What a student's page is called in the zip file or folder; '' if nothing says it."""
+    file = f"{exercise}-feedback.html"
+    path = PurePosixPath(delivered.get("path", ""))
+    if form == "pages":
+        return f"{student}.html" if len(student.encode()) < 200 else ""
+    if form == "moodle" and delivered.get("source") == "Moodle":
+        for part in path.parts:
+            if found := _MOODLE.fullmatch(part):
+                # Moodle takes what stands behind the first underscore for the number (mod/assign/feedback/file/
+                # importziplib.php), so a name may have none.
+                name = found["name"].replace("_", " ")
+                whole = part if "_" not in found["name"] else f"{name}_{found['number']}_{found['plugin']}_"
+                return f"{whole}/{file}" if part != path.name else f"{name}_{found['number']}_{found['plugin']}_{file}"
+    if form == "canvas" and delivered.get("source") == "Canvas" and (begin := _CANVAS.match(path.name)):
+        return begin.group() + file
+    return ""
+
+
+def _zipped(pages: dict[str, str]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, page in sorted(pages.items()):
+            archive.writestr(zipfile.ZipInfo(name, _WHEN), page.encode("utf-8", "replace"), zipfile.ZIP_DEFLATED)
+    return content.getvalue()

@@ -1,0 +1,145 @@
+"""Grades into a learning management system: first what would change, then, if asked, the change.
+
+What is sent is worked out from what the system has now, so that a run that failed in the middle is taken up by running
+it again. Nothing takes a grade away: who has no grade here keeps the one over there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from autograder.course.collect import DELIVERED, delivered_as
+from autograder.course.directory import Course
+from autograder.course.grades import StudentGrades, read_grades
+from autograder.errors import CourseError, LmsFailed, UsageError
+from autograder.lms.systems import System, There
+
+_CANVAS_NUMBER = re.compile(r"[^_]+_(?:LATE_)?(\d+)_")
+GIVE_UP_AFTER = 5  # students in a row who fail: then it is not about them
+
+
+@dataclass(frozen=True)
+class Change:
+    """One grade that is another here than there."""
+
+    student: str
+    there: There
+    points: float
+
+    def __str__(self) -> str:
+        before = "no grade" if self.there.grade is None else f"{self.there.grade:g}"
+        lower = ", lower than before" if self.there.grade is not None and self.points < self.there.grade else ""
+        return f"{self.student}: {before} -> {self.points:g}{lower}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be sent, and why the others are not."""
+
+    changes: list[Change]
+    same: int
+    kept: list[str]  # one line for each who gets nothing sent
+
+    def lines(self) -> list[str]:
+        """What there is to say, a line each."""
+        told = [f"  {change}" for change in self.changes]
+        told.append(f"{len(self.changes)} to change, {self.same} are there already, {len(self.kept)} are not sent.")
+        return told + [f"  {line}" for line in self.kept]
+
+
+def plan(course: Course, exercise: str, system: System, scale: bool = False) -> Plan:
+    """Compare the gradebook with the system.
+
+    Args:
+        scale: where the two count up to different points, convert; else that is an error.
+
+    Raises:
+        CourseError: nothing was graded yet.
+        UsageError: the points do not agree.
+        LmsFailed: the system did not answer.
+    """
+    grades = read_grades(course, exercise)
+    worth = max((one.max_score for one in grades.values()), default=0.0)
+    if not worth:
+        raise CourseError(f"Nothing of '{exercise}' has been graded in {course.root}. Grade it first.")
+    there = system.max_points()
+    factor = 1.0
+    if there is not None and there > 0 and abs(there - worth) > 1e-6:
+        if not scale:
+            raise UsageError(
+                f"'{exercise}' has {worth:g} points here and {there:g} there. Change one of them, or add --scale to"
+                " convert."
+            )
+        factor = there / worth
+    delivered = delivered_as(course.state / exercise / DELIVERED)
+    found = _matched(grades, system.students(), delivered)
+    changes, kept, same = [], [], 0
+    for student, theirs in grades.items():
+        who = found[student]
+        points = round(theirs.score * factor, 2)
+        if not theirs.handed_in:
+            kept.append(f"{student}: handed in nothing")
+        elif theirs.waits:
+            kept.append(f"{student}: a person has to look first")
+        elif isinstance(who, str):
+            kept.append(f"{student}: {who}")
+        elif who.grade is not None and abs(who.grade - points) < 0.005:
+            same += 1
+        else:
+            changes.append(Change(student, who, points))
+    return Plan(changes, same, kept)
+
+
+def send(plan: Plan, system: System) -> Iterator[tuple[Change, str]]:
+    """Send each change; yields it with '' or with why it failed.
+
+    Raises:
+        LmsFailed: several in a row failed, so that going on makes no sense.
+    """
+    failed = 0
+    for change in plan.changes:
+        try:
+            system.send(change.there, change.points)
+        except LmsFailed as error:
+            failed += 1
+            yield change, str(error)
+            if failed >= GIVE_UP_AFTER:
+                raise LmsFailed(
+                    f"{failed} in a row failed, so no more were tried. Run the same command again to go on."
+                ) from error
+        else:
+            failed = 0
+            yield change, ""
+
+
+def _matched(
+    grades: Mapping[str, StudentGrades], there: list[There], delivered: Mapping[str, Mapping[str, str]]
+) -> dict[str, There | str]:
+    """Who is who, or why nobody can say."""
+    by_name: dict[str, set[int]] = defaultdict(set)
+    for n, one in enumerate(there):
+        for name in one.known_as:
+            by_name[name].add(n)
+    found: dict[str, There | str] = {}
+    taken: dict[int, list[str]] = defaultdict(list)
+    for student, theirs in grades.items():
+        names = [theirs.lms_user_id, student, theirs.email]
+        came = delivered.get(student, {})
+        if came.get("source") == "Canvas" and (number := _CANVAS_NUMBER.match(PurePosixPath(came["path"]).name)):
+            names.insert(0, number[1])
+        meant = set[int]().union(*(by_name.get(name.strip().lower(), set()) for name in names if name.strip()))
+        if len(meant) == 1:
+            (n,) = meant
+            found[student] = there[n]
+            taken[n].append(student)
+        else:
+            found[student] = "may be several people there" if meant else "nobody there is called that"
+    for students in taken.values():
+        if len(students) > 1:
+            for student in students:
+                found[student] = f"is the same person there as {', '.join(s for s in students if s != student)}"
+    return found
