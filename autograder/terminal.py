@@ -8,6 +8,8 @@ import shutil
 import sys
 from typing import TextIO
 
+from autograder.exercise.sentences import printable
+
 PLAIN_WIDTH = 120  # of lines that go into a file or a pipe
 _STARTED = "_AUTOGRADER_IN_UTF8"
 _MARKS = {"✔": "+", "✘": "x", "○": "-", "…": "...", "’": "'"}  # where they cannot be shown
@@ -63,7 +65,7 @@ def write_bytes(content: bytes) -> None:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    line = " ".join("".join(c if c.isprintable() else " " if c.isspace() else "?" for c in message).split())
+    line = " ".join(printable(message, "?").split())
     with contextlib.suppress(OSError, ValueError):
         print(f"autograder: {line}", file=sys.stderr, flush=True)
 

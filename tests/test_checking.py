@@ -11,41 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from no_answers import NoAnswers
 
 from autograder.errors import CheckingFailed, ChecksBroken
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import Outcome
-from autograder.exercise.submission import Missing, Submission
+from autograder.exercise.submission import Submission
 from autograder.grading.kernel import Kernel
 from autograder.sandbox.limits import Limits
 
 EXERCISE = find_exercise("03-dense-networks")
-
-
-class Nothing:
-    """A notebook without a single variable."""
-
-    def value(self, name: str) -> Any:
-        raise Missing(name)
-
-    def call(self, name: str, args: Any, kwargs: Any) -> Any:
-        raise Missing(name)
-
-    def model(self, name: str) -> Any:
-        raise Missing(name)
-
-    def cause_of(self, name: str) -> str:
-        return ""
-
-    def seed(self) -> int:
-        return 7
-
-    def stopped_with(self) -> str:
-        return ""
-
-    def held_out(self) -> None:
-        return None
 
 
 def test_a_failed_test_is_not_described_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +35,7 @@ def test_a_failed_test_is_not_described_twice(monkeypatch: pytest.MonkeyPatch) -
         raise SystemError("AST constructor recursion depth mismatch")
 
     monkeypatch.setattr("_pytest.nodes.Node._repr_failure_py", choke)
-    results = run_checks(EXERCISE, Submission(Nothing()))
+    results = run_checks(EXERCISE, Submission(NoAnswers()))
     assert len(results) == len(EXERCISE.tasks)
     assert {r.outcome for r in results} <= {Outcome.FAILED, Outcome.NOT_ATTEMPTED}
 
@@ -74,7 +50,7 @@ def test_checks_are_those_of_this_exercise_not_of_an_earlier_one_of_its_name(tmp
         checks.write_text(
             f"{text}\n\nclass TestFlattened:\n    def test_it(self):\n        assert 0, 'words {number}'\n"
         )
-        (result,) = run_checks(replace(EXERCISE, checks=checks), Submission(Nothing()), only="flattened")
+        (result,) = run_checks(replace(EXERCISE, checks=checks), Submission(NoAnswers()), only="flattened")
         said.append(result.message)
     assert ["words 0" in said[0], "words 1" in said[1]] == [True, True], said
 
@@ -93,7 +69,7 @@ def test_only_the_folder_of_the_checks_is_looked_into(tmp_path: Path, monkeypatc
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", list_it)
-    run_checks(replace(EXERCISE, checks=checks), Submission(Nothing()))
+    run_checks(replace(EXERCISE, checks=checks), Submission(NoAnswers()))
     assert folder in listed
     assert [path for path in listed if not path.is_relative_to(folder)] == []
 
@@ -101,7 +77,7 @@ def test_only_the_folder_of_the_checks_is_looked_into(tmp_path: Path, monkeypatc
 def test_a_fault_of_pytests_own_costs_the_class_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograder.exercise.checking.pytest.main", lambda *_: pytest.ExitCode.INTERNAL_ERROR)
     with pytest.raises(CheckingFailed) as failed:
-        run_checks(EXERCISE, Submission(Nothing()))
+        run_checks(EXERCISE, Submission(NoAnswers()))
     assert not isinstance(failed.value, ChecksBroken)  # for which the whole batch is stopped
 
 

@@ -17,7 +17,7 @@ TABLE: dict[str, set[str]] = {
     "errors": set(),
     "parts": {"errors"},
     "data": {"errors"},
-    "terminal": set(),
+    "terminal": {"exercise"},
     "preflight": {"errors", "terminal"},
     "exercise": {"data", "errors"},
     "checks": {"data", "exercise"},

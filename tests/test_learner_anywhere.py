@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit import ROOT
+from no_answers import NoAnswers
 
-from autograder import data
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.outcome import Outcome
-from autograder.exercise.submission import Missing, Submission
+from autograder.exercise.submission import Submission
 
 POSIX_MODULES = ["fcntl", "grp", "posix_ipc", "pty", "pwd", "resource", "spwd", "syslog", "termios", "tty", "crypt"]
 LINUX_OS = ["memfd_create", "pidfd_open", "sched_getaffinity", "sched_setaffinity", "splice", "eventfd", "getxattr"]
@@ -126,27 +126,6 @@ def test_a_learner_works_on_another_system(
 KNOWN = find_exercise("02-one-hot-encoding")
 
 
-class Nothing:
-    """A notebook in which nothing was done yet."""
-
-    def value(self, name: str) -> object:
-        raise Missing(name)
-
-    call = model = value
-
-    def held_out(self) -> data.HeldOut | None:
-        return None
-
-    def seed(self) -> int:
-        return 1
-
-    def stopped_with(self) -> str:
-        return ""
-
-    def cause_of(self, name: str) -> str:
-        return ""
-
-
 _NAMES = st.text(
     st.characters(blacklist_characters="/\0$", blacklist_categories=["Cs"])
     | st.sampled_from("[]:% #?'\"\\*!~&;|()=,@"),
@@ -170,5 +149,5 @@ def test_checks_run_wherever_the_kit_lies(name: str, tmp_path: Path) -> None:
 
     notebook, checks = folder / "02-one-hot-encoding.ipynb", folder / "test_02_one_hot_encoding.py"
     exercise = Exercise.read("02-one-hot-encoding", notebook, checks)
-    (result,) = run_checks(exercise, Submission(Nothing()), only=exercise.tasks[0].grade_id)
+    (result,) = run_checks(exercise, Submission(NoAnswers()), only=exercise.tasks[0].grade_id)
     assert {test.outcome for test in result.tests} == {Outcome.NOT_ATTEMPTED}

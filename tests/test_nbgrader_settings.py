@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
 from autograder.course.nbgrader_config import NbgraderConfig, read
 from autograder.errors import BadSetting, CourseError, UnknownExercise
+from autograder.exercise.definition import check_module_name
 from autograder.sandbox.limits import Limits
 
 NAME = "03-dense-networks"
@@ -160,7 +161,7 @@ def source(course: Path, name: str, *others: str, graded: bool = True) -> None:
         content = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (folder / f"{each}.ipynb").write_text(json.dumps(content))
     (course / "checks").mkdir(exist_ok=True)
-    (course / f"checks/test_{name.replace('-', '_')}.py").write_text("")
+    (course / "checks" / check_module_name(name)).write_text("")
 
 
 def test_an_exercise_of_several_graded_notebooks_is_refused_before_anything_is_made(course: Path) -> None:

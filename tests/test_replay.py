@@ -17,6 +17,8 @@ import pytest
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
+from no_answers import NoAnswers
+
 from autograder.course.directory import Course
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.models import CompileReport, LayerReport, ModelReport
@@ -47,7 +49,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-class Asked:
+class Asked(NoAnswers):
     """Answers of every kind."""
 
     def __init__(self) -> None:
@@ -77,17 +79,8 @@ class Asked:
 
         return ModelReport(name, "Sequential", (None, 2), None, (layer,), 9, 8, True, compiled, predict)
 
-    def cause_of(self, name: str) -> str:
-        return ""
-
-    def seed(self) -> int:
-        return 7
-
     def stopped_with(self) -> str:
         return "NameError: x"
-
-    def held_out(self) -> None:
-        return None
 
 
 def asked_of(answers: Any) -> list[Any]:

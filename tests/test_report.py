@@ -18,6 +18,7 @@ import class_of_300
 import pytest
 from class_of_300 import HOSTILE, NAME
 from kit import ROOT
+from no_answers import NoAnswers
 
 from autograder.course.directory import Course
 from autograder.errors import UsageError
@@ -101,7 +102,7 @@ def test_a_result_comes_back_from_its_json() -> None:
     assert [hint_id(hint) for hint in back.checks[0].tests[1].hints] == ["some-name"]
 
 
-class Told:
+class Told(NoAnswers):
     """Answers with one value, whatever is asked."""
 
     def __init__(self, value: Any) -> None:
@@ -114,7 +115,7 @@ class Told:
 def test_curves_are_kept_finite_and_capped() -> None:
     told = {"loss": [0.5, math.nan, 0.1], "val_acc": [0.25] * 1000, "<script>": [1.0], "accuracy": [True, "x"]}
     for value in (History(told), told):
-        submission = Submission(Told(value))  # type: ignore[arg-type]
+        submission = Submission(Told(value))
         for number in range(MAX_CURVES + 3):
             submission.history(f"history_{number}")
         assert len(submission.curves) == MAX_CURVES

@@ -130,7 +130,7 @@ def test_refuses_arrays_that_lie(header: str) -> None:
 def test_refuses_text_that_is_no_unicode() -> None:
     out = io.BytesIO()
     np.save(out, np.array(["ab"]))
-    with pytest.raises(NotPlain, match="no text"):
+    with pytest.raises(NotPlain, match="not text"):
         read_npy(out.getvalue()[:-4] + struct.pack("<I", 0x7FFFFFFF))
 
 

@@ -31,7 +31,14 @@ from autograder.course.nbgrader_config import NbgraderConfig, printable
 from autograder.course.settings import Settings
 from autograder.course.submissions import HandedIn, Submitted
 from autograder.errors import CourseError, UnknownExercise
-from autograder.exercise.definition import Exercise, check_folders, exercise_folders, exercise_names, task_of
+from autograder.exercise.definition import (
+    Exercise,
+    check_folders,
+    check_module_name,
+    exercise_folders,
+    exercise_names,
+    task_of,
+)
 from autograder.sandbox.limits import Limits
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -329,7 +336,7 @@ class Course:
             path.write_text(_config(self.root, _PACKAGE_ROOT / "solutions", self.course_id), "utf-8")
 
     def _checks(self, name: str) -> Path:
-        module = "test_" + name.replace("-", "_") + ".py"
+        module = check_module_name(name)
         folders = [self.root / "checks", *check_folders()]
         checks = next((f / module for f in folders if (f / module).is_file()), None)
         if checks is None:

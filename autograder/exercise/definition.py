@@ -104,8 +104,13 @@ def find_exercise(name: str) -> Exercise:
     return Exercise.read(name, notebook, checks)
 
 
+def check_module_name(exercise: str) -> str:
+    """What the module with an exercise's checks is called."""
+    return "test_" + exercise.replace("-", "_") + ".py"
+
+
 def _check_module(name: str) -> Path | None:
-    filename = "test_" + name.replace("-", "_") + ".py"
+    filename = check_module_name(name)
     return next((f for folder in check_folders() if (f := folder / filename).is_file()), None)
 
 

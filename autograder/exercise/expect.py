@@ -242,18 +242,6 @@ class Expectation:
         says = f"`{model.name}` gets {found.value:.0%} of the images right; guessing gets {guessing:.0%}."
         raise Mismatch(says, (NEVER_TRAINED,) if model.untrained else _hints(hint))
 
-    def to_satisfy(
-        self,
-        condition: Callable[[Any], bool],
-        says: str,
-        because: str = "",
-        mistakes: Mistakes = (),
-        hint: Hints = (),
-    ) -> None:
-        """`condition` holds; `says` completes the sentence "... but it should ...". It must not tell the answer."""
-        if not condition(self.value):
-            self._fail(f"but it should {says}", because, mistakes, hint, stated=True)
-
     def _number(self) -> float:
         value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):

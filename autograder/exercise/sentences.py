@@ -19,11 +19,17 @@ _PATH = re.compile(r"(?<![\w/])/(?:[^\s/'\"]{1,100}/){1,20}?(?:site-packages|dis
 _TWICE = re.compile(r"(?<![.?!])([.?!])\.(?![.\d])")  # not of 0..1
 
 
+def printable(text: str, instead: str = " ") -> str:
+    """`text` on one line: white space becomes a blank, and `instead` stands for other characters that move a cursor,
+    turn text round or are no text at all."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else instead for c in text)
+
+
 def tidy(text: str, limit: int = MAX_MESSAGE) -> str:
     """One line without colours, machine paths and doubled full stops, cut between words."""
     text = _COLOURS.sub("", text[: 4 * limit])
     text = _PATH.sub("", _WHERE.sub("", _NOISE.sub("", text)))
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = " ".join(printable(text).split())
     text = _TWICE.sub(r"\1", text)
     if len(text) <= limit:
         return text

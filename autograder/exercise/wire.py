@@ -16,9 +16,12 @@ import struct
 from collections import deque
 from collections.abc import KeysView, ValuesView
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
+
+from autograder.exercise.sentences import printable
 
 MAX_JSON_BYTES = 4_000_000
 MAX_ARRAY_BYTES = 256_000_000  # MNIST's training images as float32 are 188 MB
@@ -78,6 +81,53 @@ class Message:
         """One frame."""
         return b"".join(self.parts())
 
+    @classmethod
+    def from_bytes(cls, frame: bytes) -> Message:
+        """The inverse of `to_bytes`, for a frame of our own, which may be of any size.
+
+        Raises:
+            NotPlain: it is no frame.
+        """
+        begin = FRAME_BEGINS + head_size(frame)
+        tree, sizes = read_head(frame[FRAME_BEGINS:begin])
+        return cls(tree, arrays_in(frame, begin, sizes))
+
+
+FRAME_BEGINS = 4  # bytes before the head of a frame, which hold its size
+
+
+def head_size(frame: bytes | bytearray) -> int:
+    """Bytes of a frame's head, from the frame's first `FRAME_BEGINS` bytes.
+
+    Raises:
+        NotPlain: there are not as many.
+    """
+    if len(frame) < FRAME_BEGINS:
+        raise NotPlain("The value did not arrive in a form that can be read.")
+    return int(struct.unpack(">I", frame[:FRAME_BEGINS])[0])
+
+
+def read_head(head: bytes | bytearray) -> tuple[Any, list[int]]:
+    """The tree of a frame, and the sizes of the arrays that follow.
+
+    Raises:
+        NotPlain: it is no such head.
+    """
+    try:
+        read = json.loads(head)
+        tree, sizes = read["tree"], read["arrays"]
+    except (ValueError, RecursionError, TypeError, KeyError) as error:
+        raise NotPlain("The value did not arrive in a form that can be read.") from error
+    if not isinstance(sizes, list) or not all(type(n) is int and n >= 0 for n in sizes):
+        raise NotPlain("The value did not arrive in a form that can be read.")
+    return tree, sizes
+
+
+def arrays_in(frame: bytes | bytearray, begin: int, sizes: list[int]) -> list[bytes]:
+    """The arrays of a frame, which lie one after another from `begin` on."""
+    ends = list(accumulate(sizes, initial=begin))
+    return [bytes(memoryview(frame)[start:end]) for start, end in pairwise(ends)]
+
 
 def encode(value: Any) -> Message:
     """Turn `value` into a message. Never raises for odd values: they become opaque, and so does what is too large."""
@@ -107,7 +157,7 @@ def one_line(text: Any, limit: int) -> str:
     """Text from the other side, fit to stand in a sentence: one line, printable, valid Unicode, not long."""
     if not isinstance(text, str):
         return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * limit]).split())[:limit]
+    return " ".join(printable(text[: 2 * limit]).split())[:limit]
 
 
 def type_name(value: Any) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -126,15 +125,9 @@ class Replay:
     """Answers from a record. Implements `Answers`; every method raises `NotRecorded` for a new question."""
 
     def __init__(self, record: bytes, held_out: data.HeldOut | None) -> None:
-        frame = zlib.decompress(record)
-        (length,) = struct.unpack(">I", frame[:4])
-        head = json.loads(frame[4 : 4 + length])
-        self._entries: dict[str, list[dict[str, Any]]] = head["tree"]
-        self._arrays: list[bytes] = []
-        start = 4 + length
-        for size in head["arrays"]:
-            self._arrays.append(frame[start : start + size])
-            start += size
+        message = Message.from_bytes(zlib.decompress(record))
+        self._entries: dict[str, list[dict[str, Any]]] = message.tree
+        self._arrays = message.arrays
         self._held_out = held_out
         self._task = ""
         self._asked: dict[str, int] = {}  # how often

@@ -16,7 +16,7 @@ from typing import Any
 
 from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed, KitError
-from autograder.exercise.definition import Exercise
+from autograder.exercise.definition import Exercise, check_module_name
 from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -170,6 +170,6 @@ def _unpack(setup: Setup, folder: Path) -> Exercise:
     folder.mkdir(parents=True, exist_ok=True)
     notebook = folder / f"{setup.exercise}.ipynb"
     notebook.write_text(setup.template, "utf-8")
-    checks = folder / ("test_" + setup.exercise.replace("-", "_") + ".py")
+    checks = folder / check_module_name(setup.exercise)
     checks.write_text(setup.checks, "utf-8")
     return Exercise.read(setup.exercise, notebook, checks)

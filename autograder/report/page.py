@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 from autograder import __version__
 from autograder.exercise.outcome import Status
+from autograder.exercise.sentences import printable
 from autograder.report import svg
 from autograder.report.classroom import Entry
 from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of
@@ -91,7 +92,7 @@ def harmless(value: Any) -> Any:
     """Text without control characters, marks of direction and lone surrogates. Markup and the rest stay as they are."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)
+    return printable(value, "\ufffd")
 
 
 def prose(value: str) -> Markup:

@@ -11,6 +11,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from autograder.exercise.sentences import printable
+
 Cell = str | float | int | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -18,7 +20,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def as_text(value: str) -> str:
     """`value` on one line, without control characters, and as no formula. A lone "-" is none, and stays."""
     formula = value != "-" and (value.startswith(("\t", "\r", "\n")) or value.lstrip().startswith(_FORMULA))
-    line = "".join(c if c.isprintable() else " " for c in value)
+    line = printable(value)
     return "'" + line if formula else line
 
 

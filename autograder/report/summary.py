@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from autograder.exercise.outcome import Status
+from autograder.exercise.sentences import printable
 from autograder.report.findings import Findings
 
 
 def summary(findings: Findings) -> list[str]:
     """Five lines of text without control characters."""
     lines = [_who(findings), _scores(findings), _explain(findings), _tasks(findings), _by_hand(findings)]
-    return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
+    return [printable(line, "?") for line in lines]
 
 
 def _who(findings: Findings) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import struct
 import time
 
-from autograder.exercise.wire import MAX_ARRAY_BYTES, MAX_ARRAYS, MAX_JSON_BYTES, Message, NotPlain
+from autograder.exercise.wire import (
+    FRAME_BEGINS,
+    MAX_ARRAY_BYTES,
+    MAX_ARRAYS,
+    MAX_JSON_BYTES,
+    Message,
+    NotPlain,
+    arrays_in,
+    head_size,
+    read_head,
+)
 
 
 class ChannelClosed(Exception):
@@ -52,26 +60,19 @@ class Channel:
             ChannelClosed, ChannelTimeout; NotPlain: the frame is malformed or larger than it may be.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
-        self._wait_for(4, deadline)
-        (length,) = struct.unpack(">I", self._frame[:4])
+        self._wait_for(FRAME_BEGINS, deadline)
+        length = head_size(self._frame)
         if length > MAX_JSON_BYTES:
             raise NotPlain("The value is too large to look at.")
-        self._wait_for(4 + length, deadline)
-        try:
-            head = json.loads(self._frame[4 : 4 + length])
-            sizes = head["arrays"]
-            tree = head["tree"]
-        except (ValueError, RecursionError, TypeError, KeyError) as error:
-            raise NotPlain("The value did not arrive in a form that can be read.") from error
-        if not isinstance(sizes, list) or len(sizes) > MAX_ARRAYS:
+        begin = FRAME_BEGINS + length
+        self._wait_for(begin, deadline)
+        tree, sizes = read_head(self._frame[FRAME_BEGINS:begin])
+        if len(sizes) > MAX_ARRAYS:
             raise NotPlain("The value has too many arrays.")
-        if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > MAX_ARRAY_BYTES + 10_000:
+        if sum(sizes) > MAX_ARRAY_BYTES + 10_000:
             raise NotPlain(f"The value is larger than {MAX_ARRAY_BYTES // 10**6} MB.")
-        self._wait_for(4 + length + sum(sizes), deadline)
-        arrays, begin = [], 4 + length
-        for size in sizes:
-            arrays.append(bytes(memoryview(self._frame)[begin : begin + size]))
-            begin += size
+        self._wait_for(begin + sum(sizes), deadline)
+        arrays = arrays_in(self._frame, begin, sizes)
         self._frame = bytearray()
         return Message(tree, arrays)
 

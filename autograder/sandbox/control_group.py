@@ -68,31 +68,22 @@ class ControlGroup:
             return None
         if self._version == 1:
             return int((self._clock / "cpuacct.usage").read_text()) / 1e9
-        for line in (self._clock / "cpu.stat").read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == "usage_usec":
-                return int(value) / 1e6
-        return None
+        used = numbers_in(self._clock / "cpu.stat").get("usage_usec")
+        return None if used is None else used / 1e6
 
     def bytes(self) -> int:
         """Bytes in use, files that are merely cached left out."""
         name = "memory.current" if self._version == 2 else "memory.usage_in_bytes"
         used = int((self._folder / name).read_text())
         prefix = "" if self._version == 2 else "total_"
-        for line in (self._folder / "memory.stat").read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key in (f"{prefix}inactive_file", f"{prefix}active_file"):
-                used -= int(value)
-        return used
+        cached = numbers_in(self._folder / "memory.stat")
+        return used - sum(cached.get(f"{prefix}{name}", 0) for name in ("inactive_file", "active_file"))
 
     def killed(self) -> int:
         """How many processes of the group the kernel has ended for memory; 0 if it does not say."""
         name = "memory.events" if self._version == 2 else "memory.oom_control"
-        with contextlib.suppress(OSError, ValueError):
-            for line in (self._folder / name).read_text().splitlines():
-                key, _, value = line.partition(" ")
-                if key == "oom_kill":
-                    return int(value)
+        with contextlib.suppress(OSError):
+            return numbers_in(self._folder / name).get("oom_kill", 0)
         return 0
 
     def limit(self, bytes_: int) -> None:
@@ -128,14 +119,28 @@ def _remove_leftovers(parent: Path) -> None:
                 folder.rmdir()
 
 
+def groups_of_this_process(root: Path = Path("/")) -> list[tuple[str, str]]:
+    """The group of this process in each hierarchy: the hierarchy's controllers ('' for version 2), and its path."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    return [(controllers, path) for _, controllers, path in (line.split(":", 2) for line in lines)]
+
+
+def numbers_in(file: Path) -> dict[str, int]:
+    """The lines of a file such as ``memory.stat`` that hold a name and a number.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    pairs = (line.partition(" ") for line in file.read_text().splitlines())
+    return {name: int(number) for name, _, number in pairs if number.isdecimal()}
+
+
 def _parents() -> Iterator[tuple[Path, int]]:
     """Groups below which one may be made: this process's own, under version 2 or 1, or the one that it keeps."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in groups_of_this_process():
         if controllers == "memory":
             yield Path("/sys/fs/cgroup/memory" + path), 1
         elif controllers == "" and (kept := keep(Path("/sys/fs/cgroup" + path), "memory")) is not None:
@@ -215,9 +220,7 @@ def _are_ours(there: list[int]) -> bool:
 
 def _clocks() -> Iterator[Path]:
     """The group of version 1 that counts this process's processor time, below which one may be made."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if "cpuacct" in controllers.split(","):
-                yield Path("/sys/fs/cgroup") / controllers / path.lstrip("/")
-                yield Path("/sys/fs/cgroup/cpuacct") / path.lstrip("/")
+    for controllers, path in groups_of_this_process():
+        if "cpuacct" in controllers.split(","):
+            yield Path("/sys/fs/cgroup") / controllers / path.lstrip("/")
+            yield Path("/sys/fs/cgroup/cpuacct") / path.lstrip("/")

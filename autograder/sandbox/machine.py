@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.sandbox.control_group import groups_of_this_process, numbers_in
+
 WORKER_BYTES = 1_200_000_000  # what a fork server and a submission take together
 _UNLIMITED = 1 << 60  # version 1 says so with a number that is no multiple of anything
 
@@ -58,13 +60,8 @@ def _groups(root: Path) -> Iterator[tuple[list[Path], int]]:
     Where a container has no namespace for its groups, /proc names the node's path and /sys shows the container's
     group at the top, so what is not there is passed over.
     """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
     mounted = root / "sys/fs/cgroup"
-    for line in lines:
-        _, controllers, name = line.split(":", 2)
+    for controllers, name in groups_of_this_process(root):
         relative = Path(name.lstrip("/"))
         inside = [relative, *relative.parents] if name.strip("/") else [relative]
         if controllers == "":
@@ -82,11 +79,8 @@ def _used(group: Path, version: int) -> int:
     """Memory in use, files that are merely cached and were not read again left out."""
     used = _number(group / ("memory.current" if version == 2 else "memory.usage_in_bytes")) or 0
     cached = "inactive_file" if version == 2 else "total_inactive_file"
-    with suppress(OSError, ValueError):
-        for line in (group / "memory.stat").read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == cached:
-                used -= int(value)
+    with suppress(OSError):
+        used -= numbers_in(group / "memory.stat").get(cached, 0)
     return max(0, used)
 
 
