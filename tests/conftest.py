@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zlib import crc32
 
 import pytest
 from kit import PATIENCE, missing
@@ -66,11 +69,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ordinary-user", choices=("fast", "all"), help="fast tests alone; all: with all that touches the sandbox"
     )
     parser.addoption("--one-in", type=int, default=1, help="of the attacks and faults take one in so many")
+    parser.addoption("--note-passed", metavar="FILE", help="write the names of those that passed at the first try")
+    parser.addoption(
+        "--passed-already", metavar="FILE", help="leave out what is named there, where it is the same whoever runs it"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_turn)  # stable: within a file the order stays
     left_out = [item for number, item in enumerate(items) if not _chosen(config, item, number)]
+    if (noted := config.getoption("--passed-already")) is not None:
+        passed = set(json.loads(Path(noted).read_text("utf-8")))
+        left_out += [item for item in items if item.nodeid in passed and not _asks_who_runs_it(item)]
     items[:] = [item for item in items if item not in set(left_out)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -86,6 +96,33 @@ def _chosen(config: pytest.Config, item: pytest.Item, number: int) -> bool:
     return not item.get_closest_marker("slow") or (wanted == "all" and item.path.stem in OF_THE_SANDBOX)
 
 
+def _asks_who_runs_it(item: pytest.Item) -> bool:
+    """Whether another user may see another result: all that touches the sandbox, and files that ask for the user."""
+    of_the_sandbox = item.get_closest_marker("sandbox") or "fork_server" in getattr(item, "fixturenames", ())
+    return bool(of_the_sandbox) or _looks_at_the_user(item.path)
+
+
+@cache
+def _looks_at_the_user(path: Path) -> bool:
+    return any(word in path.read_text("utf-8") for word in ("getuid", "geteuid", "chown", "chmod"))
+
+
+class NotePassed:
+    """Keeps the names of the tests that passed, for a later run by another user."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._outcomes: dict[str, set[str]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        xfailed = hasattr(report, "wasxfail")
+        self._outcomes.setdefault(report.nodeid, set()).add("expected to fail" if xfailed else report.outcome)
+
+    def pytest_sessionfinish(self) -> None:
+        passed = sorted(name for name, outcomes in self._outcomes.items() if outcomes == {"passed"})
+        self._file.write_text(json.dumps(passed), "utf-8")
+
+
 class TogetherByFile(LoadScopeScheduling):
     """Gives all tests of a file, or of files that share something, to one worker.
 
@@ -96,6 +133,8 @@ class TogetherByFile(LoadScopeScheduling):
         name = Path(nodeid.partition("::")[0]).stem
         if name in SPREAD:
             return nodeid
+        if name in CORPORA:  # each half has a fork server and an honest notebook before and after it
+            return f"{name} {crc32(nodeid.encode()) % 2}"
         return "a Hub" if name in ON_A_HUB else "the book" if name in ON_THE_BOOK else name
 
 
@@ -135,22 +174,31 @@ def _no_skip(report: Report) -> Report:
 
 
 class NameFailuresAtOnce:
-    """Half an hour is long to wait for the name of what failed in its third minute."""
+    """Half an hour is long to wait for the name of what failed in its third minute. The reasons are kept, too."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self._terminal = terminal
+        self._reasons: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             why = str(report.longrepr).strip().splitlines()
             errors = [line for line in why if line.startswith("E  ")] or why
-            self._terminal.write_line(f"\n{report.nodeid} failed ({report.when}): {errors[0][:300] if errors else ''}")
+            reason = errors[0][:300] if errors else ""
+            self._reasons.setdefault(report.nodeid, reason)
+            self._terminal.write_line(f"\n{report.nodeid} failed ({report.when}): {reason}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if (cache := getattr(session.config, "cache", None)) is not None:
+            cache.set("failures/reasons", self._reasons)
 
 
 @pytest.hookimpl(trylast=True)  # the terminal's plugin has to be there
 def pytest_configure(config: pytest.Config) -> None:
     if (terminal := config.pluginmanager.get_plugin("terminalreporter")) is not None:
         config.pluginmanager.register(NameFailuresAtOnce(terminal))
+    if (noted := config.getoption("--note-passed")) is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NotePassed(Path(noted)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from kit import ROOT
@@ -43,12 +45,20 @@ def run_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def test_second_try_is_named(run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_second_try_is_named_with_what_the_first_died_of(
+    run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("conftest.py", "kit.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / name)
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\nmarkers = ['slow', 'sandbox', 'browser']\n")
     (tmp_path / "test_flaky.py").write_text(FLAKY)
+    monkeypatch.setenv("AUTOGRADER_FLAKY", str(tmp_path / "kept"))
     assert run_tests.main(["test_flaky.py"]) == 0
     said = capfd.readouterr().out
     assert "1 failed, 1 passed" in said
-    assert "Passed only at the second try, alone:\n  test_flaky.py::test_passes_at_the_second_try[here@there]" in said
+    test = "test_flaky.py::test_passes_at_the_second_try[here@there]"
+    assert f"FLAKY: 1. Passed only at the second try, alone:\n  {test}\n      E       assert False" in said
+    assert (tmp_path / "kept").read_text() == f"  {test}\n      E       assert False\n"
 
 
 def test_a_real_failure_fails_twice(run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -78,3 +88,45 @@ def test_nothing_is_skipped_in_the_gate(tmp_path: Path, strict: str, status: int
     assert (done.returncode not in (0, 5)) == bool(status), done.stdout
     assert ("1 failed" in done.stdout and "1 error" in done.stdout) == bool(status), done.stdout
     assert "1 skipped" in done.stdout if strict else "3 skipped" in done.stdout
+
+
+USERS = """
+import os, pytest
+def test_same_for_everybody(): pass
+def test_fails(): assert False
+@pytest.mark.parametrize("n", [1, 2])
+def test_skipped(n):
+    if n == 1: pytest.skip('needs root')
+@pytest.mark.sandbox
+def test_of_the_sandbox(fork_server): pass
+"""
+
+
+def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tmp_path: Path) -> None:
+    for name in ("conftest.py", "kit.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / name)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  sandbox: x\n  slow: x\n  browser: x\n")
+    (tmp_path / "test_a.py").write_text(
+        USERS + "@pytest.fixture(scope='session')\ndef fork_server(): return None\n"
+        "@pytest.fixture(autouse=True)\ndef _needs(): return None\n"
+    )
+    (tmp_path / "test_b.py").write_text("import os\ndef test_asks(): assert os.getuid() >= 0\n")
+    noted = tmp_path / "passed.json"
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOGRADER_", "PYTEST_"))}
+    options: dict[str, Any] = {
+        "cwd": tmp_path,
+        "env": environment,
+        "capture_output": True,
+        "text": True,
+    }
+    first = subprocess.run([*command, f"--note-passed={noted}"], **options, check=False)
+    assert "1 failed, 4 passed, 1 skipped" in first.stdout, first.stdout
+    assert json.loads(noted.read_text()) == [
+        "test_a.py::test_of_the_sandbox",
+        "test_a.py::test_same_for_everybody",
+        "test_a.py::test_skipped[2]",
+        "test_b.py::test_asks",
+    ]
+    second = subprocess.run([*command[:4], f"--passed-already={noted}"], **options, check=False)
+    assert "1 failed, 2 passed, 1 skipped" in second.stdout, second.stdout
