@@ -6,21 +6,29 @@ The book has tests of its own (`test_book.py`). A text that a screen reader gets
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import class_of_300
 import nbformat
 import pytest
-from kit import EXERCISES, ROOT
+from kit import EXERCISES, PATIENCE, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, TimeoutError
 
+from autograder.course.directory import Course
 from autograder.exercise.display import CheckView
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading.feedback import feedback_page
 from autograder.grading.outputs import make_safe, show_result
+from autograder.report import write_report
 
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
 GOLDEN = Path(__file__).parent / "golden"
@@ -61,6 +69,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, text in made.items():
         files[name] = folder / f"{name}.html"
         files[name].write_text(text, "utf-8")
+    class_of_300.write_class(folder / "school")
+    files["report"] = write_report(Course(folder / "school"), class_of_300.NAME).page
     return files
 
 
@@ -96,10 +106,11 @@ def _locked(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return cell
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds that is more than minor."""
+def violations(page: Page, where: Any = None) -> list[str]:
+    """What axe-core finds that is more than minor, on the page or in a part of it (axe-core's context)."""
     page.evaluate(AXE.read_text("utf-8"))  # not as a script of the page's, which allows itself none
-    found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")
+    options = "{resultTypes: ['violations'], preload: false}"
+    found: dict[str, Any] = page.evaluate(f"where => axe.run(where || document, {options})", where)
     return [
         f"{v['id']} ({v['impact']}): {v['nodes'][0]['html'][:160]}"
         for v in found["violations"]
@@ -128,6 +139,8 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_its_window(pages: dict[str,
     for name, file in pages.items():
         for window, width in WIDTHS.items():
             for theme in ("light", "dark"):
+                if name == "report" and (window, theme) not in (("wide", "light"), ("a phone", "dark")):
+                    continue  # 300 students: axe-core takes its time
                 page = visit(file, width, theme)
                 found += [f"{name}, {window}, {theme}: {one}" for one in violations(page)]
                 if page.evaluate("document.documentElement.scrollWidth") > width:
@@ -168,3 +181,60 @@ def test_nothing_in_a_feedback_page_leads_out_of_it(pages: dict[str, Path]) -> N
     text = pages["feedback"].read_text("utf-8")
     assert 'href="#' not in text
     assert "<script" not in text
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab with one notebook, as a learner has it; its address with the token."""
+    root = tmp_path_factory.mktemp("lab")
+    cells = [
+        "from autograder import start\ncheck, hint = start('03-dense-networks')",
+        "hidden_parameters, output_parameters, all_parameters = 7840, 33, 7883",
+        "check('counted')",
+        "check('flattened')",
+    ]
+    notebook = new_notebook(cells=[new_markdown_cell("# Exercise"), *map(new_code_cell, cells)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, root / "exercise.ipynb")
+    places = {
+        f"JUPYTER{name}": str(root / name.lower().strip("_"))
+        for name in ("_CONFIG_DIR", "_DATA_DIR", "_RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    options = ["--port=0", "--IdentityProvider.token=t", f"--ServerApp.root_dir={root}"]
+    log = root / "log.txt"
+    with open(log, "w") as out:
+        server = subprocess.Popen([*command, *options], stdout=out, stderr=out, env=os.environ | places)
+    try:
+        end = time.monotonic() + PATIENCE / 1000
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text("utf-8"))):
+            assert server.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < end, log.read_text("utf-8")
+            time.sleep(0.2)
+        yield f"{found[0]}/lab/tree/exercise.ipynb?token=t"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_an_answer_in_jupyterlab(lab: str, browser: Browser) -> None:
+    """Light and dark: words first, in a live region, and no number that only nbgrader wants."""
+    page = browser.new_page(viewport={"width": 1300, "height": 900})
+    page.goto(lab)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+    last = page.locator("[role=status]", has_text="flattened: not begun yet")
+    for attempt in range(8):  # JupyterLab forgets what it was asked to run before the kernel's connection is open
+        page.get_by_role("menuitem", name="Run").first.click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        with contextlib.suppress(TimeoutError if attempt < 7 else ()):
+            last.wait_for(timeout=PATIENCE / 3)
+            break
+    answer = page.locator(".jp-OutputArea", has=page.locator("[role=status]", has_text="counted"))
+    assert answer.first.inner_text().startswith("counted: 2 of 3 right, 2 of 3 points.")
+    assert not re.search(r"^\s*2\.0\s*$", answer.first.inner_text(), re.MULTILINE)
+    # (In braces, so that nothing is waited for: a command's promise may never end.)
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(f"() => {{ window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}}) }}")
+        page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached", timeout=PATIENCE)
+        assert violations(page, {"include": [[".jp-OutputArea"], [".jp-RenderedMarkdown"]]}) == []
+    page.close()
