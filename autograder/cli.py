@@ -112,6 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
     report.set_defaults(run=_report)
 
+    mark = commands.add_parser("mark", help="mark by hand, in a browser on this machine")
+    mark.add_argument("exercise", metavar="EXERCISE")
+    mark.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    mark.add_argument("--marker", action="append", metavar="NAME", help="who marks; may be repeated (default: you)")
+    mark.add_argument("--blind", action="store_true", help="hide the names of those whose work it is")
+    mark.add_argument("--port", type=_positive, metavar="N", help="where the page is served (default: any free one)")
+    mark.set_defaults(run=_mark)
+
     feedback = commands.add_parser("feedback", help="feedback for learners, as an LMS takes it back or as pages")
     feedback.add_argument("exercise", metavar="EXERCISE")
     feedback.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
@@ -338,6 +346,31 @@ def _report(options: argparse.Namespace) -> int:
     report = write_report(Course(options.course), options.exercise, options.out)
     for line in (*report.summary, f"Report: {report.page}", f"Table:  {report.table}"):
         print(terminal.shown(line))
+    return 0
+
+
+def _mark(options: argparse.Namespace) -> int:
+    import getpass
+
+    from autograder.course.directory import Course
+    from autograder.marking.server import MarkingServer
+    from autograder.marking.store import Marks
+
+    course = Course(options.course)
+    course.require_exercise(options.exercise)
+    markers = list(dict.fromkeys(options.marker or [getpass.getuser()]))
+    try:
+        server = MarkingServer(Marks(course, options.exercise), markers, options.blind, options.port or 0)
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"The page cannot be served on port {options.port}: {error}.") from error
+    with server:
+        for marker, address in server.addresses.items():
+            print(terminal.shown(f"{marker}: {address}"), flush=True)
+        print("Open it in a browser on this machine. Stop with Ctrl-C; all that was saved is saved.", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 0
     return 0
 
 

@@ -31,13 +31,14 @@ TABLE: dict[str, set[str]] = {
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
     "similar": {"course", "errors"},
     # Feedback goes back as the gradebook has it, which the pages' own module writes into them.
+    "marking": {"course", "data", "errors", "exercise", "grading"},
     "lms": {"course", "errors", "grading"},
     "jupyter": {"compat", "course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
     "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "report", "sandbox"}
-    | {"lms", "similar", "terminal"},
+    | {"lms", "marking", "similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }
@@ -50,6 +51,7 @@ WITHOUT_KERAS = (
     "report",
     "similar",
     "lms",
+    "marking",
     "jupyter",
     "data",
     "errors",

@@ -132,6 +132,24 @@ def test_collect_keeps_what_moodle_calls_each_hand_in(course: Path, capsys: pyte
     assert "Grade it first" in capsys.readouterr().err
 
 
+def test_a_request_for_another_look_is_collected_beside_the_notebook(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = (ROOT / "exercises" / NAME / f"{NAME}.ipynb").read_bytes()
+    with zipfile.ZipFile(course / "in.zip", "w") as archive:
+        archive.writestr("ada_101_9001_mine.ipynb", notebook)
+        archive.writestr("ada_101_9002_another-look-1.txt", "by_hand: the bias is there. " + "x" * 9_000)
+        archive.writestr("bo_102_9003_another-look.txt", "mine")
+    assert cli.main(["collect", str(course / "in.zip"), NAME, "--course", str(course)]) == 0
+    kept = (course / "submitted" / "ada" / NAME / "another-look.txt").read_text("utf-8")
+    assert kept.startswith("by_hand: the bias is there.")
+    assert len(kept) == 4_000
+    said = capsys.readouterr().out
+    assert "Asking for another look: ada." in said
+    assert "it asks for another look at work that is not there" in said
+    assert not (course / "submitted" / "bo").exists()
+
+
 class _Handler(BaseHTTPRequestHandler):
     """What both stand-ins have in common."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +16,14 @@ from pathlib import Path
 from autograder.course.files import write_atomically
 from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to
 from autograder.course.roster import Roster
-from autograder.course.sources import MAX_FILE_BYTES, Delivery, SubmissionSource
+from autograder.course.sources import MAX_FILE_BYTES, REQUEST, Delivery, SubmissionSource
 from autograder.course.submissions import Candidate, Unused, choose, contents, in_zip, may_be_one
 from autograder.course.times import time_of, written
 from autograder.errors import CourseError
 from autograder.exercise.wire import one_line
 
+MAX_REQUEST = 4_000  # bytes of a request that are kept
+_REQUEST = re.compile(re.escape(REQUEST.removesuffix(".txt")) + r"(-\d+| \(\d+\))?\.txt", re.IGNORECASE)
 DELIVERED = "delivered.json"  # in the folder of what was kept of an exercise
 
 
@@ -43,6 +46,7 @@ class Collected:
     source: str
     taken: list[Taken] = field(default_factory=list)
     unused: list[Unused] = field(default_factory=list)
+    asking: list[str] = field(default_factory=list)  # who asks for another look
     absent: list[str] = field(default_factory=list)  # in the roster, and nothing of theirs is there
 
     def count(self, what: str) -> int:
@@ -73,6 +77,7 @@ def collect(
     collected = Collected(source.title)
     theirs: dict[str, list[Delivery]] = defaultdict(list)
     called: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    requests: dict[str, Delivery] = {}
     for one in source.deliveries(exercise):
         if isinstance(one, Unused):
             collected.unused.append(one)
@@ -80,6 +85,9 @@ def collect(
         student, why = _student(one, roster)
         if why:
             collected.unused.append(Unused(one.path, why))
+        elif _REQUEST.fullmatch(one.file):
+            if student not in requests or one.when >= requests[student].when:
+                requests[student] = one
         else:
             theirs[student].append(one)
             called[student].add((one.name, one.number))
@@ -95,6 +103,8 @@ def collect(
             raise CourseError(f"{submitted / student} cannot be written to: {error.strerror or error}.") from error
         if taken is not None:
             collected.taken.append(taken)
+    for student, one in sorted(requests.items()):
+        _ask_again(student, one, submitted / student / exercise, collected, dry_run)
     if not dry_run:
         _remember(collected, kept.parent / DELIVERED)
     if roster is not None:
@@ -163,6 +173,23 @@ def _take(
     one = by_candidate[id(choice.counts)]
     what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run)
     return Taken(student, what, written(one.when), one.late, choice.because, one.delivered)
+
+
+def _ask_again(student: str, one: Delivery, folder: Path, collected: Collected, dry_run: bool) -> None:
+    """Put a request for another look beside the notebook that it is about."""
+    is_there = folder.is_dir() and not folder.is_symlink() and not folder.parent.is_symlink()
+    will_be = dry_run and any(taken.student == student for taken in collected.taken)
+    if not is_there and not will_be:
+        collected.unused.append(Unused(one.path, "it asks for another look at work that is not there"))
+        return
+    try:
+        text = one.read()[:MAX_REQUEST]
+        if not dry_run:
+            write_atomically(folder / REQUEST, text)
+    except OSError as error:
+        collected.unused.append(Unused(one.path, f"it cannot be read or kept ({error.strerror or error})"))
+        return
+    collected.asking.append(student)
 
 
 def _remember(collected: Collected, path: Path) -> None:
@@ -263,6 +290,8 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
         for t in collected.taken
         if t.what == "older"
     ]
+    if collected.asking:
+        told.append(f"Asking for another look: {', '.join(collected.asking[:20])}{_more(collected.asking)}.")
     if collected.unused:
         told.append(f"Not used: {len(collected.unused)}")
         told += [f"  {one}" for one in collected.unused]
@@ -270,3 +299,7 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
         more = f" and {len(collected.absent) - 20} more" if len(collected.absent) > 20 else ""
         told.append(f"Nothing was found from: {', '.join(collected.absent[:20])}{more}.")
     return told
+
+
+def _more(names: list[str], most: int = 20) -> str:
+    return f" and {len(names) - most} more" if len(names) > most else ""

@@ -286,10 +286,7 @@ class Recorder:
 
     @staticmethod
     def _file(folder: Path, student: str, ending: str) -> Path:
-        # A folder's name may be as long as a file's, and then leaves no room for an ending. No student's name begins
-        # with a dot.
-        name = student if len(os.fsencode(student)) < 200 else "." + hashlib.sha256(os.fsencode(student)).hexdigest()
-        return folder / f"{name}.{ending}"
+        return _file(folder, student, ending)
 
     def _feedback(self, student: str) -> Path:
         return self._course.feedback / student / self._name / f"{self._name}.html"
@@ -301,6 +298,18 @@ def _note_of(basis: Basis, content: dict[str, Any], marks: list[Mark]) -> str:
     if marks:
         note["marks"] = [mark.to_json() for mark in marks]
     return json.dumps(note, ensure_ascii=False) + "\n"
+
+
+def observed_file(course: Course, exercise: str, student: str) -> Path:
+    """Where the record of a student's last run lies, if there is one."""
+    return _file(course.state / exercise / "observed", student, "record")
+
+
+def _file(folder: Path, student: str, ending: str) -> Path:
+    # A folder's name may be as long as a file's, and then leaves no room for an ending. No student's name begins with
+    # a dot.
+    name = student if len(os.fsencode(student)) < 200 else "." + hashlib.sha256(os.fsencode(student)).hexdigest()
+    return folder / f"{name}.{ending}"
 
 
 def _size(path: Path) -> int:
