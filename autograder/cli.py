@@ -106,6 +106,19 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--dry-run", action="store_true", help="only say what would be done")
     collect.set_defaults(run=_collect)
 
+    watch = commands.add_parser("watch", help="grade what arrives, seconds after it does")
+    watch.add_argument("exercises", metavar="EXERCISE", nargs="*", help="only these (default: all of the course)")
+    watch.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    watch.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
+    _sandbox_option(watch)
+    watch.set_defaults(run=_watch)
+
+    receipt = commands.add_parser("receipt", help="verify a receipt that a course gave for a hand-in")
+    receipt.add_argument("file", type=Path, metavar="FILE", help="the receipt")
+    receipt.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    receipt.add_argument("--notebook", type=Path, metavar="FILE", help="see whether it is for this very file")
+    receipt.set_defaults(run=_receipt)
+
     report = commands.add_parser("report", help="the class at a glance: a page and a table")
     report.add_argument("exercise", metavar="EXERCISE")
     report.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
@@ -164,6 +177,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the results as JSON ('-' is stdout)")
+    _sandbox_option(parser)
+
+
+def _sandbox_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sandbox",
         choices=("auto", "require", "off"),
@@ -203,10 +220,14 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
+    import time
+
     from autograder.course.collect import collect, lines
     from autograder.course.directory import Course
+    from autograder.course.receipts import Receipts
     from autograder.course.roster import Roster
     from autograder.course.sources import open_source
+    from autograder.course.times import written
 
     course = Course(options.course)
     course.require_exercise(options.exercise)
@@ -217,6 +238,12 @@ def _collect(options: argparse.Namespace) -> int:
     kept = course.state / options.exercise / "replaced"
     released = course.released(options.exercise)
     done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)
+    if not options.dry_run:
+        receipts, now = Receipts(course.state, course.course_id), written(time.time())
+        for taken in done.taken:
+            one = course.submission(options.exercise, taken.student)
+            if taken.what in ("new", "changed"):
+                receipts.give(options.exercise, one.student, one.digest, one.timestamp, now)
     for line in lines(done, options.exercise, options.dry_run):
         print(terminal.shown(line))
     return 0 if done.taken else 1
@@ -313,6 +340,83 @@ def _grade_with(
         done = batch.grade_exercises(course, works, workers, pools=pools, force=force, on_progress=on_progress)
     view.summary(done, course.gradebook, course.feedback)
     return [one.to_json() for one in done]
+
+
+def _watch(options: argparse.Namespace) -> int:
+    import signal
+    import time
+
+    from autograder import data, preflight
+    from autograder.course.directory import Course
+    from autograder.course.lock import only_run
+    from autograder.course.settings import require_packages
+    from autograder.grading.arrivals import LOOK_SECONDS, Watcher, at
+    from autograder.grading.pool import StandingPool
+    from autograder.sandbox import bubblewrap, machine
+
+    course = Course(options.course)
+    for name in options.exercises:
+        course.require_exercise(name)
+        course.files_of(name)
+        data.load_held_out(name)
+    require_packages(course.settings, course.root)
+    _ = course.late
+    course.has_students()  # a mistyped folder is told so before anything is made in it
+    sandbox = bubblewrap.choose(options.sandbox)
+    preflight.require_course(course.root, course.places(options.exercises))
+    preflight.require_temporary()
+    course.gradebook_is_sound()
+    course.gradebook_is_nbgraders()
+    workers = options.workers or machine.examine().workers
+
+    def say(line: str) -> None:
+        print(terminal.shown(at(line)), flush=True)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with only_run(course.state):
+        before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
+        pool = StandingPool(workers, sandbox)
+        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, say)
+        try:
+            watcher.get_ready()
+            say(f"Watching {course.submitted}; {workers} at a time; {sandbox}. Ctrl-C ends it.")
+            while True:
+                watcher.look()
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            say(f"Stopped; {watcher.graded} graded. What arrives from now on is graded when this is started again.")
+        finally:
+            pool.close()
+            signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _receipt(options: argparse.Namespace) -> int:
+    import hashlib
+
+    from autograder.course.directory import Course
+    from autograder.course.receipts import Receipts, read
+    from autograder.errors import BadReceipt
+
+    course = Course(options.course)
+    receipt = read(options.file)
+    if not Receipts(course.state, course.course_id).is_genuine(receipt):
+        raise BadReceipt(f"{options.file} is not genuine: {course.root} did not give it, or it was changed afterwards.")
+    if options.notebook is not None:
+        digest = hashlib.sha256(options.notebook.read_bytes()).hexdigest()
+        if digest != receipt.digest:
+            raise BadReceipt(f"The receipt is genuine, and it is for another file than {options.notebook}.")
+    handed_in = receipt.handed_in or "at a time that nothing says"
+    lines = [
+        f"Genuine: receipt {receipt.number} of the course {receipt.course}.",
+        f"{receipt.student} handed in {receipt.exercise} {handed_in}; it was received {receipt.received}.",
+        f"The file's SHA-256 is {receipt.digest}.",
+    ]
+    for line in lines:
+        print(terminal.shown(line))
+    return 0
 
 
 def _nothing_to_grade(course: Any, names: list[str], people: TextIO) -> list[dict[str, Any]]:

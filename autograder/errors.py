@@ -48,6 +48,10 @@ class CourseError(UsageError):
     """The course directory cannot be used; the message says why and whose it is."""
 
 
+class BadReceipt(UsageError):
+    """What should be a receipt of a hand-in is none, or not this course's, or was changed."""
+
+
 class DataError(UsageError):
     """A data file is missing or unusable."""
 

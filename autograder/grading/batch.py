@@ -122,9 +122,21 @@ def grade_exercises(
         AlreadyRunning: another process grades in this course.
         CourseError: the disk is full, or the gradebook cannot be written.
     """
+    with only_run(course.state):
+        return grade_as_the_only_run(course, works, workers, force, pools, on_progress)
+
+
+def grade_as_the_only_run(
+    course: Course,
+    works: Sequence[Work],
+    workers: int,
+    force: bool = False,
+    pools: Pools | None = None,
+    on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+) -> list[Batch]:
+    """`grade_exercises` for a process that holds the course's lock (`lock.only_run`) already."""
     progress = Progress(total=sum(len(work.submissions) for work in works))
     with contextlib.ExitStack() as recorders:
-        recorders.enter_context(only_run(course.state))
         observations = Observations(course)
         runs = [
             _ExerciseRun(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works

@@ -7,11 +7,12 @@ import pickle
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from autograder.grading import worker
+from autograder.grading.basis import Basis
 from autograder.grading.worker import Setup
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import new_folder
@@ -48,6 +49,47 @@ def one_started(workers: int, sandbox: Sandbox) -> Iterator[Pools]:
     finally:
         for pool in started:  # there was nothing to grade
             pool.close()
+
+
+class StandingPool:
+    """Workers that stay, with their fork servers ready, from one batch to the next. Used as `Pools`; to be closed.
+
+    Workers that died, or have read an exercise that has changed since, are replaced by new ones.
+    """
+
+    def __init__(self, workers: int, sandbox: Sandbox) -> None:
+        self._workers, self._sandbox = workers, sandbox
+        self._known: dict[str, tuple[str, Setup]] = {}  # what the workers have been given, and what that rests on
+        self._pool = self._start()
+
+    def _start(self) -> LocalPool:
+        pool = LocalPool(self._workers, self._sandbox)
+        for _ in range(self._workers):  # each starts a process, for none of them is idle yet
+            pool.executor.submit(worker.ping)
+        return pool
+
+    @contextmanager
+    def __call__(self, workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
+        given = {setup.exercise: (Basis.of(setup).key, setup) for setup in setups}
+        if any(name in self._known and self._known[name][0] != key for name, (key, _) in given.items()):
+            self._renew()  # a worker reads an exercise once
+        try:
+            self._pool.executor.submit(worker.ping)
+        except BrokenExecutor:
+            self._renew()
+        if not given.keys() <= self._known.keys():
+            self._known |= given
+            self._pool.hand_out([setup for _, setup in self._known.values()])
+        yield self._pool.executor
+
+    def _renew(self) -> None:
+        self._known = {}
+        self._pool.close()
+        self._pool = self._start()
+
+    def close(self) -> None:
+        """End all of them at once."""
+        self._pool.close()
 
 
 class _Processes(ProcessPoolExecutor):

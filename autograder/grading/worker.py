@@ -80,7 +80,7 @@ class _Worker:
 
     def exercise(self, name: str) -> tuple[Setup, Exercise]:
         """An exercise; its files are in the fork server's folder."""
-        if not self._exercises:
+        if name not in self._exercises:  # the first, or one that the coordinator has handed out since
             folder = self.server().scratch
             self._exercises = {setup.exercise: (setup, _unpack(setup, folder)) for setup in self._read_setups()}
         return self._exercises[name]

@@ -1,0 +1,150 @@
+"""Receipts: that this very file came from this student at this time, sealed with a key that only the course has.
+
+The seal is an HMAC with SHA-256, from Python's own library: without the key nobody can make a receipt or change one. It
+settles what a learner and a course remember differently, and the course is who verifies it. It proves nothing against
+the course itself, which could make any; for that somebody else would have to sign.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from autograder.course.files import write_atomically
+from autograder.course.submissions import contents
+from autograder.errors import BadReceipt, CourseError
+
+KEY_FILE, KEY_BYTES = "receipt.key", 32
+MAX_BYTES = 10_000  # of a receipt
+_FORM = "autograder receipt 1"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was received. Times are nbgrader's, in UTC."""
+
+    course: str
+    exercise: str
+    student: str
+    digest: str  # SHA-256 of the notebook
+    handed_in: str  # the time that counts; '' if nothing says it
+    received: str  # when it came here, by this computer's clock
+    seal: str = ""
+
+    @property
+    def number(self) -> str:
+        """Short enough to be read out: the beginning of the seal."""
+        return "-".join((self.seal[:4], self.seal[4:8]))
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    def said(self) -> bytes:
+        """What is sealed; no two receipts say the same in the same bytes."""
+        content = [_FORM, *(getattr(self, f.name) for f in fields(self) if f.name != "seal")]
+        return json.dumps(content, ensure_ascii=True).encode()
+
+
+class Receipts:
+    """Makes and verifies a course's receipts."""
+
+    def __init__(self, state: Path, course: str) -> None:
+        """Find the course's key.
+
+        Args:
+            state: the folder ``.autograder`` of the course.
+        """
+        self._state, self._course = state, course
+
+    def _key(self, make: bool) -> bytes:
+        path = self._state / KEY_FILE
+        if make:
+            self._state.mkdir(parents=True, exist_ok=True)
+            # Whole or not at all, and never another one in its place: that would make all earlier receipts worthless.
+            temporary = self._state / f".{KEY_FILE}.{secrets.token_hex(8)}"
+            if not path.exists():
+                try:
+                    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                    with os.fdopen(descriptor, "wb") as file:
+                        file.write(secrets.token_bytes(KEY_BYTES))
+                    with contextlib.suppress(FileExistsError):
+                        os.link(temporary, path)
+                finally:
+                    temporary.unlink(missing_ok=True)
+        try:
+            key = contents(path, KEY_BYTES + 1)
+        except FileNotFoundError as error:
+            raise CourseError(
+                f"This course has given no receipts: there is no {path}. Is --course the course that gave this one?"
+            ) from error
+        except OSError as error:
+            raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
+        if len(key) != KEY_BYTES:
+            raise CourseError(
+                f"{path} is damaged, so receipts can be neither made nor verified. Restore it from a backup."
+            )
+        return key
+
+    def _seal(self, receipt: Receipt, make: bool) -> str:
+        code = hmac.new(self._key(make), receipt.said(), hashlib.sha256).digest()
+        return base64.b32encode(code).decode().rstrip("=")
+
+    def give(self, exercise: str, student: str, digest: str, handed_in: str, received: str) -> Receipt:
+        """The receipt for a hand-in; the one that was given, if this very file was received before.
+
+        Raises:
+            CourseError: the key or the receipt cannot be written.
+        """
+        path = self._state / exercise / "receipts" / _folder(student) / f"{digest}.json"
+        with contextlib.suppress(OSError, BadReceipt):
+            given = read(path)
+            if self.is_genuine(given) and given.student == _text(student):
+                return given
+        said = Receipt(_text(self._course), exercise, _text(student), digest, handed_in, received)
+        try:
+            receipt = Receipt(**asdict(said) | {"seal": self._seal(said, make=True)})
+            write_atomically(path, receipt.to_text())
+        except OSError as error:
+            raise CourseError(f"{path} cannot be written: {error.strerror}.") from error
+        return receipt
+
+    def is_genuine(self, receipt: Receipt) -> bool:
+        """Whether this course made it and nobody changed it. Raises `CourseError` without the course's key."""
+        return hmac.compare_digest(self._seal(receipt, make=False).encode(), receipt.seal.encode())
+
+
+def read(path: Path) -> Receipt:
+    """A receipt from its file.
+
+    Raises:
+        BadReceipt: it is none.
+        OSError: it cannot be read.
+    """
+    raw = contents(path, MAX_BYTES + 1)
+    names = [f.name for f in fields(Receipt)]
+    try:
+        found: Any = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_BYTES else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or set(found) != set(names) or not all(isinstance(found[n], str) for n in names):
+        raise BadReceipt(f"{path} is no receipt of a hand-in, or was damaged.")
+    return Receipt(**found)
+
+
+def _folder(student: str) -> str:
+    """A student's name was a folder's once, but as it is entered it may be longer than a folder's can be."""
+    raw = os.fsencode(student)
+    return student if len(raw) < 200 else "." + hashlib.sha256(raw).hexdigest()
+
+
+def _text(name: str) -> str:
+    """A name that JSON in UTF-8 can hold."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,243 @@
+"""`autograder watch`: what arrives in a course is graded a few seconds later, by workers that stay ready.
+
+Nothing is remembered but what `grade` remembers: a result's note, written after everything else. So a watch that is
+killed anywhere loses nothing, and the next one takes up what has no result yet and leaves alone what has one.
+
+It looks at the folder once a second rather than being told, because file systems of the network tell nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autograder.course.directory import Course
+from autograder.course.receipts import Receipts
+from autograder.course.settings import FILE, require_packages
+from autograder.course.submissions import Submitted
+from autograder.course.times import written
+from autograder.errors import UsageError
+from autograder.exercise.outcome import Status, shown
+from autograder.exercise.wire import one_line
+from autograder.grading import batch
+from autograder.grading.pool import Pools
+from autograder.sandbox.bubblewrap import Sandbox
+
+LOOK_SECONDS = 1.0  # between two looks; what has not changed in between has arrived
+MEND_SECONDS = 5.0  # until one looks again after somebody has to mend something
+AGAIN_SECONDS = 120.0  # until something is tried again that failed through a fault of ours
+_DEPTH = 4  # folders below a student's
+
+_Signature = tuple[Any, ...]
+
+
+@dataclass
+class Watcher:
+    """Looks at one course again and again. The process holds the course's lock (`lock.only_run`).
+
+    Args:
+        exercises: those to grade; all of the course, if none is named.
+        pools: workers that stay, see `pool.StandingPool`.
+        say: is told one line for each thing that happens.
+    """
+
+    root: Path
+    exercises: tuple[str, ...]
+    workers: int
+    sandbox: Sandbox
+    pools: Pools
+    say: Callable[[str], None]
+    clock: Callable[[], float] = time.time
+    graded: int = 0
+    _seen: dict[str, _Signature] = field(default_factory=dict)  # at the last look, by student's folder
+    _done: dict[str, _Signature] = field(default_factory=dict)  # when it was graded
+    _settings: _Signature | None = None
+    _trouble: str = ""  # the last line about something that a person has to mend
+    _try_again: float = 0.0
+    _not_before: float = 0.0
+    _failed: set[str] = field(default_factory=set)
+    _began: float = 0.0
+
+    def get_ready(self) -> None:
+        """Make ready what takes seconds, before anybody waits for it: the exercises named, or released here before.
+
+        Raises:
+            BadSetting, CourseError, UnknownExercise, ReleaseFailed: see `Course.make_ready`.
+        """
+        course = Course(self.root)
+        for name in self._names(course):
+            if self.exercises or (course.nbgrader.release / name).is_dir():
+                course.make_ready(name)
+
+    def look(self) -> int:
+        """Grade what has arrived by now; return how many results there are that were not there before.
+
+        Raises:
+            GradingImpossible, ForkServerFailed: nothing can be graded here.
+            OSError: the results cannot be written.
+        """
+        first, now = self._began == 0.0, self.clock()
+        if now < self._not_before:
+            return 0
+        self._began = self._began or now
+        try:
+            course = Course(self.root)
+            seen = _signatures(course.submitted)
+        except UsageError as error:
+            self._mend(str(error))
+            return 0
+        settings = _signature_of(self.root / FILE)
+        if settings != self._settings:  # a due date that was moved concerns everybody
+            self._settings = settings
+            self._done.clear()
+        if self._failed and now >= self._try_again:
+            for folder in self._failed:
+                self._done.pop(folder, None)
+            self._failed.clear()
+        ripe = {
+            folder: signature
+            for folder, signature in seen.items()
+            if signature != self._done.get(folder) and (first or signature == self._seen.get(folder))
+        }
+        self._seen = seen
+        if not ripe:
+            return 0
+        try:
+            count = self._grade(course, sorted(ripe), first)
+        except UsageError as error:  # a slip in a file of the course: what is there waits until it is mended
+            self._mend(str(error))
+            return 0
+        self._trouble = ""
+        self._done = {folder: s for folder, s in self._done.items() if folder in seen} | ripe
+        return count
+
+    def _mend(self, message: str) -> None:
+        self._not_before = self.clock() + MEND_SECONDS
+        if message != self._trouble:
+            self._trouble = message
+            self.say(f"{one_line(message, 1_000)} Nothing is lost: what has arrived is graded once this is mended.")
+
+    def _grade(self, course: Course, folders: list[str], first: bool) -> int:
+        works = []
+        require_packages(course.settings, course.root)
+        for name in self._names(course):
+            try:
+                found = course.handed_in(name, folders)
+            except UsageError:  # somebody's folder was taken away meanwhile
+                found = course.handed_in(name)
+            those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
+            if those:
+                exercise = course.make_ready(name)
+                setup = batch.prepare(exercise, course.settings.of(name).limits, self.sandbox, course.files_of(name))
+                works.append(batch.Work(exercise, setup, those))
+                self._receive(course, name, those, first)
+        if not works:
+            return 0
+        arrived = {(w.exercise.name, s.student): _arrival(s) for w in works for s in w.submissions}
+        folder_of = {s.student: s.folder.parent.name for w in works for s in w.submissions}
+        before = self.graded
+
+        def on_progress(progress: batch.Progress, result: dict[str, Any] | None) -> None:
+            if result is None:
+                return
+            self.graded += 1
+            if result["status"] == str(Status.ERROR):
+                self._failed.add(folder_of[result["student"]])
+                self._try_again = self.clock() + AGAIN_SECONDS
+            self.say(self._line(result, arrived[result["exercise"], result["student"]]))
+
+        done = batch.grade_as_the_only_run(course, works, self.workers, pools=self.pools, on_progress=on_progress)
+        if first and (skipped := sum(one.skipped for one in done)):
+            self.say(f"{skipped} had been graded before and stay as they are.")
+        return self.graded - before
+
+    def _names(self, course: Course) -> Iterable[str]:
+        if self.exercises:
+            return self.exercises
+        names = []
+        for name in course.exercise_names():
+            try:
+                course.require_exercise(name)
+            except UsageError:  # one that is still being written
+                continue
+            names.append(name)
+        return names
+
+    def _receive(self, course: Course, name: str, those: list[Submitted], first: bool) -> None:
+        receipts, now = Receipts(course.state, course.course_id), written(self.clock())
+        for one in those:
+            if one.path is not None and not one.unread:
+                receipt = receipts.give(name, one.student, one.digest, one.timestamp, now)
+                if receipt.received == now and not first:
+                    self.say(f"{one_line(one.student, 100)}  {name}: received, receipt {receipt.number}.")
+
+    def _line(self, result: dict[str, Any], arrived: float) -> str:
+        took = self.clock() - arrived
+        # What was there before we began has waited for us, which says nothing about how fast we are.
+        after = f", {max(took, 0):.1f} s after it arrived" if arrived >= self._began else ""
+        says = result["message"] if result["status"] != str(Status.GRADED) else ""
+        late = f", late, {shown(result['late_penalty'])} points less" if result.get("late_penalty") else ""
+        return (
+            f"{one_line(result['student'], 100)}  {result['exercise']}: {shown(result['score'])} of"
+            f" {shown(result['max_score'])} points{late}{after}.{' ' + one_line(says, 300) if says else ''}"
+        )
+
+
+def at(line: str) -> str:
+    """A line with the time of day before it."""
+    return f"{datetime.now():%H:%M:%S}  {line}"
+
+
+def _arrival(submitted: Submitted) -> float:
+    """When a file came here: the last change of its inode, which nobody can set."""
+    try:
+        return os.lstat(submitted.path or submitted.folder).st_ctime
+    except OSError:
+        return 0.0
+
+
+def _signatures(submitted: Path) -> dict[str, _Signature]:
+    """What tells one state of each student's folder from another; nothing is read."""
+    try:
+        entries = list(os.scandir(submitted))
+    except FileNotFoundError:
+        return {}  # nothing was handed in yet
+    except OSError as error:
+        raise UsageError(f"{submitted} cannot be read: {error.strerror}.") from error
+    return {e.name: tuple(_states(e.path, _DEPTH)) for e in entries if not e.name.startswith(".") and _is_folder(e)}
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _states(folder: str, depth: int) -> Iterable[_Signature]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield folder, error.errno
+        return
+    for entry in entries[:1_000]:
+        if entry.name.startswith("."):
+            continue
+        if _is_folder(entry):
+            if depth > 1:
+                yield from _states(entry.path, depth - 1)
+        else:
+            yield _signature_of(Path(entry.path))
+
+
+def _signature_of(path: Path) -> _Signature:
+    try:
+        about = os.lstat(path)
+    except OSError as error:
+        return str(path), error.errno
+    return str(path), about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns

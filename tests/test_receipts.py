@@ -1,0 +1,125 @@
+"""Receipts: what the course sealed is genuine, and nothing else is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.cli import main
+from autograder.course.receipts import KEY_FILE, Receipt, Receipts, read
+from autograder.errors import BadReceipt, CourseError
+
+DIGEST = hashlib.sha256(b"{}").hexdigest()
+WHEN, NOW = "2026-11-28 14:03:20.000000 UTC", "2026-11-28 14:03:22.000000 UTC"
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("course")
+    (root / "submitted").mkdir()
+    return root
+
+
+def given_by(root: Path, student: str = "ada") -> Receipt:
+    return Receipts(root / ".autograder", root.name).give("03-dense-networks", student, DIGEST, WHEN, NOW)
+
+
+def saved(receipt: Receipt, path: Path) -> str:
+    path.write_text(receipt.to_text(), "utf-8")
+    return str(path)
+
+
+@given(st.sampled_from([f.name for f in fields(Receipt)]), st.text(max_size=30))
+def test_whoever_changes_anything_has_no_receipt(course: Path, name: str, value: str) -> None:
+    receipt = given_by(course)
+    receipts = Receipts(course / ".autograder", course.name)
+    assert receipts.is_genuine(receipt)
+    changed = replace(receipt, **{name: value})
+    assert receipts.is_genuine(changed) == (changed == receipt)
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=8), st.integers(0, 8))
+def test_words_cannot_be_moved_from_one_field_to_another(course: Path, text: str, at: int) -> None:
+    one = replace(given_by(course), student=text[:at], digest=text[at:])
+    other = replace(one, student=text[: at + 1], digest=text[at + 1 :])
+    assert (one.said() == other.said()) == (one == other)
+
+
+def test_the_same_file_has_one_receipt_and_keeps_its_time(course: Path) -> None:
+    first = given_by(course, "bob")
+    again = Receipts(course / ".autograder", course.name).give("03-dense-networks", "bob", DIGEST, WHEN, "later")
+    assert again == first
+    assert given_by(course, "zoe").seal != first.seal
+
+
+def test_the_key_is_the_courses_alone(course: Path, tmp_path: Path) -> None:
+    receipt = given_by(course)
+    key = course / ".autograder" / KEY_FILE
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    other = tmp_path / "other"
+    given_by(other)
+    assert not Receipts(other / ".autograder", course.name).is_genuine(receipt)
+    (other / ".autograder" / KEY_FILE).write_bytes(b"short")
+    with pytest.raises(CourseError, match="damaged"):
+        given_by(other, "zoe")
+    with pytest.raises(CourseError, match="given no receipts"):
+        Receipts(tmp_path / "none", "x").is_genuine(receipt)
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_name_that_is_long_or_no_text_gets_one(course: Path, tmp_path: Path) -> None:
+    for student in ("x" * 255, os.fsdecode(b"m\xfcller"), "漢字"):
+        receipt = given_by(course, student)
+        assert read(Path(saved(receipt, tmp_path / "receipt.json"))) == receipt
+        assert Receipts(course / ".autograder", course.name).is_genuine(receipt)
+
+
+def test_the_command_says_what_is_so(course: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    receipt = given_by(course)
+    path = saved(receipt, tmp_path / "receipt.json")
+    (tmp_path / "work.ipynb").write_text("{}")
+    (tmp_path / "other.ipynb").write_text("{ }")
+    arguments = ["receipt", path, "--course", str(course)]
+    assert main([*arguments, "--notebook", str(tmp_path / "work.ipynb")]) == 0
+    said = capsys.readouterr().out
+    assert f"Genuine: receipt {receipt.number}" in said
+    assert f"ada handed in 03-dense-networks {WHEN}" in said
+    assert main([*arguments, "--notebook", str(tmp_path / "other.ipynb")]) == 2
+    assert "another file" in capsys.readouterr().err
+    saved(replace(receipt, handed_in=WHEN.replace("14", "10")), tmp_path / "receipt.json")
+    assert main(arguments) == 2
+    assert "not genuine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"{}", b"[" * 9_000, b" " * 20_000, b'{"student": 3}', None, "link"]
+)
+def test_what_is_no_receipt_is_one_line(
+    course: Path, tmp_path: Path, content: bytes | str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given_by(course)
+    path = tmp_path / "receipt.json"
+    if content == "link":
+        path.symlink_to("/etc/hostname")
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    assert main(["receipt", str(path), "--course", str(course)]) in (1, 2)
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert said.count("\n") == 1
+
+
+def test_more_or_other_kinds_of_fields_are_none(course: Path, tmp_path: Path) -> None:
+    whole = asdict(given_by(course))
+    for content in (whole | {"more": "x"}, whole | {"seal": 3}, {k: v for k, v in whole.items() if k != "seal"}):
+        (tmp_path / "receipt.json").write_text(json.dumps(content))
+        with pytest.raises(BadReceipt):
+            read(tmp_path / "receipt.json")

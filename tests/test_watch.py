@@ -1,0 +1,313 @@
+"""`autograder watch`: what arrives is graded, once, whatever happens meanwhile. Running is left to a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit import ROOT
+
+sys.path.insert(0, str(ROOT))
+from autograder.cli import main
+from autograder.course.directory import Course
+from autograder.course.receipts import Receipts, read
+from autograder.grading import arrivals
+from autograder.grading.arrivals import Watcher
+from autograder.sandbox.bubblewrap import Sandbox
+from benchmarks import stand_in
+
+NAME = "03-dense-networks"
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course whose gradebook knows the exercise: nbgrader takes seconds for that."""
+    root = tmp_path_factory.mktemp("watched")
+    Course(root).make_ready(NAME)
+    (root / "nbgrader_config.py").unlink()  # it names the folder it was made in
+    (root / "submitted").mkdir()
+    return root
+
+
+class Watched:
+    """A course with somebody looking at it, whose clock goes as one says."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.lines, self.now = root, [], 1_790_000_000.0
+        self.jobs: list[str] = []
+        self.watcher = self.anew()
+
+    def anew(self) -> Watcher:
+        exercise = Course(self.root).make_ready(NAME)
+        jobs = self.jobs
+
+        class Counted(stand_in.StandIn):
+            def _done(self, job: Any) -> Any:
+                jobs.append(job.student)
+                return super()._done(job)
+
+        @contextmanager
+        def pools(_workers: int, setups: Any) -> Any:
+            yield Counted(setups[0], exercise)
+
+        self.watcher = Watcher(
+            self.root, (NAME,), 2, Sandbox.BUBBLEWRAP, pools, self.lines.append, clock=lambda: self.now
+        )
+        return self.watcher
+
+    def look(self, times: int = 2) -> int:
+        count = 0
+        for _ in range(times):
+            count += self.watcher.look()
+            self.now += arrivals.LOOK_SECONDS
+        return count
+
+    def hand_in(self, student: str, text: str = "x = 1") -> Path:
+        notebook = json.loads((ROOT / "exercises" / NAME / f"{NAME}.ipynb").read_text("utf-8"))
+        notebook["cells"].append(
+            {"cell_type": "code", "id": "own", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+        )
+        path = self.root / "submitted" / student / NAME / f"{NAME}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(notebook))
+        return path
+
+    def notes(self) -> dict[str, Any]:
+        folder = self.root / ".autograder" / NAME / "done"
+        return {f.stem: json.loads(f.read_text()) for f in folder.glob("*.json")}
+
+
+@pytest.fixture
+def watched(prepared: Path, tmp_path: Path) -> Watched:
+    shutil.copytree(prepared, tmp_path / "course")
+    return Watched(tmp_path / "course")
+
+
+def test_what_arrives_is_graded_once_and_said_in_a_line(watched: Watched) -> None:
+    assert watched.look() == 0
+    watched.hand_in("ada")
+    assert watched.look() == 1
+    received, graded = watched.lines
+    assert received.startswith(f"ada  {NAME}: received, receipt ")
+    assert graded.startswith(f"ada  {NAME}: ")
+    assert " points" in graded
+    assert watched.look(5) == 0
+    watched.hand_in("ada", "x = 2")
+    watched.hand_in("bob")
+    assert watched.look() == 2
+    assert watched.jobs == ["ada", "ada", "bob"]
+    assert set(watched.notes()) == {"ada", "bob"}
+
+
+def test_the_receipt_is_genuine_and_the_files(watched: Watched) -> None:
+    watched.look()
+    watched.hand_in("ada")
+    watched.look()
+    course = Course(watched.root)
+    (path,) = (course.state / NAME / "receipts" / "ada").glob("*.json")
+    receipt = read(path)
+    assert Receipts(course.state, course.course_id).is_genuine(receipt)
+    assert receipt.digest == course.submission(NAME, "ada").digest
+    assert receipt.number in watched.lines[0]
+
+
+def test_a_file_that_is_still_being_written_waits(watched: Watched) -> None:
+    watched.look()
+    path = watched.hand_in("ada")
+    whole = path.read_bytes()
+    for size in range(1_000, 5_000, 1_000):
+        path.write_bytes(whole[:size])
+        assert watched.look(1) == 0
+    path.write_bytes(whole)
+    assert watched.look(1) == 0
+    assert watched.look(1) == 1
+    assert watched.notes()["ada"]["result"]["status"] == "graded"
+
+
+def test_what_came_while_nobody_looked_is_graded_and_the_rest_is_left_alone(watched: Watched) -> None:
+    watched.hand_in("ada")
+    assert watched.look() == 1
+    watched.hand_in("bob", "x = 3")
+    watched.anew()
+    assert watched.look() == 1
+    assert watched.jobs == ["ada", "bob"]
+    assert any(line.startswith("1 had been graded before") for line in watched.lines)
+
+
+def test_a_due_date_that_moves_counts_for_all_without_running_anything(watched: Watched) -> None:
+    path = watched.hand_in("ada")
+    path.with_name("timestamp.txt").write_text("2026-05-01 13:00:00 UTC\n")
+    watched.look()
+    rules = {"late": {"no_credit_after_days": 0}, "exercises": {NAME: {"due": "2026-05-01 12:00Z"}}}
+    (watched.root / "autograder.json").write_text(json.dumps(rules))
+    assert watched.look() == 0
+    result = watched.notes()["ada"]["result"]
+    assert result["late_penalty"] == sum(check["points"] for check in result["checks"]) > 0
+    assert watched.jobs == ["ada"]
+
+
+def test_a_slip_in_the_settings_is_said_once_and_nothing_is_lost(watched: Watched) -> None:
+    watched.look()
+    (watched.root / "autograder.json").write_text("{")
+    watched.hand_in("ada")
+    assert watched.look(20) == 0
+    (line,) = watched.lines
+    assert "autograder.json" in line
+    assert "Nothing is lost" in line
+    (watched.root / "autograder.json").unlink()
+    assert watched.look(10) == 1
+
+
+def test_what_failed_through_us_is_tried_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched.look()
+    watched.hand_in("ada")
+    real = arrivals.Course.handed_in
+
+    def unread(course: Course, name: str, students: Any = None) -> Any:
+        found = real(course, name, students)
+        return replace(found, submissions=[replace(s, unread="Input/output error") for s in found.submissions])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(arrivals.Course, "handed_in", unread)
+        assert watched.look() == 1
+    assert watched.notes() == {}
+    assert watched.look(10) == 0
+    watched.now += arrivals.AGAIN_SECONDS
+    assert watched.look() == 1
+    assert set(watched.notes()) == {"ada"}
+
+
+def test_a_student_whose_folder_goes_away_stops_nobody(watched: Watched) -> None:
+    watched.look()
+    watched.hand_in("ada")
+    watched.look(1)
+    shutil.rmtree(watched.root / "submitted/ada")
+    watched.hand_in("bob")
+    assert watched.look(3) == 1
+    assert set(watched.notes()) == {"bob"}
+
+
+WATCH = """
+import sys, time
+from contextlib import contextmanager
+from pathlib import Path
+from autograder.course.directory import Course
+from autograder.course.lock import only_run
+from autograder.grading.arrivals import Watcher
+from autograder.sandbox.bubblewrap import Sandbox
+from benchmarks import stand_in
+root, log, name = Path(sys.argv[1]), open(sys.argv[2], "a"), sys.argv[3]
+exercise = Course(root).make_ready(name)
+class Logged(stand_in.StandIn):
+    def _done(self, job):
+        print(job.student, file=log, flush=True)
+        time.sleep(0.01)
+        return super()._done(job)
+@contextmanager
+def pools(workers, setups):
+    yield Logged(setups[0], exercise)
+with only_run(root / ".autograder"):
+    watcher = Watcher(root, (name,), 2, Sandbox.BUBBLEWRAP, pools, lambda line: None)
+    while True:
+        watcher.look()
+        time.sleep(0.05)
+"""
+
+
+def test_killed_at_any_moment_it_loses_nothing_and_grades_nothing_twice(watched: Watched, tmp_path: Path) -> None:
+    chance, log = random.Random(7), tmp_path / "log"
+    number = 0
+    for _ in range(4):
+        log.write_text("")
+        for _ in range(15):
+            watched.hand_in(f"s{number:03}", f"x = {number}")
+            number += 1
+        before = set(watched.notes())
+        process = subprocess.Popen(
+            [sys.executable, "-c", WATCH, str(watched.root), str(log), NAME], cwd=ROOT, start_new_session=True
+        )
+        try:
+            deadline = time.monotonic() + 120
+            enough = chance.randrange(1, 15)
+            while len(log.read_text().split()) < enough and time.monotonic() < deadline:
+                time.sleep(0.005)
+            time.sleep(chance.random() * 0.1)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        jobs = log.read_text().split()
+        assert len(jobs) >= enough
+        assert not before & set(jobs)
+        assert len(jobs) == len(set(jobs))
+    watched.anew()
+    there = set(watched.notes())
+    watched.look()
+    assert not there & set(watched.jobs)
+    assert set(watched.notes()) == {f"s{n:03}" for n in range(number)}
+    again = watched.anew()
+    watched.jobs.clear()
+    again.look()
+    assert watched.jobs == []
+
+
+@pytest.mark.slow
+def test_the_command_grades_says_so_and_ends_at_ctrl_c(prepared: Path, tmp_path: Path) -> None:
+    """With the real sandbox and workers that stay; another run is refused meanwhile."""
+    root, out = tmp_path / "course", tmp_path / "out"
+    shutil.copytree(prepared, root)
+    command = [sys.executable, "-m", "autograder"]
+    with out.open("w") as stream:
+        process = subprocess.Popen(
+            [*command, "watch", NAME, "--course", str(root), "--workers", "1"],
+            cwd=ROOT,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        wait_for(out, "Watching", process)
+        for student in ("ada", "bob"):
+            target = root / "submitted" / student / NAME / f"{NAME}.ipynb"
+            target.parent.mkdir(parents=True)
+            shutil.copy(ROOT / "solutions" / NAME / f"{NAME}.ipynb", target)
+            wait_for(out, f"{student}  {NAME}: 25 of 25 points, ", process)
+        second = subprocess.run(
+            [*command, "watch", "--course", str(root)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 1
+        assert "already being graded" in second.stderr
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert out.read_text().count("\n") == 6, out.read_text()  # two lines for each, one at the start, one at the end
+    assert "Stopped; 2 graded." in out.read_text()
+
+
+def wait_for(out: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
+    """Until a command has said something; the time is for a machine with much else to do."""
+    deadline = time.monotonic() + seconds
+    while text not in out.read_text():
+        assert process.poll() is None, out.read_text()
+        assert time.monotonic() < deadline, out.read_text()
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("folder", ["", "nowhere"])
+def test_a_mistyped_course_gets_nothing(tmp_path: Path, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--course", str(tmp_path / folder)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
