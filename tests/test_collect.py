@@ -230,6 +230,21 @@ def test_of_several_the_last_counts_and_the_earlier_is_kept(term: Term, tmp_path
     assert term.there() == {"Ada": worked("second")}
 
 
+def test_whatever_does_not_count_is_kept_also_of_one_time_and_what_comes_too_late(term: Term, tmp_path: Path) -> None:
+    name = f"Ada_101_assignsubmission_file_/{NAME}.ipynb"
+    noon, later = (2026, 10, 5, 12, 0, 0), (2026, 10, 6, 12, 0, 0)
+    for number, (text, when) in enumerate([("b", noon), ("c", noon), ("d", noon), ("e", later)]):
+        term.collect(zip_file(tmp_path / f"{number}.zip", {name: worked(text)}, when))
+    before = zip_file(tmp_path / "before.zip", {name: worked("a")}, (2026, 10, 4, 12, 0, 0))
+    assert term.collect(before, dry_run=True).count("older") == 1
+    assert len(list(term.kept.rglob("*.ipynb"))) == 3
+    for _ in range(2):  # the same zip file once more adds nothing
+        assert term.collect(before).count("older") == 1
+    assert term.there() == {"Ada": worked("e")}
+    assert {p.read_bytes() for p in term.kept.rglob("*.ipynb")} == {worked(text) for text in "abcd"}
+    assert len(list(term.kept.rglob("*.ipynb"))) == 4
+
+
 def test_what_is_dangerous_is_refused_with_one_line_each(term: Term, tmp_path: Path) -> None:
     path = tmp_path / "m.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

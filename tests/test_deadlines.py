@@ -42,9 +42,8 @@ def vienna(text: str) -> datetime:
 
 def test_a_course_sets_rules_and_an_exercise_its_own(tmp_path: Path) -> None:
     exercise = {"due": "2026-11-20 23:59", "late": {"percent_per_day": 20}, "extensions": {"ada": "2026-11-27T23:59Z"}}
-    found = read(tmp_path, exercise, late={"grace_minutes": 15, "percent_per_day": 10}, counts="best")
+    found = read(tmp_path, exercise, late={"grace_minutes": 15, "percent_per_day": 10})
     assert found.late == LatePolicy(grace_minutes=15, percent_per_day=20)
-    assert found.counts == "best"
     deadline = found.deadline
     assert deadline is not None
     assert deadline.due_for("bob") == datetime(2026, 11, 20, 22, 59, tzinfo=UTC)
@@ -55,10 +54,9 @@ def test_a_course_sets_rules_and_an_exercise_its_own(tmp_path: Path) -> None:
 
 
 def test_an_exercise_without_settings_has_the_courses(tmp_path: Path) -> None:
-    (tmp_path / settings.FILE).write_text('{"counts": "best", "late": {"no_credit_after_days": 0}}')
+    (tmp_path / settings.FILE).write_text('{"late": {"no_credit_after_days": 0}}')
     found = settings.read(tmp_path, lambda: [NAME]).of(NAME)
     assert found.deadline is None
-    assert found.counts == "best"
     assert found.late.percent(1) == 100
 
 
@@ -93,10 +91,7 @@ def test_an_exercise_without_settings_has_the_courses(tmp_path: Path) -> None:
         ({"late": {"no_credit_after_days": 1e300}}, {}, "should be a whole number"),
         ({"late": {"at_most_percent": 50}}, {}, "does nothing without percent_per_day"),
         ({"late": None}, {}, "late should be an object"),
-        ({"counts": "first"}, {}, 'counts should be "last" or "best"'),
-        ({"counts": ["best"]}, {}, 'counts should be "last" or "best"'),
         ({}, {"late": {"grace_minutes": -1}}, "late.grace_minutes is -1"),
-        ({}, {"counts": 1}, 'counts should be "last" or "best"'),
         ({}, {"due": "2026-11-20 23:59"}, "there is no setting called 'due'"),
     ],
 )

@@ -255,17 +255,33 @@ def _put(content: bytes, when: float, student: str, exercise: str, submitted: Pa
         said = time_of(_text(stamp))
         earlier = time_of(written(when))
         if said is not None and earlier is not None and earlier < said and before != content:
+            if not dry_run:
+                _keep(kept / student, written(when), content)
             return "older"
         if before == content:
             return "the same"
     if dry_run:
         return "new" if before is None else "changed"
     if before is not None:
-        place = kept / student / (_text(stamp).replace("/", "-").replace(":", "-")[:40].strip() or "earlier")
-        write_atomically(place.with_name(place.name + ".ipynb"), before)
+        _keep(kept / student, _text(stamp), before)
     write_atomically(stamp, written(when) + "\n")
     write_atomically(notebook, content)
     return "new" if before is None else "changed"
+
+
+def _keep(folder: Path, when: str, content: bytes) -> None:
+    """Keep a hand-in that does not count, under the time at which it came; two of one time are both kept."""
+    name = when.replace("/", "-").replace(":", "-")[:40].strip().lstrip(".") or "earlier"
+    number = 1
+    while True:
+        place = folder / f"{name}{f' ({number})' if number > 1 else ''}.ipynb"
+        try:
+            if contents(place) == content:
+                return
+        except FileNotFoundError:
+            write_atomically(place, content)
+            return
+        number += 1
 
 
 def _text(path: Path) -> str:

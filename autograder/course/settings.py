@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
@@ -35,7 +35,6 @@ MAX_BYTES = 1_000_000  # of the file
 MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's notebooks, together
 
 
-Counts = Literal["last", "best"]  # of what one student hands in again and again
 _READ_HERE = ("limits", "exercises", "late", "due", "extensions")  # each in a way of its own; the rest by its type
 
 
@@ -48,7 +47,6 @@ class ExerciseSettings:
     due: datetime | None = None  # aware; None: what the gradebook says
     extensions: Mapping[str, datetime] = field(default_factory=dict)  # until when, by student
     late: LatePolicy = field(default_factory=LatePolicy)
-    counts: Counts = "last"
     time_zone: str = ""  # the course's
 
     @property
@@ -81,13 +79,12 @@ class Settings:
     packages: tuple[str, ...] = ()  # names that notebooks import and that have to be installed where they are graded
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
-    counts: Counts = "last"
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:
         """What holds for an exercise."""
         return self.exercises.get(exercise) or ExerciseSettings(
-            limits=self.limits, late=self.late, counts=self.counts, time_zone=self.time_zone
+            limits=self.limits, late=self.late, time_zone=self.time_zone
         )
 
 
@@ -174,7 +171,7 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
         extensions=deadlines.read_extensions(extensions, due, zone, f"{where}.extensions"),
         late=deadlines.read_policy(late, course.late, f"{where}.late"),
         time_zone=course.time_zone,
-        **{"counts": course.counts} | _typed(ExerciseSettings, plain, path, f"{key}."),
+        **_typed(ExerciseSettings, plain, path, f"{key}."),
     )
 
 
@@ -248,12 +245,7 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def _as(kind: Any, value: Any, path: Path, key: str) -> Any:
-    """A value of JSON's as the type of a field: bool, int, float, str, words, tuple[T, ...] or Mapping[str, T]."""
-    if get_origin(kind) is Literal:
-        words = get_args(kind)
-        if value not in words:
-            raise BadSetting(f"{path}: {key} should be {' or '.join(map(json.dumps, words))}, not {_shown(value)}.")
-        return value
+    """A value of JSON's as the type of a field: bool, int, float, str, tuple[T, ...] or Mapping[str, T]."""
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             raise BadSetting(f"{path}: {key} should be a list, [...], not {_shown(value)}.")
