@@ -261,6 +261,7 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser.on("context", lambda context: context.set_default_timeout(PATIENCE))  # opening a page had 30 s
         yield browser
         browser.close()
 

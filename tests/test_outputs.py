@@ -18,6 +18,7 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit import PATIENCE
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
@@ -350,6 +351,7 @@ def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path
     with playwright.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("dialog", lambda dialog: dialog.dismiss())
         page.on("request", lambda request: asked.append(request.url))
         page.route("http*://**", lambda route: route.abort())

@@ -19,6 +19,7 @@ import pytest
 from class_of_300 import HOSTILE, NAME
 from kit import ROOT
 from no_answers import NoAnswers
+from playwright.sync_api import Browser
 
 from autograder.course.directory import Course
 from autograder.errors import UsageError
@@ -394,34 +395,29 @@ def test_an_exercise_without_results_is_bad_usage(small: Path) -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_in_a_browser_nothing_runs_and_it_fits_a_phone(school: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_in_a_browser_nothing_runs_and_it_fits_a_phone(school: Path, browser: Browser) -> None:
     address = (school / "report" / f"{NAME}.html").as_uri()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        for width, scheme in ((1280, "light"), (320, "light"), (1280, "dark")):
-            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-            page = context.new_page()
-            asked: list[str] = []
-            said: list[str] = []
-            page.on("request", lambda request, asked=asked: asked.append(request.url))
-            page.on("dialog", lambda dialog, said=said: said.append(dialog.message))
-            page.on("console", lambda message, said=said: said.append(message.text))
-            page.goto(address)
-            page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
-            shown = page.text_content("main") or ""
-            assert [text for text in (*HOSTILE[:8], "</title><script>document.title='ran'") if text not in shown] == []
-            assert page.title() == f"{NAME}: the class at a glance"
-            assert asked == [address]
-            assert said == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            colours = page.evaluate(
-                "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-            )
-            assert contrast(*colours) > 7
-            context.close()
-        browser.close()
+    for width, scheme in ((1280, "light"), (320, "light"), (1280, "dark")):
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        page = context.new_page()
+        asked: list[str] = []
+        said: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("dialog", lambda dialog, said=said: said.append(dialog.message))
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(address)
+        page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+        shown = page.text_content("main") or ""
+        assert [text for text in (*HOSTILE[:8], "</title><script>document.title='ran'") if text not in shown] == []
+        assert page.title() == f"{NAME}: the class at a glance"
+        assert asked == [address]
+        assert said == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        colours = page.evaluate(
+            "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        )
+        assert contrast(*colours) > 7
+        context.close()
 
 
 def contrast(one: str, other: str) -> float:
