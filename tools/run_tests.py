@@ -1,4 +1,4 @@
-"""Run every test on all cores; what failed, once more and alone. `make test` calls this.
+"""Run every test, on all cores and one more; what failed, once more and alone. `make test` calls this.
 
 A test can fail because the machine is busy with the others. A second try, alone, tells such a failure from a real one,
 so that one of two thousand does not cost everybody half an hour. It is never silent: what passed only then is named at
@@ -22,8 +22,10 @@ TESTS_FAILED = 1  # pytest's exit status
 
 def main(arguments: list[str]) -> int:
     """Arguments are pytest's. Returns the exit status: 0 if every test passed, at the latest at the second try."""
+    # Many tests wait: for limits, browsers, a Hub, nodes. One worker more than cores keeps the cores busy.
+    workers = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or len(os.sched_getaffinity(0)) + 1
     with tempfile.TemporaryDirectory() as cache:
-        at_once = ["-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder", "--durations=40", *arguments]
+        at_once = ["-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder", "--durations=40", *arguments]
         status = _pytest(cache, at_once)
         failed, reasons = _failed(Path(cache)), _reasons(Path(cache))
         if status != TESTS_FAILED or not failed:
