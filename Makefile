@@ -10,7 +10,7 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book site bench exercises learner-bundle hub lint lock newest clean help
+.PHONY: demo test test-fast book site bench exercises learner-bundle hub lint lock newest gate clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -23,6 +23,7 @@ help:
 	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
 	@echo "make newest     the newest releases of everything: what changed, what no longer holds, the fast tests"
 	@echo "make lint       ruff, mypy, codespell"
+	@echo "make gate       everything, as root and as an ordinary user whom it makes (as root)"
 	@echo "make dist       all of a release: wheel, sdist, learners' bundle, notes"
 	@echo "make try-learner  install the kit as a learner does, run every exercise"
 	@echo "make pictures   take the README's pictures"
@@ -103,6 +104,10 @@ hub: system-hub $(READY)
 lint: $(READY)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
 		git ls-files -z '*.md' 'autograder/*.py' | xargs -0 $(PY) -m codespell_lib
+
+# What CI runs: lint, the demo, the tests. As root, since it makes a user.
+gate:
+	@.ci/run
 
 # The lock holds no address of any package index, so that everybody's own is used.
 lock: $(READY)

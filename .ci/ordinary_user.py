@@ -88,6 +88,7 @@ def main(arguments: list[str]) -> int:
 def pythons() -> dict[str, Python]:
     """The interpreters to be found here, one for each minor version; those that everybody may run come first."""
     folders = [Path(folder) for folder in os.get_exec_path()] + [Path("/usr/bin"), Path("/usr/local/bin")]
+    folders.append(Path(sys.base_prefix) / "bin")  # what make was told to take, wherever it lies
     homes = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"]
     homes += [Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python"), Path("/opt")]
     folders += [bin_ for home in homes if home != PYTHONS for bin_ in sorted(home.glob("*/bin"))]
