@@ -41,7 +41,7 @@ def _manifest(profile: str, user: str = "ada") -> dict[str, Any]:
         "fs_gid": single["fsGid"],
         "allow_privilege_escalation": single["allowPrivilegeEscalation"],
         "extra_pod_config": single["extraPodConfig"],
-        "environment": VALUES["hub"]["config"]["KubeSpawner"]["environment"] | single["extraEnv"],
+        "environment": single["extraEnv"],
         "default_url": single["defaultUrl"],
         "start_timeout": single["startTimeout"],
         "mem_guarantee": single["memory"]["guarantee"],
@@ -57,6 +57,8 @@ def _manifest(profile: str, user: str = "ada") -> dict[str, Any]:
         ],
         "profile_list": single["profileList"],
     }
+    # As in the chart: what stands here takes the place of a whole trait, a dictionary's too.
+    settings |= VALUES["hub"]["config"].get("KubeSpawner", {})
 
     async def make() -> dict[str, Any]:
         with mock.patch("kubespawner.spawner.load_config"):  # there is no cluster to be asked
@@ -90,7 +92,9 @@ def test_learners_pod_has_limits_and_no_rights(profile: str) -> None:
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["runAsUser"] == 1000
     assert set(container["resources"]["limits"]) >= {"cpu", "memory"}
-    assert {"name": "TF_FORCE_GPU_ALLOW_GROWTH", "value": "true"} in container["env"]
+    for name, value in {**VALUES["singleuser"]["extraEnv"], "TF_FORCE_GPU_ALLOW_GROWTH": "true"}.items():
+        assert {"name": name, "value": value} in container["env"]
+    assert "JUPYTER_RUNTIME_DIR" in {one["name"] for one in container["env"]}
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert mounts["/dev/shm"]["name"] == "shm"
     assert not [volume for volume in spec["volumes"] if "hostPath" in volume]
@@ -205,6 +209,28 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     chart = [{"name": name, **role} for name, role in VALUES["hub"]["loadRoles"].items()]
     assert _roles(littlest_roles) == _roles(local) == _roles({"JupyterHub": {"load_roles": chart}})
     assert littlest.JupyterHub.load_groups == local["JupyterHub"]["load_groups"]
+
+
+@pytest.mark.parametrize("role", ["learner", "instructor", "course"])
+def test_a_terminal_finds_the_programs_of_the_class(role: str, tmp_path: Path) -> None:
+    """A login shell reads a profile, which may set PATH anew, as Debian's does."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    path = ROOT / "deploy/hub/roles" / role / "jupyter_server_config.py"
+    shell = PyFileConfigLoader(str(path)).load_config().ServerApp.terminado_settings["shell_command"]
+    program = tmp_path / "bin/program-of-the-class"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    (tmp_path / ".bash_profile").write_text("PATH=/usr/bin:/bin\n")
+    environment = {"HOME": str(tmp_path), "PATH": f"{program.parent}:/usr/bin:/bin"}
+
+    def found(command: list[str]) -> bool:
+        command = [*command, "-ic", f"command -v {program.name}"]
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+    assert not found(["/bin/bash", "-l"])
+    assert found(shell)
 
 
 def test_image_is_sound_to_hadolint() -> None:

@@ -13,3 +13,5 @@ c.ServerApp.default_url = "/autograder/"
 c.GradingApp.sandbox = "require"
 c.LabApp.extra_labextensions_path = [str(LABEXTENSIONS)]
 c.KernelManager.transport = "ipc"
+# Otherwise a terminal is a login shell, which sets PATH anew and then finds neither `nbgrader` nor `autograder`.
+c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"]}

@@ -7,3 +7,5 @@ c.ServerApp.jpserver_extensions = {
     "nbgrader.server_extensions.course_list": True,
 }
 c.KernelManager.transport = "ipc"
+# Otherwise a terminal is a login shell, which sets PATH anew and then finds neither `nbgrader` nor `autograder`.
+c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"]}

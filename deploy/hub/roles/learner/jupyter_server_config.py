@@ -8,3 +8,5 @@ c.ServerApp.jpserver_extensions = {
 }
 # Kernels' sockets as files of the user's own. On TCP every local user could listen to what a kernel prints.
 c.KernelManager.transport = "ipc"
+# Otherwise a terminal is a login shell, which sets PATH anew and then finds neither `nbgrader` nor `autograder`.
+c.ServerApp.terminado_settings = {"shell_command": ["/bin/bash"]}
