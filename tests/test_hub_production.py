@@ -363,6 +363,58 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert _littlest(tmp_path, "tutor", "ada").returncode == 0, "it can be run again"
 
 
+@pytest.mark.parametrize(
+    "name", ["keras", "a#b", "a&b", 'say "hi"', "back\\slash", "{root}", "$(id) `id` $HOME", "ä ö"]
+)
+def test_littlest_script_fills_in_any_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (HUB / "tljh" / "set-up.sh").read_text("utf-8")
+    functions = re.findall(r"^(?:quoted|fill)\(\) \{.*?^\}\n", script, re.M | re.S)
+    assert len(functions) == 2
+    monkeypatch.syspath_prepend(str(HUB))
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from classroom import _filled
+
+    for template in ("nbgrader_config_course.py", "nbgrader_config_user.py"):
+        places = {"course": name, "exchange": f"/x/{name}", "root": f"/c/{name}"}
+        done = subprocess.run(
+            ["bash", "-euc", "".join(functions) + 'fill "$1"', "bash", str(HUB / template)],
+            env=os.environ | {"course": name, "exchange": f"/x/{name}", "folder": f"/c/{name}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        config = _settings(done.stdout)
+        assert config == _settings(_filled((HUB / template).read_text("utf-8"), **places))
+        assert config["CourseDirectory.course_id"] == name
+        assert config["Exchange.root"] == f"/x/{name}"
+        assert config.get("CourseDirectory.root", f"/c/{name}") == f"/c/{name}"
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """What a configuration sets, by ``Class.trait``."""
+    from traitlets.config import Config
+
+    config = Config()
+    exec(text, {"get_config": lambda: config})
+    return {f"{section}.{trait}": value for section, traits in config.items() for trait, value in traits.items()}
+
+
+@pytest.mark.parametrize(
+    ("template", "copy", "more"),
+    [
+        ("nbgrader_config_course.py", "z2jh/nbgrader_config.py", {"CollectOwnWork.inbound_by_learner": True}),
+        ("nbgrader_config_user.py", "image/nbgrader_config_user.py", {}),
+    ],
+)
+def test_kubernetes_has_the_settings_that_every_hub_has(template: str, copy: str, more: dict[str, Any]) -> None:
+    """Its files go into an image and a pod as they are, so nothing fills them in; they say the same."""
+    places = {"course": "keras", "root": "/srv/course/keras", "exchange": "/srv/exchange"}
+    text = (HUB / template).read_text("utf-8")
+    for name, value in places.items():
+        text = text.replace(f"{{{name}}}", value)
+    assert _settings((HUB / copy).read_text("utf-8")) == _settings(text) | more
+
+
 @pytest.mark.sandbox
 def test_littlest_script_refuses_a_name_that_would_run_as_python(tmp_path: Path) -> None:
     if shutil.which("bwrap") is None:

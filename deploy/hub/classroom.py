@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import secrets
 import shutil
 import stat
@@ -228,9 +229,7 @@ def _lay_out_course(group: Class) -> None:
 
 def _filled(text: str, **names: object) -> str:
     """A configuration with these in their places, as Python writes them: no name can break out of its quotes."""
-    for name, value in names.items():
-        text = text.replace(f'"{{{name}}}"', ascii(str(value)))
-    return text
+    return re.sub(r'"\{(\w+)\}"', lambda place: ascii(str(names[place[1]])), text)
 
 
 def _lay_out_material(group: Class) -> None:

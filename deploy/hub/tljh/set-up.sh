@@ -46,7 +46,21 @@ for exercise in "$clone"/solutions/*/; do
     [ -e "$folder/source/$name" ] || cp -r "$exercise" "$folder/source/$name"
 done
 cp -n "$clone"/data/held_out/*.npz "$folder/held_out/"
-fill() { sed -e "s#{course}#$course#; s#{exchange}#$exchange#; s#{root}#$folder#" "$1"; }
+quoted() {   # a Python string: no sign in it can end the quotes
+    local text=${1//\\/\\\\}
+    printf '"%s"' "${text//\"/\\\"}"
+}
+fill() {   # not by sed, to which # and & in a name would mean something
+    local line
+    while IFS= read -r line; do
+        case $line in   # one place in a line: what was filled in is not looked at again
+        *'"{course}"'*) line=${line/'"{course}"'/"$(quoted "$course")"} ;;
+        *'"{exchange}"'*) line=${line/'"{exchange}"'/"$(quoted "$exchange")"} ;;
+        *'"{root}"'*) line=${line/'"{root}"'/"$(quoted "$folder")"} ;;
+        esac
+        printf '%s\n' "$line"
+    done < "$1"
+}
 fill "$clone/deploy/hub/nbgrader_config_course.py" > "$folder/nbgrader_config.py"
 chown -hR "$account:$account" "$folder"
 cp -rT "$clone/deploy/hub/roles" "$state/roles"

@@ -8,3 +8,5 @@ c.Exchange.root = "/srv/exchange"
 c.ExchangeFactory.collect = "autograder.jupyter.collect.CollectOwnWork"
 c.CollectOwnWork.inbound_by_learner = True  # every learner is uid 1000: the mounted folder says whose work it is
 c.Execute.timeout = 60  # seconds for a cell, for `autograder grade`, too
+# What late work loses stands in the course's autograder.json.
+c.AssignLatePenalties.plugin_class = "autograder.course.nbgrader_plugin.CourseDeadlines"
