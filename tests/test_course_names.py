@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
 from autograder.course.nbgrader_config import address, file_of
 from autograder.course.release import programs_of_this_python
+from autograder.errors import CourseError
 from autograder.grading import batch
 from autograder.report import write_report
 from autograder.sandbox.bubblewrap import Sandbox
@@ -157,3 +160,15 @@ def test_nbgraders_own_commands_work_there(tmp_path: Path) -> None:
     for result in done.submissions:
         assert f",{result['score']}," in exported
     assert sorted(os.listdir(tmp_path)) == around
+
+
+@pytest.mark.parametrize("name", ["course", WORST])
+def test_the_way_out_of_an_old_gradebook_is_one_that_works_there(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name
+    root.mkdir()
+    with contextlib.closing(sqlite3.connect(root / "gradebook.db")) as connection:
+        connection.execute("create table student (id text)")
+    with pytest.raises(CourseError, match="If an earlier nbgrader made it") as error:
+        Course(root).gradebook_is_nbgraders()
+    spelled_out = "--db sqlite:///gradebook.db" in str(error.value)
+    assert spelled_out is (name == WORST), "nbgrader cannot read our address of a folder with such a name"

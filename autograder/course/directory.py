@@ -312,10 +312,13 @@ class Course:
                 there = {row[1] for row in connection.execute(f'pragma table_info("{table.name}")')}
                 lacking = sorted({column.name for column in table.columns} - there) if there else []
                 if lacking:
+                    # In a folder whose name would mean something in an address, ours has a form that this cannot read.
+                    plain = nbgrader_config.is_plain(self.gradebook)
+                    where = "" if plain else f" --db sqlite:///{self.gradebook.name}"
                     raise CourseError(
                         f"{self.gradebook} does not fit this version of nbgrader: its table {table.name} has no"
-                        f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade` in the course; if"
-                        " another tool did, move it away."
+                        f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade{where}` in the"
+                        " course; if another tool did, move it away."
                     )
 
     def _source(self, name: str) -> Path:
