@@ -32,7 +32,7 @@ class Assumption:
 
     Attributes:
         name: ``module:qualified.name``.
-        attributes: private ones that this function sets or reads, and that are looked at here.
+        attributes: private ones that this function sets or reads, or parameters of it; they are looked for here.
         what: what is assumed of it, besides that it is there.
         digest: of its source where it was seen to be so; '' where its presence is all that matters.
     """
@@ -210,6 +210,14 @@ FASTER_FIGURES = Use(
         Assumption("matplotlib.text:Text._get_multialignment", digest="b1af7a8d3ae03315"),
     ),
 )
+NO_PIPE = Use(
+    "having no port for what child processes print",
+    "ipykernel",
+    "7.4.0",
+    "without a sandbox, each kernel opens a port on this computer while it runs",
+    "compat/ipython_kernel.py",
+    (Assumption("ipykernel.iostream:IOPubThread.__init__", "opens the port if `pipe` is true", attributes="pipe"),),
+)
 SHORT_RECURSIONS = Use(
     "showing only the first frames of an endless recursion",
     "ipython",
@@ -287,6 +295,7 @@ LESSONS = Use(
 TABLE: tuple[Use, ...] = (
     FASTER_TRAINING,
     FASTER_FIGURES,
+    NO_PIPE,
     SHORT_RECURSIONS,
     KEPT_EXCEPTIONS,
     LATE_WRAPPERS,
@@ -337,9 +346,10 @@ def found(name: str) -> Any:
 
 
 def _names_in(function: Any) -> tuple[str, ...]:
-    """The attributes and global names that a function's code uses."""
+    """The attributes and global names that a function's code uses, and its parameters."""
     plain: Any = function.fget if isinstance(function, property) else function
-    return tuple(inspect.unwrap(plain).__code__.co_names)
+    code = inspect.unwrap(plain).__code__
+    return (*code.co_names, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 def digest(function: Any) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from functools import cache
 from typing import Any
 
-from autograder.compat.assumptions import KEPT_EXCEPTIONS, SHORT_RECURSIONS, fallen
+from autograder.compat.assumptions import KEPT_EXCEPTIONS, NO_PIPE, SHORT_RECURSIONS, fallen
 
 _fallen = cache(fallen)  # a kernel should not have to look again
 
 
 def look() -> None:
     """Find out what holds. Called once, in the fork server."""
-    for use in (SHORT_RECURSIONS, KEPT_EXCEPTIONS):
+    for use in (NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS):
         _fallen(use)
 
 
@@ -22,12 +23,17 @@ def open_no_pipe() -> None:
 
     The kernel asks for the pipe by a parameter of `IOPubThread`, and gets a thread without one.
     """
+    if _fallen(NO_PIPE):
+        return
     from ipykernel.iostream import IOPubThread
 
     made = IOPubThread.__init__
+    parameters = inspect.signature(made)
 
-    def without_pipe(self: Any, socket: Any, pipe: bool = False, session: Any = False) -> None:
-        made(self, socket, pipe=False, session=session)
+    def without_pipe(*args: Any, **kwargs: Any) -> None:
+        given = parameters.bind(*args, **kwargs)
+        given.arguments["pipe"] = False
+        made(*given.args, **given.kwargs)
 
     IOPubThread.__init__ = without_pipe
 

@@ -404,7 +404,7 @@ def _feed_slices(adapter: Any) -> None:
 def _slices(adapter: Any) -> Any:
     """The batches of `adapter` with the shapes Keras gives them, or None where each epoch has another order."""
     import tensorflow as tf
-    from keras.src import tree
+    from keras import tree
     from keras.src.trainers.data_adapters.array_slicing import convert_to_sliceable
 
     if adapter._shuffle and not _comes_in_one_order(adapter, tree):

@@ -232,7 +232,8 @@ class Kernel:
         assert channel is not None
         if not self._serving:
             shell = self._client.kc.shell_channel
-            shell.send(self._client.kc.session.msg(ANSWER, {}))
+            content = {"comm_id": secrets.token_hex(16), "target_name": ANSWER, "data": {}}
+            shell.send(self._client.kc.session.msg("comm_open", content))
             self._serving = True
         channel.send(wire.encode(query), seconds)
         try:

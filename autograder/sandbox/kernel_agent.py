@@ -21,7 +21,7 @@ from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
 from autograder.sandbox.surroundings import Absent, Surroundings, without_tensorboard
 
-ANSWER = "autograder_answer"  # the type of the message that has the agent answer queries
+ANSWER = "autograder_answer"  # the name of the comm whose opening has the agent answer queries
 
 
 def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[], None]) -> None:
@@ -61,9 +61,14 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     without_tensorboard()
     failures = Failures()
     app.shell.events.register("post_run_cell", lambda result: remember(failures, result))
-    # A message of its own rather than a line of code: whatever a notebook does to its names, to the modules or to
+
+    def opened(comm: Any, _: object) -> None:
+        app.kernel.comm_manager.unregister_comm(comm)  # it has done its work, and nothing else is sent over it
+        _serve(channel, app.shell, failures, surroundings)
+
+    # A message of Jupyter's rather than a line of code: whatever a notebook does to its names, to the modules or to
     # how the shell runs cells, it is answered.
-    app.kernel.shell_handlers[ANSWER] = lambda *_: _serve(channel, app.shell, failures, surroundings)
+    app.kernel.comm_manager.register_target(ANSWER, opened)
     seal()
     app.start()
 
