@@ -227,3 +227,11 @@ def test_the_readme_begins_with_two_pictures_and_two_commands() -> None:
     assert text.index("book/pictures/report.png") < text.index("make demo\nmake test")
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (ROOT / link).exists(), link
+
+
+def test_the_hint_in_the_readmes_picture_is_one_that_a_learner_gets() -> None:
+    """`tools/take_pictures.py` takes the picture anew when this fails; then the text beside it has to be changed."""
+    (alternative,) = re.findall(r"!\[(An exercise in a notebook[^]]*)\]", (ROOT / "README.md").read_text("utf-8"))
+    (hint,) = re.findall(r"hint: '([^']+)'", alternative)
+    checks = (ROOT / "autograder" / "checks" / "test_03_dense_networks.py").read_text("utf-8")
+    assert f'"{hint}"' in checks
