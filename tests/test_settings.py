@@ -185,7 +185,7 @@ def test_exercises_are_those_of_the_course_and_of_the_kit(tmp_path: Path) -> Non
 
 def test_the_book_shows_every_limit_as_it_is() -> None:
     page = (ROOT / "book" / "instructors" / "settings.md").read_text("utf-8")
-    assert limits.table() in page
+    assert limits.table() in page, "paste what `python -m autograder.sandbox.limits` prints"
 
 
 def test_every_limit_is_enforced_where_the_table_says() -> None:

@@ -1,6 +1,7 @@
 """Every limit on a submission, in one place: name, unit, default, range, and where it is enforced.
 
-To add one, add a field to `Limits`; the settings of a course, their messages and the table in the README follow.
+To add one, add a field to `Limits`; the settings of a course and their messages follow. The table in the book is what
+``python -m autograder.sandbox.limits`` prints.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class Limits:
 
     def stretched(self, factor: float) -> Limits:
         """These limits with every wall time multiplied: on a busy machine honest work takes longer, too."""
-        times = ("cell_seconds", "notebook_seconds", "answer_seconds", "model_seconds")
+        times = [f.name for f in fields(self) if f.metadata["about"].unit == "s" and "cpu" not in f.name]
         return replace(self, **{name: round(getattr(self, name) * factor, 1) for name in times})
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +100,7 @@ class Limits:
 
 
 def table() -> str:
-    """All limits as a Markdown table. The README shows it, and a test compares."""
+    """All limits as a Markdown table. The book shows it (instructors/settings.md), and a test compares."""
     rows = ["| limit | default | from | to | what it is | enforced in |", "|---|---|---|---|---|---|"]
     for each in fields(Limits):
         about: About = each.metadata["about"]
@@ -126,3 +127,7 @@ def busyness() -> float:
     """
     cores = len(os.sched_getaffinity(0))
     return min(max(os.getloadavg()[0] / (2 * cores), 1.0), 6.0)
+
+
+if __name__ == "__main__":
+    print(table(), end="")
