@@ -194,7 +194,7 @@ def environment(python: Python, kit: Path) -> None:
     else:
         settings = os.environ | {"PYTHON": str(python.program), "VENV": str(theirs)}
         subprocess.run(["sh", "tools/install.sh"], cwd=kit, env=settings, check=True)
-    (theirs / ".ready").unlink(missing_ok=True)  # not the one of ours
+    (theirs / ".ready").unlink(missing_ok=True)  # ours says nothing about theirs
     (theirs / ".ready").write_text(f"{kit.resolve()}\n", "utf-8")
 
 

@@ -114,7 +114,7 @@ def load_held_out(exercise: str) -> HeldOut | None:
     instructor keeps it from learners.
 
     Raises:
-        DataError: `$AUTOGRADER_HELD_OUT` is no folder, or has no file for an exercise that comes with held-out
+        DataError: `$AUTOGRADER_HELD_OUT` is not a folder, or has no file for an exercise that comes with held-out
             images, or the file cannot be used. A slip must not quietly
             turn into grading on images that everybody has.
     """

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 
 class KitError(Exception):
-    """Something of ours failed. The class says with which status a command ends: 1, or 2 for bad usage."""
+    """We failed, not a student. The class says with which status a command ends: 1, or 2 for bad usage."""
 
     exit_status: ClassVar[int] = 1
 

@@ -1,6 +1,6 @@
 """Build the exercises that run in a page: `python browser/build_site.py --pyodide FOLDER`, into the folder ``site``.
 
-The notebook interface is JupyterLite's. Its kernel is Pyodide with one lock file of ours: Pyodide's own entries for
+The notebook interface is JupyterLite's. Its kernel is Pyodide with a lock file that we write: Pyodide's own entries for
 what an exercise needs, and the kit, Keras and what they import, all as wheels in the same folder. So a page asks nobody
 but the host it came from.
 """

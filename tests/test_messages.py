@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import re
 import sys
+import tokenize
 from pathlib import Path
 
 from kit import ROOT
@@ -27,6 +30,14 @@ TRANSLATED = re.compile(
     r"\btake (?:the line|it) out\b|\bnone of (?:the|its) (?:two|three|four)\b|\bhow many are that\b|\bWrite it so\b",
     re.I,
 )
+# In comments and docstrings.
+DESCRIBED = re.compile(
+    r"\btill\b|\bcomes to nothing\b|\bnone of theirs\b|\bnobody meant\b|\bnot to be had\b|"
+    r"\bfor want of\b|\bhas not got\b|"
+    r"\b(?:bug|check|command|error|failure|fault|something)s? of ours\b|\bto the letter\b|"
+    r"(?<!\bthere )\bis no (?:CSV|address|archive|course|file|folder|frame|gradebook|notebook|number|proof|text|zip)\b",
+    re.I,
+)
 # Checks whose sentences have not been gone through yet. It may only get shorter.
 STILL_TRANSLATED = {"test_04_softmax.py", "test_05_overfitting.py"}
 
@@ -46,6 +57,31 @@ def test_messages_do_not_read_as_translated() -> None:
         f"{m.file.name}:{m.line}: {m.text}"
         for m in MESSAGES
         if m.file.name not in STILL_TRANSLATED and TRANSLATED.search(m.text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def _described(file: Path) -> list[tuple[int, str]]:
+    """The comments and docstrings of a source file: line and text, each on one line."""
+    source = file.read_text("utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    found = [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, documented) and (text := ast.get_docstring(node)):
+            found.append((getattr(node, "lineno", 1), " ".join(text.split())))
+    return found
+
+
+def test_comments_and_docstrings_do_not_read_as_translated() -> None:
+    rooms = ("autograder", "book/_ext", "browser", "deploy", "tools")
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {text}"
+        for room in rooms
+        for file in sorted((ROOT / room).rglob("*.py"))
+        if "node_modules" not in file.parts and file.name not in STILL_TRANSLATED
+        for line, text in _described(file)
+        if DESCRIBED.search(text)
     ]
     assert not found, "\n".join(found)
 

@@ -6,7 +6,7 @@
 
 A time is what a clock on the wall shows, in the course's time zone, or has its own distance from UTC at its end. A day
 late is one on that wall, too: who hands in at 23:00 what was due at 23:59 the day before is one day late, also on the
-day on which the clocks change. All that is compared is compared in UTC.
+day on which the clocks change. All comparisons are made in UTC.
 
 Nothing here changes a score. What is lost is worked out anew whenever a grade is shown.
 """

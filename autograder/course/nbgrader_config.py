@@ -271,7 +271,7 @@ def address(path: Path) -> str:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether nothing in a path means something in an address of a database or is no text."""
+    """Whether a path holds only text, and nothing that has a meaning in the address of a database."""
     return not set(str(path)) & set("%?#") and printable(str(path)) == str(path)
 
 
@@ -279,7 +279,7 @@ def file_of(url: str) -> str | None:
     """The file that an address of a gradebook names; None if it names none.
 
     Raises:
-        ValueError: it is no address, or none of SQLite's.
+        ValueError: it is not an address, or not one of SQLite's.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -322,5 +322,5 @@ def _gradebook(root: Path, course: Any, where: Callable[[str, str], str]) -> Pat
 
 
 def printable(text: str) -> str:
-    """`text`, with what is no text (bytes of a file's name) spelled out."""
+    """`text`, with whatever is not text (bytes of a file's name) spelled out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

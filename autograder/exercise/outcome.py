@@ -206,7 +206,7 @@ class SubmissionResult:
     deadline: dict[str, Any] | None = None  # how it stands beside its due date; None if there is none
     by_hand: float = 0.0  # points that a person gave beyond those of the checks, or took away
     held_out: str = ""  # which images accuracy was measured on: "private", "published", "none"; '' if nothing was run
-    surroundings: tuple[str, ...] = ()  # what the notebook expected and the grader has not got: "the package `seaborn`"
+    surroundings: tuple[str, ...] = ()  # what the notebook expected and the grader lacks: "the package `seaborn`"
 
     @property
     def score(self) -> float:

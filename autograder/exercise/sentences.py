@@ -1,4 +1,4 @@
-"""Text of other people's making, fit to stand in a sentence of ours: errors above all.
+"""Text that others wrote, error messages above all, made fit for use in our own sentences.
 
 Every function takes time in proportion to what it keeps, whatever the text is.
 """
@@ -37,7 +37,7 @@ def tidy(text: str, limit: int = MAX_MESSAGE) -> str:
 
 
 def clause(text: object, limit: int = MAX_CLAUSE) -> str:
-    """The same, to be followed by a full stop of ours: without one of its own, and '' for what is no text."""
+    """The same without a full stop, since we add our own; '' for anything that is not text."""
     if not isinstance(text, str):
         return ""
     said = tidy(text, limit)

@@ -75,7 +75,7 @@ class Answers(Protocol):
         """The first error that keeps `name` from being what the notebook was to make of it, or ''."""
 
     def held_out(self) -> data.HeldOut | None:
-        """Images that the learner has not got, if they are here."""
+        """Images that the learner does not have, if they are here."""
 
     def seed(self) -> int:
         """A number from 0 on that stays the same for the same submission, however often it is graded."""

@@ -86,7 +86,7 @@ class Message:
         """The inverse of `to_bytes`, for a frame of our own, which may be of any size.
 
         Raises:
-            NotPlain: it is no frame.
+            NotPlain: it is not a frame.
         """
         begin = FRAME_BEGINS + head_size(frame)
         tree, sizes = read_head(frame[FRAME_BEGINS:begin])

@@ -30,7 +30,7 @@ from autograder.sandbox.bubblewrap import Sandbox
 
 LOOK_SECONDS = 1.0  # between two looks; what has not changed in between has arrived
 MEND_SECONDS = 5.0  # until one looks again after somebody has to mend something
-AGAIN_SECONDS = 120.0  # until something is tried again that failed through a fault of ours
+AGAIN_SECONDS = 120.0  # until we try again what failed through our fault
 _DEPTH = 4  # folders below a student's
 
 _Signature = tuple[Any, ...]

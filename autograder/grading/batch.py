@@ -30,7 +30,7 @@ from autograder.grading.worker import Done, Files, Job, Setup
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
-GIVE_UP_AFTER = 8  # failures of ours in a row, with no success between
+GIVE_UP_AFTER = 8  # failures in a row that are our fault, with no success in between
 FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
 
@@ -292,7 +292,7 @@ def _graded(
     """
     waiting = _LongestFirst(todo)
     suspects: list[tuple[_Task, int]] = []
-    failures = 0  # of ours, one after another
+    failures = 0  # that are our fault, one after another
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else min(workers, len(waiting))
@@ -318,7 +318,7 @@ def _graded(
                     except BrokenExecutor:
                         broken = True
                         why = "the grading process died"
-                    except Exception as error:  # a bug of ours must not cost the others their grades
+                    except Exception as error:  # one of our bugs must not cost the others their grades
                         known = isinstance(error, (ForkServerFailed, WorkerDied))
                         why = str(error) if known else f"{type(error).__name__}: {error}"
                     failures += 1

@@ -3,7 +3,7 @@
 It goes through all stations as a submission does, and what must come of it is known. If something else comes, the
 place where grading runs is broken, and nobody is graded there. What it found on its way is kept: if a submission
 later cannot find one of these modules or files, it is looked for again in a clean fork, so that neither a file that
-went missing costs a student a point nor a student's own meddling counts as a fault of ours.
+went missing costs a student a point nor a student's own meddling counts as our fault.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def deadline_line(result: SubmissionResult) -> str:
 def with_late_penalty(page: str, penalty: float) -> str:
     """A finished page, made by us or by nbgrader, with these points taken off instead of those that it names.
 
-    All that is looked for stands before anything that a student wrote. A page of another form stays as it is.
+    Everything that is looked for comes before anything that a student wrote. A page of another form stays as it is.
     """
     heading = _HEADING.search(page)
     end = page.find("</ol>", heading.end()) if heading else -1
@@ -239,7 +239,7 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
 class _Pages(HTMLExporter):  # type: ignore[misc]
     """nbconvert's exporter without its second half, which parses the finished page once more, for longer than it
     took to make it: to give pictures an alternative text (here `_ALT` does) and marks to cells that this template
-    has not got."""
+    does not have."""
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         self.register_filter("highlight_code", _coloured)

@@ -93,7 +93,7 @@ class StandingPool:
 
 
 class _Processes(ProcessPoolExecutor):
-    """Processes that begin with Ctrl-C held back, until `worker.begin_process` says that it is none of theirs."""
+    """Processes that begin with Ctrl-C held back, until `worker.begin_process` has them ignore it."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

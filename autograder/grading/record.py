@@ -227,7 +227,7 @@ class Recorder:
             except Exception as error:
                 result = self._not_recorded(result, f"{type(error).__name__}: {error}")
         content = result.to_json()
-        # An error of ours leaves no note, so the next run tries again.
+        # An error that is our fault leaves no note, so the next run tries again.
         self._uncommitted.append((student, None if result.status is Status.ERROR else _note_of(basis, content, marks)))
         return content
 

@@ -83,7 +83,7 @@ def regrade_all(
             for student, future in futures:
                 try:
                     done = future.result()
-                except BrokenProcessPool:  # for want of memory, most likely
+                except BrokenProcessPool:  # most likely because memory ran out
                     done = None
                 yield student, done
         finally:

@@ -70,7 +70,7 @@ class NotebookRun:
         self.on_loss: Callable[[], None] = lambda: None  # of the kernel
         self._next_cell = 0
         self._left_out: set[int] = set()  # cells that a kernel was lost to
-        self._exhausting: set[int] = set()  # cells that ended for want of memory, threads or files
+        self._exhausting: set[int] = set()  # cells that ended because memory, threads or files ran out
         self._kernels = 0
         self._processor_used = 0.0  # by kernels that are gone
 

@@ -145,7 +145,7 @@ class Grading:
         return self.course / "report" / f"{exercise}.html"
 
     async def _autograder(self, *arguments: str, stderr: int = asyncio.subprocess.STDOUT) -> asyncio.subprocess.Process:
-        """Start a command of ours on this course, in a session of its own, its output in one pipe or in two."""
+        """Start one of our commands on this course, in a session of its own, its output in one pipe or in two."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "autograder", *arguments, "--course", str(self.course)),
             cwd=self.course,

@@ -3,10 +3,11 @@
     nbgrader export --exporter=autograder.report.exporters.CanvasExporter --to canvas.csv
     nbgrader export --exporter=autograder.report.exporters.MoodleExporter --to moodle.csv
 
-Both write one row for a student and one column for an exercise. Who handed in nothing gets no grade, and neither does
-work that still waits for a person, among it what a check of ours broke on: no zero goes out that nobody meant. Points
-that somebody gave by hand go out even where the work has been graded again since; those are named.
-`missing_is_zero` makes zeros of what was not handed in.
+Both write one row for each student and one column for each exercise. A student who handed in nothing gets no grade, and
+neither does work that still waits for a person, including work on which one of our checks broke: we export no zero
+unless someone gave one. Points that somebody gave by hand are exported even where the work has been graded again since
+then; those are named.
+`missing_is_zero` writes zeros for what was not handed in.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class TaskRates:
 
     @property
     def pass_rate(self) -> float:
-        """Share of those whose answer was checked: without those where a check of ours broke."""
+        """Share of those whose answer was checked: without those where one of our checks broke."""
         checked = sum(n for mark, n in self.students.items() if mark != "ours")
         return self.students["passed"] / checked if checked else 0.0
 

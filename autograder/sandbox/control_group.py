@@ -63,7 +63,7 @@ class ControlGroup:
                 return
 
     def cpu_seconds(self) -> float | None:
-        """Processor time of all that ever was in the group, those that have ended included; None if unknown."""
+        """Processor time of every process that was ever in the group, ended ones included; None if unknown."""
         if self._clock is None:
             return None
         if self._version == 1:

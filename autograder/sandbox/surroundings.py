@@ -1,7 +1,7 @@
-"""What a notebook expects around it and the grader has not got: packages, files, a GPU, the network.
+"""What a notebook expects around it and the grader does not have: packages, files, a GPU, the network.
 
 It is not the student's fault, so it must not take more along than it has to. A statement at the top of a cell that
-fails for want of such a thing is passed over with a note, and the rest of the cell runs; a name that it should have
+fails because such a thing is missing is skipped with a note, and the rest of the cell runs; a name that it should have
 bound stands for what is not there, and whoever uses it passes over that statement, too. Nothing is gained by it: it is
 as if these lines had not been written. A misspelt `import nump` is a slip, and stays the error that it is.
 

@@ -34,7 +34,7 @@ class Given:
         """Read the exercise as released.
 
         Raises:
-            Unreadable: it is no notebook.
+            Unreadable: it is not a notebook.
         """
         cells = read_notebook(released)[0].cells
         self._texts = {cell.source.strip() for cell in cells}

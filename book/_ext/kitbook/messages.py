@@ -63,7 +63,7 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _text(node: ast.AST) -> str | None:
-    """A literal's text, f-strings with their expressions in braces; None for what is no text."""
+    """A literal's text, f-strings with their expressions in braces; None for anything that is not text."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
