@@ -92,7 +92,48 @@ function startScrollables() {
   window.addEventListener("resize", make);
 }
 
+/** A finger cannot point without touching: the first touch of a word shows its meaning, the link there leads on. */
+function startGlossaryTips() {
+  if (!document.querySelector("a.glossary-term")) return;
+  const tip = document.createElement("p");
+  tip.className = "glossary-tip";
+  tip.role = "status";
+  tip.hidden = true;
+  document.querySelector(".bd-article").append(tip);
+  let touched = false;
+  document.addEventListener("pointerdown", (event) => { touched = event.pointerType === "touch"; });
+  document.addEventListener("click", (event) => {
+    const word = event.target.closest("a");
+    if (word?.parentElement === tip) return;
+    tip.hidden = true;
+    if (!touched || !word?.classList.contains("glossary-term") || !word.title) return;
+    event.preventDefault();
+    const more = document.createElement("a");
+    more.href = word.href;
+    more.textContent = "In the glossary";
+    tip.hidden = false;
+    tip.replaceChildren(`${word.textContent}: ${word.title} `, more);
+  });
+}
+
+/** What the search shows of a page: its text, without the menus, buttons and answers around it. */
+function startSearch() {
+  if (typeof Search === "undefined") return;
+  Search.htmlToText = (source, anchor) => {
+    const page = new DOMParser().parseFromString(source, "text/html");
+    const article = page.querySelector(".bd-article");
+    if (!article) return "";
+    const beside = ".headerlink, script, style, svg, nav, .lesson-actions, .quiz-answers, .prev-next-footer";
+    for (const part of article.querySelectorAll(beside)) part.remove();
+    const place = anchor ? article.querySelector(anchor) : null;
+    return (place ?? article).textContent.replaceAll(/\s+/g, " ").trim();
+  };
+}
+
+startSearch();
+
 document.addEventListener("DOMContentLoaded", () => {
+  startGlossaryTips();
   startQuestions();
   startInstructorSwitch();
   startScrollables();

@@ -7,14 +7,21 @@ digest is a configuration value of the kind that makes Sphinx read every page ag
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 from sphinx.util.typing import ExtensionMetadata
+
+logger = logging.getLogger(__name__)
 
 #: Packages whose version can change what a lesson prints or draws.
 PACKAGES = (
@@ -28,6 +35,12 @@ PACKAGES = (
     "scikit-learn",
     "ipykernel",
 )
+
+#: What nbclient says of a cell that ran out of time, and where it shows that cell.
+TIMED_OUT = re.compile(r"A cell timed out while it was being executed, after (?P<seconds>[\d.]+) seconds")
+TIMED_OUT_CELL = re.compile(r"preview of the cell contents:\n-+\n(?P<line>[^\n]*)")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+FAILED_CELL = re.compile(r"while executing the following cell:\n-+\n(?P<line>[^\n]*)")
 
 #: The kernel draws SVG, which ``figures`` then puts into the page.
 KERNEL_CONFIG = """\
@@ -96,10 +109,56 @@ def configure(app: Sphinx, config: Config) -> None:
     prepare_kernels(root, build)
 
 
+def first_line(traceback: str, pattern: re.Pattern[str]) -> str:
+    """How the cell begins at which a run ended, in quotes; nothing where the traceback does not show it."""
+    match = pattern.search(traceback)
+    if match is None:
+        return ""
+    line = match["line"].strip()
+    if line.startswith("["):
+        # Of a long cell nbclient shows the lists of its first and last lines.
+        try:
+            line = str(ast.literal_eval(line)[0]).strip()
+        except (ValueError, SyntaxError, IndexError):
+            return ""
+    return f' that begins with "{line}"'
+
+
+def what_ended(traceback: str) -> str:
+    """Why a page's run ended, from its traceback: whose fault, and what to do, in one line."""
+    traceback = COLOUR.sub("", traceback)
+    late = TIMED_OUT.search(traceback)
+    if late is not None:
+        return (
+            f"the cell{first_line(traceback, TIMED_OUT_CELL)} ran past its time limit of {late['seconds']} seconds. "
+            "On a busy machine build again when it is less busy, or raise `execute: timeout` in _config.yml"
+        )
+    last = traceback.strip().splitlines()[-1] if traceback.strip() else "no traceback"
+    return f"the cell{first_line(traceback, FAILED_CELL)} raised an error: {last}"
+
+
+def failed_pages(env: BuildEnvironment) -> dict[str, str]:
+    """The pages whose run did not come to its end, each with its traceback."""
+    found = {}
+    for page in sorted(env.found_docs):
+        data = NbMetadataCollector.get_exec_data(env, page)
+        if data is not None and not data["succeeded"]:
+            found[page] = str(data["traceback"] or "")
+    return found
+
+
+def say_what_failed(app: Sphinx, error: Exception | None) -> None:
+    """Name each page whose run ended early once more as the last thing said, since pages of output lie in between."""
+    if error is None:
+        for page, traceback in failed_pages(app.env).items():
+            logger.warning("%s was not run to its end: %s", page, what_ended(traceback))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the digest as a value that every page depends on."""
     app.add_config_value("kitbook_execution_digest", "", "env", types=[str])
     # Jupyter Book sets this for an extension that we leave out (see _config.yml).
     app.add_config_value("comments_config", {}, "html", types=[dict])
     app.connect("config-inited", configure)
+    app.connect("build-finished", say_what_failed, priority=900)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,20 @@ def read_lesson(path: Path) -> Lesson | None:
     )
 
 
+def reading_order(folder: Path) -> list[str]:
+    """The names of a folder's pages in the order of the book's table of contents, where there is one beside it."""
+    contents = folder.parent / "_toc.yml"
+    if not contents.is_file():
+        return []
+    return re.findall(rf"^\s*- file: {folder.name}/(\S+)$", contents.read_text("utf-8"), re.M)
+
+
 def read_lessons(folder: Path) -> list[Lesson]:
-    """All lessons of a folder, in the order of their names."""
-    found = (read_lesson(path) for path in sorted(folder.glob("[0-9][0-9]-*.md")))
+    """All lessons of a folder as they are read: by the table of contents, and those that it lacks by their names."""
+    order = reading_order(folder)
+    paths = sorted(
+        folder.glob("[0-9][0-9]-*.md"),
+        key=lambda path: (order.index(path.stem) if path.stem in order else len(order), path.name),
+    )
+    found = (read_lesson(path) for path in paths)
     return [lesson for lesson in found if lesson is not None]

@@ -23,6 +23,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
+from .execution import failed_pages
 from .front_matter import Lesson, read_lesson, split_front_matter
 from .lesson_boxes import CALLOUTS
 
@@ -34,7 +35,7 @@ FENCE = re.compile(
 OPTION = re.compile(r"\A(?:^:[\w-]+:.*\n)+\n?", re.M)
 GLUE = re.compile(r"\{glue:text\}`(?P<name>[\w-]+)(?::(?P<format>[^`]+))?`")
 ROLE = re.compile(r"\{(?P<role>[\w:-]+)\}`(?P<content>[^`]+)`")
-LINK = re.compile(r"\[\]\((?P<page>[^)\s]+?)\.md\)")
+LINK = re.compile(r"\[(?P<words>[^\]\[]*)\]\((?P<page>[^)\s]+?)\.md\)")
 SOLUTION = re.compile(r"^(`{3}|:{3})\{solution-start\}.*?^\1\{solution-end\}\s*^\1$\n?", re.M | re.S)
 
 
@@ -118,7 +119,7 @@ def plain_markdown(text: str, lesson: Lesson, numbers: dict[str, Any]) -> str:
     text = FENCE.sub(directive, text)
     text = GLUE.sub(number, text)
     text = ROLE.sub(plain_role, text)
-    return LINK.sub(lambda match: f"the page *{match['page'].rsplit('/', 1)[-1]}*", text).strip()
+    return LINK.sub(lambda match: match["words"] or f"the page *{match['page'].rsplit('/', 1)[-1]}*", text).strip()
 
 
 def glued_numbers(glued: Path) -> dict[str, Any]:
@@ -188,7 +189,10 @@ def write_notebooks(app: Sphinx, error: Exception | None) -> None:
     install = app.config.kitbook_launch.get("install", "")
     if install:
         (Path(app.outdir) / "requirements.txt").write_text(f"{install}\n", "utf-8")
+    incomplete = failed_pages(app.env)
     for page in offered_pages(app):
+        if page in incomplete:
+            continue  # the numbers that its prose quotes are missing; `execution` says why
         path = Path(app.env.doc2path(page))
         lesson = read_lesson(path) or Lesson(path, "", 0, 0, (), {}, ())
         glued = Path(app.outdir).parent / "jupyter_execute" / f"{page}.glue.json"

@@ -137,10 +137,10 @@ export function decimals(number, places = 2) {
 
 /** A share as a percentage. */
 export function percent(share, places = 0) {
-  return Number.isNaN(share) ? "undefined" : `${(100 * share).toFixed(places)} %`;
+  return Number.isNaN(share) ? "undefined" : `${(100 * share).toFixed(places)}%`;
 }
 
-/** A whole number with thin spaces between its thousands. */
+/** A whole number with commas between its thousands. */
 export function whole(number) {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }
