@@ -201,6 +201,17 @@ def test_no_page_names_a_delivery_network(book: Path) -> None:
     assert not [name for name in pages(book) if hosts.search((book / name).read_text("utf-8"))]
 
 
+def test_no_page_shows_a_raw_warning(book: Path) -> None:
+    # Of a library, not of ours: what absl, TensorFlow, JAX and Python's own module of warnings write.
+    raw = re.compile(r"\b[WE]0000\b|\bWARNING:|\b\w*Warning: |oneDNN|/site-packages/|\bTraceback \(most recent")
+    shown = []
+    for name in pages(book):
+        for output in re.findall(r'<div class="output[^"]*">.*?</pre>', (book / name).read_text("utf-8"), re.S):
+            if raw.search(unescape(re.sub(r"<[^>]+>", "", output))):
+                shown.append(f"{name}: {output[:300]}")
+    assert not shown
+
+
 def test_an_unchanged_book_is_built_in_seconds(book: Path) -> None:
     answer = subprocess.run(
         [sys.executable, str(ROOT / "book" / "build.py")], capture_output=True, text=True, timeout=120
@@ -285,7 +296,7 @@ def notebooks(book: Path) -> list[Path]:
 
 def test_a_lesson_comes_as_a_notebook_without_solutions(book: Path) -> None:
     lessons = [path for path in notebooks(book) if path.name[0].isdigit()]
-    assert len(lessons) == 5
+    assert len(lessons) == 6
     for path in lessons:
         notebook = nbformat.read(path, 4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
@@ -302,7 +313,7 @@ def test_no_notebook_needs_a_cell_that_stayed_in_the_book(book: Path, tmp_path: 
         (tmp_path / f"{path.stem}.py").write_text(code, "utf-8")
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", str(tmp_path)]
     answer = subprocess.run(ruff, capture_output=True, text=True)
-    assert len(list(tmp_path.glob("*.py"))) == 6
+    assert len(list(tmp_path.glob("*.py"))) == 7
     assert answer.returncode == 0, answer.stdout
 
 

@@ -101,6 +101,7 @@ def test_the_digit_network_of_the_page_is_the_lessons_and_answers_as_keras_does(
     dense.build((None, layer["inputs"]))
     dense.set_weights([weights.reshape(layer["inputs"], -1), bias])
     _, (images, labels) = load_mnist()
+    images, labels = images[::2], labels[::2]  # the half that lesson 4 opens
     scores = np.asarray(dense(images.reshape(-1, 784).astype("float32") / 255))
     accuracy = float(np.mean(scores.argmax(axis=1) == labels))
     assert accuracy == pytest.approx(data["networks"][0]["accuracy"], abs=1e-4)

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_cache.executors.utils import single_nb_execution
 from kit import missing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,21 +18,40 @@ sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from kitbook.accessibility import mend  # noqa: E402
-from kitbook.execution import execution_digest  # noqa: E402
+from kitbook.execution import execution_digest, what_ended  # noqa: E402
 from kitbook.figures import adapt_svg  # noqa: E402
-from kitbook.front_matter import FrontMatterError, Lesson, read_lesson, read_lessons  # noqa: E402
+from kitbook.front_matter import (  # noqa: E402
+    FrontMatterError,
+    Lesson,
+    read_lesson,
+    read_lessons,
+    split_front_matter,
+)
 from kitbook.generated_pages import clock, tasks_by_objective, timetable  # noqa: E402
 from kitbook.notebooks import launch_links, notebook_to_take_away, plain_markdown  # noqa: E402
 
 from book.build import ensure_packages  # noqa: E402
 
-NAMES = ["01-image-classification", "02-one-hot-encoding", "03-dense-networks", "04-softmax", "05-overfitting"]
+NAMES = [
+    "01-image-classification",
+    "02-one-hot-encoding",
+    "03-dense-networks",
+    "04-softmax",
+    "06-how-a-network-learns",
+    "05-overfitting",
+]
 LESSONS = [ROOT / "lessons" / f"{name}.md" for name in NAMES]
 NO_LESSON = Lesson(Path("x.md"), "", 0, 0, (), {}, ())
 
 
-def test_the_five_lessons_are_there_in_order() -> None:
+def test_the_lessons_are_there_in_the_order_of_the_table_of_contents() -> None:
     assert [lesson.name for lesson in read_lessons(ROOT / "lessons")] == NAMES
+
+
+def test_lessons_without_a_table_of_contents_come_by_name(tmp_path: Path) -> None:
+    for name in ("02-b", "01-a"):
+        (tmp_path / f"{name}.md").write_text((ROOT / "lessons" / "02-one-hot-encoding.md").read_text("utf-8"))
+    assert [lesson.name for lesson in read_lessons(tmp_path)] == ["01-a", "02-b"]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=NAMES)
@@ -132,9 +153,11 @@ def test_repairs_take_away_what_axe_objects_to_and_nothing_else() -> None:
 
 
 def test_markdown_for_notebooks_loses_roles_and_fills_in_numbers() -> None:
-    text = "{term}`Scores <score>` reach {glue:text}`a:.1%` {cite}`x2020`, see [](keras-at-a-glance.md)."
+    text = (
+        "{term}`Scores <score>` reach {glue:text}`a:.1%` {cite}`x2020`, see [](keras-at-a-glance.md) on [layers](a.md)."
+    )
     assert plain_markdown(text, NO_LESSON, {"a": 0.9321}) == (
-        "Scores reach 93.2% [x2020], see the page *keras-at-a-glance*."
+        "Scores reach 93.2% [x2020], see the page *keras-at-a-glance* on layers."
     )
 
 
@@ -201,8 +224,8 @@ def test_sessions_are_as_alike_as_whole_lessons_allow() -> None:
     assert len(starts) == 2, "each session begins at nine"
     assert "01-image-classification" in starts[0]
     assert "04-softmax" in starts[1]
-    assert sum("*Break*" in row for row in rows) == 3
-    assert rows[-1].startswith("| 12:00"), "80 + 15 + 85 minutes after nine"
+    assert sum("*Break*" in row for row in rows) == 4
+    assert rows[-1].startswith("| 13:30"), "80 + 15 + 75 + 15 + 85 minutes after nine"
 
 
 def test_markdown_is_tidy() -> None:
@@ -240,3 +263,86 @@ def test_spelling() -> None:
     pages = [*(ROOT / "lessons").glob("*.md"), *(ROOT / "book").glob("*.md")]
     answer = subprocess.run([sys.executable, "-m", "codespell_lib", *map(str, pages)], capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout
+
+
+#: Words that call one thing better than another.
+COMPARING = re.compile(
+    r"\b(best|better|helps?|helped|improve[sd]?|beats?|wins?|winner|ahead|worse|outperform\w*|superior|strongest)\b",
+    re.I,
+)
+#: Passages with such a word that claim nothing about a result, each with the reason.
+NO_CLAIM = {
+    "what every network in the later lessons has to beat": "an aim",
+    "that is the number a network has to beat": "an aim, beside the number itself",
+    "`np.bincount` helps": "a function",
+    "Judge from several runs, with an interval, whether a deeper network is better": "a question to be measured",
+    "The formula looks worse than it is": "about a formula",
+}
+
+
+def claims_without_a_number(source: str) -> list[str]:
+    """The paragraphs of a lesson that call something better, or worse, without a number from the run in them.
+
+    What is asked, and what a wrong answer says, is no claim of ours: wrong answers quote a misunderstanding, and
+    explain it below. Key points cannot hold a number of the run, so no such word may stand there at all.
+    """
+    header, body = split_front_matter(source)
+    found = [point for point in header.get("lesson", {}).get("keypoints", []) if COMPARING.search(point)]
+    body = re.sub(r"^```.*?^```$", "", body, flags=re.M | re.S)
+    for paragraph in re.split(r"\n\s*\n", body):
+        lines = [line for line in paragraph.splitlines() if not re.match(r"\s*(:::|:\w|- wrong:)", line)]
+        text = " ".join(lines)
+        if "{glue:text}" in text:
+            continue
+        text = re.sub(r"`[^`]*`|\([\w-]+\.md\)", "", text) if not any(part in text for part in NO_CLAIM) else ""
+        sentences = re.split(r"(?<=[.?!:])\s+", text)
+        found += [
+            sentence.strip() for sentence in sentences if COMPARING.search(sentence) and not sentence.endswith("?")
+        ]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "lessons").glob("*.md")), ids=lambda path: path.stem)
+def test_nothing_is_called_better_without_a_number_from_the_run(path: Path) -> None:
+    assert not claims_without_a_number(path.read_text("utf-8"))
+
+
+def test_a_claim_without_a_number_is_found() -> None:
+    source = "---\nlesson: {keypoints: [More images help most., Look first.]}\n---\n\n# T\n\n"
+    source += "Dropout works best.\n\nDropout reaches {glue:text}`a:.1%`, which is better.\n\nIs it better?\n\n"
+    source += "```{code-cell} python\n# the best\n```\n\n- wrong: It is better.\n\n  Networks of two layers win.\n"
+    assert claims_without_a_number(source) == [
+        "More images help most.",
+        "Dropout works best.",
+        "Networks of two layers win.",
+    ]
+
+
+def test_each_passage_excused_from_a_number_is_still_there() -> None:
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "lessons").glob("*.md"))
+    assert not [passage for passage in NO_CLAIM if passage not in text]
+
+
+def traceback_of(cells: list[str], tmp_path: Path, timeout: float) -> str:
+    """What nbclient raises when it runs these cells, as jupyter-cache keeps it for the book."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])  # type: ignore[no-untyped-call]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    result = single_nb_execution(notebook, cwd=str(tmp_path), timeout=timeout, allow_errors=False)  # type: ignore[arg-type]
+    assert result.exc_string is not None
+    return result.exc_string
+
+
+@pytest.mark.parametrize("rest", [0, 20], ids=["a short cell", "a long cell"])
+def test_a_cell_past_its_time_limit_is_reported_as_that(tmp_path: Path, rest: int) -> None:
+    slow = "import time; time.sleep(600)" + "\n'and more'" * rest
+    said = what_ended(traceback_of([slow, "print(named_in_no_cell_that_ran)"], tmp_path, timeout=2))
+    assert said.startswith(
+        'the cell that begins with "import time; time.sleep(600)" ran past its time limit of 2 seconds'
+    )
+    assert "timeout" in said
+    assert "\n" not in said
+
+
+def test_a_cell_with_an_error_is_reported_as_that(tmp_path: Path) -> None:
+    said = what_ended(traceback_of(["1 / 0"], tmp_path, timeout=120))
+    assert said == 'the cell that begins with "1 / 0" raised an error: ZeroDivisionError: division by zero'
