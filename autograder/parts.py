@@ -23,6 +23,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "jinja2",
         "jupyter_client",
         "jupyter_core",
+        "latex2mathml",
         "markupsafe",
         "nbclient",
         "nbconvert",

@@ -37,6 +37,9 @@ ROOM_PARTS: dict[str, tuple[str, ...]] = {
     "grading": ("cpu", "grade", "cluster"),
     "sandbox": ("cpu", "grade"),
     "report": ("grade",),
+    "similar": ("grade",),
+    "lms": ("grade",),
+    "marking": ("grade",),
     "pytest_plugin": ("grade",),
     "jupyter": ("grade", "hub"),
 }
@@ -132,8 +135,9 @@ def _commands() -> dict[str, list[str]]:
         given = [name]
         for action in parser._actions:
             value = "1" if action.type is not None and action.type is not Path else "something"
+            value = str(next(iter(action.choices))) if action.choices else value
             if not action.option_strings and action.nargs not in ("*", "?"):
-                given.append(str(next(iter(action.choices))) if action.choices else value)
+                given.append(value)
             elif action.option_strings and action.required:
                 given += [action.option_strings[0], value]
         found[name] = given
