@@ -104,12 +104,18 @@ def test_only_new_or_changed_submissions_are_graded_again(course: Path) -> None:
     assert grade(course, force=True).skipped == 0
 
 
-def test_a_manual_grade_survives_and_asks_for_another_look(course: Path) -> None:
+def test_a_manual_grade_survives_and_asks_for_another_look_at_new_work(course: Path) -> None:
     stand_in.write_class(course / "submitted", NAME, 1)
     grade(course)
     with sqlite3.connect(course / "gradebook.db") as connection:
         connection.execute("update grade set manual_score = 1.5")
-    grade(course, force=True)
+    grade(course, force=True)  # the same work once more
+    with sqlite3.connect(course / "gradebook.db") as connection:
+        found = set(connection.execute("select manual_score, needs_manual_grade from grade"))
+    assert found == {(1.5, 0)}
+    (changed,) = (course / "submitted").glob(f"*/{NAME}/{NAME}.ipynb")
+    changed.write_text(changed.read_text().replace("x = 0", "x = 222"))
+    assert grade(course).skipped == 0
     with sqlite3.connect(course / "gradebook.db") as connection:
         found = set(connection.execute("select manual_score, needs_manual_grade from grade"))
     assert found == {(1.5, 1)}
