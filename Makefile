@@ -10,13 +10,14 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book site bench exercises learner-bundle hub lint lock newest gate clean help
+.PHONY: demo test test-fast book site bench probe exercises learner-bundle hub lint lock newest gate clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
 	@echo "make test       every test, half an hour on two cores        make test-fast   minutes"
 	@echo "make book       the book, in book/_build/html"
 	@echo "make site       the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
+	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
 	@echo "make bench      side by side with nbgrader"
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
@@ -65,6 +66,11 @@ book: system-book $(READY)
 
 bench: system-demo $(READY)
 	@$(PY) -m benchmarks
+
+# EXERCISES may name some of them.
+EXERCISES ?= $(notdir $(wildcard solutions/*))
+probe: system-demo $(READY)
+	@for exercise in $(EXERCISES); do $(PY) -m autograder probe $$exercise || exit; done
 
 exercises: $(READY)
 	@$(PY) -m autograder release solutions exercises

@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _kept(options: argparse.Namespace) -> str:
-    return " What has been graded is kept; run the same command again to continue." if options.run is _grade else ""
+    keeps = options.run in (_grade, _probe)
+    return " What has been graded is kept; run the same command again to continue." if keeps else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,6 +164,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     similar.add_argument("--json", metavar="FILE", help="write the findings as JSON, too ('-' is stdout)")
     similar.set_defaults(run=_similar)
+
+    probe = commands.add_parser(
+        "probe", help="what do an exercise's checks miss? tried with answers made from its solution"
+    )
+    probe.add_argument("exercise", metavar="EXERCISE")
+    probe.add_argument(
+        "--source", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb, with solutions"
+    )
+    probe.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="where it is done, and the page written (default: probe/EXERCISE)"
+    )
+    probe.add_argument("--limit", type=_positive, metavar="N", help="try N wrong answers and N right ones at most")
+    probe.add_argument("--seed", type=int, default=0, metavar="N", help="which ones, if there is a limit (default: 0)")
+    probe.add_argument("--workers", type=_positive, metavar="N", help="answers at a time (default: one per core)")
+    _common(probe)
+    probe.set_defaults(run=_probe)
 
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
     doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
@@ -524,6 +541,33 @@ def _similar(options: argparse.Namespace) -> int:
         for line in (*found.summary, f"Page:  {found.page}", f"Table: {found.table}"):
             print(terminal.shown(line))
     _write_json(target, found.content)
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from autograder import preflight
+    from autograder.grading.pool import one_started
+    from autograder.probe import report
+    from autograder.probe.run import Place, probe
+    from autograder.probe.told import Told
+    from autograder.sandbox import bubblewrap, machine
+
+    target = _json_target(options)
+    people = sys.stderr if target is not None and target.is_stdout else sys.stdout
+    folder = options.into or Path("probe") / options.exercise
+    sandbox = bubblewrap.choose(options.sandbox)
+    preflight.require_temporary()
+    preflight.require_course(folder, [])
+    workers = options.workers or machine.examine().workers
+    with one_started(workers, sandbox) as pools:
+        place = Place(folder, options.exercise, options.source)
+        with Told(people) as told:
+            found = probe(place, sandbox, workers, options.limit, options.seed, pools, told.on_progress, told.on_task)
+    page = folder / f"{options.exercise}.html"
+    page.write_text(report.page(found), "utf-8")
+    for line in (*report.lines(found), f"Page: {page}"):
+        print(terminal.shown(line, people), file=people)
+    _write_json(target, found.to_json())
     return 0
 
 

@@ -33,12 +33,13 @@ TABLE: dict[str, set[str]] = {
     # Feedback goes back as the gradebook has it, which the pages' own module writes into them.
     "marking": {"course", "data", "errors", "exercise", "grading"},
     "lms": {"course", "errors", "grading"},
+    "probe": {"course", "errors", "exercise", "grading", "sandbox", "terminal"},
     "jupyter": {"compat", "course", "errors", "grading", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
-    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "report", "sandbox"}
-    | {"lms", "marking", "similar", "terminal"},
+    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "probe", "report"}
+    | {"lms", "marking", "sandbox", "similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }
@@ -48,6 +49,7 @@ WITHOUT_KERAS = (
     "checks",
     "course",
     "grading",
+    "probe",
     "report",
     "similar",
     "lms",

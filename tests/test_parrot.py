@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from catalogue import reference
-from parrot import Earned, Parrot, values_in
 
 from autograder.exercise.definition import Exercise, Task, exercise_names, find_exercise
+from autograder.probe.parrot import Earned, Parrot, values_in
 
 # Tasks whose words still tell. The list may only get shorter.
 STILL_TELL = frozenset(

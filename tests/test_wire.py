@@ -9,6 +9,8 @@ import math
 import socket
 import struct
 import threading
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -80,6 +82,14 @@ def _same(a: Any, b: Any) -> bool:
 @given(_values)
 def test_comes_out_as_it_went_in(value: Any) -> None:
     assert _same(value, decode(encode(value)))
+
+
+@pytest.mark.parametrize(
+    ("value", "arrives"),
+    [(Fraction(6, 2), 3), (Fraction(1, 4), 0.25), (Decimal("0.5"), 0.5), ([Fraction(1, 2), Decimal(2)], [0.5, 2])],
+)
+def test_exact_numbers_arrive_as_plain_ones(value: Any, arrives: Any) -> None:
+    assert _same(decode(encode(value)), arrives)
 
 
 @settings(deadline=None)

@@ -165,7 +165,7 @@ class _Run:
                 self.interrupted = error
             elif isinstance(error, Mismatch) and STOPPED not in error.message:
                 error = _with_first_cause(error, self._submission)
-            results.append(_result(_title(item), error))
+            results.append(result_of(_title(item), error))
         elif call.when == "call":
             results.append(TestResult(_title(item), Outcome.PASSED, share=1.0))
 
@@ -190,7 +190,8 @@ def _with_first_cause(error: Mismatch, submission: Submission) -> Mismatch:
     return error if first is None else Mismatch(first.message, first.hints, error.share)
 
 
-def _result(title: str, error: BaseException) -> TestResult:
+def result_of(title: str, error: BaseException) -> TestResult:
+    """What a test says that ended in this error."""
     if isinstance(error, Mismatch):
         share = min(max(float(error.share), 0.0), 1.0)
         return TestResult(title, Outcome.FAILED, tidy(error.message), error.hints, share)

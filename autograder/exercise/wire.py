@@ -16,6 +16,8 @@ import struct
 from collections import deque
 from collections.abc import KeysView, ValuesView
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -217,6 +219,8 @@ class _Encoder:
             return {"t": "int", "v": str(int(value))[:400]}
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else {"t": "float", "v": repr(float(value))}
+        if type(value) in (Fraction, Decimal):
+            return self._known(int(value) if value == int(value) else float(value), depth)
         if isinstance(value, np.ndarray):
             return self._array(np.asarray(value))
         if isinstance(value, (range, deque, KeysView, ValuesView)):

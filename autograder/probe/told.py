@@ -1,0 +1,56 @@
+"""What a person sees while an exercise is probed: a line that changes on a terminal, a few lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from autograder import terminal
+from autograder.grading.batch import Progress
+from autograder.grading.progress import pace_of
+
+PACE_SECONDS = 20.0  # how often plain lines say how far it is
+
+
+class Told:
+    """Tells how far it is. Use as a context manager."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._live = stream, terminal.is_live(stream)
+        self._began = self._said = time.monotonic()
+        self._width = 0
+
+    def __enter__(self) -> Told:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._write("")
+
+    def on_progress(self, progress: Progress) -> None:
+        """Called after each answer that was graded."""
+        now, finished = time.monotonic(), progress.done + progress.skipped
+        first = finished == progress.skipped
+        if self._live or first or now - self._said >= PACE_SECONDS or finished == progress.total:
+            self._said = now
+            known = f" ({progress.skipped} known from last time)" if progress.skipped else ""
+            pace = pace_of(progress, now - self._began)
+            self._write(f"{finished} of {progress.total} answers graded{known}{'; ' + pace if pace else ''}")
+
+    @contextmanager
+    def on_task(self, task: str) -> Iterator[None]:
+        """Around the parrot's tries at a task."""
+        if self._live:
+            self._write(f"copying what the check of {task} says")
+        yield
+
+    def _write(self, text: str) -> None:
+        text = terminal.shown(text, self._stream)
+        if not self._live:
+            print(text, file=self._stream, flush=True)
+            return
+        text = text[: terminal.width(self._stream) - 1]
+        print(f"\r{text:{self._width}}", end="" if text else "\r", file=self._stream, flush=True)
+        self._width = len(text)
