@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import pytest
 from kit import ROOT
 from nbgrader.api import Gradebook
 
+sys.path.insert(0, str(ROOT))
 from autograder import cli
 from autograder.course.collect import DELIVERED
 from autograder.course.directory import Course
