@@ -23,6 +23,9 @@ class NoAnswers:
     def cause_of(self, name: str) -> str:
         return ""
 
+    def file_size(self, name: str) -> int | None:
+        return None
+
     def seed(self) -> int:
         return 7
 

@@ -162,6 +162,10 @@ class Anything(NoAnswers):
             raise NoModel("it is a list, not a Keras model")
         return model
 
+    def file_size(self, name: str) -> int | None:
+        value = next(self._values)
+        return value if type(value) is int else None
+
     def held_out(self) -> data.HeldOut:
         return self._held_out
 

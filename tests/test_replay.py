@@ -79,6 +79,9 @@ class Asked(NoAnswers):
 
         return ModelReport(name, "Sequential", (None, 2), None, (layer,), 9, 8, True, compiled, predict)
 
+    def file_size(self, name: str) -> int | None:
+        return 40 if name == "here" else None
+
     def stopped_with(self) -> str:
         return "NameError: x"
 
@@ -100,6 +103,7 @@ def asked_of(answers: Any) -> list[Any]:
     found += [report.predict(inputs), report.predict(inputs, 0.5)]
     found += [report.layers, report.compiled, report.input_shape, report]
     found += [outcome(lambda: answers.model("list")), answers.stopped_with()]
+    found += [answers.file_size("here"), answers.file_size("gone")]
     return found
 
 

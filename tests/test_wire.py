@@ -11,6 +11,7 @@ import struct
 import threading
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autograder.exercise import wire
 from autograder.exercise.wire import (
     MAX_ARRAY_BYTES,
     MAX_JSON_BYTES,
@@ -316,3 +318,22 @@ class Quits:
 
 def test_a_value_that_quits_is_a_value_without_a_form() -> None:
     assert decode(encode([1, Quits()])) == [1, Opaque("Quits")]
+
+
+def test_an_array_that_may_not_be_written_to_arrives_as_such() -> None:
+    fixed, free = np.arange(3), np.arange(4)
+    fixed.setflags(write=False)
+    there = wire.decode(wire.encode({"args": (fixed, [free])}, keep_read_only=True))
+    (one, (other,)) = there["args"]
+    assert one.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        one[0] = 7
+    other[0] = 7
+    wire.decode(wire.encode(fixed))[0] = 7  # what comes from a student may always be worked with
+
+
+def test_the_size_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").write_bytes(b"four")
+    (tmp_path / "folder").mkdir()
+    assert [wire.file_size(name) for name in ("here", "gone", "folder", "\0", "here/x")] == [4, None, None, None, None]

@@ -154,7 +154,7 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         raise NotRebuildable(why) from error
     _refuse_config(config)
     facts: dict[str, Any] = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
-    facts["iterations"] = 0
+    facts["iterations"], facts["identity"] = 0, id(model)
     if getattr(model, "compiled", False):
         facts["compile"] = json.dumps(_compile_config(model))
         try:
@@ -354,13 +354,13 @@ def _refuse_several(count: int, what: str) -> None:
 
 
 def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:
-    """The part of a description that needs no model: how it was compiled, and how many batches it has seen."""
+    """The part of a description that needs no model: how it was compiled, how many batches it has seen, which it is."""
     try:
         compiled = json.loads(facts["compile"]) if isinstance(facts.get("compile"), str) else None
     except (ValueError, RecursionError):
         compiled = None
-    iterations = facts.get("iterations")
-    return {"compiled": compiled, "iterations": iterations if type(iterations) is int else 0}
+    counted = {name: facts.get(name) for name in ("iterations", "identity")}
+    return {"compiled": compiled} | {name: n if type(n) is int else 0 for name, n in counted.items()}
 
 
 def _single_layers(model: Any) -> Iterator[Any]:

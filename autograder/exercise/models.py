@@ -40,6 +40,7 @@ class CompileReport:
     learning_rate: float | None
     metrics: tuple[str, ...]  # snake case: "accuracy", "categorical_accuracy"
     iterations: int = 0  # batches the optimizer has seen, as the student's process says
+    label_smoothing: float = 0.0  # of the loss: the share of each label that Keras spreads over all classes
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ModelReport:
     finite: bool  # no weight is NaN or infinite
     compiled: CompileReport | None
     _predict: Predict = field(repr=False, compare=False)
+    identity: int = 0  # the same for two names of one model, as the student's process says
 
     def predict(self, inputs: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """The rebuilt model's output for `inputs` (N, ...) times `scale`, as float32 (N, ...)."""
@@ -116,6 +118,7 @@ def report_from(name: str, facts: dict[str, Any], predict: Predict) -> ModelRepo
         parameters=int(facts["parameters"]),
         trainable_parameters=int(facts["trainable_parameters"]),
         finite=facts["finite"] is True,
+        identity=identity if type(identity := facts.get("identity")) is int else 0,
         compiled=_compiled(compiled, int(facts.get("iterations") or 0)) if isinstance(compiled, dict) else None,
         _predict=predict,
     )
@@ -131,7 +134,7 @@ def _compiled(config: dict[str, Any], iterations: int) -> CompileReport:
     loss, loss_config = _named(config.get("loss"))
     computed = _computed_loss(config.get("computed"))
     optimizer, optimizer_config = _named(config.get("optimizer"))
-    rate = optimizer_config.get("learning_rate")
+    rate, smoothing = optimizer_config.get("learning_rate"), loss_config.get("label_smoothing")
     return CompileReport(
         loss=computed[0] if computed else _ALIASES.get(loss, loss) if loss else None,
         from_logits=computed[1] if computed else loss_config.get("from_logits") is True,
@@ -139,6 +142,7 @@ def _compiled(config: dict[str, Any], iterations: int) -> CompileReport:
         learning_rate=float(rate) if isinstance(rate, (int, float)) else None,
         metrics=_metrics(config),
         iterations=iterations,
+        label_smoothing=float(smoothing) if isinstance(smoothing, (int, float)) and 0 <= smoothing < 1 else 0.0,
     )
 
 

@@ -68,6 +68,9 @@ class Answers(Protocol):
     def model(self, name: str) -> ModelReport:
         """A model as it really is. Raises `Missing` or `NoModel`."""
 
+    def file_size(self, name: str) -> int | None:
+        """Bytes of a file in the folder that the notebook runs in; None if there is no such file."""
+
     def stopped_with(self) -> str:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""
 
@@ -219,6 +222,10 @@ class Submission:
             if "NoneType" in text or "ellipsis" in text:
                 raise NotAttempted(f"`{name}` still has no value.") from None
             raise Mismatch(f"`{name}` cannot be checked: {text}.", _why_no_model(text)) from None
+
+    def file_size(self, name: str) -> int | None:
+        """Bytes of a file that the notebook wrote into its folder; None if there is no such file."""
+        return self._answers.file_size(name)
 
     def stopped_with(self) -> str:
         """The error that the cell before this check stopped with ("NameError: ..."), or ''."""

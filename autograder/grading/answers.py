@@ -83,6 +83,10 @@ class KernelAnswers:
             raise found
         return found
 
+    def file_size(self, name: str) -> int | None:
+        size = self._ask({"ask": "size", "name": name}).tree.get("size")
+        return size if type(size) is int and size >= 0 else None
+
     def stopped_with(self) -> str:
         return self._run.error
 

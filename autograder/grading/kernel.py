@@ -235,7 +235,7 @@ class Kernel:
             content = {"comm_id": secrets.token_hex(16), "target_name": ANSWER, "data": {}}
             shell.send(self._client.kc.session.msg("comm_open", content))
             self._serving = True
-        channel.send(wire.encode(query), seconds)
+        channel.send(wire.encode(query, keep_read_only=True), seconds)
         try:
             return Answer(channel.receive(seconds), overdue=False)
         except ChannelTimeout:

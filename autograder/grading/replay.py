@@ -71,6 +71,10 @@ class Recording:
             ),
         )
 
+    def file_size(self, name: str) -> int | None:
+        size: int | None = self._keep(("size", name), lambda: self._answers.file_size(name))
+        return size
+
     def stopped_with(self) -> str:
         return str(self._keep(("stopped",), self._answers.stopped_with))
 
@@ -146,6 +150,10 @@ class Replay:
         task = self._task
         known = self._answer("model", name)
         return _report_from_plain(known, lambda inputs, scale: self._predict(task, name, inputs, scale))
+
+    def file_size(self, name: str) -> int | None:
+        size: int | None = self._answer("size", name)
+        return size
 
     def stopped_with(self) -> str:
         return str(self._answer("stopped"))

@@ -146,6 +146,9 @@ class NamespaceAnswers:
             raise NoModel(str(reason)) from reason
         return report_from(name, described, lambda inputs, scale: observe.predict(model, inputs, scale))
 
+    def file_size(self, name: str) -> int | None:
+        return wire.file_size(name)
+
     def stopped_with(self) -> str:
         return self._error
 

@@ -126,6 +126,8 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures
     if asked["ask"] == "cause":
         return Message({"cause": failures.cause_of(asked["name"])})
     name: str = asked["name"]
+    if asked["ask"] == "size":
+        return Message({"size": wire.file_size(name)})
     if not dict[str, Any].__contains__(
         namespace, name
     ):  # a namespace of a student's own class may say that it has everything
