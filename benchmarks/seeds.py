@@ -252,8 +252,8 @@ def thresholds() -> list[Threshold]:
         ]
     wanted += [
         Threshold("05 overfitted", "accuracy training", five.BY_HEART),
-        Threshold("05 stopped", "epochs after the best", 1, share=False),
-        Threshold("05 stopped", "epochs after the best", five.MOST_AFTER_BEST, at_least=False, share=False),
+        Threshold("05 stopped", "epochs after the best", five.LEAST_PATIENCE, share=False),
+        Threshold("05 stopped", "epochs after the best", five.MOST_PATIENCE, at_least=False, share=False),
     ]
     return sorted(wanted, key=lambda t: t.task)
 

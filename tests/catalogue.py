@@ -131,6 +131,14 @@ def try_answers(exercise: str, answers: Mapping[str, str], only: str | None = No
         return run_checks(reference(exercise), Submission(run.answers), only=only, before=run.up_to)
 
 
+def answers_of(exercise: str, answers: Mapping[str, str]) -> NamespaceAnswers:
+    """The notebook with these answers, run to its end: what all checks may be tried on, again and again."""
+    run = _Run(exercise, filled_in(exercise, answers)["cells"])
+    with _source_notebooks(), tempfile.TemporaryDirectory() as folder, chdir(folder):
+        run.to_the_end()
+    return run.answers
+
+
 def try_as_grading(
     exercise: str, answers: Mapping[str, str], fork_server: ForkServer, only: str | None = None
 ) -> tuple[CheckResult, ...]:
@@ -192,6 +200,11 @@ class _Run:
                 return
             # Cells without a grade_id are the pictures at the end; the notebook tests run those.
             if here is None and cell["cell_type"] == "code" and grade_id(cell):
+                self._execute(cell)
+
+    def to_the_end(self) -> None:
+        for cell in self._cells:
+            if task_of(cell) is None and cell["cell_type"] == "code" and grade_id(cell):
                 self._execute(cell)
 
     def _execute(self, cell: dict[str, Any]) -> None:

@@ -73,9 +73,10 @@ def test_reference_gets_full_marks(exercise: str, entry: Right, tried: Trying) -
 # Typed by hand, and as good as one that `fit` returned; the last even has the losses of the network as it was built.
 _FORGED = """
 {name} = keras.callbacks.History()
-{name}.epoch = [0, 1, 2, 3]
-{name}.history = {{"loss": [0.9, 0.4, 0.2, 0.1], "accuracy": [0.5, 0.8, 0.9, 0.9],
-                  "val_loss": [{best} + 0.3, {best}, {best} + 0.1, {best} + 0.2], "val_accuracy": [0.5, 0.8, 0.8, 0.8]}}
+{name}.epoch = [0, 1, 2, 3, 4]
+{name}.history = {{"loss": [0.9, 0.4, 0.2, 0.1, 0.1], "accuracy": [0.5, 0.8, 0.9, 0.9, 0.9],
+                  "val_loss": [{best} + 0.3, {best}, {best} + 0.1, {best} + 0.2, {best} + 0.3],
+                  "val_accuracy": [0.5, 0.8, 0.8, 0.8, 0.8]}}
 """
 _UNTRAINED = """
 stopped = keras.Sequential([keras.Input((784,)), layers.Dense(128, "relu"), layers.Dense(3, "softmax")])
@@ -146,10 +147,29 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
             "a second fit on the test images",
         },
         {"over the whole batch", "the function for one row"},
+        {
+            "no stabilisation",
+            "the first score subtracted",
+            "the last score subtracted",
+            "the mean subtracted",
+            "the smallest subtracted",
+        },
+        {"batch not stabilised", "the first score of each row subtracted"},
+        {"logarithm of the scores", "a fixed number subtracted"},
+        {"too cold", "too hot"},
+        {"logarithm to base 2", "base 2"},
+        {"logarithm to base 10", "base 10"},
+        {"sign of the logarithm kept", "no sign in the function"},
+        {"mean over classes, predicted", "mean over the classes as well"},
+        {"all ten added up, predicted", "labels ignored"},
+        {"sparse for one-hot labels", "not sparse for class numbers"},
         {"class numbers for the one-hot loss", "one-hot labels for the sparse loss"},
-        {"not trained long enough", "trained on the validation images"},
+        {"trained on the right labels", "trained on the validation images"},
         {"validated on the training images, loss still falling", "validated on the training images"},
         {"only the architecture", "cloned, not loaded"},
+        {"best weights not restored", "the training loss watched"},  # the training loss is best at the end
+        {"over and under confused", "jumping curves taken for overfitting"},
+        {"flat curves taken for a good fit", "low curves taken for underfitting"},
     )
 )
 

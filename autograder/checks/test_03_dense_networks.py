@@ -2,17 +2,28 @@
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from autograder.data import load_fashion
 from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail
-from autograder.exercise.habits import advice
-from autograder.exercise.models import CompileReport, ModelReport
+from autograder.exercise.models import ModelReport
+from autograder.exercise.networks import (
+    SPARSE_LOSS,
+    compiled,
+    compiled_model,
+    cross_entropies,
+    ends_in_probabilities,
+    flattens_in_time,
+    hidden_layers_bend,
+    loss_fits_labels,
+    loss_fits_output,
+    rate_is_sensible,
+    reports_accuracy,
+)
 from autograder.exercise.outcome import Mismatch, NotAttempted
-from autograder.exercise.submission import MEND_FIRST, STOPPED, Submission, as_array
+from autograder.exercise.submission import Submission, as_array
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
 NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md
@@ -322,58 +333,25 @@ class TestArchitecture:
 
     def test_ends_in_probabilities(self, submission: Submission) -> None:
         """Its output layer gives probabilities, or logits"""
-        _ends_well(submission.model("model"))
+        ends_in_probabilities(submission.model("model"), 3)
 
 
 class TestCompiled:
     def test_loss_fits_the_labels(self, submission: Submission) -> None:
         """The loss fits one-hot labels"""
-        _loss_fits_labels(_compiled_model(submission, "model"))
+        loss_fits_labels(compiled_model(submission, "model"), 3)
 
     def test_loss_fits_the_output(self, submission: Submission) -> None:
         """The loss fits the output layer"""
-        _loss_fits_output(_compiled_model(submission, "model"))
+        loss_fits_output(compiled_model(submission, "model"), 3)
 
     def test_reports_accuracy(self, submission: Submission) -> None:
         """It reports accuracy"""
-        metrics = _compiled(_compiled_model(submission, "model")).metrics
-        if {"accuracy", "categorical_accuracy"} & set(metrics):
-            return
-        kinds = {
-            "binary_accuracy": Hint(
-                "Binary accuracy treats each of the three outputs as a separate question. Ask for plain accuracy.",
-                id="binary-accuracy",
-            ),
-            "sparse_categorical_accuracy": Hint(
-                "Sparse accuracy needs class numbers. Yours are one-hot rows: ask for plain accuracy.",
-                id="sparse-accuracy",
-            ),
-            "exact_equality": Hint(
-                "`keras.metrics.Accuracy()` looks for outputs that equal the label exactly. No probability does."
-                ' Give the name "accuracy" instead.',
-                id="exact-equality",
-            ),
-        }
-        named = [hint for kind, hint in kinds.items() if kind in metrics]
-        raise fail(
-            f"The metrics of `model` are {list(metrics) or 'empty'}, but accuracy should be among them.",
-            hint=[*named, Hint('Pass `compile` a list: `metrics=["accuracy"]`.', id="no-accuracy")],
-        )
+        reports_accuracy(compiled_model(submission, "model"))
 
     def test_can_learn(self, submission: Submission) -> None:
         """Its optimizer takes steps of a sensible size"""
-        compiled = _compiled(_compiled_model(submission, "model"))
-        rate, largest = compiled.learning_rate, _LARGEST_RATES.get(compiled.optimizer or "", 0.5)
-        if rate is not None and not 1e-5 <= rate <= largest:
-            raise fail(
-                f"The learning rate is {rate:g}, which is too {'large' if rate > largest else 'small'} for"
-                f" {compiled.optimizer}.",
-                hint=Hint(
-                    "With large steps the weights jump about; with tiny ones they never arrive. Leave it out and use"
-                    " the default.",
-                    id="learning-rate",
-                ),
-            )
+        rate_is_sensible(compiled_model(submission, "model"))
 
 
 class TestTrained:
@@ -534,12 +512,12 @@ class TestDeeper:
 
     def test_loss_fits(self, submission: Submission) -> None:
         """Its loss fits the labels and the output layer"""
-        model = _compiled_model(submission, "deeper_model")
-        sparse = _compiled(model).loss == "sparse_categorical_crossentropy"
+        model = compiled_model(submission, "deeper_model")
+        sparse = compiled(model).loss == SPARSE_LOSS
         # With class numbers the sparse loss is right, and with one-hot rows nothing can be learned with it.
         if not sparse or submission.accuracy("deeper_model").value < NOTHING_BELOW:
-            _loss_fits_labels(model)
-        _loss_fits_output(model)
+            loss_fits_labels(model, 3)
+        loss_fits_output(model, 3)
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """It gets at least 82 % of unseen images right"""
@@ -582,12 +560,7 @@ def _measured(submission: Submission, name: str, pixels: np.ndarray, one_hot: np
 
 def _losses(submission: Submission, name: str, pixels: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The cross-entropy of each image, from probabilities or from scores."""
-    given = submission.predictions(name, pixels).astype(np.float64)
-    if submission.model(name).output_activation != "softmax":
-        powers = np.exp(given - given.max(axis=1, keepdims=True))
-        given = powers / powers.sum(axis=1, keepdims=True)
-    chosen = given[np.arange(len(right)), right] if given.shape[1] > right.max() else np.ones(len(right))
-    return np.asarray(-np.log(np.clip(chosen, 1e-7, 1.0)))
+    return cross_entropies(submission.model(name), submission.predictions(name, pixels), right)
 
 
 def _on_training_images(submission: Submission, name: str = "model") -> _Measured:
@@ -747,7 +720,7 @@ def _has_three_outputs(model: ModelReport) -> None:
             (None, 28, 28, 3): flatten,
             (None, 28, 3): flatten,
         },
-        hint="The last dense layer needs as many units as there are classes. Look at `model.summary()`.",
+        hint="The last dense layer needs as many units as there are classes. Look at `summary`.",
         stated=True,
     )
 
@@ -763,151 +736,8 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
                 id="output-counted-as-hidden",
             ),
         )
-    classes = [layer.class_name for layer in model.layers]
-    if "Flatten" in classes[classes.index("Dense") :]:
-        raise fail(
-            f"`{model.name}` flattens after a dense layer.",
-            hint=Hint(
-                "Until then, a dense layer works only on the last axis. Put Flatten before the dense layers.",
-                id="flattened-too-late",
-            ),
-        )
-    dense = [index for index, layer in enumerate(model.layers) if layer.class_name == "Dense"]
-    for index, following in pairwise(dense):
-        layer = model.layers[index]
-        functions = {part.activation for part in model.layers[index:following]} - {None, "linear"}
-        if any(str(function).startswith("softmax") for function in functions):
-            raise fail(
-                f"The hidden layer `{layer.name}` of `{model.name}` ends in softmax.",
-                hint=Hint(
-                    "Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"
-                    " layer. Use relu there.",
-                    id="softmax-in-hidden-layer",
-                ),
-            )
-        if not functions:
-            raise fail(
-                f"The hidden layer `{layer.name}` of `{model.name}` is linear.",
-                hint=[
-                    Hint(
-                        "Two dense layers without an activation do no more than one. Which function bends the values"
-                        " in between?",
-                        id="linear-hidden-layer",
-                    ),
-                    "Look at the argument `activation` of the hidden layer.",
-                ],
-            )
+    flattens_in_time(model)
+    hidden_layers_bend(model)
 
 
 _RAN_AWAY = Hint("The training diverged. Scale the images to 0..1, or use a smaller learning rate.", id="ran-away")
-_TWICE = Hint("Softmax would be applied twice. Remove it in one of the two places.", id="softmax-twice")
-_LARGEST_RATES = {"adadelta": 10.0, "sgd": 1.0, "adagrad": 1.0, "ftrl": 1.0}  # these take larger steps than Adam
-
-
-def _ends_well(model: ModelReport) -> None:
-    activation = model.output_activation
-    if activation == "softmax":
-        return
-    if activation == "linear":
-        if model.compiled is not None and not model.compiled.from_logits:
-            _loss_fits_output(model)
-        return
-    kinds = {
-        "softmax, softmax": _TWICE,
-        "sigmoid": Hint(
-            "Sigmoid answers three separate yes-or-no questions, but each image is exactly one of three. Which function"
-            " makes the outputs add up to 1?",
-            id="sigmoid-at-the-end",
-        ),
-        "relu": Hint(
-            "relu gives any positive number. Which function makes the outputs add up to 1?", id="relu-at-the-end"
-        ),
-        "tanh": Hint(
-            "tanh gives values from -1 to 1, but no probability is negative. Which function makes them add up to 1?",
-            id="tanh-at-the-end",
-        ),
-        "softmax along axis 0": Hint(
-            "This softmax runs along the images, so the values of one image do not add up to 1. Look at its `axis`.",
-            id="softmax-along-images",
-        ),
-    }
-    raise fail(
-        f"`{model.name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
-        hint=[
-            *([kinds[activation]] if activation in kinds else []),
-            "Add up the outputs for one image. Which function of the lesson makes the sum 1?",
-        ],
-    )
-
-
-def _compiled_model(submission: Submission, name: str) -> ModelReport:
-    model = submission.model(name)
-    if model.compiled is None and (error := submission.stopped_with()):
-        raise fail(f"`{name}` has not been compiled: {STOPPED} {error}.", hint=[*advice(error), MEND_FIRST])
-    _compiled(model)
-    return model
-
-
-def _compiled(model: ModelReport) -> CompileReport:
-    if model.compiled is None:
-        raise fail(
-            f"`{model.name}` has not been compiled.",
-            hint=Hint(
-                f"Call `{model.name}.compile(...)`. Building it again undoes that, so compile after building.",
-                id="not-compiled",
-            ),
-        )
-    return model.compiled
-
-
-def _loss_fits_labels(model: ModelReport) -> None:
-    loss = _compiled(model).loss
-    # On one-hot labels the divergence is the cross-entropy, and the focal loss a cross-entropy with weights.
-    if loss in ("categorical_crossentropy", "kl_divergence", "categorical_focal_crossentropy"):
-        return
-    squared = Hint("That is for numbers such as prices. Use a cross-entropy for classes.", id="error-for-classes")
-    kinds = {
-        "sparse_categorical_crossentropy": Hint(
-            "The sparse loss needs class numbers (0, 1, 2). Print a label: what form does it have?",
-            id="sparse-for-one-hot",
-        ),
-        "binary_crossentropy": Hint(
-            "The binary loss is for one yes-or-no answer. Here one of three classes is right: choose again.",
-            id="binary-for-classes",
-        ),
-        "mean_squared_error": squared,
-        "mean_absolute_error": squared,
-        "categorical_hinge": Hint("The hinge loss needs scores, not probabilities. Use a cross-entropy.", id="hinge"),
-    }
-    if loss is None:
-        raise fail(
-            f"`{model.name}` was compiled without a loss.",
-            hint=Hint("Without a loss there is nothing to make smaller. Give `compile` one.", id="no-loss"),
-        )
-    raise fail(
-        f"The loss of `{model.name}` is {loss}, which does not fit one-hot labels.",
-        hint=[
-            *([kinds[loss]] if loss in kinds else []),
-            "Each label is a one-hot row. Look up in lesson 2 which loss needs such rows.",
-        ],
-    )
-
-
-def _loss_fits_output(model: ModelReport) -> None:
-    compiled, activation = _compiled(model), model.output_activation
-    if activation == "softmax" and compiled.from_logits:
-        raise fail(f"`{model.name}` ends in softmax, but its loss says `from_logits=True`.", hint=_TWICE)
-    if activation == "linear" and not compiled.from_logits:
-        raise fail(
-            f"`{model.name}` gives raw scores, but its loss expects probabilities.",
-            hint=[
-                Hint(
-                    "No error appears, but the loss takes the logarithm of numbers that are not probabilities. Look at"
-                    " the end of your model.",
-                    id="scores-for-probabilities",
-                ),
-                "Choose one: softmax in the output layer, or `from_logits=True` in the loss.",
-            ],
-        )
-    if activation not in ("linear", "softmax"):
-        _ends_well(model)

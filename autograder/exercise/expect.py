@@ -14,13 +14,14 @@ the check's author has to say that it stands there: ``stated=True``. Then `becau
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from autograder.exercise.models import ModelReport
-from autograder.exercise.outcome import Hint, Mismatch, NotAttempted
+from autograder.exercise.outcome import Hint, Mismatch, NotAttempted, hint_id
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
 
@@ -31,9 +32,11 @@ __all__ = [
     "Mistakes",
     "depends_on_arguments",
     "expect",
+    "expect_group",
     "fail",
     "not_attempted",
     "show",
+    "unless_it_ignores",
 ]
 
 Hints = str | Sequence[str]  # a plain text or a `Hint`, or several, from general to particular
@@ -60,6 +63,25 @@ def not_attempted(message: str, hint: Hints = ()) -> NotAttempted:
     return NotAttempted(message, _hints(hint))
 
 
+def expect_group(given: Mapping[str, Any], right: Mapping[str, Any], hint: Hints = ()) -> None:
+    """See how many of several answers are right, and say no more than that.
+
+    Whoever may try one choice of a few for itself has soon found it without a thought. So choices are asked for
+    together, and the answer says only how many of them are right.
+
+    Args:
+        given: what stands in the notebook, by the name of the variable.
+        right: what is right, by the same names: a value, or a predicate of the value.
+        hint: what to say in any case, from general to particular.
+
+    Raises:
+        Mismatch: not all are right; its share is that of the right ones.
+    """
+    count = sum(bool(one(given[name])) if callable(one) else _same(given[name], one) for name, one in right.items())
+    if count < len(right):
+        raise Mismatch(f"{count} of the {len(right)} are right.", _hints(hint), share=count / len(right))
+
+
 def depends_on_arguments(
     function: Callable[..., Any], name: str, some: tuple[Any, ...], others: tuple[Any, ...]
 ) -> None:
@@ -83,6 +105,26 @@ def depends_on_arguments(
                 ),
             ),
         )
+
+
+@contextmanager
+def unless_it_ignores(
+    function: Callable[..., Any], name: str, some: tuple[Any, ...], others: tuple[Any, ...]
+) -> Iterator[None]:
+    """Inside, a mismatch that no known mistake explains is looked at once more: does the function ignore its arguments?
+
+    Args:
+        as those of `depends_on_arguments`.
+
+    Raises:
+        Mismatch: what was raised inside, or that the function returns the same for both.
+    """
+    try:
+        yield
+    except Mismatch as error:
+        if not error.hints or not hint_id(error.hints[0]):
+            depends_on_arguments(function, name, some, others)
+        raise
 
 
 def _same_plain(one: Any, other: Any) -> bool:

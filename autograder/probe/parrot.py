@@ -91,6 +91,9 @@ class _Typed:
     def cause_of(self, name: str) -> str:
         return ""
 
+    def file_size(self, name: str) -> int | None:
+        return None
+
     def seed(self) -> int:
         return 7
 

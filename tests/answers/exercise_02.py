@@ -70,7 +70,7 @@ WRONG = [
         "the fifth place",
         _predicted("[0, 0, 0, 0, 1, 0, 0, 0, 0, 0]"),
         "predicted",
-        "The first place belongs to class 0",
+        "fifth-place",
     ),
     Wrong("a five in its place", _predicted("[0, 0, 0, 0, 0, 5, 0, 0, 0, 0]"), "predicted", "The row says *where*"),
     Wrong(
@@ -274,7 +274,9 @@ WRONG = [
     ),
     Wrong("nothing moved", _reorder("return rows"), "reordered", "Nothing has moved"),
     Wrong("columns reversed", _reorder("return rows[:, ::-1]"), "reordered", "only reverses the columns"),
-    Wrong("names for indices", _reorder("return rows[:, new_order]"), "reordered", "a list of numbers, not of names"),
+    Wrong(
+        "names for indices", _reorder("return rows[:, new_order]"), "reordered", "by their numbers, not by their names"
+    ),
     Wrong("columns sorted", _reorder("return rows[:, np.argsort(old_order)]"), "reordered", "The columns are sorted"),
     Wrong("squared distance", _distances(rows="2", rows_far="2"), "distances", "The root is still missing"),
     Wrong("rows differ in one place", _distances(rows="1", rows_far="1"), "distances", "The rows differ in two places"),

@@ -310,13 +310,13 @@ WRONG = [
         "no accuracy",
         _compile('loss="categorical_crossentropy", optimizer="adam"'),
         "compiled",
-        '`metrics=["accuracy"]`',
+        "no-accuracy",
     ),
     Wrong(
         "Binary accuracy",
         _compile('loss="categorical_crossentropy", optimizer="adam", metrics=["binary_accuracy"]'),
         "compiled",
-        "a separate question",
+        "binary-accuracy",
     ),
     Wrong(
         "learning rate of 10",

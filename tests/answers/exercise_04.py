@@ -86,10 +86,10 @@ def _loop(line: str, size: str = "(classes, classes)") -> dict[str, str]:
 
 def _sensitivity(
     body: str = "return matrix[k, k] / matrix[k].sum()",
-    tp: str = "36",
-    fn: str = "14",
-    fp: str = "11",
-    tn: str = "89",
+    tp: str = "33",
+    fn: str = "17",
+    fp: str = "15",
+    tn: str = "85",
     hardest: str = "",
 ) -> dict[str, str]:
     return {
@@ -103,48 +103,89 @@ HARDEST = MATRIX + "hardest_digit = np.argmin([sensitivity(m, k) for k in range(
 
 WRONG = [
     # Softmax of one row
-    Wrong("normalised without exp", _softmax("return z / np.sum(z)"), "softmax", "the exponential is missing"),
+    Wrong("normalised without exp", _softmax("return z / np.sum(z)"), "softmax", "exponential-missing"),
     Wrong(
         "exponentials not divided",
         _softmax("return np.exp(z - np.max(z)) * np.exp(np.max(z))"),
         "softmax",
-        "Divide them by their sum",
+        "not-divided",
     ),
-    Wrong("the maximum instead", _softmax("return (z == np.max(z)).astype(float)"), "softmax", "Softmax is soft"),
+    Wrong("the maximum instead", _softmax("return (z == np.max(z)).astype(float)"), "softmax", "only-largest"),
+    Wrong("divided by the largest", _softmax("return np.exp(z) / np.max(np.exp(z))"), "softmax", "divided-by-largest"),
+    Wrong("divided by the mean", _softmax("return np.exp(z) / np.mean(np.exp(z))"), "softmax", "divided-by-mean"),
+    Wrong("divided by how many", _softmax("return np.exp(z) / len(z)"), "softmax", "divided-by-count"),
+    Wrong("divided by the scores", _softmax("return np.exp(z) / np.sum(z)"), "softmax", "divided-by-scores"),
+    Wrong("absolute values", _softmax("return abs(z) / sum(abs(z))"), "softmax", "absolute-for-exponential"),
+    Wrong("sigmoid of each score", _softmax("return 1 / (1 + np.exp(-z))"), "softmax", "sigmoid-for-softmax"),
     Wrong(
-        "divided by the largest",
-        _softmax("return np.exp(z) / np.max(np.exp(z))"),
+        "exponential of the negative", _softmax("return np.exp(-z) / np.sum(np.exp(-z))"), "softmax", "sign-of-power"
+    ),
+    Wrong("powers of 2", _softmax("return 2 ** z / np.sum(2 ** z)"), "softmax", "powers-of-two"),
+    Wrong("powers of 10", _softmax("return 10.0 ** z / np.sum(10.0 ** z)"), "softmax", "powers-of-ten"),
+    Wrong("squares", _softmax("return z ** 2 / np.sum(z ** 2)"), "softmax", "Those are squares of the scores"),
+    Wrong(
+        "stretched to 0..1",
+        _softmax("return (z - z.min()) / (z.max() - z.min())"),
         "softmax",
-        "divided by the largest exponential",
+        "That stretches the scores",
     ),
-    Wrong("sigmoid of each score", _softmax("return 1 / (1 + np.exp(-z))"), "softmax", "That is the sigmoid"),
+    Wrong("moved and divided", _softmax("return (z - z.min()) / (z - z.min()).sum()"), "softmax", "moved-only"),
+    Wrong("the scores returned", _softmax("return z"), "softmax", "scores-unchanged"),
     Wrong(
-        "exponential of the negative",
-        _softmax("return np.exp(-z) / np.sum(np.exp(-z))"),
+        "logarithm of softmax",
+        _softmax("m = z.max()\n    return z - (m + np.log(np.exp(z - m).sum()))"),
         "softmax",
-        "The sign is turned round",
+        "log-softmax",
     ),
-    Wrong("powers of 2", _softmax("return 2 ** z / np.sum(2 ** z)"), "softmax", "Softmax takes powers of e"),
     Wrong(
-        "no stabilisation", _softmax("return np.exp(z) / np.sum(np.exp(z))"), "softmax", "Subtract the largest score"
+        "softmax of one image twice",
+        _softmax("p = np.exp(z - z.max()) / np.exp(z - z.max()).sum()\n    return np.exp(p) / np.exp(p).sum()"),
+        "softmax",
+        "softmax-of-softmax",
+    ),
+    Wrong("logarithm of the scores", _softmax("return np.log(-abs(z)) / 2"), "softmax", "not-a-number"),
+    Wrong("no stabilisation", _softmax("return np.exp(z) / np.sum(np.exp(z))"), "softmax", "became `inf`"),
+    Wrong(
+        "the first score subtracted",
+        _softmax("e = np.exp(z - z[0])\n    return e / e.sum()"),
+        "softmax",
+        "became `inf`",
+    ),
+    Wrong(
+        "the last score subtracted",
+        _softmax("e = np.exp(z - z[-1])\n    return e / e.sum()"),
+        "softmax",
+        "became `inf`",
+    ),
+    Wrong(
+        "the mean subtracted", _softmax("e = np.exp(z - z.mean())\n    return e / e.sum()"), "softmax", "became `inf`"
+    ),
+    Wrong(
+        "the smallest subtracted",
+        _softmax("e = np.exp(z - z.min())\n    return e / e.sum()"),
+        "softmax",
+        "became `inf`",
     ),
     Wrong(
         "large scores cut off",
         _softmax("e = np.exp(np.clip(z, -500, 500))\n    return e / e.sum()"),
         "softmax",
-        "Cutting large scores off",
+        "scores-cut-off",
     ),
     Wrong(
-        "nan replaced by 0",
-        _softmax("return np.nan_to_num(np.exp(z) / np.sum(np.exp(z)))"),
+        "nan replaced by 0", _softmax("return np.nan_to_num(np.exp(z) / np.sum(np.exp(z)))"), "softmax", "nan-hidden"
+    ),
+    Wrong(
+        "the largest alone where scores are large",
+        _softmax("e = np.exp(z)\n    return e / e.sum() if z.max() < 700 else (z == z.max()) * 1.0"),
         "softmax",
-        "Replacing `nan` by 0",
+        "second-largest-lost",
     ),
     Wrong(
         "a fixed number subtracted",
         _softmax("e = np.exp(z - 1000)\n    return e / e.sum()"),
         "softmax",
-        "The result is not a number",
+        "not-a-number",
     ),
     Wrong(
         "largest absolute value subtracted",
@@ -152,73 +193,130 @@ WRONG = [
         "softmax",
         "All powers became 0",
     ),
+    Wrong(
+        "the same for any scores",
+        _softmax("return np.array([0.1, 0.2, 0.3, 0.2, 0.2])"),
+        "softmax",
+        "ignores-its-arguments",
+    ),
     Wrong("printed, not returned", _softmax("print(np.exp(z) / np.sum(np.exp(z)))"), "softmax", "returned nothing"),
     # Softmax of a batch
     Wrong(
         "along the wrong axis",
         _rows("e = np.exp(z - z.max(axis=0))\n    return e / e.sum(axis=0)"),
         "softmax_rows",
-        "Each column adds up to 1",
+        "along-the-images",
     ),
     Wrong(
         "over the whole batch",
         _rows("e = np.exp(z - np.max(z))\n    return e / np.sum(e)"),
         "softmax_rows",
-        "The whole batch adds up to 1",
+        "whole-batch",
     ),
     Wrong(
         "keepdims forgotten",
         _rows("e = np.exp(z - np.max(z, axis=1))\n    return e / np.sum(e, axis=1)"),
         "softmax_rows",
-        "keepdims=True",
+        "keepdims-forgotten",
     ),
     Wrong(
         "largest of the whole batch subtracted",
         _rows("e = np.exp(z - np.max(z))\n    return e / np.sum(e, axis=1, keepdims=True)"),
         "softmax_rows",
-        "Subtract each row's own",
+        "largest-of-the-batch",
     ),
     Wrong(
         "batch not stabilised",
         _rows("e = np.exp(z)\n    return e / np.sum(e, axis=1, keepdims=True)"),
         "softmax_rows",
-        "exp(1000) became `inf`",
+        "rows-not-shifted",
     ),
-    Wrong("only the first row", _rows("return softmax(z[0])"), "softmax_rows", "the first row only"),
-    Wrong("the function for one row", _rows("return softmax(z)"), "softmax_rows", "The whole batch adds up to 1"),
+    Wrong(
+        "the first score of each row subtracted",
+        _rows("e = np.exp(z - z[:, :1])\n    return e / np.sum(e, axis=1, keepdims=True)"),
+        "softmax_rows",
+        "rows-not-shifted",
+    ),
+    Wrong(
+        "the largest of each column subtracted",
+        _rows("e = np.exp(z - z.max(axis=0))\n    return e / np.sum(e, axis=1, keepdims=True)"),
+        "softmax_rows",
+        "has the right shape",
+    ),
+    Wrong("batch not divided", _rows("return np.exp(z)"), "softmax_rows", "not-divided"),
+    Wrong(
+        "rows divided by their largest",
+        _rows("return np.exp(z) / np.exp(z).max(axis=1, keepdims=True)"),
+        "softmax_rows",
+        "divided-by-largest",
+    ),
+    Wrong(
+        "rows without exponential",
+        _rows("return z / z.sum(axis=1, keepdims=True)"),
+        "softmax_rows",
+        "exponential-missing",
+    ),
+    Wrong(
+        "rows transposed",
+        _rows("return np.array([softmax(row) for row in z]).T"),
+        "softmax_rows",
+        "Rows and columns are swapped",
+    ),
+    Wrong(
+        "sums of rows",
+        _rows("return np.array([softmax(row) for row in z]).sum(axis=1)"),
+        "softmax_rows",
+        "sums-of-rows",
+    ),
+    Wrong("one long row", _rows("return np.concatenate([softmax(row) for row in z])"), "softmax_rows", "one-long-row"),
+    Wrong("mean of rows", _rows("return np.mean([softmax(row) for row in z], axis=0)"), "softmax_rows", "mean-of-rows"),
+    Wrong("sigmoid of the batch", _rows("return 1 / (1 + np.exp(-z))"), "softmax_rows", "sigmoid-for-softmax"),
+    Wrong("logarithms of rows", _rows("return np.log([softmax(row) for row in z])"), "softmax_rows", "log-softmax"),
+    Wrong("the batch returned", _rows("return z"), "softmax_rows", "scores-unchanged"),
+    Wrong("only the first row", _rows("return softmax(z[0])"), "softmax_rows", "first-row"),
+    Wrong("the function for one row", _rows("return softmax(z)"), "softmax_rows", "whole-batch"),
     Wrong(
         "one-hot rows",
         _rows("return np.eye(z.shape[1])[np.argmax(z, axis=1)]"),
         "softmax_rows",
-        "only marks the largest score",
+        "only-largest",
     ),
     Wrong(
         "math.exp on a batch",
         _rows("import math\n    return math.exp(z) / np.sum(math.exp(z))"),
         "softmax_rows",
-        "`math.exp` takes one number",
+        "math-exp",
     ),
+    Wrong("Python's max on a batch", _rows("return np.exp(z - max(z))"), "softmax_rows", "python-max"),
     # Temperature
-    Wrong("multiplied instead of divided", _temperature("1.63"), "temperature", "You multiplied the scores by it"),
-    Wrong("temperature 1", _temperature("1.0"), "temperature", "a lower temperature"),
-    Wrong("too cold", _temperature("0.2"), "temperature", "makes the row more even"),
-    Wrong("negative temperature", _temperature("-0.6"), "temperature", "turns the order of the scores round"),
-    Wrong("the limit taken for 0", _temperature("0.613", "0"), "temperature", "four probabilities add up to 1"),
-    Wrong("hot and cold confused", _temperature("0.613", "1.0"), "temperature", "very *low* temperature"),
-    Wrong("the limit for ten classes", _temperature("0.613", "0.1"), "temperature", "belongs to ten classes"),
+    Wrong("multiplied instead of divided", _temperature("1.63"), "temperature", "multiplied-by-temperature"),
+    Wrong("temperature 1", _temperature("1.0"), "temperature", "temperature-one"),
+    Wrong("too cold", _temperature("0.2"), "temperature", "another-temperature"),
+    Wrong("too hot", _temperature("7"), "temperature", "another-temperature"),
+    Wrong("the probability for the temperature", _temperature("0.9"), "temperature", "probability-for-temperature"),
+    Wrong("negative temperature", _temperature("-0.6"), "temperature", "temperature-not-positive"),
+    Wrong("the limit taken for 0", _temperature("0.613", "0"), "temperature", "limit-zero"),
+    Wrong("hot and cold confused", _temperature("0.613", "1.0"), "temperature", "hot-and-cold-confused"),
+    Wrong("the limit for ten classes", _temperature("0.613", "0.1"), "temperature", "limit-of-ten-classes"),
+    Wrong("the limit for two classes", _temperature("0.613", "0.5"), "temperature", "limit-of-two-classes"),
+    Wrong("the limit for three classes", _temperature("0.613", "1 / 3"), "temperature", "limit-of-three-classes"),
+    Wrong("the limit in per cent", _temperature("0.613", "25"), "temperature", "per-cent"),
     # Cross-entropy
-    Wrong("logarithm to base 10", _cross_entropy(GOOD_BODY, "1.0"), "cross_entropy", "logarithm to base 10"),
-    Wrong("logarithm to base 2", _cross_entropy(GOOD_BODY, "3.322"), "cross_entropy", "logarithm to base 2"),
-    Wrong("the probability itself", _cross_entropy(GOOD_BODY, "0.1"), "cross_entropy", "the probability itself"),
+    Wrong("logarithm to base 10", _cross_entropy(GOOD_BODY, "1.0"), "cross_entropy", "base-ten"),
+    Wrong("logarithm to base 2", _cross_entropy(GOOD_BODY, "3.322"), "cross_entropy", "base-two"),
+    Wrong("the probability itself", _cross_entropy(GOOD_BODY, "0.1"), "cross_entropy", "probability-itself"),
+    Wrong("sign of the logarithm kept", _cross_entropy(GOOD_BODY, "np.log(0.1)"), "cross_entropy", "sign-missing"),
     Wrong(
-        "sign of the logarithm kept", _cross_entropy(GOOD_BODY, "np.log(0.1)"), "cross_entropy", "The sign is missing"
+        "mean over classes, predicted", _cross_entropy(GOOD_BODY, "0.2303"), "cross_entropy", "mean-over-classes-too"
     ),
-    Wrong("mean over classes, predicted", _cross_entropy(GOOD_BODY, "0.2303"), "cross_entropy", "it counts whole"),
+    Wrong("all ten added up, predicted", _cross_entropy(GOOD_BODY, "23.03"), "cross_entropy", "all-classes-count"),
+    Wrong("nothing to pay", _cross_entropy(GOOD_BODY, "0"), "cross_entropy", "loss-of-a-perfect-one"),
+    Wrong("ten classes for the loss", _cross_entropy(GOOD_BODY, "10"), "cross_entropy", "classes-for-loss"),
     Wrong(
         "no sign in the function",
         _cross_entropy("return np.mean(np.sum(y * np.log(np.maximum(p, 1e-7)), axis=1))"),
         "cross_entropy",
-        "logarithms of probabilities are negative",
+        "sign-missing",
     ),
     Wrong(
         "sum over the images",
@@ -230,25 +328,31 @@ WRONG = [
         "mean over the classes as well",
         _cross_entropy("return -np.mean(y * np.log(np.maximum(p, 1e-7)))"),
         "cross_entropy",
-        "The mean runs over classes, too",
+        "mean-over-classes-too",
     ),
     Wrong(
         "one number for each image",
         _cross_entropy("return -np.sum(y * np.log(np.maximum(p, 1e-7)), axis=1)"),
         "cross_entropy",
-        "one number for each image",
+        "one-for-each-image",
     ),
     Wrong(
         "labels ignored",
         _cross_entropy("return -np.mean(np.sum(np.log(np.maximum(p, 1e-7)), axis=1))"),
         "cross_entropy",
-        "All classes count here",
+        "all-classes-count",
+    ),
+    Wrong(
+        "entropy, without the labels",
+        _cross_entropy("q = p * len(y) / len(y) + 0 * y.sum()\n    return -np.mean(np.sum(q * np.log(q), axis=1))"),
+        "cross_entropy",
+        "labels-ignored",
     ),
     Wrong(
         "largest probability taken",
-        _cross_entropy("return -np.mean(np.log(np.max(p, axis=1)))"),
+        _cross_entropy("return -np.mean(np.log(np.max(p, axis=1))) + 1e-9 * y[0, 0]"),
         "cross_entropy",
-        "You took the largest probability",
+        "largest-for-right-class",
     ),
     Wrong(
         "binary cross-entropy",
@@ -257,86 +361,193 @@ WRONG = [
             "    return -np.mean(np.sum(y * np.log(q) + (1 - y) * np.log(1 - q), axis=1))"
         ),
         "cross_entropy",
-        "binary cross-entropy",
+        "binary-cross-entropy",
+    ),
+    Wrong(
+        "the wrong classes",
+        _cross_entropy("return -np.mean(np.sum((1 - y) * np.log(1 - p), axis=1))"),
+        "cross_entropy",
+        "wrong-classes",
+    ),
+    Wrong(
+        "logarithm of the mean",
+        _cross_entropy("return -np.log(np.mean(np.sum(p * y, axis=1)))"),
+        "cross_entropy",
+        "logarithm-of-the-mean",
+    ),
+    Wrong(
+        "no logarithm",
+        _cross_entropy("return np.mean(1 - np.sum(p * y, axis=1))"),
+        "cross_entropy",
+        "logarithm-missing",
+    ),
+    Wrong(
+        "squared error for entropy", _cross_entropy("return np.mean((p - y) ** 2)"), "cross_entropy", "squared-error"
+    ),
+    Wrong("base 2", _cross_entropy("return -np.mean(np.sum(y * np.log2(p), axis=1))"), "cross_entropy", "base-two"),
+    Wrong(
+        "base 10",
+        _cross_entropy("return -np.mean(np.sum(y * np.log10(p), axis=1))"),
+        "cross_entropy",
+        "logarithm to base 10",
+    ),
+    Wrong(
+        "median",
+        _cross_entropy("return -np.median(np.sum(y * np.log(p), axis=1))"),
+        "cross_entropy",
+        "That is the median",
     ),
     Wrong(
         "labels and probabilities swapped",
         _cross_entropy("return -np.mean(np.sum(p * np.log(np.maximum(y, 1e-7)), axis=1))"),
         "cross_entropy",
-        "Labels and probabilities are swapped",
+        "labels-swapped",
+    ),
+    Wrong(
+        "logarithm of the labels",
+        _cross_entropy("return -np.mean(np.sum(p * np.log(y), axis=1))"),
+        "cross_entropy",
+        "log-of-labels",
     ),
     Wrong(
         "log of zero times zero",
         _cross_entropy("return -np.mean(np.sum(y * np.log(p), axis=1))"),
         "cross_entropy",
-        "*before* the logarithm",
+        "zero-is-nan",
     ),
     Wrong(
         "infinite loss",
         _cross_entropy("return -np.mean(np.log(np.sum(y * p, axis=1)))"),
         "cross_entropy",
-        "minus infinity",
+        "zero-is-infinite",
     ),
     Wrong(
         "zero left out",
         _cross_entropy("q = np.where(p > 0, p, 1)\n    return -np.mean(np.sum(y * np.log(q), axis=1))"),
         "cross_entropy",
-        "costs nothing here",
+        "zero-left-out",
+    ),
+    Wrong(
+        "raised to a hundredth",
+        _cross_entropy("return -np.mean(np.log(np.maximum(np.sum(y * p, axis=1), 0.01)))"),
+        "cross_entropy",
+        "smallest-too-large",
+    ),
+    Wrong(
+        "raised to another small number",
+        _cross_entropy("return -np.mean(np.log(np.sum(y * p, axis=1) + 1e-12))"),
+        "cross_entropy",
+        "another-smallest",
     ),
     # Which loss
-    Wrong("sparse for one-hot labels", _losses(a="sparse_categorical_crossentropy"), "losses", "*Sparse* is for class"),
-    Wrong("not sparse for class numbers", _losses(b="categorical_crossentropy"), "losses", "Without *sparse*"),
-    Wrong("cross-entropy for a price", _losses(d="categorical_crossentropy"), "losses", "A price is an amount"),
-    Wrong("squared error for classes", _losses(a="mean_squared_error"), "losses", "Squared error is for amounts"),
-    Wrong("one-hot loss for one sigmoid", _losses(c="categorical_crossentropy"), "losses", "nothing is one-hot here"),
-    Wrong("no loss of that name", _losses(a="crossentropy"), "losses", "Copy one of the four names"),
-    Wrong("logits denied", _losses(e="False"), "losses", "Logits are scores before the softmax"),
-    Wrong("True in quotes", _losses(e="'True'"), "losses", "stand without quotes"),
+    Wrong("sparse for one-hot labels", _losses(a="sparse_categorical_crossentropy"), "losses", "form-of-the-label"),
+    Wrong("not sparse for class numbers", _losses(b="categorical_crossentropy"), "losses", "form-of-the-label"),
+    Wrong("binary for one of ten", _losses(b="binary_crossentropy"), "losses", "binary-for-ten-classes"),
+    Wrong("cross-entropy for a price", _losses(d="categorical_crossentropy"), "losses", "entropy-for-a-price"),
+    Wrong("squared error for classes", _losses(a="mean_squared_error"), "losses", "squared-error"),
+    Wrong(
+        "one-hot loss for one sigmoid", _losses(c="categorical_crossentropy"), "losses", "categorical-for-one-output"
+    ),
+    Wrong("no loss of that name", _losses(a="crossentropy"), "losses", "no-such-loss"),
+    Wrong("logits denied", _losses(e="False"), "losses", "logits-denied"),
+    Wrong("True in quotes", _losses(e="'True'"), "losses", "true-in-quotes"),
     # The model
     Wrong(
         "a hidden layer",
         _model('keras.Input((784,)), layers.Dense(10, activation="relu"), layers.Dense(10, activation="softmax")'),
         "model",
-        "There is a hidden layer",
+        "a-hidden-layer",
+    ),
+    Wrong(
+        "a hidden convolution",
+        _model(
+            'keras.Input((28, 28, 1)), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(),'
+            ' layers.Dense(10, activation="softmax")'
+        ),
+        "model",
+        "before the last one with weights: Conv2D",
+    ),
+    Wrong(
+        "pooled before the dense layer",
+        _model(
+            'keras.Input((28, 28, 1)), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(10, activation="softmax")'
+        ),
+        "model",
+        "not-all-pixels",
     ),
     Wrong(
         "three outputs",
         _model('keras.Input((784,)), layers.Dense(3, activation="softmax")'),
         "model",
-        "those of the clothes",
+        "three-outputs",
+    ),
+    Wrong("one output", _model('keras.Input((784,)), layers.Dense(1, activation="sigmoid")'), "model", "one-output"),
+    Wrong(
+        "nine outputs", _model('keras.Input((784,)), layers.Dense(9, activation="softmax")'), "model", "nine-outputs"
     ),
     Wrong(
         "never flattened",
         _model('keras.Input((28, 28)), layers.Dense(10, activation="softmax")'),
         "model",
-        "works on the last axis alone",
+        "not-flat",
+    ),
+    Wrong("no input layer", _model('layers.Dense(10, activation="softmax")'), "model", "no-input"),
+    Wrong(
+        "images in the input shape",
+        _model('keras.Input((12000, 784)), layers.Dense(10, activation="softmax")'),
+        "model",
+        "images-in-input-shape",
     ),
     Wrong(
         "scores without from_logits",
         _model("keras.Input((784,)), layers.Dense(10)"),
         "model",
-        "no error appears".capitalize(),
+        "scores-for-probabilities",
     ),
     Wrong(
         "softmax twice",
         _model(loss="keras.losses.SparseCategoricalCrossentropy(from_logits=True)"),
         "model",
-        "Softmax would be applied twice",
+        "softmax-twice",
+    ),
+    Wrong(
+        "softmax in the layer and as a layer",
+        _model('keras.Input((784,)), layers.Dense(10, activation="softmax"), layers.Softmax()'),
+        "model",
+        "ends in softmax, softmax",
+    ),
+    Wrong(
+        "softmax along the images",
+        _model("keras.Input((784,)), layers.Dense(10), layers.Softmax(axis=0)"),
+        "model",
+        "softmax-along-images",
+    ),
+    Wrong(
+        "dropout behind the output",
+        _model('keras.Input((784,)), layers.Dense(10, activation="softmax"), layers.Dropout(0.3)'),
+        "model",
+        "dropout-on-output",
     ),
     Wrong(
         "sigmoid for ten classes",
         _model('keras.Input((784,)), layers.Dense(10, activation="sigmoid")'),
         "model",
-        "ten separate yes-or-no questions",
+        "sigmoid-at-the-end",
     ),
-    Wrong("squared error as the loss", _model(loss='"mse"'), "model", "Squared error is for amounts"),
-    Wrong("no metrics", _model(metrics="None"), "model", "accuracy should be among them"),
-    Wrong("absurd learning rate", _model(optimizer="keras.optimizers.Adam(10.0)"), "model", "the weights jump about"),
+    Wrong("squared error as the loss", _model(loss='"mse"'), "model", "error-for-classes"),
+    Wrong("binary loss", _model(loss='"binary_crossentropy"'), "model", "binary-for-classes"),
+    Wrong("no loss", _model(loss="None"), "model", "no-loss"),
+    Wrong("no metrics", _model(metrics="None"), "model", "no-accuracy"),
+    Wrong(
+        "a metric that counts exact equality", _model(metrics="[keras.metrics.Accuracy()]"), "model", "exact-equality"
+    ),
+    Wrong("the accuracy of one-hot rows", _model(metrics='["categorical_accuracy"]'), "model", "one-hot-accuracy"),
+    Wrong("absurd learning rate", _model(optimizer="keras.optimizers.Adam(10.0)"), "model", "learning-rate"),
     Wrong(
         "not compiled",
         {"model-answer": 'model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation="softmax")])'},
         "model",
-        "has not been compiled",
+        "not-compiled",
     ),
     # Training
     Wrong(
@@ -344,25 +555,25 @@ WRONG = [
         _model(loss='"categorical_crossentropy"')
         | _train("history = model.fit(x_train, train_digits, epochs=2, verbose=0)"),
         "trained",
-        "Labels and loss do not belong together",
+        "labels-and-loss",
     ),
     Wrong(
         "one-hot labels for the sparse loss",
         _train("history = model.fit(x_train, keras.utils.to_categorical(train_digits), epochs=2, verbose=0)"),
         "trained",
-        "Labels and loss do not belong together",
+        "labels-and-loss",
     ),
     Wrong(
         "images not reshaped",
         {"trained-answer": "history = model.fit(train_images / 255, train_digits, verbose=0)"},
         "trained",
-        "Reshape them to rows of 784",
+        "images-not-rows",
     ),
     Wrong(
         "one epoch",
         _train("history = model.fit(x_train, train_digits, batch_size=128, verbose=0)"),
         "trained",
-        "each epoch is one pass",
+        "one-epoch",
     ),
     Wrong(
         "pixels not scaled",
@@ -371,7 +582,7 @@ WRONG = [
             "history = model.fit(x_train, train_digits, epochs=2, batch_size=64, verbose=0)"
         },
         "trained",
-        "trained on pixels from 0 to 255",
+        "not-scaled",
     ),
     Wrong(
         "built again after fit",
@@ -383,7 +594,7 @@ WRONG = [
         "labels of other images",
         _train("history = model.fit(x_train, train_digits[::-1], epochs=2, batch_size=128, verbose=0)"),
         "trained",
-        "in the same order",
+        "hardly-learned",
     ),
     Wrong(
         "history thrown away",
@@ -391,76 +602,121 @@ WRONG = [
         "trained",
         "Keep it: `history = model.fit(...)`",
     ),
-    # Predicting
     Wrong(
-        "training images predicted", _predicted("model.predict(x_train, verbose=0)"), "predicted", "the training images"
+        "trained on the test images",
+        _train("history = model.fit(x_test, test_digits, epochs=12, batch_size=64, verbose=0)"),
+        "trained",
+        "trained-on-test-images",
     ),
+    Wrong(
+        "pixels cut off",
+        {
+            "trained-answer": 'x_train = (train_images // 255).reshape(-1, 784).astype("float32")\n'
+            "history = model.fit(x_train, train_digits, epochs=3, batch_size=64, verbose=0)"
+        },
+        "trained",
+        "cut-off",
+    ),
+    Wrong(
+        "standardised",
+        {
+            "trained-answer": "rows = train_images.reshape(-1, 784)\n"
+            'x_train = ((rows - rows.mean()) / rows.std()).astype("float32")\n'
+            "history = model.fit(x_train, train_digits, epochs=3, batch_size=64, verbose=0)"
+        },
+        "trained",
+        "standardised",
+    ),
+    Wrong(
+        "a step that is far too large",
+        _model(optimizer="keras.optimizers.Adam(100.0)") | ONE_EPOCH,
+        "trained",
+        "learning-rate",
+    ),
+    Wrong(
+        "fit not kept",
+        _train("model.fit(x_train, train_digits, epochs=2, batch_size=128, verbose=0)"),
+        "trained",
+        "history-not-kept",
+    ),
+    # Predicting
+    Wrong("training images predicted", _predicted("model.predict(x_train, verbose=0)"), "predicted", "training-images"),
     Wrong(
         "one-hot rows for probabilities",
         _predicted("np.eye(10)[model.predict(x_test, verbose=0).argmax(axis=1)]"),
         "predicted",
-        "the decision is made already",
+        "one-hot-rows",
     ),
     Wrong(
         "test images not scaled",
         _predicted("model.predict(x_test * 255, verbose=0)"),
         "predicted",
-        "Scale the test images like the training images",
+        "test-unscaled",
+    ),
+    Wrong(
+        "softmax of softmax",
+        _predicted("softmax_rows(model.predict(x_test, verbose=0))"),
+        "predicted",
+        "softmax-twice",
+    ),
+    Wrong(
+        "above one half for the largest",
+        _predicted(predicted="np.argmax(probabilities > 0.5, axis=1)"),
+        "predicted",
+        "threshold-for-argmax",
     ),
     Wrong(
         "logits for probabilities",
         _model("keras.Input((784,)), layers.Dense(10)", "keras.losses.SparseCategoricalCrossentropy(from_logits=True)")
         | _predicted(),
         "predicted",
-        "These are raw scores (logits)",
+        "raw-scores",
     ),
     Wrong(
         "argmax over the images",
         _predicted(predicted="np.argmax(probabilities, axis=0)", accuracy="0.9"),
         "predicted",
-        "along axis 0, over the images",
+        "along-the-images",
     ),
-    Wrong("argmax without an axis", _predicted(predicted="np.argmax(probabilities)"), "predicted", "Give it `axis=1`"),
+    Wrong("argmax without an axis", _predicted(predicted="np.argmax(probabilities)"), "predicted", "no-axis"),
     Wrong(
         "max for argmax",
         _predicted(predicted="np.max(probabilities, axis=1)"),
         "predicted",
-        "the largest probabilities themselves",
+        "max-for-argmax",
     ),
     Wrong(
         "digits counted from 1",
         _predicted(predicted="np.argmax(probabilities, axis=1) + 1"),
         "predicted",
-        "All are off by one",
+        "off-by-one",
     ),
-    Wrong(
-        "true digits for predicted ones", _predicted(predicted="test_digits"), "predicted", "These are the true digits"
-    ),
+    Wrong("true digits for predicted ones", _predicted(predicted="test_digits"), "predicted", "true-digits"),
     Wrong(
         "accuracy in per cent",
         _predicted(accuracy="100 * np.mean(predicted == test_digits)"),
         "predicted",
-        "That is in per cent",
+        "per-cent",
     ),
     Wrong(
         "number right for the share",
         _predicted(accuracy="np.sum(predicted == test_digits)"),
         "predicted",
-        "Divide by the number of images",
+        "number-right",
     ),
     Wrong(
         "the loss for the accuracy",
         _predicted(accuracy="model.evaluate(x_test, test_digits, verbose=0)[0]"),
         "predicted",
-        "the mean of True and False is a share",
+        "What is the mean of True and False",
     ),
     # Confusion matrix
-    Wrong("transposed", _loop("matrix[p, t] += 1"), "confusion", "It is transposed"),
+    Wrong("is transposed", _loop("matrix[p, t] += 1"), "confusion", "is transposed"),
     Wrong(
         "each pair counted once",
         _confusion("m = np.zeros((classes, classes), int)\n    m[true, predicted] += 1\n    return m"),
         "confusion",
-        "adds only once",
+        "pairs-counted-once",
     ),
     Wrong(
         "shares of the rows",
@@ -469,15 +725,15 @@ WRONG = [
             "    return m / np.maximum(m.sum(axis=1, keepdims=True), 1)"
         ),
         "confusion",
-        "These are shares of a row",
+        "shares-of-rows",
     ),
-    Wrong("only right answers", _loop("matrix[t, t] += t == p"), "confusion", "Only right answers are counted"),
-    Wrong("only mistakes", _loop("matrix[t, p] += t != p"), "confusion", "Only mistakes are counted"),
+    Wrong("only right answers", _loop("matrix[t, t] += t == p"), "confusion", "only-right-answers"),
+    Wrong("only mistakes", _loop("matrix[t, p] += t != p"), "confusion", "only-mistakes"),
     Wrong(
         "classes counted as largest label + 1",
         _loop("matrix[t, p] += 1", "(max(true) + 1, max(true) + 1)"),
         "confusion",
-        "largest label + 1",
+        "classes-as-largest",
     ),
     Wrong(
         "classes that occur",
@@ -486,27 +742,43 @@ WRONG = [
             " for p in found] for t in found])"
         ),
         "confusion",
-        "A class may be absent",
+        "classes-that-occur",
     ),
-    Wrong("rows from 1", _loop("matrix[t + 1, p + 1] += 1"), "confusion", "Rows and columns count from 0"),
-    Wrong("an accuracy", _confusion("return np.mean(true == predicted)"), "confusion", "One number cannot say"),
+    Wrong("rows from 1", _loop("matrix[t + 1, p + 1] += 1"), "confusion", "counted-from-one"),
+    Wrong(
+        "shares of the columns",
+        _confusion(
+            "m = np.zeros((classes, classes))\n    np.add.at(m, (true, predicted), 1)\n"
+            "    return m / np.maximum(m.sum(axis=0), 1)"
+        ),
+        "confusion",
+        "shares-of-columns",
+    ),
+    Wrong("nothing counted", _confusion("return np.zeros((classes, classes))"), "confusion", "Nothing was counted"),
+    Wrong(
+        "a number too few",
+        {"confusion-answer": "def confusion_matrix(true, predicted):\n    return 0"} | UNTRAINED,
+        "confusion",
+        "three-arguments",
+    ),
+    Wrong("an accuracy", _confusion("return np.mean(true == predicted)"), "confusion", "one-number"),
     # Sensitivity
     Wrong(
         "positives and negatives swapped",
-        UNTRAINED | _sensitivity(fn="11", fp="14"),
+        UNTRAINED | _sensitivity(fn="15", fp="17"),
         "sensitivity",
-        "a false *negative* is a dress",
+        "positives-and-negatives-swapped",
     ),
     Wrong(
         "false positives of one class",
-        UNTRAINED | _sensitivity(fp="9"),
+        UNTRAINED | _sensitivity(fp="10"),
         "sensitivity",
-        "Shoes were called dresses, too",
+        "Two other classes were taken",
     ),
-    Wrong("true negatives on the diagonal", UNTRAINED | _sensitivity(tn="87"), "sensitivity", "it counts, too"),
-    Wrong("the whole diagonal", UNTRAINED | _sensitivity(tp="40 + 47 + 36"), "sensitivity", "the whole diagonal"),
+    Wrong("true negatives on the diagonal", UNTRAINED | _sensitivity(tn="82"), "sensitivity", "only-the-diagonal"),
+    Wrong("the whole diagonal", UNTRAINED | _sensitivity(tp="38 + 44 + 33"), "sensitivity", "whole-diagonal"),
     Wrong(
-        "precision",
+        "That is the precision",
         UNTRAINED | _sensitivity("return matrix[k, k] / matrix[:, k].sum()"),
         "sensitivity",
         "That is the precision",
@@ -515,16 +787,16 @@ WRONG = [
         "accuracy of all classes",
         UNTRAINED | _sensitivity("return np.trace(matrix) / matrix.sum()"),
         "sensitivity",
-        "the accuracy over all classes",
+        "accuracy over all classes",
     ),
     Wrong(
         "share of all images",
         UNTRAINED | _sensitivity("return matrix[k, k] / matrix.sum()"),
         "sensitivity",
-        "You divided by all images",
+        "share-of-all",
     ),
     Wrong(
-        "specificity",
+        "That is the specificity",
         UNTRAINED
         | _sensitivity(
             "rest = np.delete(np.delete(matrix, k, 0), k, 1).sum()\n    return rest / (matrix.sum() - matrix[k].sum())"
@@ -533,22 +805,59 @@ WRONG = [
         "That is the specificity",
     ),
     Wrong(
+        "F1 score",
+        UNTRAINED | _sensitivity("return 2 * matrix[k, k] / (matrix[k].sum() + matrix[:, k].sum())"),
+        "sensitivity",
+        "(the F1 score)",
+    ),
+    Wrong(
+        "share that was missed",
+        UNTRAINED | _sensitivity("return 1 - matrix[k, k] / matrix[k].sum()"),
+        "sensitivity",
+        "share-missed",
+    ),
+    Wrong(
+        "class 0 always",
+        UNTRAINED | _sensitivity("return matrix[0, 0] / matrix[0].sum() + 0 * matrix[k, k]"),
+        "sensitivity",
+        "class-zero",
+    ),
+    Wrong(
+        "the class before",
+        UNTRAINED | _sensitivity("return matrix[k - 1, k - 1] / matrix[k - 1].sum()"),
+        "sensitivity",
+        "class-before",
+    ),
+    Wrong(
+        "all classes",
+        UNTRAINED | _sensitivity("return np.diag(matrix) / matrix.sum(axis=1)"),
+        "sensitivity",
+        "all-classes",
+    ),
+    Wrong("the count", UNTRAINED | _sensitivity("return matrix[k, k]"), "sensitivity", "That is the count"),
+    Wrong(
+        "divided by the missed",
+        UNTRAINED | _sensitivity("return matrix[k, k] / (matrix[k].sum() - matrix[k, k])"),
+        "sensitivity",
+        "You divided by the missed",
+    ),
+    Wrong(
         "whole-number division",
         UNTRAINED | _sensitivity("return matrix[k, k] // matrix[k].sum()"),
         "sensitivity",
-        "cut the fraction off",
+        "fraction-cut-off",
     ),
     Wrong(
         "the easiest digit",
         ONE_EPOCH | _sensitivity(hardest=HARDEST.replace("argmin", "argmax")),
         "sensitivity",
-        "is recognised best",
+        "easiest-digit",
     ),
     Wrong(
         "the sensitivity for its digit",
         ONE_EPOCH | _sensitivity(hardest=MATRIX + "hardest_digit = min(sensitivity(m, k) for k in range(10))"),
         "sensitivity",
-        "Which digit does it belong to?",
+        "share-for-digit",
     ),
 ]
 
@@ -628,7 +937,7 @@ RIGHT = [
     Right(
         "cross-entropy by position",
         _cross_entropy(
-            "right = p[np.arange(len(p)), y.argmax(axis=1)]\n    return float(np.mean(-np.log(right + 1e-9)))",
+            "right = p[np.arange(len(p)), y.argmax(axis=1)]\n    return float(np.mean(-np.log(right + 1e-7)))",
             "-np.log(1 / 10)",
         ),
     ),
@@ -642,6 +951,26 @@ RIGHT = [
     Right(
         "names of the classes in Keras",
         _losses("CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy", "mse"),
+    ),
+    Right(
+        "cross-entropy clipped as Keras does",
+        _cross_entropy("q = np.clip(p, 1e-7, 1 - 1e-7)\n    return -(y * np.log(q)).sum() / y.sum()"),
+    ),
+    Right(
+        "Keras's own softmax, functional",
+        {
+            "model-answer": "i = keras.Input((784,))\nmodel = keras.Model(i, keras.ops.softmax(layers.Dense(10)(i)))\n"
+            'model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])'
+        },
+    ),
+    Right(
+        "softmax of keras.activations, scaled in the model",
+        {
+            "model-answer": "i = keras.Input((28, 28))\n"
+            "model = keras.Model(i, keras.activations.softmax(layers.Dense(10)(layers.Flatten()(i / 255.0))))\n"
+            'model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])'
+        }
+        | RAW,
     ),
     Right(
         "confusion matrix by bincount",

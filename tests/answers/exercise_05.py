@@ -87,7 +87,7 @@ def _saved(code: str) -> dict[str, str]:
 SIZE = 'file_bytes = os.path.getsize("cured.keras")'
 
 
-def _reported(chosen: str = "C", reported: str = "0.92", shuffled: str = "1 / 3") -> dict[str, str]:
+def _reported(chosen: str = "C", reported: str = "0.91", shuffled: str = "1 / 3") -> dict[str, str]:
     return UNTRAINED | {
         "saved-answer": "",
         "reported-answer": f"chosen = {chosen!r}\nreported = {reported}\nshuffled_accuracy = {shuffled}",
@@ -100,47 +100,71 @@ WRONG = [
         "validation drawn at random",
         _split(dresses="50", shoes="50", left="150"),
         "split",
-        "Keras takes the *last* rows",
+        "drawn-at-random",
     ),
-    Wrong("images held back for those trained on", _split("150"), "split", "These are the ones held back"),
-    Wrong("nothing held back", _split("600"), "split", "take them off"),
-    Wrong("a fifth held back", _split("480"), "split", "what is left after a fifth"),
-    Wrong("0.25 taken for 25 images", _split("575"), "split", "0.25 is a share, not 25 images"),
-    Wrong("all dresses held back", _split(dresses="200", left="0"), "split", "only 150 images are held back"),
-    Wrong("the first rows held back", _split(dresses="0", shoes="0", left="200"), "split", "not the first"),
-    Wrong("dresses not taken off", _split(left="200"), "split", "150 of the 200 dresses went to validation"),
+    Wrong("images held back for those trained on", _split("150"), "split", "held-back-for-trained-on"),
+    Wrong("nothing held back", _split("600"), "split", "nothing-held-back"),
+    Wrong("a fifth held back", _split("480"), "split", "a-fifth-held-back"),
+    Wrong("0.25 taken for 25 images", _split("575"), "split", "share-taken-for-a-number"),
+    Wrong("all dresses held back", _split(dresses="200", left="0"), "split", "all-dresses-held-back"),
+    Wrong("the first rows held back", _split(dresses="0", shoes="0", left="200"), "split", "first-rows"),
+    Wrong("dresses not taken off", _split(left="200"), "split", "dresses-not-taken-off"),
     # Shuffling
     Wrong(
         "shuffled separately",
         _shuffle("n = len(images)\n    r = np.random.permutation\n    return images[r(n)], labels[r(n)]"),
         "shuffled",
-        "You shuffled twice",
+        "shuffled-twice",
     ),
     Wrong(
         "only the images shuffled",
         _shuffle("return np.random.permutation(images), labels"),
         "shuffled",
-        "Every image has lost its label",
+        "labels-left-alone",
     ),
     Wrong(
         "drawn with replacement",
         _shuffle("i = np.random.choice(len(images), len(images))\n    return images[i], labels[i]"),
         "shuffled",
-        "You drew *with* replacement",
+        "drawn-with-replacement",
     ),
-    Wrong("nothing shuffled", _shuffle("return images, labels"), "shuffled", "Make a random order"),
-    Wrong("turned round", _shuffle("return images[::-1], labels[::-1]"), "shuffled", "Turning round keeps each class"),
+    Wrong(
+        "the arrays themselves shuffled",
+        _shuffle(
+            "s = np.random.randint(1000)\n    for a in (images, labels):\n"
+            "        np.random.default_rng(s).shuffle(a)\n    return images, labels"
+        ),
+        "shuffled",
+        "arguments-changed",
+    ),
+    Wrong(
+        "written back into the arrays",
+        _shuffle(
+            "i = np.random.permutation(len(images))\n    images[:], labels[:] = images[i], labels[i]\n"
+            "    return images, labels"
+        ),
+        "shuffled",
+        "changes the arrays that it was given",
+    ),
+    Wrong(
+        "images flattened",
+        _shuffle("i = np.random.permutation(len(images))\n    return images.reshape(len(images), -1)[i], labels[i]"),
+        "shuffled",
+        "Each image has become a row",
+    ),
+    Wrong("nothing shuffled", _shuffle("return images, labels"), "shuffled", "nothing-shuffled"),
+    Wrong("turned round", _shuffle("return images[::-1], labels[::-1]"), "shuffled", "turned-round"),
     Wrong(
         "rolled along",
         _shuffle("return np.roll(images, 7, axis=0), np.roll(labels, 7, axis=0)"),
         "shuffled",
-        "only the other way round or moved along",
+        "come back sorted, only the other",
     ),
     Wrong(
         "shuffled in place, nothing returned",
         _shuffle("np.random.shuffle(images.copy())"),
         "shuffled",
-        "changes its argument and returns nothing",
+        "shuffle-returns-nothing",
     ),
     Wrong(
         "one array returned",
@@ -152,7 +176,7 @@ WRONG = [
         "images and labels in the wrong order",
         _shuffle("i = np.random.permutation(len(images))\n    return labels[i], images[i]"),
         "shuffled",
-        "Images first, labels second",
+        "wrong-order",
     ),
     Wrong(
         "pixels shuffled as well",
@@ -161,79 +185,120 @@ WRONG = [
             "    return np.random.permutation(images.ravel()).reshape(images.shape), labels[i]"
         ),
         "shuffled",
-        "Shuffle the rows only",
+        "pixels-shuffled",
     ),
     # The best epoch
-    Wrong("counted from 0", _best('return np.argmin(history["val_loss"])'), "best_epoch", "Epochs count from 1"),
-    Wrong("the last epoch", _best('return len(history["val_loss"])'), "best_epoch", "That is the last epoch"),
+    Wrong("counted from 0", _best('return np.argmin(history["val_loss"])'), "best_epoch", "counted-from-zero"),
+    Wrong("the last epoch", _best('return len(history["val_loss"])'), "best_epoch", "last-epoch"),
     Wrong(
         "smallest training loss",
         _best('return np.argmin(history["loss"]) + 1'),
         "best_epoch",
-        "the smallest *training* loss",
+        "training-loss",
     ),
     Wrong(
         "largest validation loss",
         _best('return np.argmax(history["val_loss"]) + 1'),
         "best_epoch",
-        "A loss should be small",
+        "largest-loss",
     ),
     Wrong(
         "largest validation accuracy",
         _best('return np.argmax(history["val_accuracy"]) + 1'),
         "best_epoch",
-        "take the smallest of `val_loss`",
+        "validation-accuracy",
     ),
     Wrong(
         "the loss for its epoch",
         _best('return min(history["val_loss"])'),
         "best_epoch",
-        "In which epoch was it reached?",
+        "loss-for-epoch",
     ),
-    Wrong("one added twice", _best('return np.argmin(history["val_loss"]) + 2'), "best_epoch", "so add 1 once"),
+    Wrong(
+        "stops at the first rise",
+        _best(
+            'v = history["val_loss"]\n    for i in range(1, len(v)):\n        if v[i] > v[i - 1]:\n'
+            "            return i\n    return len(v)"
+        ),
+        "best_epoch",
+        "first-rise",
+    ),
+    Wrong(
+        "largest training accuracy",
+        _best('return np.argmax(history["accuracy"]) + 1'),
+        "best_epoch",
+        "training-accuracy",
+    ),
+    Wrong("always the same epoch", _best("return 99"), "best_epoch", "ignores-its-arguments"),
+    Wrong("one added twice", _best('return np.argmin(history["val_loss"]) + 2'), "best_epoch", "one-too-many"),
     Wrong(
         "History object expected",
         _best('return np.argmin(history.history["val_loss"]) + 1'),
         "best_epoch",
-        "already the dictionary",
+        "already-the-dictionary",
     ),
-    Wrong("another key", _best('return np.argmin(history["validation_loss"]) + 1'), "best_epoch", "Its keys are"),
+    Wrong("another key", _best('return np.argmin(history["validation_loss"]) + 1'), "best_epoch", "no-such-key"),
     # The gap
     Wrong(
         "the wrong way round",
         _gap('return history["val_accuracy"][-1] - history["accuracy"][-1]'),
         "gap",
-        "training minus validation",
+        "wrong-way-round",
     ),
     Wrong(
         "the sign thrown away",
         _gap('return abs(history["accuracy"][-1] - history["val_accuracy"][-1])'),
         "gap",
-        "keep its sign",
+        "sign-thrown-away",
     ),
     Wrong(
         "difference of the losses",
         _gap('return history["loss"][-1] - history["val_loss"][-1]'),
         "gap",
-        "These are the losses",
+        "Those are the losses",
     ),
     Wrong(
         "first epoch",
         _gap('return history["accuracy"][0] - history["val_accuracy"][0]'),
         "gap",
-        "This is the first epoch",
+        "first-epoch",
     ),
+    Wrong(
+        "gap of the best epoch",
+        _gap('i = np.argmin(history["val_loss"])\n    return history["accuracy"][i] - history["val_accuracy"][i]'),
+        "gap",
+        "the gap of the best epoch",
+    ),
+    Wrong(
+        "each at its best",
+        _gap('return max(history["accuracy"]) - max(history["val_accuracy"])'),
+        "gap",
+        "not-one-epoch",
+    ),
+    Wrong(
+        "largest gap",
+        _gap('return max(np.subtract(history["accuracy"], history["val_accuracy"]))'),
+        "gap",
+        "largest-gap",
+    ),
+    Wrong(
+        "a gap in per cent",
+        _gap('return 100 * (history["accuracy"][-1] - history["val_accuracy"][-1])'),
+        "gap",
+        "Leave the accuracies between",
+    ),
+    Wrong("training accuracy alone", _gap('return history["accuracy"][-1]'), "gap", "training-alone"),
     Wrong(
         "mean over the epochs",
         _gap('return np.mean(history["accuracy"]) - np.mean(history["val_accuracy"])'),
         "gap",
-        "the mean over the epochs",
+        "That is the mean over the epochs",
     ),
     Wrong(
         "gap of every epoch",
         _gap('return np.array(history["accuracy"]) - history["val_accuracy"]'),
         "gap",
-        "the gap of every epoch",
+        "every-epoch",
     ),
     Wrong("a ratio", _gap('return history["accuracy"][-1] / history["val_accuracy"][-1]'), "gap", "That is a ratio"),
     Wrong(
@@ -243,35 +308,35 @@ WRONG = [
         "Take one entry of each",
     ),
     # Learning curves
-    Wrong("over and under confused", _curves(OVER, UNDER, LARGE, GOOD), "curves", "when the two curves *part*"),
-    Wrong("jumping curves taken for overfitting", _curves(UNDER, GOOD, OVER, GOOD), "curves", "when both losses fall"),
-    Wrong("flat curves taken for a good fit", _curves(GOOD, OVER, LARGE, UNDER), "curves", "end low, close together"),
+    Wrong("over and under confused", _curves(OVER, UNDER, LARGE, GOOD), "curves", "signs-of-overfitting"),
+    Wrong("jumping curves taken for overfitting", _curves(UNDER, GOOD, OVER, GOOD), "curves", "signs-of-overfitting"),
+    Wrong("flat curves taken for a good fit", _curves(GOOD, OVER, LARGE, UNDER), "curves", "signs-of-underfitting"),
     Wrong(
         "low curves taken for underfitting",
         _curves(UNDER, OVER, LARGE, UNDER),
         "curves",
-        "when *both* losses stay high",
+        "signs-of-underfitting",
     ),
-    Wrong("a slow rate taken for a fast one", _curves(LARGE, OVER, LARGE, GOOD), "curves", "when the loss jumps about"),
-    Wrong("words of one's own", _curves("too weak", OVER, LARGE, GOOD), "curves", "Copy one of the four texts"),
+    Wrong("a slow rate taken for a fast one", _curves(LARGE, OVER, LARGE, GOOD), "curves", "signs-of-large-steps"),
+    Wrong("words of one's own", _curves("too weak", OVER, LARGE, GOOD), "curves", "words-of-ones-own"),
     # Overfitting on purpose
     Wrong(
         "not trained long enough",
         _overfitted(fit=f"{FEW}, epochs=5, batch_size=20"),
         "overfitted",
-        "It follows the *right* labels",
+        "not-fooled-yet",
     ),
     Wrong(
         "dropout against memory",
         _overfitted(f'layers.Dense(8, activation="relu"), layers.Dropout(0.8), {SOFTMAX}', fit=f"{FEW}, epochs=2"),
         "overfitted",
-        "keeps a network from learning by heart",
+        "cure-too-early",
     ),
     Wrong(
         "never trained",
         {
             "overfitted-answer": f"overfitted = keras.Sequential([keras.Input((784,)), {WIDE}])\n"
-            'overfitted.compile(loss="categorical_crossentropy", optimizer="adam")'
+            'overfitted.compile(loss="categorical_crossentropy", metrics=["accuracy"])'
         },
         "overfitted",
         "never been trained",
@@ -280,7 +345,7 @@ WRONG = [
         "trained on the validation images",
         _overfitted(fit="x_val, y_val, epochs=4"),
         "overfitted",
-        "It follows the *right* labels",
+        "trained-on-right-labels",
     ),
     Wrong(
         "ten outputs",
@@ -289,27 +354,81 @@ WRONG = [
             'layers.Dense(10, activation="softmax")])'
         },
         "overfitted",
-        "10 fits the ten digits",
+        "ten-outputs",
     ),
     Wrong(
         "sparse loss for one-hot labels",
-        _overfitted(fit="few_images, few_labels.argmax(axis=1), epochs=2", loss='"sparse_categorical_crossentropy"'),
+        _overfitted(fit=f"{FEW}, epochs=2", loss='"sparse_categorical_crossentropy"'),
         "overfitted",
-        "The sparse loss wants class numbers",
+        "one-hot-for-sparse",
+    ),
+    Wrong(
+        "squared error",
+        _overfitted(fit=f"{FEW}, epochs=2", loss='"mse"'),
+        "overfitted",
+        "error-for-classes",
+    ),
+    Wrong(
+        "softmax twice",
+        _overfitted(f'layers.Dense(64, activation="relu"), {SOFTMAX}, layers.Softmax()', fit=f"{FEW}, epochs=2"),
+        "overfitted",
+        "ends in softmax, softmax",
+    ),
+    Wrong(
+        "softmax along the images",
+        _overfitted(
+            'layers.Dense(64, activation="relu"), layers.Dense(3), layers.Softmax(axis=0)', fit=f"{FEW}, epochs=2"
+        ),
+        "overfitted",
+        "softmax-along-images",
+    ),
+    Wrong(
+        "dropout on the last layer",
+        _overfitted(f'layers.Dense(64, activation="relu"), {SOFTMAX}, layers.Dropout(0.1)', fit=f"{FEW}, epochs=2"),
+        "overfitted",
+        "dropout-on-output",
+    ),
+    Wrong(
+        "no accuracy as a metric",
+        {
+            "overfitted-answer": f"overfitted = keras.Sequential([keras.Input((784,)), {WIDE}])\n"
+            'overfitted.compile(loss="categorical_crossentropy", optimizer="adam")\n'
+            f"overfitted_history = overfitted.fit({FEW}, epochs=2, verbose=0)"
+        },
+        "overfitted",
+        "no-accuracy",
+    ),
+    Wrong(
+        "trained on the right labels",
+        _overfitted(fit="x_train[:100], train_labels[:100], epochs=30, batch_size=20"),
+        "overfitted",
+        "trained-on-right-labels",
+    ),
+    Wrong(
+        "a step that is far too large",
+        _overfitted(optimizer="keras.optimizers.Adam(5.0)"),
+        "overfitted",
+        "learning-rate",
+    ),
+    Wrong(
+        "overfitted, its history thrown away",
+        _overfitted(after="del overfitted_history"),
+        "overfitted",
+        "there is no `overfitted_history`",
     ),
     Wrong(
         "scores without from_logits",
         _overfitted('layers.Dense(64, activation="relu"), layers.Dense(3)', fit=f"{FEW}, epochs=2"),
         "overfitted",
-        "Either softmax in the output layer",
+        "scores-for-probabilities",
     ),
     # Early stopping
-    Wrong("best weights not restored", _stopped("patience=5"), "stopped", "restore_best_weights=True"),
+    Wrong("best weights not restored", _stopped("patience=5"), "stopped", "last-weights"),
     Wrong(
         "no early stopping",
         NO_FEW | {"stopped-answer": _network("stopped", WIDE, f"{FEW}, epochs=60, batch_size=50, {VALIDATED}", FAST)},
         "stopped",
-        "Does `fit` know about it?",
+        "not-stopped",
     ),
     Wrong(
         "stopped by the number of epochs",
@@ -319,21 +438,59 @@ WRONG = [
             optimizer="keras.optimizers.SGD(0.001)",
         ),
         "stopped",
-        "The loss was still falling",
+        "still-falling",
     ),
     Wrong(
         "the training loss watched",
         _stopped(
-            'monitor="loss", patience=5, restore_best_weights=True', fit=f"{FEW}, epochs=30, batch_size=25, {VALIDATED}"
+            'monitor="loss", patience=5, restore_best_weights=True', fit=f"{FEW}, epochs=20, batch_size=25, {VALIDATED}"
         ),
         "stopped",
-        "It has the weights of its *last* epoch",
+        "last-weights",
+    ),
+    Wrong(
+        "stopped is the overfitted one",
+        {
+            "overfitted-answer": _network(
+                "overfitted", WIDE, f"{FEW}, epochs=40, batch_size=20, {VALIDATED}", "keras.optimizers.Adam(0.003)"
+            ),
+            "stopped-answer": "stopped, stopped_history = overfitted, overfitted_history",
+        },
+        "stopped",
+        "the-same-network",
+    ),
+    Wrong(
+        "a patience of a hundred",
+        _stopped("patience=100, restore_best_weights=True", optimizer=FAST),
+        "stopped",
+        "training went on to number 60",
+    ),
+    Wrong(
+        "five epochs",
+        _stopped("patience=5, restore_best_weights=True", fit=f"{FEW}, epochs=5, batch_size=25, {VALIDATED}"),
+        "stopped",
+        "ended-by-epochs",
+    ),
+    Wrong(
+        "the training accuracy watched",
+        _stopped(
+            'monitor="accuracy", mode="max", patience=3, restore_best_weights=True',
+            optimizer="keras.optimizers.Adam(0.01)",
+        ),
+        "stopped",
+        "best by the training accuracy",
+    ),
+    Wrong(
+        "stopped_history thrown away",
+        _stopped("patience=5, restore_best_weights=True", after="del stopped_history"),
+        "stopped",
+        "history-not-kept",
     ),
     Wrong(
         "no validation",
         _stopped('monitor="loss", patience=1', fit=f"{FEW}, epochs=3"),
         "stopped",
-        "watches the validation loss",
+        "no-validation",
     ),
     Wrong(
         "validated on the training images, loss still falling",
@@ -341,7 +498,7 @@ WRONG = [
             "patience=5, restore_best_weights=True", fit=f"{FEW}, epochs=8, batch_size=25, validation_data=({FEW})"
         ),
         "stopped",
-        "validated on the images that it was trained on",
+        "validated-on-training-images",
     ),
     Wrong(
         "validated on the training images",
@@ -351,7 +508,7 @@ WRONG = [
             fit=f"{FEW}, epochs=60, batch_size=25, validation_data=({FEW})",
         ),
         "stopped",
-        "validated on the images that it was trained on",
+        "validated-on-training-images",
     ),
     Wrong(
         "built again afterwards",
@@ -378,19 +535,43 @@ WRONG = [
         "no cure",
         _cured(WIDE, "x_train, y_train, epochs=60, batch_size=40", optimizer=FAST),
         "cured",
-        "learned many of the wrong labels by heart",
+        "learned-by-heart",
+    ),
+    Wrong(
+        "the overfitted one for the cured",
+        NO_STOP | _overfitted() | {"cured-answer": "cured, cured_history = overfitted, overfitted_history"},
+        "cured",
+        "the-same-network",
+    ),
+    Wrong(
+        "the first hundred by heart",
+        _cured(WIDE, f"{FEW}, epochs=30, batch_size=20", optimizer=FAST),
+        "cured",
+        "of the wrong labels that it was trained on",
+    ),
+    Wrong(
+        "trained on the test images",
+        _cured(DROPOUT, "test_data.reshape(-1, 784) / 255, test_labels, epochs=30, batch_size=20"),
+        "cured",
+        "trained-on-others",
+    ),
+    Wrong(
+        "cured, its history thrown away",
+        _cured(DROPOUT, "x_train, y_train, epochs=8, batch_size=40", after="del cured_history"),
+        "cured",
+        "history-not-kept",
     ),
     Wrong(
         "dropout on the output layer",
         _cured(f'layers.Dense(32, activation="relu"), {SOFTMAX}, layers.Dropout(0.5)'),
         "cured",
-        "Put it behind a hidden layer",
+        "dropout-on-output",
     ),
     Wrong(
         "too much of the cure",
         _cured(f'layers.Dense(16, activation="relu", kernel_regularizer=keras.regularizers.L2(10.0)), {SOFTMAX}'),
         "cured",
-        "A little less of the cure",
+        "too-much-of-the-cure",
     ),
     Wrong(
         "cured but never trained",
@@ -398,7 +579,7 @@ WRONG = [
         | NO_STOP
         | {
             "cured-answer": f"cured = keras.Sequential([keras.Input((784,)), {DROPOUT}])\n"
-            'cured.compile(loss="categorical_crossentropy", optimizer="adam")'
+            'cured.compile(loss="categorical_crossentropy", metrics=["accuracy"])'
         },
         "cured",
         "never been trained",
@@ -408,13 +589,13 @@ WRONG = [
         "only the architecture",
         _saved('cured.save("cured.keras")\nloaded = keras.models.model_from_json(cured.to_json())\n' + SIZE),
         "saved",
-        "leaves them behind",
+        "weights-left-behind",
     ),
     Wrong(
         "cloned, not loaded",
         _saved('cured.save("cured.keras")\nloaded = keras.models.clone_model(cured)\n' + SIZE),
         "saved",
-        "leaves them behind",
+        "weights-left-behind",
     ),
     Wrong(
         "trained after saving",
@@ -423,7 +604,7 @@ WRONG = [
             'loaded = keras.saving.load_model("cured.keras")\n' + SIZE
         ),
         "saved",
-        "trained again after it was saved",
+        "trained-after-saving",
     ),
     Wrong(
         "another network saved",
@@ -432,7 +613,46 @@ WRONG = [
             'other.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\n' + SIZE
         ),
         "saved",
-        "Did you save another model?",
+        "another-network",
+    ),
+    Wrong(
+        "the model under a second name",
+        _saved('cured.save("cured.keras")\nloaded = cured\n' + SIZE),
+        "saved",
+        "not-loaded",
+    ),
+    Wrong(
+        "cloned with its weights",
+        _saved(
+            'cured.save("cured.keras")\nloaded = keras.models.clone_model(cured)\n'
+            "loaded.set_weights(cured.get_weights())\n" + SIZE
+        ),
+        "saved",
+        "a-copy",
+    ),
+    Wrong(
+        "another name for the file",
+        _saved(
+            'cured.save("mine.keras")\nloaded = keras.saving.load_model("mine.keras")\n'
+            'file_bytes = os.path.getsize("mine.keras")'
+        ),
+        "saved",
+        "no-such-file",
+    ),
+    Wrong(
+        "a size that is made up",
+        _saved('cured.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\nfile_bytes = 400_000'),
+        "saved",
+        "Ask the operating system",
+    ),
+    Wrong(
+        "size by the parameters",
+        _saved(
+            'cured.save("cured.keras")\nloaded = keras.saving.load_model("cured.keras")\n'
+            "file_bytes = cured.count_params()"
+        ),
+        "saved",
+        "That is the number of parameters",
     ),
     Wrong(
         "length of the name",
@@ -441,7 +661,7 @@ WRONG = [
             'file_bytes = len("cured.keras")'
         ),
         "saved",
-        "the length of the name",
+        "length-of-the-name",
     ),
     Wrong(
         "kilobytes",
@@ -456,15 +676,15 @@ WRONG = [
         "surroundings",
     ),
     # The test set, once
-    Wrong("chosen by the test accuracy", _reported("D", "0.94"), "reported", "You chose by the test accuracy"),
-    Wrong("chosen by the training accuracy", _reported("B"), "reported", "You chose by the training accuracy"),
-    Wrong("smallest gap chosen", _reported("A"), "reported", "You chose the smallest gap"),
-    Wrong("validation accuracy reported", _reported(reported="0.93"), "reported", "That is the validation accuracy"),
-    Wrong("training accuracy reported", _reported(reported="0.95"), "reported", "That is the training accuracy"),
-    Wrong("accuracy in per cent", _reported(reported="92"), "reported", "That is in per cent"),
-    Wrong("shuffled labels known by heart", _reported(shuffled="1.0"), "reported", "helps for no other image"),
-    Wrong("chance of two classes", _reported(shuffled="0.5"), "reported", "chance with two classes"),
-    Wrong("chance of never", _reported(shuffled="0"), "reported", "Even guessing is right sometimes"),
+    Wrong("chosen by the test accuracy", _reported("D", "0.95"), "reported", "chosen-by-test"),
+    Wrong("chosen by the training accuracy", _reported("B"), "reported", "chosen-by-training"),
+    Wrong("smallest gap chosen", _reported("A"), "reported", "chosen-by-gap"),
+    Wrong("validation accuracy reported", _reported(reported="0.94"), "reported", "validation-reported"),
+    Wrong("training accuracy reported", _reported(reported="0.96"), "reported", "training-reported"),
+    Wrong("accuracy in per cent", _reported(reported="91"), "reported", "accuracy in per cent"),
+    Wrong("shuffled labels known by heart", _reported(shuffled="1.0"), "reported", "known-by-heart"),
+    Wrong("chance of two classes", _reported(shuffled="0.5"), "reported", "chance-of-two"),
+    Wrong("chance of never", _reported(shuffled="0"), "reported", "never-right"),
 ]
 
 CONV = (
@@ -480,7 +700,7 @@ cured = keras.Model(image, layers.Dense(3)(inner))
 cured.compile(
     loss=keras.losses.CategoricalCrossentropy(from_logits=True), optimizer="nadam", metrics=["categorical_accuracy"]
 )
-cured.fit(x_train, y_train, epochs=8, batch_size=32, verbose=0)
+cured_history = cured.fit(x_train, y_train, epochs=8, batch_size=32, verbose=0)
 """
 HELPER = """
 def build(units):
@@ -583,14 +803,66 @@ RIGHT = [
     Right(
         "other spellings of the diagnoses",
         _curves("Underfitting", " over-fitting ", "Learning rate too large", "good_fit")
-        | {"reported-answer": 'chosen = "c"\nreported = 0.92\nshuffled_accuracy = 0.333'},
+        | {"reported-answer": 'chosen = "c"\nreported = 0.91\nshuffled_accuracy = 0.333'},
     ),
     Right(
-        "saved to another place, weights alone",
+        "saved by way of a path",
         {
-            "saved-answer": "from pathlib import Path\nimport tempfile\nfolder = Path(tempfile.mkdtemp())\n"
-            'file = folder / "cured.keras"\ncured.save(file)\nloaded = keras.models.load_model(file)\n'
+            "saved-answer": "from pathlib import Path\n"
+            'file = Path("cured.keras")\ncured.save(file)\nloaded = keras.models.load_model(file)\n'
             "file_bytes = file.stat().st_size"
+        },
+    ),
+    Right(
+        "the older format",
+        {
+            "saved-answer": 'import os\ncured.save("cured.h5")\nloaded = keras.models.load_model("cured.h5")\n'
+            'file_bytes = os.stat("cured.h5").st_size'
+        },
+    ),
+    Right(
+        "class numbers and the sparse loss",
+        _overfitted(
+            fit="few_images, few_labels.argmax(axis=1), epochs=30, batch_size=20",
+            loss='"sparse_categorical_crossentropy"',
+        )
+        | {
+            "stopped-answer": _network(
+                "stopped",
+                WIDE,
+                "few_images, few_labels.argmax(axis=1), epochs=60, batch_size=25,"
+                " validation_data=(x_val, y_val.argmax(axis=1)), callbacks=[early]",
+                loss='"sparse_categorical_crossentropy"',
+                before="early = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)",
+            )
+        },
+    ),
+    Right(
+        "smoothed labels",
+        NO_FEW
+        | {
+            "overfitted-answer": _overfitted()["overfitted-answer"],
+            "stopped-answer": _network(
+                "stopped",
+                WIDE,
+                f"{FEW}, epochs=60, batch_size=25, {VALIDATED}, callbacks=[early]",
+                loss="keras.losses.CategoricalCrossentropy(label_smoothing=0.1)",
+                before="early = keras.callbacks.EarlyStopping(patience=6, restore_best_weights=True)",
+            ),
+        },
+    ),
+    Right(
+        "a loss of one's own around Keras's",
+        {
+            "stopped-answer": "def my_loss(y, p):\n    return keras.losses.categorical_crossentropy(y, p)\n"
+            + _network(
+                "stopped",
+                WIDE,
+                f"{FEW}, epochs=60, batch_size=32, {VALIDATED}, callbacks=[early]",
+                optimizer='"adam"',
+                loss="my_loss",
+                before="early = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True)",
+            )
         },
     ),
 ]

@@ -1,0 +1,162 @@
+"""The data that checks use tell mistakes from answers, and no hint holds a line of the solution."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from catalogue import answers_of, reference, source_notebook
+
+from autograder.exercise import expect as expecting
+from autograder.exercise.definition import exercise_names, find_exercise
+from autograder.exercise.drawing import alike, told_apart
+from autograder.exercise.expect import Expectation
+from autograder.exercise.outcome import Hint, Mismatch
+from autograder.exercise.submission import Submission
+from autograder.learner.notebook import NamespaceAnswers
+from autograder.probe.parrot import check_fast
+
+SEEDS = 12  # submissions, each with data of its own
+# Tasks that train; what they are checked for needs no data of ours.
+TRAINED = {
+    "03-dense-networks": ("architecture", "compiled", "trained", "accuracy", "deeper"),
+    "04-softmax": ("model", "trained", "predicted"),
+    "05-overfitting": ("overfitted", "stopped", "cured", "saved"),
+}
+
+
+@pytest.mark.parametrize("exercise", exercise_names())
+def test_no_mistake_hides_another(exercise: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No known mistake gives the right value, nor the value of another mistake that has other words."""
+    found, trained = reference(exercise), TRAINED.get(exercise, ())
+    submission = Submission(answers_of(exercise, {f"{task}-answer": "" for task in trained}))
+    seen = _expectations(monkeypatch)
+    for seed in range(SEEDS):
+        monkeypatch.setattr(NamespaceAnswers, "seed", lambda self, seed=seed: 1_000 + seed)
+        for task in found.tasks:
+            if task.grade_id not in trained:
+                result = check_fast(found, task, submission)
+                assert result.points == result.max_points or task.grade_id == "sensitivity", result
+    assert len(seen) >= 10
+    assert sorted(set(_hidden(seen))) == []
+
+
+def _expectations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, list[tuple[Any, str]], float]]:
+    """What is expected from here on: name, right value, mistakes, tolerance."""
+    seen: list[tuple[str, Any, list[tuple[Any, str]], float]] = []
+    for method, tolerance in (("to_be", 0.0), ("to_be_about", 0.0), ("to_be_close_to", 1e-5)):
+        real: Callable[..., Any] = getattr(Expectation, method)
+
+        def kept(
+            self: Expectation, expected: Any, *args: Any, real: Any = real, tolerance: float = tolerance, **more: Any
+        ) -> Any:
+            seen.append((self.name, expected, list(expecting._pairs(more.get("mistakes", ()))), tolerance))
+            return real(self, expected, *args, **more)
+
+        monkeypatch.setattr(Expectation, method, kept)
+    return seen
+
+
+def _hidden(seen: list[tuple[str, Any, list[tuple[Any, str]], float]]) -> Iterator[str]:
+    """The mistakes whose hint nobody can be given, or that are right."""
+    for name, right, mistakes, tolerance in seen:
+        for position, (value, says) in enumerate(mistakes):
+            if _taken_for(right, value, tolerance):
+                yield f"{name}: the right answer is taken for {says!r}"
+            if callable(value):
+                continue
+            for before, says_before in mistakes[:position]:
+                if says_before != says and _taken_for(value, before, tolerance):
+                    yield f"{name}: {says!r} is taken for {says_before!r}"
+
+
+def _taken_for(value: Any, mistake: Any, tolerance: float) -> bool:
+    if isinstance(value, tuple | np.ndarray) or np.ndim(value):
+        value = np.asarray(value) if not isinstance(value, tuple) else value
+    elif tolerance:
+        value = np.asarray(value)
+    try:
+        return expecting._matches(value, mistake, tolerance)
+    except Exception:  # a predicate of another kind of value
+        return False
+
+
+def test_alike_finds_two_mistakes_of_one_value() -> None:
+    assert alike(3, [(4, "one more"), (5, "two more")]) is None
+    assert alike(3, [(4, "one more"), (4.0, "two more")]) == ("one more", "two more")
+    assert alike(3, [(4, "one more"), (4, "one more")]) is None
+    assert alike(np.array([1.0, 2.0]), [(np.array([1.0, 2.0]), "the same")]) == ("the answer", "the same")
+    assert alike(np.nan, [(np.nan, "no number")]) == ("the answer", "no number")
+    assert alike(3, [(lambda v: True, "anything")]) is None
+
+
+def test_data_are_drawn_until_all_is_told_apart() -> None:
+    (number,), right, mistakes = told_apart(
+        np.random.default_rng(1), lambda rng: (int(rng.integers(0, 3)),), lambda n: (n * n, [(2 * n, "doubled")])
+    )
+    assert (number, right, mistakes) == (1, 1, [(2, "doubled")])
+
+
+def test_data_that_tell_nothing_apart_are_our_mistake() -> None:
+    with pytest.raises(RuntimeError, match=r"no data tell these apart: \('the answer', 'the same again'\)"):
+        told_apart(np.random.default_rng(1), lambda rng: (1,), lambda n: (n, [(n, "the same again")]))
+
+
+def solution_lines(exercise: str) -> list[str]:
+    """What a learner would have to write, without blanks: lines of the solution, and what is assigned or returned."""
+    found = set()
+    for cell in source_notebook(exercise)["cells"]:
+        text = "".join(cell["source"])
+        for region in re.findall(r"(?ms)^ *### BEGIN SOLUTION\n(.*?)### END SOLUTION", text):
+            for line in region.splitlines():
+                found |= {line, re.sub(r"^\s*(return|[\w, ]+ =)\s", "", line)}
+    plain = {_plain(line) for line in found}
+    # A name, a text or a call without arguments is no line that one could copy.
+    return sorted(line for line in plain if len(line) >= 9 and not re.fullmatch(r"""["'\w.]+[,()]*""", line))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", "", text).rstrip(",")
+
+
+def said_in(path: Any) -> Iterator[str]:
+    """All texts in a module of checks that a learner may read, with ... for what is worked out."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+@pytest.mark.parametrize("exercise", exercise_names())
+def test_no_hint_holds_a_line_of_the_solution(exercise: str) -> None:
+    lines = solution_lines(exercise)
+    assert len(lines) > 10
+    texts = {_plain(text) for text in said_in(find_exercise(exercise).checks)}
+    assert [(line, text) for line in lines for text in texts if line in text] == []
+
+
+def test_a_line_of_the_solution_is_found() -> None:
+    assert "np.exp(z-np.max(z))" in solution_lines("04-softmax")
+    assert 'history["accuracy"][-1]-history["val_accuracy"][-1]' in solution_lines("05-overfitting")
+
+
+def test_a_group_tells_how_many_are_right_and_no_more() -> None:
+    right = {"a": "x", "b": lambda v: v > 3}
+    expecting.expect_group({"a": "x", "b": 4}, right)
+    with pytest.raises(Mismatch, match=r"^1 of the 2 are right\.$") as told:
+        expecting.expect_group({"a": "x", "b": 1}, right, hint="Look again.")
+    assert (told.value.share, told.value.hints) == (0.5, ("Look again.",))
+
+
+@pytest.mark.parametrize(("named", "says"), [(True, "wrong"), (False, "returns the same")])
+def test_a_known_mistake_comes_before_ignored_arguments(named: bool, says: str) -> None:
+    with (
+        pytest.raises(Mismatch, match=says),
+        expecting.unless_it_ignores(lambda n: 7, "f", (1,), (2,)),
+    ):
+        raise Mismatch("wrong", (Hint("Look.", id="known") if named else "Look.",))
