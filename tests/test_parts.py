@@ -38,6 +38,7 @@ ROOM_PARTS: dict[str, tuple[str, ...]] = {
     "sandbox": ("cpu", "grade"),
     "report": ("grade",),
     "similar": ("grade",),
+    "probe": ("grade",),
     "lms": ("grade",),
     "marking": ("grade",),
     "pytest_plugin": ("grade",),
