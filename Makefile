@@ -16,8 +16,12 @@ help:
 	@echo "make demo       grade a class of twelve"
 	@echo "make test       every test, half an hour on two cores        make test-fast   minutes"
 	@echo "make book       the book, in book/_build/html"
+<<<<<<< HEAD
 	@echo "make site       the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
 	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
+=======
+	@echo "make site       the book, and the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
+>>>>>>> 14ce6df (The public site: the book and its exercises, which open and run in the browser)
 	@echo "make bench      side by side with nbgrader"
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
@@ -75,9 +79,10 @@ probe: system-demo $(READY)
 exercises: $(READY)
 	@$(PY) -m autograder release solutions exercises
 
-# Exercises that open in a browser and run there: one static folder. PYODIDE is Pyodide's distribution, unpacked.
-site: $(READY)
-	@$(PY) browser/build_site.py --pyodide "$(PYODIDE)"
+# The book and beside it the exercises, which run in the reader's browser: one static folder. PYODIDE is Pyodide's
+# distribution, unpacked, or the address where it lies.
+site: book
+	@$(PY) browser/build_site.py --pyodide "$(PYODIDE)" --book book/_build/html
 
 learner-bundle: $(READY)
 	@$(PY) tools/learner_bundle.py

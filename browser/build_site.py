@@ -1,50 +1,47 @@
-"""Build the exercises that run in a page: `python browser/build_site.py --pyodide FOLDER`, into the folder ``site``.
+"""Build the public site: `python browser/build_site.py --pyodide FOLDER`, into the folder ``site``.
 
-The notebook interface is JupyterLite's. Its kernel is Pyodide with a lock file that we write: Pyodide's own entries for
-what an exercise needs, and the kit, Keras and what they import, all as wheels in the same folder. So a page asks nobody
-but the host it came from.
+The book, and beside it in ``exercises/`` the notebooks that run in the reader's browser. Their interface is
+JupyterLite's; its kernel is Pyodide with a lock file that we write: Pyodide's own packages that an exercise needs, and
+the kit, Keras and what they import, all as wheels in one folder. So a page asks nobody but the host it came from.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(HERE))
+
+import pages  # noqa: E402
+import wheels  # noqa: E402
+from distribution import CORE, LOCK, Distribution  # noqa: E402
+from wheels import CannotBuild  # noqa: E402
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
-EPOCH = (2020, 1, 1, 0, 0, 0)
-# Of the kit: what a learner's kernel uses.
-LEFT_OUT = ("grading/", "sandbox/", "course/", "report/", "jupyter/", "compat/", "cli.py", "doctor.py")
-# Of Pyodide's distribution, with all that these need.
-FROM_PYODIDE = ("numpy", "matplotlib", "ipython", "micropip")
-# JupyterLite's kernel installs these by name at each start, unless they are loaded. No exercise uses them, so a page
-# gets an empty package of that name: together they would weigh 3.5 MB.
-EMPTY = ("ssl", "jedi")
-
-
-class CannotBuild(RuntimeError):
-    """The site cannot be built; the message is one line: what is missing and how to get it."""
+SHIPPED_WITH_ADDRESS = ("pyodide.js", "pyodide.asm.js")  # scripts, whose digests a browser cannot check by itself
+BUILT_IN = ("piplite", "ipykernel", "pyodide_kernel")  # of JupyterLite's kernel
+FIRST = ("micropip", "ipython", "comm", "numpy", "keras", "pytest", "keras-lesson-kit", "keras-in-page")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pyodide", required=True, metavar="FOLDER", help="Pyodide's distribution, unpacked")
+    parser.add_argument(
+        "--pyodide", required=True, metavar="PLACE", help="Pyodide's distribution: a folder, or its https:// address"
+    )
+    parser.add_argument("--book", type=Path, metavar="FOLDER", help="the built book; left out, only the exercises")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="FOLDER")
     options = parser.parse_args()
     try:
-        build(Path(options.pyodide), options.out)
+        if not options.pyodide:
+            raise CannotBuild("Say where Pyodide's distribution is: make site PYODIDE=FOLDER, or PYODIDE=https://...")
+        build(options.pyodide, options.out, options.book)
     except CannotBuild as error:
         print(f"site: {error}", file=sys.stderr)
         return 2
@@ -52,67 +49,65 @@ def main() -> int:
     return 0
 
 
-def build(pyodide: Path, out: Path) -> None:
-    """Build JupyterLite with the exercises, Pyodide and the kit in the folder `out`.
+def build(pyodide: str, out: Path, book: Path | None = None) -> None:
+    """Build the site in the folder `out`, which is emptied first.
+
+    Args:
+        pyodide: a folder with Pyodide's distribution, or its address.
+        book: the built book, whose lessons get links to their exercises and, where they can run there, to themselves.
 
     Raises:
-        CannotBuild: `pyodide` is no distribution of Pyodide, or a part of it is missing.
+        CannotBuild: a part is missing; says which.
     """
-    lock_file = pyodide / "pyodide-lock.json"
-    if not lock_file.is_file():
-        raise CannotBuild(f"{pyodide} holds no pyodide-lock.json. Unpack Pyodide's distribution there, and name it.")
+    if book is not None and not (book / "index.html").is_file():
+        raise CannotBuild(f"{book} holds no built book. Run `make book` first.")
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
-        wheels = _pinned_wheels(work)
-        kernel = next(wheel for wheel in wheels if wheel.name.startswith("jupyterlite_pyodide_kernel-"))
-        wheels.remove(kernel)
-        _lite(work, out, kernel)
-        target = out / "static" / "pyodide"
-        target.mkdir(parents=True, exist_ok=True)
-        base = json.loads(lock_file.read_text("utf-8"))
-        for name in ("pyodide.js", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"):
-            _take(pyodide / name, target)
-        packages = {}
-        for name in _closure(base["packages"], FROM_PYODIDE):
-            entry = base["packages"][name]
-            _take(pyodide / entry["file_name"], target, entry["sha256"])
-            packages[name] = entry
-        for wheel in [*wheels, *_own_wheels(work, out)]:
-            shutil.copy(wheel, target)
-            entry = _entry(wheel)
-            packages[entry["name"]] = entry
-        packages["keras-lesson-kit"]["depends"] = ["numpy", "matplotlib", "keras", "pytest", "keras-in-page"]
-        content = {"info": base["info"], "packages": packages}
-        (target / "pyodide-lock.json").write_text(json.dumps(content, indent=1), "utf-8")
+        distribution = Distribution(pyodide, work)  # before anything is thrown away
+        pinned = wheels.pinned(work)
+        kernel = next(path for path in pinned if path.name.startswith("jupyterlite_pyodide_kernel-"))
+        pinned.remove(kernel)
+        _empty(out)
+        if book is not None:
+            shutil.copytree(book, out)
+        target = out / pages.FOLDER
+        notebooks = pages.notebooks(book)
+        built = work / "lite-site"  # JupyterLite passes over contents in a folder that is called as its output is
+        version = _lite(work, built, kernel, notebooks)
+        shutil.copytree(built, target)
+        elsewhere = _packages(distribution, pinned, work, target)
+        pages.write(target, notebooks, version, elsewhere)
+        if book is not None:
+            pages.link(out, notebooks)
 
 
-def _version() -> str:
-    text = (ROOT / "autograder" / "__init__.py").read_text("utf-8")
-    return text.partition('__version__ = "')[2].partition('"')[0]
+def _empty(out: Path) -> None:
+    """Throw away the site of an earlier build.
+
+    Raises:
+        CannotBuild: there is something else.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / pages.FOLDER / "files.js").is_file()):
+        raise CannotBuild(
+            f"{out} is there already and no site of an earlier build. Remove it, or choose another folder."
+        )
+    shutil.rmtree(out)
 
 
-def _lite(work: Path, out: Path, kernel: Path) -> None:
+def _lite(work: Path, out: Path, kernel: Path, notebooks: list[pages.Notebook]) -> str:
+    """Build JupyterLite with these notebooks; return its version."""
     contents = work / "contents"
-    for exercise in sorted((ROOT / "exercises").glob("*/*.ipynb")):
-        (contents / "exercises").mkdir(parents=True, exist_ok=True)
-        shutil.copy(exercise, contents / "exercises")
-    names = [
-        "piplite",
-        "micropip",
-        "ipykernel",
-        "comm",
-        "pyodide-kernel",
-        "pyodide_kernel",
-        "ipython",
-        "sqlite3",
-        *EMPTY,
-    ]
+    for notebook in notebooks:
+        (contents / notebook.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(notebook.source, contents / notebook.path)
     settings = {
-        "pyodideUrl": "./static/pyodide/pyodide.js",
+        "pyodideUrl": "./static/pyodide/python.js",
         "disablePyPIFallback": True,
         "loadPyodideOptions": {
-            "lockFileURL": "./static/pyodide/pyodide-lock.json",
-            "packages": [*names, *EMPTY, "numpy", "keras", "pytest", "keras-lesson-kit"],
+            "lockFileURL": f"./static/pyodide/{LOCK}",
+            "packages": [*FIRST, *BUILT_IN, *wheels.EMPTY],
             "env": {"KERAS_BACKEND": "numpy", "HOME": "/home/pyodide"},
         },
     }
@@ -120,122 +115,73 @@ def _lite(work: Path, out: Path, kernel: Path) -> None:
         "jupyter-lite-schema-version": 0,
         "jupyter-config-data": {
             "appName": "Exercises",
+            "exposeAppInBrowser": True,
             "litePluginSettings": {f"{KERNEL}:kernel": settings},
+            "disabledExtensions": ["@jupyterlab/docmanager-extension:announcements"],
         },
     }
     lite_dir = work / "lite"
     lite_dir.mkdir()
     (lite_dir / "jupyter-lite.json").write_text(json.dumps(config), "utf-8")
+    overrides = {
+        # All cells are on the page, so that its reader's own search finds them, and a screen reader reads them.
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+        "@jupyterlab/docmanager-extension:plugin": {"autosave": False},  # the page around it keeps the work
+        "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    }
+    (lite_dir / "overrides.json").write_text(json.dumps(overrides), "utf-8")
     # Nothing that happens to be installed beside it belongs into the page.
     config = {"LiteBuildConfig": {"ignore_sys_prefix": True, "federated_extensions": [str(kernel)]}}
     (lite_dir / "jupyter_lite_config.json").write_text(json.dumps(config), "utf-8")
     command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", str(lite_dir)]
-    command += ["--contents", str(contents), "--output-dir", str(out), "--apps", "notebooks", "--apps", "lab"]
+    command += ["--contents", str(contents), "--output-dir", str(out), "--apps", "notebooks"]
     command += ["--no-sourcemaps", "--no-unused-shared-packages"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=lite_dir, check=False)
     if done.returncode:
         raise CannotBuild(f"JupyterLite could not be built: {(done.stderr or done.stdout).strip()[-600:]}")
+    said = json.loads((out / "jupyter-lite.json").read_text("utf-8"))
+    return str(said["jupyter-config-data"]["appVersion"])
 
 
-def _closure(packages: dict[str, Any], wanted: tuple[str, ...]) -> list[str]:
-    """The names of these packages and of all that they need, without those that a page gets empty."""
-    found: list[str] = []
-    left = list(wanted)
-    while left:
-        name = left.pop().replace("_", "-").lower()
-        if name in found or name in EMPTY:
-            continue
-        if name not in packages:
-            raise CannotBuild(f"Pyodide's distribution has no package {name}.")
-        found.append(name)
-        left += packages[name]["depends"]
-    return found
+def _packages(distribution: Distribution, pinned: list[Path], work: Path, page: Path) -> dict[str, tuple[str, Path]]:
+    """Put Python and its packages into the page.
+
+    Returns what is not in the page but lies elsewhere: its path in the page, its address, and a copy.
+    """
+    target = page / "static" / "pyodide"
+    target.mkdir(parents=True, exist_ok=True)
+    elsewhere: dict[str, tuple[str, Path]] = {}
+
+    def put(file: Path) -> None:
+        if distribution.address and file.name not in SHIPPED_WITH_ADDRESS:
+            elsewhere[f"static/pyodide/{file.name}"] = (distribution.address + file.name, file)
+        else:
+            shutil.copy(file, target)
+
+    for file in distribution.core:
+        if file.name != "pyodide.mjs":
+            put(file)
+    entries = {}
+    base = distribution.lock["packages"]
+    ours = [*pinned, *wheels.own(work)]
+    kernel = page / "extensions" / KERNEL / "static" / "pypi"
+    ours += [next(kernel.glob(f"{name}-*.whl")) for name in BUILT_IN]
+    theirs = list(distribution.packages.values())
+    if distribution.address:
+        for name, file in distribution.packages.items():
+            put(file)
+            entries[name] = wheels.entry(file, base[name])
+        theirs = []
+    names = {file.name: name for name, file in distribution.packages.items()}
+    for wheel in wheels.compiled([*ours, *theirs], distribution.folder, work, target):
+        described = wheels.entry(wheel, base[names[wheel.name]] if wheel.name in names else None)
+        entries[described["name"].replace("_", "-").lower()] = described
+    lock = {"info": distribution.lock["info"], "packages": dict(sorted(entries.items()))}
+    (target / LOCK).write_text(json.dumps(lock, indent=1), "utf-8")
+    return elsewhere
 
 
-def _take(file: Path, target: Path, digest: str = "") -> None:
-    if not file.is_file():
-        raise CannotBuild(f"{file.name} is missing in {file.parent}.")
-    if digest and hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-        raise CannotBuild(f"{file} is damaged: its SHA-256 is not the one in pyodide-lock.json.")
-    shutil.copy(file, target)
-
-
-def _pinned_wheels(work: Path) -> list[Path]:
-    """The pure wheels of ``requirements.txt``, by their digests."""
-    folder = work / "wheels"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--python-version", "3.12", "--dest", str(folder), "--requirement", str(HERE / "requirements.txt")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CannotBuild(f"The page's packages cannot be fetched: {done.stderr.strip()[-300:]}")
-    return sorted(folder.glob("*.whl"))
-
-
-def _own_wheels(work: Path, out: Path) -> list[Path]:
-    """The kit's part for learners, the engine, JupyterLite's kernel, and the empty packages."""
-    from learner_bundle import build_wheel
-
-    folder = work / "own"
-    folder.mkdir()
-    whole = build_wheel(work)
-    with zipfile.ZipFile(whole) as archive:
-        files = {
-            name: archive.read(name)
-            for name in archive.namelist()
-            if name.startswith("autograder/") and not name.removeprefix("autograder/").startswith(LEFT_OUT)
-        }
-    made = [_wheel(folder, "keras_lesson_kit", _version(), files)]
-    engine = {f"keras_in_page/{p.name}": p.read_bytes() for p in sorted((HERE / "keras_in_page").glob("*.py"))}
-    made.append(_wheel(folder, "keras_in_page", "0", engine))
-    made += [_wheel(folder, name, "0", {f"{name}_left_out.py": b""}) for name in EMPTY]
-    kernel = next((out / "extensions" / KERNEL / "static" / "pypi").glob("pyodide_kernel-*.whl"))
-    return [*made, kernel, *kernel.parent.glob("piplite-*.whl"), *kernel.parent.glob("ipykernel-*.whl")]
-
-
-def _wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> Path:
-    """A wheel of pure Python files; the same files give the same bytes."""
-    info = f"{name}-{version}.dist-info"
-    files = files | {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = []
-    for path, content in sorted(files.items()):
-        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-        rows.append(f"{path},sha256={digest},{len(content)}")
-    files[f"{info}/RECORD"] = ("\n".join([*rows, f"{info}/RECORD,,"]) + "\n").encode()
-    wheel = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, content in sorted(files.items()):
-            archive.writestr(zipfile.ZipInfo(path, EPOCH), content, zipfile.ZIP_DEFLATED)
-    return wheel
-
-
-def _entry(wheel: Path) -> dict[str, Any]:
-    """A wheel as Pyodide's lock file describes it."""
-    name, version = wheel.name.split("-")[:2]
-    with zipfile.ZipFile(wheel) as archive:
-        tops = {n.split("/")[0].removesuffix(".py") for n in archive.namelist() if ".dist-info/" not in n}
-    needs = {
-        "keras": ["absl-py", "rich", "namex", "numpy", "packaging"],
-        "pytest": ["pluggy", "iniconfig", "packaging", "pygments"],
-        "rich": ["markdown-it-py", "pygments"],
-        "markdown-it-py": ["mdurl"],
-    }
-    plain = name.replace("_", "-").lower()
-    return {
-        "name": plain,
-        "version": version,
-        "file_name": wheel.name,
-        "install_dir": "site",
-        "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
-        "package_type": "package",
-        "imports": sorted(tops),
-        "depends": needs.get(plain, []),
-        "unvendored_tests": False,
-        "shared_library": False,
-    }
-
+assert set(SHIPPED_WITH_ADDRESS) < set(CORE)
 
 if __name__ == "__main__":
     sys.exit(main())

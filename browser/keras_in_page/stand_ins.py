@@ -1,4 +1,4 @@
-"""Stand-ins for what Keras imports and a page has not: optree, ml_dtypes, and the parts of JAX and SciPy it uses.
+"""Stand-ins for what Keras imports and a page has not: optree, ml_dtypes, h5py (`h5_files`), parts of JAX and SciPy.
 
 SciPy does exist for WebAssembly, but weighs more than all the rest together.
 
@@ -19,6 +19,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+
+from keras_in_page import h5_files
 
 
 class InPlace(concurrent.futures.Executor):
@@ -42,7 +44,9 @@ def install() -> list[str]:
     if sys.platform == "emscripten":
         concurrent.futures.ThreadPoolExecutor = InPlace  # type: ignore[assignment,misc]
         concurrent.futures.thread.ThreadPoolExecutor = InPlace  # type: ignore[assignment,misc]
-    makers = {"optree": _optree, "ml_dtypes": _ml_dtypes, "jax": _jax, "scipy": _scipy}
+    makers = {
+        "optree": _optree, "ml_dtypes": _ml_dtypes, "jax": _jax, "scipy": _scipy, "h5py": h5_files.modules,
+    }  # fmt: skip
     missing = [name for name in makers if name not in sys.modules and importlib.util.find_spec(name) is None]
     for name in missing:
         for module in makers[name]():
