@@ -16,12 +16,8 @@ help:
 	@echo "make demo       grade a class of twelve"
 	@echo "make test       every test, half an hour on two cores        make test-fast   minutes"
 	@echo "make book       the book, in book/_build/html"
-<<<<<<< HEAD
-	@echo "make site       the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
-	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
-=======
 	@echo "make site       the book, and the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
->>>>>>> 14ce6df (The public site: the book and its exercises, which open and run in the browser)
+	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
 	@echo "make bench      side by side with nbgrader"
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
