@@ -609,7 +609,9 @@ class TestStopped:
             f"The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number"
             f" {int(np.argmin(losses)) + 1}, it was {best:.3f}."
         )
-        epochs = [i for i, was in enumerate(losses) if abs(loss - was) <= _tolerance(was)]
+        # Near the end losses hardly differ, so of several epochs it is the nearest one that counts.
+        nearest = int(np.argmin(np.abs(np.array(losses) - loss)))
+        epochs = [nearest] if abs(loss - losses[nearest]) <= _tolerance(losses[nearest]) else []
         if model.untrained:
             hint = NEVER_TRAINED
         elif len(losses) - 1 in epochs:

@@ -443,7 +443,9 @@ WRONG = [
     Wrong(
         "the training loss watched",
         _stopped(
-            'monitor="loss", patience=5, restore_best_weights=True', fit=f"{FEW}, epochs=20, batch_size=25, {VALIDATED}"
+            'monitor="loss", patience=5, restore_best_weights=True',
+            fit=f"{FEW}, epochs=20, batch_size=25, {VALIDATED}",
+            optimizer=FAST,
         ),
         "stopped",
         "last-weights",
