@@ -239,6 +239,7 @@ def _check(options: argparse.Namespace) -> int:
 def _collect(options: argparse.Namespace) -> int:
     import time
 
+    from autograder.course.class_list import enter_names
     from autograder.course.collect import collect, lines
     from autograder.course.directory import Course
     from autograder.course.receipts import Receipts
@@ -263,6 +264,11 @@ def _collect(options: argparse.Namespace) -> int:
                 receipts.give(options.exercise, one.student, one.digest, one.timestamp, now)
     for line in lines(done, options.exercise, options.dry_run):
         print(terminal.shown(line))
+    if roster is not None and done.taken:  # of somebody; with another course's roster, nobody is entered
+        entered = enter_names(course, roster, options.dry_run)
+        if entered:
+            names, would = ("name" if entered == 1 else "names"), ("would be " if options.dry_run else "")
+            print(f"Gradebook: {entered} {names} {would}entered from the roster.")
     return 0 if done.taken else 1
 
 

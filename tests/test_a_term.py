@@ -39,7 +39,11 @@ def _hand_ins(folder: Path) -> None:
 
 def _grades(folder: Path) -> dict[str, float]:
     with (folder / "keras-2026" / "moodle.csv").open(encoding="utf-8") as file:
-        return {row["Username"]: float(row[NAME]) for row in csv.DictReader(file)}
+        rows = list(csv.DictReader(file))
+    assert {f"{row['First name']} {row['Last name']}" for row in rows} == {
+        f"{s.title()} Example" for s in (*CLASS, "eve")
+    }
+    return {row["Username"]: float(row[NAME]) for row in rows if row[NAME] != "-"}
 
 
 @pytest.mark.slow
@@ -66,6 +70,7 @@ def test_the_pages_commands_take_a_class_through_the_term(tmp_path: Path) -> Non
     assert "4 would be collected" in said[1]
     assert "Nothing was found from: eve." in said[1]
     grades = _grades(tmp_path)
+    assert grades.keys() == CLASS.keys()
     full = grades["ada"]
     assert full > 0
     assert grades["bo"] == full, "two days late, within the extension"

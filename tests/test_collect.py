@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 import zipfile
 from datetime import UTC, datetime
@@ -14,13 +18,19 @@ import pytest
 from hostile import RELEASED
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit import ROOT
+from nbgrader.api import Gradebook
 from test_submissions import BLANK, NAME, OTHER, USUAL, worked, zipped
 
 from autograder.cli import main
+from autograder.course.class_list import enter_names
 from autograder.course.collect import Collected, collect
+from autograder.course.directory import Course
+from autograder.course.grades import read_grades
 from autograder.course.roster import BadRoster, Roster, folded
 from autograder.course.sources import BadSource, open_source
-from autograder.errors import UsageError
+from autograder.errors import AlreadyRunning, CourseError, UsageError
+from autograder.report.exporters import MoodleExporter
 
 SHADOW = {".ipynb_checkpoints/x.ipynb": b"", "__MACOSX/._x.ipynb": b""}
 MOODLE_CSV = (
@@ -376,3 +386,125 @@ def test_the_command_from_a_moodle_zip_to_a_grade_of_each(tmp_path: Path, capsys
     assert main([*arguments[:1], str(source), *arguments[2:]]) == 1
     assert "nobody in the roster is called 'Nobody 9'" in capsys.readouterr().out
     assert main(["collect", str(tmp_path / "none"), "--course", str(course), NAME]) == 2
+
+
+# -- names in the gradebook --------------------------------------------------------------------------------------------
+
+
+def entered(root: Path) -> dict[str, tuple[str | None, ...]]:
+    with sqlite3.connect(root / "gradebook.db") as connection:
+        rows = connection.execute("select id, first_name, last_name, email from student order by id").fetchall()
+    return {row[0]: row[1:] for row in rows}
+
+
+def of_moodle(root: Path) -> list[list[str]]:
+    """What `nbgrader export` writes for Moodle."""
+    exporter = MoodleExporter()
+    exporter.to, exporter.assignment, exporter.student = str(root / "moodle.csv"), [], []
+    with Gradebook(Course(root).db_url) as book:
+        exporter.export(book)
+    with (root / "moodle.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_roster_brings_names_and_changes_none_that_a_person_wrote(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "course"
+    (root / "submitted").mkdir(parents=True)
+    (tmp_path / "roster.csv").write_text(MOODLE_CSV, "utf-8")
+    source = zip_file(tmp_path / "m.zip", {f"Ada Lovelace_101_assignsubmission_file_/{NAME}.ipynb": worked("ada")})
+    command = ["collect", str(source), "--course", str(root), NAME, "--roster", str(tmp_path / "roster.csv")]
+    command += ["--id", "Username"]
+    assert main([*command, "--dry-run"]) == 0
+    assert "Gradebook: 4 names would be entered from the roster." in capsys.readouterr().out
+    assert not (root / "gradebook.db").exists()
+    assert main(command) == 0
+    assert "Gradebook: 4 names entered from the roster." in capsys.readouterr().out
+    assert entered(root) == {
+        "al1": ("Ada", "Lovelace", "ada@uni.example"),
+        "br2": ("Bob", "O'Neil-Roy", "bob@uni.example"),
+        "cl4": ("Cy", "Lee", "cy@uni.example"),
+        "za3": ("Zoë", "Ångström", "zoe@uni.example"),
+    }
+    assert of_moodle(root) == [
+        ["First name", "Last name", "Username", "Email address"],
+        ["Cy", "Lee", "cl4", "cy@uni.example"],
+        ["Ada", "Lovelace", "al1", "ada@uni.example"],
+        ["Bob", "O'Neil-Roy", "br2", "bob@uni.example"],
+        ["Zoë", "Ångström", "za3", "zoe@uni.example"],
+    ]
+    assert read_grades(Course(root), NAME)["al1"].name == "Ada Lovelace"
+    with sqlite3.connect(root / "gradebook.db") as connection:  # a person writes
+        connection.execute("update student set first_name = 'Augusta', email = ' ' where id = 'al1'")
+        connection.execute("update student set last_name = null, first_name = null where id = 'cl4'")
+        connection.execute("delete from student where id = 'za3'")
+        connection.execute("insert into student (id, first_name) values ('guest', 'Gus')")
+    assert main([*command, "--dry-run"]) == 0
+    assert "Gradebook: 3 names would be entered" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "Gradebook: 3 names entered" in capsys.readouterr().out
+    after = entered(root)
+    assert after["al1"] == ("Augusta", "Lovelace", "ada@uni.example")
+    assert after["cl4"] == ("Cy", "Lee", "cy@uni.example")
+    assert after["za3"][1] == "Ångström"
+    assert after["guest"] == ("Gus", None, None)
+    assert main(command) == 0
+    assert "Gradebook" not in capsys.readouterr().out
+    assert entered(root) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('Student,SIS Login ID\n"Lovelace, Ada",al1\n', {"al1": ("Ada", "Lovelace", "")}),
+        ('Student,SIS Login ID\n"King, Martin, Jr.",mk\n', {"mk": ("Martin, Jr.", "King", "")}),
+        ("Username,First name,Surname,Mail\nal1, Ada  M. ,King,a@x.org\n", {"al1": ("Ada M.", "King", "a@x.org")}),
+        ("username,name,email\nal1,Ada King Lovelace,none\n", {"al1": ("Ada King", "Lovelace", "")}),
+        ("username,name\nal1,Plato\nno,\n", {"al1": ("", "Plato", ""), "no": ("", "", "")}),
+        ("student,mark\nal1,1\n", {"al1": ("", "", "")}),
+        ("email,last name\nal1@x.org,Love\x1blace\n", {"al1@x.org": ("", "Love lace", "al1@x.org")}),
+    ],
+)  # fmt: skip
+def test_names_are_read_from_whatever_columns_there_are(
+    text: str, names: dict[str, tuple[str, str, str]], term: Term
+) -> None:
+    roster = term.roster(text, id_column="student" if text.startswith("student,") else None)
+    people = {person.id: (person.first, person.last, person.email) for person in roster.people}
+    assert {student: people[student] for student in names} == names
+
+
+def test_an_id_that_no_folder_can_have_gets_into_no_gradebook(tmp_path: Path, term: Term) -> None:
+    assert enter_names(Course(tmp_path), term.roster("id,name\n../x,A B\n.y,C D\nok,E F\n")) == 1
+    assert entered(tmp_path) == {"ok": ("E", "F", None)}
+
+
+def test_a_gradebook_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, term: Term) -> None:
+    roster = term.roster("username,name\nal1,Ada Lovelace\n")
+    (tmp_path / "gradebook.db").write_bytes(b"no database" * 100)
+    with pytest.raises(CourseError, match=r"gradebook.*\.db"):
+        enter_names(Course(tmp_path), roster)
+    assert (tmp_path / "gradebook.db").read_bytes() == b"no database" * 100
+
+
+def test_a_run_that_may_be_making_the_gradebook_is_waited_for_by_the_person(tmp_path: Path, term: Term) -> None:
+    """And one that is at work in a gradebook is not: `watch` holds the course for a whole term."""
+    roster, course = term.roster("username,name\nal1,Ada Lovelace\n"), Course(tmp_path)
+    hold = "import sys\nfrom pathlib import Path\nfrom autograder.course.lock import only_run\n"
+    hold += "with only_run(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", hold, str(course.state)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(AlreadyRunning, match=f"process {process.pid}"):
+            enter_names(course, roster)
+        assert not course.gradebook.exists()
+        with Gradebook(course.db_url, course.course_id):
+            pass
+        assert enter_names(course, roster) == 1
+    finally:
+        process.kill()
+        process.communicate()
+    assert entered(tmp_path) == {"al1": ("Ada", "Lovelace", None)}

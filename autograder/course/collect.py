@@ -7,7 +7,6 @@ earlier is never lost: a later hand-in takes its place, and the earlier one is k
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from autograder.course.files import write_atomically
 from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to
-from autograder.course.roster import Roster
+from autograder.course.roster import Roster, fits_a_folder
 from autograder.course.sources import MAX_FILE_BYTES, REQUEST, Delivery, SubmissionSource
 from autograder.course.submissions import Candidate, Unused, choose, contents, in_zip, may_be_one
 from autograder.course.times import time_of, written
@@ -116,7 +115,7 @@ def collect(
 def _student(one: Delivery, roster: Roster | None) -> tuple[str, str]:
     """Whose a file is, or why that cannot be said."""
     if roster is None:
-        return (one.name, "") if _fit(one.name) else ("", "its name does not say whose it is")
+        return (one.name, "") if fits_a_folder(one.name) else ("", "its name does not say whose it is")
     found = roster.who(one.name, one.number).union(*map(roster.who, one.also))
     if not found and "-" in one.name:  # Moodle puts a group's name in front: "Group A-Ada Lovelace"
         found = set().union(*(roster.who(one.name.split("-", n + 1)[-1]) for n in range(one.name.count("-"))))
@@ -126,16 +125,7 @@ def _student(one: Delivery, roster: Roster | None) -> tuple[str, str]:
     if not found:
         return "", f"nobody in the roster is called '{shown}'"
     (student,) = found
-    return (student, "") if _fit(student) else ("", f"a folder cannot be called '{one_line(student, 80)}'")
-
-
-def _fit(name: str) -> bool:
-    """Whether a student's folder can have this name."""
-    try:
-        size = len(os.fsencode(name))
-    except UnicodeEncodeError:
-        return False
-    return 0 < size <= 255 and not name.startswith(".") and not set(name) & {"/", "\0"} and name == name.strip()
+    return (student, "") if fits_a_folder(student) else ("", f"a folder cannot be called '{one_line(student, 80)}'")
 
 
 def _take(

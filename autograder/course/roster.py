@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import UsageError
+from autograder.exercise.wire import one_line
 
 MAX_BYTES = 20_000_000
+MAX_NAME = 128  # characters; as much as nbgrader's tables are made for
 # What columns are called by Canvas, Moodle, Google Classroom and nbgrader, in lower case. The first one that a table
 # has says what a student is called in the gradebook.
 ID_COLUMNS = (
@@ -32,11 +35,19 @@ class BadRoster(UsageError):
 
 @dataclass(frozen=True)
 class Person:
-    """One of the class: the name in the gradebook, and all that a source may call them."""
+    """One of the class: the name in the gradebook, all that a source may call them, and what to call them there."""
 
     id: str
     numbers: frozenset[str]
     names: frozenset[str]  # folded, see `folded`
+    first: str = ""
+    last: str = ""
+    email: str = ""
+
+    @property
+    def can_have_a_folder(self) -> bool:
+        """Whether a student's folder can have the id as its name."""
+        return fits_a_folder(self.id)
 
 
 class Roster:
@@ -74,7 +85,10 @@ class Roster:
                 continue
             if student in people:
                 raise BadRoster(f"{path}, line {number}: '{student}' appears twice in the column '{column}'.")
-            people[student] = Person(student, frozenset(_numbers(cells)), frozenset(_names(cells, student)))
+            first, last = _first_and_last(cells, student)
+            mail = next((m for name in _MAILS if "@" in (m := one_line(cells.get(name, ""), MAX_NAME))), "")
+            numbers, names = frozenset(_numbers(cells)), frozenset(_names(cells, student))
+            people[student] = Person(student, numbers, names, first, last, mail)
         if not people:
             raise BadRoster(f"{path} lists nobody in its column '{column}'.")
         return cls(people.values(), column)
@@ -92,6 +106,15 @@ def folded(name: str) -> str:
     """A name without what programs that make file names of it leave out: case, accents, blanks, signs."""
     letters = unicodedata.normalize("NFKD", name).casefold()
     return "".join(c for c in letters if c.isalnum())
+
+
+def fits_a_folder(name: str) -> bool:
+    """Whether a student's folder can have this name."""
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= 255 and not name.startswith(".") and not set(name) & {"/", "\0"} and name == name.strip()
 
 
 def _rows(path: Path) -> list[list[str]]:
@@ -143,3 +166,19 @@ def _names(cells: dict[str, str], student: str) -> set[str]:
     full += [" ".join(w[i:] + w[:i]) for w in words for i in range(1, min(len(w), 5))]
     everything = [student, *logins, *mails, *(mail.partition("@")[0] for mail in mails), *full]
     return {folded(name) for name in everything} - {""}
+
+
+def _first_and_last(cells: dict[str, str], student: str) -> tuple[str, str]:
+    """First and last name, as columns of their own say; else of a full name: "Lovelace, Ada" or "Ada Lovelace".
+
+    Without a comma the last word is taken for the last name. Shown together, the two read as in the roster again.
+    """
+    first, last = (next((cells[name] for name in names if cells.get(name)), "") for names in (_FIRST, _LAST))
+    if not first and not last:
+        full = next((cells[name] for name in _NAMES if cells.get(name) and cells[name] != student), "")
+        before, comma, after = full.partition(",")
+        if comma:
+            first, last = after, before
+        else:
+            first, last = " ".join(full.split()[:-1]), " ".join(full.split()[-1:])
+    return one_line(first, MAX_NAME), one_line(last, MAX_NAME)
