@@ -22,6 +22,7 @@ from kit import PATIENCE
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
+from autograder.course.gradebook import Mark
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading import feedback, pages
@@ -281,6 +282,39 @@ def test_a_page_that_cannot_be_made_is_made_of_the_exercises_own_cells(monkeypat
     page = feedback_page(notebook, SubmissionResult("s", "exercise", Status.GRADED, (), "", ()))
     assert "theirs" in page
     assert "mine" not in page
+
+
+def test_a_page_says_how_to_ask_for_another_look_where_points_are_missing() -> None:
+    def page_of(*points: float, late: float = 0.0) -> tuple[SubmissionResult, str]:
+        checks = tuple(
+            CheckResult(f"task{n}", 2.0, (TestResult("It adds", Outcome.PASSED, share=share / 2.0),))
+            for n, share in enumerate(points)
+        )
+        notebook = new_notebook(cells=[new_markdown_cell('<p class="another-look">mine</p>')])
+        make_safe(notebook)
+        result = SubmissionResult("s", "exercise", Status.GRADED, checks, "", ("A note.",), late_penalty=late)
+        return result, feedback_page(notebook, result)
+
+    def asking(page: str) -> list[str]:
+        said = BeautifulSoup(page, "html.parser").find_all("p", "another-look")
+        return [one.get_text() for one in said if one.find("code")]
+
+    whole, full = page_of(2.0, 2.0)
+    part, some = page_of(2.0, 1.0)
+    assert (whole.score, part.score) == (4.0, 3.0)
+    assert asking(full) == []
+    (line,) = asking(some)
+    assert line.startswith("If you think that something here is wrong, hand in a text file called another-look.txt ")
+    assert asking(page_of(2.0, 2.0, late=0.5)[1]) == [line]
+    # After people, or the clock, changed the points of a finished page, and once more after they took that back.
+    given = feedback.with_marks(some, 4.0, [Mark("task1", points=2.0)])
+    assert asking(given) == []
+    assert asking(feedback.with_marks(given, 3.0, [])) == [line]
+    late = feedback.with_late_penalty(full, 0.5)
+    assert asking(late) == [line] == asking(feedback.with_late_penalty(late, 1.0))
+    assert asking(feedback.with_late_penalty(late, 0.0)) == []
+    assert full.count("mine") == given.count("mine") == late.count("mine") == 1
+    assert [len(asking(feedback.page_without_notebook(one))) for one in (whole, part)] == [0, 1]
 
 
 _anything = st.recursive(

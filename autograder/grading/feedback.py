@@ -27,6 +27,7 @@ from traitlets.config import Config
 
 from autograder.course.gradebook import Mark, in_order
 from autograder.course.grades import StudentGrades
+from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 
@@ -36,6 +37,10 @@ MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own
 _ALT = "A picture that this cell has drawn"
+_HOW_TO_ASK = (
+    f'\n<p class="another-look">If you think that something here is wrong, hand in a text file called'
+    f" <code>{REQUEST}</code> beside your notebook and say which task and why.</p>"
+)
 _CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
 
 
@@ -66,7 +71,8 @@ def page_without_notebook(result: SubmissionResult) -> str:
     title = f"{result.exercise} (Score: {shown(result.score)} / {shown(result.max_score)})"
     told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'
-    body = f"<h4>{html.escape(title)}</h4>{told}{checks}"
+    asking = _HOW_TO_ASK if result.score < result.max_score else ""
+    body = f"<h4>{html.escape(title)}</h4>{asking}{told}{checks}"
     return f"<!DOCTYPE html><html lang='en'><head>{style}</head><body>{body}</body></html>"
 
 
@@ -119,7 +125,7 @@ def _in_time(text: str, work: Callable[[], str], otherwise: Callable[[], str]) -
     return work() if _clock is None else _clock.run(text, work, otherwise)
 
 
-_HEADING = re.compile(r"(<h[14]>[^<]*\(Score: )(-?[\d.]+)( / [\d.]+\)</h[14]>)")
+_HEADING = re.compile(r"(<h[14]>[^<]*\(Score: )(-?[\d.]+)( / ([\d.]+)\)</h[14]>)")
 _LATE = re.compile(r'\s*<li class="late-penalty">[^<]*\(Score: -([\d.]+)\)</li>')
 
 
@@ -158,7 +164,7 @@ def with_late_penalty(page: str, penalty: float) -> str:
     items = _LATE.sub("", items).rstrip()
     if penalty:
         items += f'\n<li class="late-penalty">Late submission penalty (Score: -{round(penalty, 2)})</li>\n'
-    return f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}"
+    return _saying_how_to_ask(f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}")
 
 
 def as_in_gradebook(page: str, grades: StudentGrades) -> str:
@@ -183,7 +189,21 @@ def with_marks(page: str, score: float, marks: Iterable[Mark]) -> str:
     items = _BY_HAND.sub("", page[heading.end() : end]).rstrip()
     for mark in marks:
         items += f'\n<li class="by-hand"><code>{html.escape(mark.cell)}</code>: {_said_by_hand(mark)}</li>'
-    return f"{page[: heading.start(2)]}{round(score, 2)}{heading[3]}{items}\n{page[end:]}"
+    return _saying_how_to_ask(f"{page[: heading.start(2)]}{round(score, 2)}{heading[3]}{items}\n{page[end:]}")
+
+
+_ASKING = re.compile(r'\s*<p class="another-look">.*?</p>')
+
+
+def _saying_how_to_ask(page: str) -> str:
+    """A page of ours with a line on how to ask for another look, if points are missing; without it, if none are."""
+    heading = _HEADING.search(page)
+    end = page.find("</ol>", heading.end()) + len("</ol>") if heading else 0
+    if heading is None or end < len("</ol>") or not heading[1].startswith("<h1>"):
+        return page
+    before = _ASKING.match(page, end)
+    line = _HOW_TO_ASK if float(heading[2]) < float(heading[4]) else ""
+    return page[:end] + line + page[before.end() if before else end :]
 
 
 def _said_by_hand(mark: Mark) -> str:
@@ -233,7 +253,7 @@ def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
         "metadata": {"name": result.exercise},
     }
     made, _ = _exporter().from_notebook_node(page, resources=resources)
-    return str(made)
+    return _saying_how_to_ask(str(made))
 
 
 class _Pages(HTMLExporter):  # type: ignore[misc]
