@@ -10,6 +10,7 @@ Each module does one thing and can be read alone:
 ``lesson_boxes``    ``overview``, ``keypoints``, ``instructor-note``, ``callout``
 ``generated_pages`` ``lesson-list``, ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
 ``messages``        ``all-messages``: every sentence of the package that people see
+``misconceptions``  ``misconceptions``, ``reported-misconceptions``, ``passage``: the hints by their ids
 ``challenges``      the titles of challenges and their solutions
 ``quiz``            ``quiz`` and ``predict``: questions that answer back
 ``glossary_hover``  a term's definition, wherever the term is used
@@ -33,6 +34,7 @@ MODULES = (
     "lesson_boxes",
     "generated_pages",
     "messages",
+    "misconceptions",
     "challenges",
     "quiz",
     "glossary_hover",

@@ -101,11 +101,11 @@ class AllMessages(SphinxDirective):
             if not found:
                 continue
             rows += ["", f"**{file.relative_to(root / 'autograder').as_posix()}**", "", "| line | text |", "|---|---|"]
-            rows += [f"| {message.line} | {_as_cell(message.text)} |" for message in found]
+            rows += [f"| {message.line} | {as_cell(message.text)} |" for message in found]
         return [nodes.container("", *parse_markdown(self, rows), classes=["all-messages"])]
 
 
-def _as_cell(text: str) -> str:
+def as_cell(text: str) -> str:
     """Markdown that shows the text as it is, in one cell of a table."""
     marked = text.replace("\\", "\\\\")
     for sign in "|*_[]<>$`{}~":
