@@ -1035,11 +1035,23 @@ class TestMeasured:
             ),
         )
 
+    def test_recognised(self, submission: Submission) -> None:
+        """`recognised` holds the share of each class that is right"""
+        _shares_recognised(submission)
+
     def test_most_missed(self, submission: Submission) -> None:
         """`most_missed` is the class that is recognised least"""
         found = submission.text("most_missed").strip().lower()
-        answers, truth = _nearest(_test_images(), _three_means(submission)), _test_numbers()
-        recognised = [float((answers[truth == number] == number).mean()) for number in range(3)]
+        try:
+            recognised = _shares_recognised(submission)
+        except Mismatch:
+            raise fail(
+                "`most_missed` is not looked at before `recognised` is right.",
+                hint=Hint(
+                    "One of three names is soon guessed, but why is it that one? Work out the three shares first.",
+                    id="name-without-shares",
+                ),
+            ) from None
         least = [name for name, share in zip(FASHION_CLASSES, recognised, strict=True) if share == min(recognised)]
         best = FASHION_CLASSES[int(np.argmax(recognised))]
         expect(found, "`most_missed`").to_be_one_of(
@@ -1054,11 +1066,54 @@ class TestMeasured:
                     Hint("Write one of the three names that the task gives.", id="one-names-t-shirt"),
                 ),
             ],
-            hint=[
-                "For each class: what share of its test images gets the right answer?",
-                "For one class, what share of its images gets the right answer? Do the same for the others.",
-            ],
+            hint="Which class does the smallest share belong to? The first share is that of class 0: count from there.",
         )
+
+
+def _shares_recognised(submission: Submission) -> np.ndarray:
+    """The shares of each class that the learner's means get right, if those in `recognised` are the same."""
+    answers, truth = _nearest(_test_images(), _three_means(submission)), _test_numbers()
+    hits = np.array([np.sum((answers == number) & (truth == number)) for number in range(3)])
+    of_class, of_answer = (np.bincount(numbers, minlength=3) for numbers in (truth, answers))
+    right: np.ndarray = hits / of_class
+    expect(submission.array("recognised"), "`recognised`").to_be_close_to(
+        right,
+        tolerance=1e-3,  # two of the shares differ by 0.006
+        mistakes=[
+            (
+                hits,
+                Hint(
+                    "Those are numbers of images. The classes differ in size: what share of its class is each?",
+                    id="numbers-for-shares",
+                ),
+            ),
+            (100 * right, Hint("That is per cent. Write shares between 0 and 1.", id="shares-in-per-cent")),
+            (
+                1 - right,
+                Hint("Those are the shares that are missed. Turn them round.", id="shares-missed"),
+            ),
+            (
+                hits / len(truth),
+                Hint(
+                    "You divide by the number of all images. Divide by the number of images of that class.",
+                    id="shares-of-all-images",
+                ),
+            ),
+            (
+                hits / np.maximum(of_answer, 1),
+                Hint(
+                    "You look at the images that got this answer. Look at those that are of this class.",
+                    id="shares-of-answers",
+                ),
+            ),
+            (
+                right[::-1],
+                Hint("The shares are in the wrong order. Begin with class 0.", id="shares-turned-round"),
+            ),
+        ],
+        hint="Take the test images of one class alone. What share of their answers is right? Do this for each class.",
+    )
+    return right
 
 
 @cache

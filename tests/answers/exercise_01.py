@@ -58,9 +58,15 @@ def _nearest(*body: str) -> dict[str, str]:
     return _function("nearest", "nearest_mean(images, means)", *body)
 
 
-def _measured(accuracy: str = "(answers == test_numbers).mean()", missed: str = "'dress'") -> dict[str, str]:
+_SHARES = "[(answers == k)[test_numbers == k].mean() for k in range(3)]"
+
+
+def _measured(
+    accuracy: str = "(answers == test_numbers).mean()", missed: str = "'dress'", shares: str = _SHARES
+) -> dict[str, str]:
     return {
-        "measured-answer": f"answers = nearest_mean(x_test, means)\ntest_accuracy = {accuracy}\nmost_missed = {missed}"
+        "measured-answer": f"answers = nearest_mean(x_test, means)\ntest_accuracy = {accuracy}\n"
+        f"recognised = {shares}\nmost_missed = {missed}"
     }
 
 
@@ -401,6 +407,42 @@ WRONG = [
         "scaled like the means",
     ),
     Wrong("the best class", _measured(missed="'shoe'"), "measured", "recognised best"),
+    Wrong(
+        "numbers of images for shares",
+        _measured(shares="[(answers == k)[test_numbers == k].sum() for k in range(3)]"),
+        "measured",
+        "numbers-for-shares",
+    ),
+    Wrong(
+        "shares of the classes in per cent",
+        _measured(shares="[100 * (answers == k)[test_numbers == k].mean() for k in range(3)]"),
+        "measured",
+        "shares-in-per-cent",
+    ),
+    Wrong(
+        "the shares that are missed",
+        _measured(shares="[(answers != k)[test_numbers == k].mean() for k in range(3)]"),
+        "measured",
+        "shares-missed",
+    ),
+    Wrong(
+        "shares of all test images",
+        _measured(shares="[((answers == k) & (test_numbers == k)).mean() for k in range(3)]"),
+        "measured",
+        "shares-of-all-images",
+    ),
+    Wrong(
+        "shares of the images that got the answer",
+        _measured(shares="[(test_numbers == k)[answers == k].mean() for k in range(3)]"),
+        "measured",
+        "shares-of-answers",
+    ),
+    Wrong(
+        "shares of the classes in the other order",
+        _measured(shares=_SHARES + "[::-1]"),
+        "measured",
+        "shares-turned-round",
+    ),
     Wrong("the class's number", _measured(missed="2"), "measured", "should be text in quotes"),
 ]
 
@@ -543,8 +585,8 @@ RIGHT = [
             "means = class_means(x_fit, n_fit, 3)",
             "measured-answer": "answers = nearest_mean(x_test, means)\n"
             "test_accuracy = np.mean(answers == test_numbers)\n"
-            "hits = [np.mean(answers[test_numbers == k] == k) for k in range(3)]\n"
-            "most_missed = FASHION_CLASSES[int(np.argmin(hits))]",
+            "recognised = [np.mean(answers[test_numbers == k] == k) for k in range(3)]\n"
+            "most_missed = FASHION_CLASSES[int(np.argmin(recognised))]",
         },
     ),
 ]
