@@ -1,10 +1,12 @@
 """Checks of exercise 2, one-hot encoding. One class per graded cell, in the field's words."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autograder.exercise.expect import Hint, expect, expect_group, fail
+from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
 
 
@@ -255,7 +257,7 @@ class TestEncoded:
 
     def test_dtype(self, submission: Submission) -> None:
         """The rows are float32"""
-        found = submission.function("one_hot", _IF_ENCODING_STOPS)(np.array([0, 2, 1]), 3)
+        found = _function(submission, "one_hot", _IF_ENCODING_STOPS)(np.array([0, 2, 1]), 3)
         expect(as_array(found, "`one_hot(...)`"), "`one_hot(labels, classes)`").to_have_dtype(
             "float32",
             mistakes={
@@ -290,7 +292,7 @@ class TestEncoded:
 
 _OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
 _IF_ENCODING_STOPS = Hint(
-    "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?", id="if-over-whole-array"
+    "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?", id="one-hot-stops"
 )
 _RANGE = (
     "Ask first: `if np.any(labels >= classes): raise ValueError(...)`.",
@@ -743,7 +745,7 @@ def _rows(names: list[str], order: list[str]) -> np.ndarray:
 
 
 def _encodes(submission: Submission, labels: np.ndarray, classes: int, right: np.ndarray, mistakes: Any) -> None:
-    found = submission.function("one_hot", _IF_ENCODING_STOPS)(labels, classes)
+    found = _function(submission, "one_hot", _IF_ENCODING_STOPS)(labels, classes)
     name = f"`one_hot({labels.tolist()}, {classes})`"
     expect(as_array(found, name), name).to_be_close_to(
         right,
@@ -752,6 +754,28 @@ def _encodes(submission: Submission, labels: np.ndarray, classes: int, right: np
             "Make one row for each label, one column for each class, and a single 1 in each row.", id="whole-block-ones"
         ),
     )
+
+
+def _function(submission: Submission, name: str, hint: str) -> Callable[..., Any]:
+    """The learner's function, which says of an array or a list as a condition what is wrong with it."""
+    function = submission.function(name, hint)
+
+    def ask(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Mismatch as stopped:
+            if "truth value" not in stopped.message:
+                raise
+            raise fail(stopped.message, hint=[_MANY_ANSWERS, *stopped.hints]) from None
+
+    return ask
+
+
+_MANY_ANSWERS = Hint(
+    "`if` needs one yes or no, and a whole array gives one for each value. Is the mistake in all of them, or in any?"
+    " Look at `np.all` and `np.any`.",
+    id="if-over-whole-array",
+)
 
 
 def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint: tuple[str, ...]) -> None:
@@ -779,7 +803,7 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
 
 
 def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: str) -> None:
-    found = submission.function("decode", "`np.argmax` has an argument `axis`.")(rows)
+    found = _function(submission, "decode", "`np.argmax` has an argument `axis`.")(rows)
     expect(as_array(found, "`decode(rows)`"), name).to_be_close_to(
         right,
         mistakes=[
@@ -831,7 +855,7 @@ _NO_EXACT_ONE = Hint(
 
 
 def _names(submission: Submission, names: list[str], order: list[str], mistakes: Any) -> None:
-    found = submission.function("encode_names", "`list(order).index(name)` is the column of a name.")(names, order)
+    found = _function(submission, "encode_names", "`list(order).index(name)` is the column of a name.")(names, order)
     says = f"`encode_names({names}, {order})`"
     expect(as_array(found, "`encode_names(...)`"), says).to_be_close_to(
         _rows(names, order),
@@ -841,8 +865,10 @@ def _names(submission: Submission, names: list[str], order: list[str], mistakes:
 
 
 def _reordered(submission: Submission, rows: np.ndarray, old: list[str], new: list[str]) -> np.ndarray:
-    function = submission.function(
-        "reorder", "An index takes columns by their numbers, not by their names. Look up each name's number."
+    function = _function(
+        submission,
+        "reorder",
+        "An index takes columns by their numbers, not by their names. Look up each name's number.",
     )
     return as_array(function(rows, old, new), "`reorder(...)`")
 
@@ -861,7 +887,7 @@ def _loss(submission: Submission, name: str) -> str:
 
 
 def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right: float) -> None:
-    function = submission.function("agreement", "Decode both tables first: `argmax` along the right axis.")
+    function = _function(submission, "agreement", "Decode both tables first: `argmax` along the right axis.")
     found = as_array(function(truth, given), "`agreement(...)`")
     if found.ndim:
         raise fail(

@@ -197,7 +197,25 @@ WRONG = [
         "an if over a whole array",
         _one_hot("if labels < 0: raise ValueError()", _EYE, asks=False),
         "encoded",
-        "Begin with a table of zeros",
+        "if-over-whole-array",
+    ),
+    Wrong(
+        "a shape without its brackets",
+        _one_hot("t = np.zeros(len(labels), classes)", "t[range(len(labels)), labels] = 1", "return t"),
+        "encoded",
+        "one-hot-stops",
+    ),
+    Wrong(
+        "two comparisons joined by or, for a whole array",
+        _one_hot("if (labels < 0) or (labels >= classes): raise ValueError()", _EYE, asks=False),
+        "encoded",
+        "if-over-whole-array",
+    ),
+    Wrong(
+        "an if over whole rows",
+        _agreement("hits = 0", "if true_rows == given_rows: hits = 1", "return hits"),
+        "agreement",
+        "if-over-whole-array",
     ),
     Wrong(
         "the number of classes left to Keras",
