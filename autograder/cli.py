@@ -295,6 +295,7 @@ def _grade_class(
 ) -> list[dict[str, Any]]:
     """Grade, after everything was looked at that could stop it; return the results of each exercise."""
     from autograder import data, preflight
+    from autograder.course.lock import refuse_beside_another
     from autograder.course.settings import require_packages
     from autograder.sandbox import bubblewrap, machine
 
@@ -309,6 +310,7 @@ def _grade_class(
     _ = course.late
     preflight.require_course(course.root, course.places(names))
     preflight.require_temporary()
+    refuse_beside_another(course.state)
     course.gradebook_is_sound()
     from autograder.grading import pool
 
@@ -371,7 +373,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     from autograder import data, preflight
     from autograder.course.directory import Course
-    from autograder.course.lock import only_run
+    from autograder.course.lock import WATCHING, only_run
     from autograder.course.settings import require_packages
     from autograder.grading.arrivals import LOOK_SECONDS, Watcher, at
     from autograder.grading.pool import StandingPool
@@ -398,7 +400,7 @@ def _watch(options: argparse.Namespace) -> int:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with only_run(course.state):
+    with only_run(course.state, WATCHING):
         before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
         pool = StandingPool(workers, sandbox)
         watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from autograder.course.directory import Course
 from autograder.course.receipts import Receipts, read
 from autograder.grading import arrivals
 from autograder.grading.arrivals import Watcher
+from autograder.jupyter.run import Grading
 from autograder.sandbox.bubblewrap import Sandbox
 from benchmarks import stand_in
 
@@ -205,6 +207,7 @@ from pathlib import Path
 from autograder.course.directory import Course
 from autograder.course.lock import only_run
 from autograder.grading.arrivals import Watcher
+from autograder.jupyter.run import Grading
 from autograder.sandbox.bubblewrap import Sandbox
 from benchmarks import stand_in
 root, log, name = Path(sys.argv[1]), open(sys.argv[2], "a"), sys.argv[3]
@@ -287,6 +290,14 @@ def test_the_command_grades_says_so_and_ends_at_ctrl_c(prepared: Path, tmp_path:
         )
         assert second.returncode == 1
         assert "already being graded" in second.stderr
+        course_page = Grading(root, "auto")
+        results = root / ".autograder" / NAME / "last-run.json"
+        results.write_text("{}")
+        for force in (False, True):  # as the course's page on the Hub begins it
+            refused = asyncio.run(graded_from_its_page(course_page, force))
+            (line,) = refused["lines"]
+            assert f"already being graded by `autograder watch` (process {process.pid}, since " in line
+            assert (refused["status"], refused["done"], results.read_text()) == (1, 0, "{}")
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(60) == 0
     finally:
@@ -295,6 +306,12 @@ def test_the_command_grades_says_so_and_ends_at_ctrl_c(prepared: Path, tmp_path:
             process.wait()
     assert out.read_text().count("\n") == 6, out.read_text()  # two lines for each, one at the start, one at the end
     assert "Stopped; 2 graded." in out.read_text()
+
+
+async def graded_from_its_page(course_page: Grading, force: bool) -> dict[str, Any]:
+    run = await course_page.start(NAME, force)
+    await run.finished()
+    return run.to_json()
 
 
 def wait_for(out: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 300) -> None:

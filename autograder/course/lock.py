@@ -11,13 +11,18 @@ from pathlib import Path
 
 from autograder.errors import AlreadyRunning, CourseError
 
+WATCHING = "autograder watch"
+
 
 @contextmanager
-def only_run(state: Path) -> Iterator[None]:
+def only_run(state: Path, by: str = "") -> Iterator[None]:
     """Hold the lock of the course whose state is kept in this folder.
 
     The operating system holds it for this process and lets go when the process ends, however it ends, so that nothing
     is left behind by a run that was killed.
+
+    Args:
+        by: what runs, if it is no run that ends by itself.
 
     Raises:
         AlreadyRunning: another process holds it.
@@ -33,14 +38,36 @@ def only_run(state: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip()
-            raise AlreadyRunning(
-                f"This course is already being graded{f' ({holder})' if holder else ''}. Wait until that run has ended,"
-                " or stop it, and run this again."
-            ) from None
+            raise AlreadyRunning(_refusal(holder)) from None
         except OSError:
             pass  # a file system without locks: then as it always was
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}, since {datetime.now():%H:%M:%S}\n".encode(), 0)
+        whose = f"{by}, " if by else ""
+        os.pwrite(descriptor, f"{whose}process {os.getpid()}, since {datetime.now():%H:%M:%S}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def refuse_beside_another(state: Path) -> None:
+    """Find out early, before workers start, that `only_run` would be refused. Makes nothing in a new course.
+
+    Raises:
+        AlreadyRunning: another process holds the lock.
+        CourseError: the folder cannot be written to.
+    """
+    if (state / "lock").exists():
+        with only_run(state):
+            pass
+
+
+def _refusal(holder: str) -> str:
+    if holder.startswith(f"{WATCHING}, "):
+        return (
+            f"This course is already being graded by `{WATCHING}` ({holder.removeprefix(f'{WATCHING}, ')}), which takes"
+            " up by itself what arrives. To grade in another way, stop it first."
+        )
+    return (
+        f"This course is already being graded{f' ({holder})' if holder else ''}. Wait until that run has ended, or stop"
+        " it, and run this again."
+    )
