@@ -83,7 +83,7 @@ BROKEN: dict[Callable[[Path], list[str]], tuple[str, ...]] = {
     no_part_of_keras: ("failed at saving and reading files", "h5py", "make its environment again"),
     unreadable: ("Permission denied", ".ttf", "chmod -R a+rX"),
     no_images: ("failed at loading the kit's images", "mnist.npz is cut short", "fetch the file again"),
-    wrong_result: ("failed at predicting", "1.2 was expected", "-1.2 came"),
+    wrong_result: ("failed at predicting", "1.2 was expected", "but it was -1.2"),
     no_mount: ("failed at starting its kernel", "FileNotFoundError", "nothing-there", "namespaces.py, line"),
     no_python: ("execvp", "No such file", sys.executable),
 }
