@@ -24,7 +24,7 @@ from autograder.probe.equivalents import equivalents_of
 from autograder.probe.hints import hints_in
 from autograder.probe.mutants import Around, Mutant, mutants_of, operators
 from autograder.probe.run import Place
-from autograder.probe.solution import Solution
+from autograder.probe.source import Solution
 
 AROUND = Around(frozenset({"np", "keras", "layers", "x_train", "x_test", "y_train", "y_test"}), ("earlier",), {})
 

@@ -14,7 +14,7 @@ from autograder.exercise.submission import STOPPED
 from autograder.probe.hints import Written, hints_in
 from autograder.probe.parrot import Earned
 from autograder.probe.plan import Case, Plan, difference
-from autograder.probe.solution import Solution
+from autograder.probe.source import Solution
 
 FORM = 1  # of the JSON
 

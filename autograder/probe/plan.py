@@ -14,7 +14,7 @@ from autograder.probe.declared import Declared
 from autograder.probe.equivalents import equivalents_of
 from autograder.probe.hints import strings_in
 from autograder.probe.mutants import mutants_of
-from autograder.probe.solution import Solution
+from autograder.probe.source import Solution
 
 Kind = Literal["solution", "wrong", "right"]
 MORE_CELLS = "more-cells", "more cells than the notebook had"

@@ -20,7 +20,7 @@ from autograder.probe import declared, plan
 from autograder.probe.findings import Findings, find
 from autograder.probe.parrot import Earned, Parrot
 from autograder.probe.plan import Plan
-from autograder.probe.solution import Solution
+from autograder.probe.source import Solution
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
