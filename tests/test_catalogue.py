@@ -146,8 +146,6 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
             "training and test images joined",
             "a second fit on the test images",
         },
-        {"trained on unscaled rows", "trained on unscaled rows, without validation"},
-        {"an if over a whole array", "two comparisons joined by or, for a whole array"},
         {"over the whole batch", "the function for one row"},
         {
             "no stabilisation",

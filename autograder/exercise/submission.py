@@ -273,10 +273,6 @@ class Submission:
             report, pixels, scales[0] if len(scales) == 1 else _best_scale(report, self.images(kind))[0]
         )
 
-    def scales_itself(self, name: str) -> bool:
-        """Whether model `name` begins with a layer that scales, so that pixels 0 to 255 may be what it wants."""
-        return len(_scales(self.model(name))) > 1
-
     def begin_test(self) -> None:
         """Forget what the test before asked for."""
         self._asked.clear()

@@ -261,15 +261,6 @@ WRONG = [
         "softmax-twice",
     ),
     Wrong(
-        "dropout behind the output",
-        _model(
-            "keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax'),"
-            " layers.Dropout(0.5)"
-        ),
-        "architecture",
-        "dropout-on-output",
-    ),
-    Wrong(
         "softmax along the images",
         _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(3), layers.Softmax(axis=0)"),
         "architecture",
@@ -432,30 +423,6 @@ WRONG = [
         "trained-on-test-images",
     ),
     Wrong(
-        "trained on the test images as long as the text proposes, a part of them cut off",
-        _fit("x_test, test_labels, epochs=12, batch_size=32, validation_split=0.2"),
-        "trained",
-        "test-images-in-fit",
-    ),
-    Wrong(
-        "trained on unscaled rows",
-        _fit("x_train * 255, train_labels, epochs=12, batch_size=32, validation_split=0.2"),
-        "trained",
-        "trained-on-unscaled",
-    ),
-    Wrong(
-        "trained on unscaled rows, without validation",
-        _fit("x_train * 255, train_labels, epochs=12, batch_size=32"),
-        "trained",
-        "trained-on-unscaled",
-    ),
-    Wrong(
-        "trained on the first hundred images",
-        _fit("x_train[::6], train_labels[::6], epochs=40, batch_size=20"),
-        "trained",
-        "few-training-images",
-    ),
-    Wrong(
         "training and test images joined",
         _fit(
             "np.concatenate([x_train, x_test]), np.concatenate([train_labels, test_labels]), epochs=60, batch_size=10"
@@ -558,18 +525,6 @@ WRONG = [
         },
         "deeper",
         "linear-hidden-layer",
-    ),
-    Wrong(
-        "dropout behind the deeper model's output",
-        {
-            "deeper-answer": _network(
-                "deeper_model",
-                "keras.Input((784,)), layers.Dense(32, activation='relu'), layers.Dense(16, activation='relu'),"
-                " layers.Dense(3, activation='softmax'), layers.Dropout(0.5)",
-            )
-        },
-        "deeper",
-        "dropout-on-output",
     ),
     Wrong(
         "deeper model not trained",
@@ -784,16 +739,6 @@ RIGHT = [
             " validation_data=(x_train[500:], train_labels[500:]),"
             " callbacks=[keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)]"
         ),
-    ),
-    Right(
-        "validation images chosen at random, training till the training images are known by heart",
-        {
-            **_model("keras.Input((784,)), layers.Dense(64, activation='relu'), layers.Dense(3, activation='softmax')"),
-            "trained-answer": "order = np.random.default_rng(4).permutation(600)\n"
-            "mine, others = order[:450], order[450:]\n"
-            "history = model.fit(x_train[mine], train_labels[mine], epochs=60, batch_size=16, verbose=0,"
-            " validation_data=(x_train[others], train_labels[others]))",
-        },
     ),
     Right(
         "activations from TensorFlow",
