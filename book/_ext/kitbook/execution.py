@@ -47,6 +47,12 @@ KERNEL_CONFIG = """\
 c = get_config()  # noqa
 c.InlineBackend.figure_formats = {"svg"}
 c.HistoryManager.enabled = False
+# TensorFlow advises those who predict with several models, as lessons do, in red and at length, and on stdout.
+c.IPKernelApp.exec_lines = [
+    "import logging as _logging",
+    "_logging.getLogger('tensorflow').addFilter(lambda record: 'retracing' not in record.getMessage())",
+    "del _logging",
+]
 """
 
 

@@ -131,8 +131,8 @@ class ObjectivesAndTasks(AllLessons):
         built: list[nodes.Node] = []
         for lesson in self.lessons():
             notebook = Path(self.env.srcdir) / "exercises" / lesson.name / f"{lesson.name}.ipynb"
-            # (What is not there counts as changed at each build: then it is the folder where it may come to be.)
-            self.env.note_dependency(str(notebook if notebook.is_file() else notebook.parent.parent))
+            if notebook.is_file():  # what is not there counts as changed at each build
+                self.env.note_dependency(str(notebook))
             tasks = tasks_by_objective(notebook)
             rows = [f"**[](/lessons/{lesson.path.name})**", "", "| Objective | Id | Graded tasks |", "|---|---|---|"]
             for key, sentence in lesson.objectives.items():
