@@ -2,8 +2,8 @@
 
 Makes a user with a clone of their own, and for the lowest and the highest Python that there is an environment which
 they cannot write: all attacks, faults, limits and places on one of them, the demo and the fast tests on both, with one
-in eight of the attacks. What is not there is said. A user that cannot be made, a failed or a skipped test ends it with
-another status than 0.
+in eight of the attacks. What is not there is said. A user that cannot be made, a failed or a skipped test gives it
+another status than 0; what comes after a failed test still runs, so that one look at the gate shows all that failed.
 
 An argument names a file for the names of the tests that passed with each of the Pythons.
 """
@@ -65,6 +65,7 @@ def main(arguments: list[str]) -> int:
         print(f"Python {minor}: " + (f"{there.version}, {there.program}" if there else "not here, so not tried"))
     lowest, highest = found[min(found)], found[max(found)]
     passed: list[set[str]] = []
+    failed: list[str] = []
     with user() as home:
         for python in dict.fromkeys((lowest, highest)):
             began = time.monotonic()
@@ -72,17 +73,20 @@ def main(arguments: list[str]) -> int:
             environment(python if python.public else copied(python), kit)
             subprocess.run(["chown", "-R", "--no-dereference", USER, *_but_environment(kit)], check=True)
             say(f"Python {python.version} as an ordinary user: environment ready", began)
-            run(home, kit, "make", "demo")
+            failed += run(home, kit, "make", "demo")
             tests = ["--ordinary-user", "all"] if python is highest else ["--ordinary-user", "fast", "--one-in=8"]
             noted = home / f"passed-{python.minor}.json"
-            run(home, kit, ".venv/bin/python", "tools/run_tests.py", "tests", *tests, f"--note-passed={noted}")
-            passed.append(set(json.loads(noted.read_text("utf-8"))))
+            command = [".venv/bin/python", "tools/run_tests.py", "tests", *tests, f"--note-passed={noted}"]
+            failed += run(home, kit, *command)
+            passed.append(set(json.loads(noted.read_text("utf-8"))) if noted.is_file() else set())
             keep_flaky(home, python)
             say(f"Python {python.version} as an ordinary user: done", began)
             shutil.rmtree(kit)
     if arguments:
         Path(arguments[0]).write_text(json.dumps(sorted(set.intersection(*passed))), "utf-8")
-    return 0
+    for what in failed:
+        print(what, file=sys.stderr)
+    return 1 if failed else 0
 
 
 def pythons() -> dict[str, Python]:
@@ -228,8 +232,8 @@ def _but_environment(kit: Path) -> list[Path]:
     return [path for path in kit.iterdir() if path.name != ".venv"]
 
 
-def run(home: Path, kit: Path, *command: str) -> None:
-    """Run a command in the clone as the user, with nothing of root's around it."""
+def run(home: Path, kit: Path, *command: str) -> list[str]:
+    """Run a command in the clone as the user, with nothing of root's around it. Returns what failed, if it did."""
     settings = {
         "HOME": str(home),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -249,8 +253,9 @@ def run(home: Path, kit: Path, *command: str) -> None:
         umask=0o022,
         check=False,
     )
-    if done.returncode != 0:
-        raise SystemExit(f"As an ordinary user, `{' '.join(command)}` ended with {done.returncode}.")
+    if done.returncode == 0:
+        return []
+    return [f"As an ordinary user, in {kit.name}, `{' '.join(command)}` ended with {done.returncode}."]
 
 
 def keep_flaky(home: Path, python: Python) -> None:

@@ -138,6 +138,7 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
             "the range asked of a set",
             "only the negative asked for, as NumPy stops at the rest",
         },
+        {"an if over a whole array", "two comparisons joined by or, for a whole array"},
         {"columns in alphabetical order", "columns from np.unique of the names"},
         {"sparse for rows", "categorical for numbers"},
         {"place by place", "rounded, place by place"},
