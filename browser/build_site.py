@@ -73,7 +73,7 @@ def build(pyodide: str, out: Path, book: Path | None = None) -> None:
         target = out / pages.FOLDER
         notebooks = pages.notebooks(book)
         built = work / "lite-site"  # JupyterLite passes over contents in a folder that is called as its output is
-        version = _lite(work, built, kernel, notebooks)
+        version = _lite(work, built, kernel, notebooks, book is not None)
         shutil.copytree(built, target)
         elsewhere = _packages(distribution, pinned, work, target)
         pages.write(target, notebooks, version, elsewhere)
@@ -96,19 +96,21 @@ def _empty(out: Path) -> None:
     shutil.rmtree(out)
 
 
-def _lite(work: Path, out: Path, kernel: Path, notebooks: list[pages.Notebook]) -> str:
-    """Build JupyterLite with these notebooks; return its version."""
+def _lite(work: Path, out: Path, kernel: Path, notebooks: list[pages.Notebook], with_book: bool) -> str:
+    """Build JupyterLite with these notebooks, beside the book or alone; return its version."""
     contents = work / "contents"
     for notebook in notebooks:
         (contents / notebook.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(notebook.source, contents / notebook.path)
+    # Hints link to the book. Where that lies, only the reader's page knows: python.js puts its address before this.
+    book = {"AUTOGRADER_BOOK": "../"} if with_book else {}
     settings = {
         "pyodideUrl": "./static/pyodide/python.js",
         "disablePyPIFallback": True,
         "loadPyodideOptions": {
             "lockFileURL": f"./static/pyodide/{LOCK}",
             "packages": [*FIRST, *BUILT_IN, *wheels.EMPTY],
-            "env": {"KERAS_BACKEND": "numpy", "HOME": "/home/pyodide"},
+            "env": {"KERAS_BACKEND": "numpy", "HOME": "/home/pyodide"} | book,
         },
     }
     config = {

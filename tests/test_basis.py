@@ -72,6 +72,7 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch, Path], dict[str, Any]]] = {
     "the limits changed since": lambda *_: {"limits": Limits(cell_seconds=61)},
     "the exercise changed since": lambda *_: {"template": "{}"},
     "the checks changed since": lambda *_: {"checks": "# other"},
+    "the book's address changed since": lambda *_: {"book": "https://book.example.org/"},
     "the sandbox changed since": lambda *_: {"sandbox": Sandbox.LIMITS_ONLY},
 }
 

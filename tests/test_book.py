@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from playwright.sync_api import Browser, Page, ViewportSize, expect
+from test_passages import every_passage
 
 ROOT = Path(__file__).resolve().parents[1]
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
@@ -151,6 +152,22 @@ def test_no_link_of_the_book_is_broken(book: Path) -> None:
             if not target.exists() or (anchored and unquote(parts.fragment) not in links(target).ids):
                 broken.append(f"{name}: {address}")
     assert not broken
+
+
+def test_each_passage_that_a_hint_leads_to_opens_there(book: Path) -> None:
+    """The address that a check gives is that of a heading on a page of the book, with the words that it gives."""
+    passages = [passage for _, _, passage in every_passage()]
+    assert len(passages) > 700
+    pages = {file: (book / "lessons" / f"{file}.html").read_text("utf-8") for file in {p.file for p in passages}}
+    for passage in set(passages):
+        address = passage.address("")
+        assert address == f"lessons/{passage.file}.html#{passage.anchor}"
+        _, found, after = pages[passage.file].partition(f' id="{passage.anchor}"')
+        assert found, address
+        heading = re.search(r"<h[1-3]>(.*?)<a ", after, re.DOTALL)
+        assert heading is not None
+        words = unescape(re.sub("<.*?>", "", heading[1])).strip()
+        assert words == passage.section.replace("`", ""), address
 
 
 def code_of(notebook: Path) -> str:

@@ -207,13 +207,18 @@ def test_a_changed_check_gives_the_grade_that_running_again_gives(
         notebook = answered(NAME, answers)
         first_answer = next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("solution"))
         first_answer.source = "import keras; keras.utils.set_random_seed(1)\n" + first_answer.source  # runs agree
+        if answers is None:
+            counted = next(
+                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "counted-answer"
+            )
+            counted.source = "hidden_parameters = 7840\noutput_parameters = 33\nall_parameters = 7883"
         nbformat.write(notebook, folder / f"{NAME}.ipynb")
     here = Here()
 
-    def grade(**options: Any) -> batch.Batch:
+    def grade(book: str = "", **options: Any) -> batch.Batch:
         root = Course(course)
         exercise = root.make_ready(NAME)
-        setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
+        setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP, book=book)
         at_work = worker._Worker(fork_server.sandbox, lambda: [setup])
         at_work._server = fork_server
         monkeypatch.setattr(worker, "_worker", at_work)
@@ -248,6 +253,16 @@ def test_a_changed_check_gives_the_grade_that_running_again_gives(
     assert sorted(here.ran) == ["ada", "zoe"]
     for by_record, by_running in zip(without_times(replayed), without_times(run), strict=True):
         assert {k: (v, by_running[k]) for k, v in by_record.items() if v != by_running[k]} == {}
+    assert entered == _scores(course)
+
+    # Another address of the book changes what pages link to; nothing runs for that.
+    page = course / "feedback" / "zoe" / NAME / f"{NAME}.html"
+    assert "<a href=" not in page.read_text("utf-8")
+    with_links = grade(book="https://book.example.org/")
+    assert here.ran == []
+    assert with_links.replayed == 2
+    assert list(with_links.again) == ["the book's address changed since"]
+    assert 'href="https://book.example.org/lessons/03-dense-networks.html#' in page.read_text("utf-8")
     assert entered == _scores(course)
 
 

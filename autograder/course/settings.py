@@ -28,6 +28,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
 from autograder.errors import BadSetting
+from autograder.exercise.passages import book_at
 from autograder.sandbox.limits import Limits
 
 FILE = "autograder.json"
@@ -77,6 +78,7 @@ class Settings:
 
     limits: Limits = field(default_factory=Limits)
     packages: tuple[str, ...] = ()  # names that notebooks import and that have to be installed where they are graded
+    book: str = ""  # the address of the book that the course reads, to which hints on feedback pages link
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
@@ -111,6 +113,10 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     others = {name: given[name] for name in given if name not in _READ_HERE}
     course = Settings(limits=everywhere, late=late, **_typed(Settings, others, path, ""))
     deadlines.read_zone(course.time_zone, f"{path}: time_zone")
+    try:
+        course = replace(course, book=book_at(course.book))
+    except ValueError as error:
+        raise BadSetting(f"{path}: book: {error}. Write the address of the book's first page.") from error
     each = {name: _of_exercise(value, course, path, f"exercises.{name}") for name, value in named.items()}
     return replace(course, exercises=each)
 

@@ -7,6 +7,7 @@ import re
 
 from autograder import data
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, TestResult, shown
+from autograder.exercise.passages import Reading
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
 _WORDS = {
@@ -27,10 +28,14 @@ class CheckView:
     """Shows a `CheckResult`: what came out in words, what is not right yet, what is, then the first hint.
 
     The marks repeat what the words say, so nothing is lost without colour, without the sign's font, or read aloud.
+
+    Args:
+        reading: where the book says more about what a hint names; without it only the hint is shown.
     """
 
-    def __init__(self, result: CheckResult) -> None:
+    def __init__(self, result: CheckResult, reading: Reading | None = None) -> None:
         self.result = result
+        self._reading = reading
 
     def __repr__(self) -> str:
         lines = [f"{self.result.name}: {self.summary()}"]
@@ -40,6 +45,8 @@ class CheckView:
                 lines.append(f"      {message}")
         if self.result.hints:
             lines.append(f"  Hint: {self.result.hints[0]}")
+            if self._reading and (read := self._reading.line(self.result.name, self.result.hints[0])):
+                lines.append(f"  {read}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -57,7 +64,9 @@ class CheckView:
             items.append(f"<li>{text}{f'{stop}<br>{with_code(message)}' if message else ''}</li>")
         # (`list-style: none` would take the list away from VoiceOver, so its role is said.)
         tests = f'<ul role="list" style="list-style:none;padding-left:0">{"".join(items)}</ul>' if items else ""
-        hint = f"<p><strong>Hint:</strong> {with_code(self.result.hints[0])}</p>" if self.result.hints else ""
+        hint = ""
+        if self.result.hints:
+            hint = f"<p><strong>Hint:</strong> {with_code(self.result.hints[0])}</p>{self._read()}"
         name = html.escape(self.result.name)
         return f"<div{attributes}><p><strong>{name}</strong>: {self.summary()}</p>{tests}{hint}</div>"
 
@@ -74,6 +83,19 @@ class CheckView:
         else:
             said = f"{right} of {len(result.tests)} right"
         return f"{said}, {of_points(result)}."
+
+    def _read(self) -> str:
+        """What to read again, as a paragraph; with a link, which opens beside the notebook, if the book's place is
+        known; '' if there is nothing."""
+        reading = self._reading
+        passage = reading.passage(self.result.name, self.result.hints[0]) if reading else None
+        if reading is None or passage is None:
+            return ""
+        words = with_code(passage.words())
+        if reading.book:
+            address = html.escape(passage.address(reading.book))
+            words = f'<a href="{address}" target="_blank" rel="noopener">{words}</a>'
+        return f"<p>Read: {words}</p>"
 
     def _tests(self) -> list[tuple[TestResult, str]]:
         """What is not right yet comes first; each message once."""
@@ -110,7 +132,7 @@ def submission_lines(result: SubmissionResult) -> list[str]:
     lines += [line for line in (result.message, *result.notes) if line]
     if not all(check.message == result.message for check in result.checks):  # else it was said, and is all there is
         for check in result.checks:
-            lines += repr(CheckView(check)).splitlines()
+            lines += repr(CheckView(check, Reading(result.exercise))).splitlines()
     if result.measures:
         lines.append(f"Accuracy: measured on {data.MEASURED_ON.get(result.held_out, 'unknown images')}")
     lines.append(f"Sandbox: {result.sandbox}")

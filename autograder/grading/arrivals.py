@@ -133,7 +133,8 @@ class Watcher:
             those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
             if those:
                 exercise = course.make_ready(name)
-                setup = batch.prepare(exercise, course.settings.of(name).limits, self.sandbox, course.files_of(name))
+                limits, book = course.settings.of(name).limits, course.settings.book
+                setup = batch.prepare(exercise, limits, self.sandbox, course.files_of(name), book)
                 works.append(batch.Work(exercise, setup, those))
                 self._receive(course, name, those, first)
         if not works:

@@ -26,7 +26,7 @@ _BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",)
 NOT_THERE = "none"  # the version of what is not installed
 
 # What is said of a part that is another one now. Of versions it is said which.
-_SUBMISSION, _PACKAGE_PART, _CHECKS = "submission", "package", "checks"
+_SUBMISSION, _PACKAGE_PART, _CHECKS, _BOOK = "submission", "package", "checks", "book"
 _WORDS = {
     _SUBMISSION: "the notebook",
     _PACKAGE_PART: "the package",
@@ -36,6 +36,7 @@ _WORDS = {
     "sandbox": "the sandbox",
     "held_out": "the held-out images",
     "files": "the files beside the notebook",
+    _BOOK: "the book's address",
 }
 _OTHERS = "the settings"
 
@@ -58,8 +59,8 @@ class Basis:
 
     @property
     def but_checks(self) -> Basis:
-        """What a run rests on, whatever is asked about it later."""
-        return Basis({name: part for name, part in self.parts.items() if name != _CHECKS})
+        """What a run rests on, whatever is asked about it later, and whatever pages link to."""
+        return Basis({name: part for name, part in self.parts.items() if name not in (_CHECKS, _BOOK)})
 
     @property
     def key(self) -> str:
@@ -95,7 +96,7 @@ def package_digest() -> str:
     (A package that changes while this process runs is not loaded anew either.)
     """
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
+    for path in sorted([*_PACKAGE.rglob("*.py"), *_PACKAGE.glob("exercise/*.json")]):
         name = path.relative_to(_PACKAGE).as_posix()
         if not name.startswith("checks/"):
             digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(path.read_bytes()).digest())

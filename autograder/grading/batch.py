@@ -62,7 +62,7 @@ class Batch:
         return {"exercise": self.exercise, "held_out": self.held_out, "submissions": list(self.submissions)}
 
 
-def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files = ()) -> Setup:
+def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files = (), book: str = "") -> Setup:
     """Gather what every worker needs, as plain data."""
     return Setup(
         exercise.name,
@@ -72,6 +72,7 @@ def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files =
         sandbox,
         data.load_held_out(exercise.name),
         files,
+        book,
     )
 
 
@@ -276,8 +277,8 @@ def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iter
     for run in runs:
         mine = {task.submitted.student: task for task in todo if task.run is run}
         known = [run.recorder.recorded(task.submitted, run.basis_of(task.submitted)) for task in mine.values()]
-        recorded = [one for one in known if one is not None]
-        for student, again in regrade_all(recorded, run.work.exercise, run.work.setup.held_out, workers):
+        recorded, setup = [one for one in known if one is not None], run.work.setup
+        for student, again in regrade_all(recorded, run.work.exercise, setup.held_out, workers, setup.book):
             if again is not None:
                 yield mine[student], again
 

@@ -30,6 +30,7 @@ from autograder.course.grades import StudentGrades
 from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
+from autograder.exercise.passages import Reading
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All five exercises together hold less than a page may show.
@@ -67,7 +68,7 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clo
 
 def page_without_notebook(result: SubmissionResult) -> str:
     """What there is to say if no page can be made of the notebook."""
-    checks = "".join(CheckView(check).html() for check in result.checks)
+    checks = "".join(CheckView(check, Reading(result.exercise)).html() for check in result.checks)
     title = f"{result.exercise} (Score: {shown(result.score)} / {shown(result.max_score)})"
     told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'

@@ -15,6 +15,7 @@ from autograder.errors import ChecksBroken, ForkServerFailed
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, Task, task_of
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, without_tests
+from autograder.exercise.passages import Reading
 from autograder.exercise.submission import Submission
 from autograder.grading import canary, outputs
 from autograder.grading.answers import KernelAnswers
@@ -49,11 +50,13 @@ def grade(
     student: str = "",
     held_out: data.HeldOut | None = None,
     files: Sequence[tuple[str, bytes]] = (),
+    book: str = "",
 ) -> Graded:
     """Grade one notebook file's bytes. Whatever a student's bytes do, this returns.
 
     Args:
         files: name and content of what lies beside the notebook.
+        book: the address of the course's book, to which hints link.
 
     Raises:
         ForkServerFailed, ChecksBroken: ours; nothing can be said about the submission.
@@ -68,12 +71,14 @@ def grade(
         return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), server.sandbox))
     seconds = {"repair": time.perf_counter() - began}
     try:
-        graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds, files)
+        graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds, files, book)
         if lost := canary.lost(repaired.notebook, graded.result, server):
             if not canary.found_again(lost, server):
                 raise ForkServerFailed(f"{lost[0]} was there when grading began here, and cannot be found any more")
             # Perhaps it was away for a moment. If it is the submission's own doing, the same will come of it again.
-            graded = _run_and_check(repair(raw, template), exercise, server, limits, held_out, student, seconds, files)
+            graded = _run_and_check(
+                repair(raw, template), exercise, server, limits, held_out, student, seconds, files, book
+            )
     except KernelDidNotStart as error:
         raise ForkServerFailed(str(error)) from error
     graded.result.seconds["total"] = time.perf_counter() - began
@@ -106,6 +111,7 @@ def _run_and_check(
     student: str,
     seconds: dict[str, float],
     files: Sequence[tuple[str, bytes]],
+    book: str,
 ) -> Graded:
     notebook = repaired.notebook
     with NotebookRun(notebook, server, limits, files) as run, KernelAnswers(run, held_out) as answers:
@@ -126,7 +132,7 @@ def _run_and_check(
         status, message = run.status, run.message
     began = time.perf_counter()
     outputs.make_safe(notebook)
-    show_results(notebook, {check.name: check for check in checks})
+    show_results(notebook, {check.name: check for check in checks}, Reading(exercise.name, book))
     seconds["notebook"] = time.perf_counter() - began
     notes = repaired.repairs
     if server.sandbox is Sandbox.LIMITS_ONLY:
@@ -148,7 +154,9 @@ def _run_and_check(
     return Graded(result, notebook, recording.to_bytes() if status is Status.GRADED else None)
 
 
-def show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult]) -> None:
+def show_results(
+    notebook: nbformat.NotebookNode, checks: dict[str, CheckResult], reading: Reading | None = None
+) -> None:
     """Make what graded cells say what their checks said, in place."""
     number = 0
     for cell in notebook.cells:
@@ -157,7 +165,7 @@ def show_results(notebook: nbformat.NotebookNode, checks: dict[str, CheckResult]
         number += 1
         task = task_of(cell)
         if task is not None and task.grade_id in checks:
-            outputs.show_result(cell, checks[task.grade_id], number)
+            outputs.show_result(cell, checks[task.grade_id], number, reading)
         else:
             cell.execution_count = number
 

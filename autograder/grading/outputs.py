@@ -16,6 +16,7 @@ from nbformat.v4 import new_output
 
 from autograder.exercise.display import CheckView, plain_markdown
 from autograder.exercise.outcome import CheckResult
+from autograder.exercise.passages import Reading
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
@@ -55,12 +56,12 @@ def make_safe(notebook: nbformat.NotebookNode) -> None:
             cell.source = plain_markdown(cell.source)
 
 
-def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int) -> None:
+def show_result(cell: nbformat.NotebookNode, result: CheckResult, number: int, reading: Reading | None = None) -> None:
     """Make the outputs of a graded cell what its check said: in words, then the points as a float.
 
     nbgrader reads that float as the points; see ``nbgrader.utils.determine_grade``.
     """
-    view = CheckView(result)
+    view = CheckView(result, reading)
     # A message may quote the student, and MathJax would make links of their formulas.
     words = new_output("display_data", {"text/plain": repr(view), "text/html": _no_formulas(view.html())})
     points = new_output(

@@ -22,6 +22,7 @@ from autograder.errors import ChecksBroken
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import SubmissionResult
+from autograder.exercise.passages import Reading
 from autograder.exercise.submission import Submission
 from autograder.grading.grade import show_results
 from autograder.grading.pages import page_of
@@ -38,7 +39,7 @@ class Recorded:
     notebook: Path
 
 
-def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | None) -> Done | None:
+def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | None, book: str = "") -> Done | None:
     """The result that these checks give, without running anything of the student's; None if that cannot be said.
 
     Raises:
@@ -60,14 +61,14 @@ def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | Non
         raise
     except Exception:  # a damaged record
         return None
-    show_results(notebook, {check.name: check for check in checks})
+    show_results(notebook, {check.name: check for check in checks}, Reading(exercise.name, book))
     result = replace(earlier, checks=checks, measures=submission.measures, curves=submission.curves)
     graded = nbformat.writes(notebook)
     return Done(result, graded, page_of(graded, result), observed.record)
 
 
 def regrade_all(
-    recorded: list[Recorded], exercise: Exercise, held_out: data.HeldOut | None, workers: int
+    recorded: list[Recorded], exercise: Exercise, held_out: data.HeldOut | None, workers: int, book: str = ""
 ) -> Iterator[tuple[str, Done | None]]:
     """`regrade` for each, in parallel; yields students and what came of them.
 
@@ -77,7 +78,7 @@ def regrade_all(
     if not recorded:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(recorded)), context, _begin, (exercise, held_out)) as pool:
+    with ProcessPoolExecutor(min(workers, len(recorded)), context, _begin, (exercise, held_out, book)) as pool:
         futures = [(one.student, pool.submit(_regrade_here, one)) for one in recorded]
         try:
             for student, future in futures:
@@ -95,16 +96,16 @@ def digest(notebook: str) -> str:
     return hashlib.sha256(notebook.encode("utf-8", "replace")).hexdigest()
 
 
-_setup: tuple[Exercise, data.HeldOut | None] | None = None
+_setup: tuple[Exercise, data.HeldOut | None, str] | None = None
 
 
-def _begin(exercise: Exercise, held_out: data.HeldOut | None) -> None:
+def _begin(exercise: Exercise, held_out: data.HeldOut | None, book: str) -> None:
     global _setup
     # What checks print is no answer of the command's; run_checks leaves their output alone.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     data.keep_in_memory()  # checks compare with them
-    _setup = exercise, held_out
+    _setup = exercise, held_out, book
 
 
 def _regrade_here(recorded: Recorded) -> Done | None:

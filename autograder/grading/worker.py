@@ -35,6 +35,7 @@ class Setup:
     sandbox: Sandbox
     held_out: Any  # data.HeldOut | None
     files: Files = ()  # that lie beside each notebook
+    book: str = ""  # the address of the course's book, to which hints link
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def work(job: Job) -> Done:
         server = _worker.server()
         setup, exercise = _worker.exercise(job.exercise)
         canary.prove(server)  # else the first submission of each worker would seem to take seconds longer
-        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out, setup.files)
+        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out, setup.files, setup.book)
     except (ForkServerFailed, BrokenPlace):
         _worker.end()  # the next job starts a new one
         raise

@@ -20,6 +20,7 @@ from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.display import CheckView, Points, of_points
 from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import CheckResult, Outcome
+from autograder.exercise.passages import Reading, book_here
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.learner.first_import import keep_tensorflow_quiet
 
@@ -66,6 +67,7 @@ class Session:
 
     def __init__(self, exercise: Exercise, namespace: MutableMapping[str, Any]) -> None:
         self._exercise = exercise
+        self._reading = Reading(exercise.name, book_here())
         self._answers = NamespaceAnswers(namespace, exercise.name)
         self._last: dict[str, CheckResult] = {}
         self._hints_shown: dict[str, int] = {}
@@ -88,7 +90,7 @@ class Session:
             # The same sentence once more teaches nothing, and whoever tries blindly should notice that it is the same.
             print(f'The same as in the last check: {of_points(result)}. Read what it said, or ask hint("{task}").')
         else:
-            _show(CheckView(result))
+            _show(CheckView(result, self._reading))
         return Points(result.points)
 
     def hint(self, task: str) -> None:
@@ -112,6 +114,9 @@ class Session:
             return
         self._hints_shown[task] = seen + 1
         print(f"Hint {seen + 1} of {len(result.hints)}: {result.hints[seen]}")
+        before, read = (self._reading.line(task, hint) for hint in result.hints[seen - 1 : seen + 1])
+        if read and read != before:
+            print(read)
 
 
 class NamespaceAnswers:

@@ -50,6 +50,8 @@
   self.loadPyodide = async (options) => {
     tell({ step: "python" });
     try {
+      const book = options.env?.AUTOGRADER_BOOK; // seen from the folder of the exercises
+      if (book) options.env.AUTOGRADER_BOOK = new URL(book, base).href;
       const pyodide = await load(options);
       pyodide.runPython("import keras_in_page; keras_in_page.at_start()");
       pyodide.setInterruptBuffer(buffer);

@@ -225,6 +225,39 @@ def files_with_hints(root: Path) -> list[Path]:
     return [f for f in sorted((root / "autograder").rglob("*.py")) if "Hint(" in f.read_text("utf-8")]
 
 
+def passages_json(root: Path, exercises: list[str]) -> str:
+    """What `autograder/exercise/passages.py` reads: each hint's section, and no word of a hint."""
+    notes = Notes.read(root / NOTES)
+    left_out = frozenset(notes.left_out)
+    shared: dict[str, str] = {}
+    for group in groups_of(root, SHARED, left_out):
+        shared |= {id: notes.passage(group.key, id) for id in group.words}
+    used = set(shared.values())
+    tasks = {}
+    for group in (group for name in exercises for group in groups_of(root, name, left_out)):
+        usual = notes.passages[group.key]
+        own = {id: notes.passage(group.key, id) for id in sorted(group.words)}
+        others = {id: where for id, where in own.items() if where != shared.get(id, usual)}
+        used |= {usual, *others.values()}
+        tasks[group.key] = {
+            "section": _stemmed(usual),
+            "others": {id: _stemmed(where) for id, where in others.items()},
+        }
+    files = sorted({where.partition("#")[0] for where in used})
+    content = {
+        "lessons": {Path(file).stem: headings_of(root / "lessons" / file)[0] for file in files},
+        "anchors": {_stemmed(where): nodes.make_id(where.partition("#")[2]) for where in sorted(used)},
+        "tasks": tasks,
+        "shared": {id: _stemmed(where) for id, where in sorted(shared.items())},
+        "none": sorted(notes.left_out),
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _stemmed(where: str) -> str:
+    return where.replace(".md#", "#", 1)
+
+
 # -- the page ----------------------------------------------------------------------------------------------------------
 
 
