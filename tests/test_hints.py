@@ -133,6 +133,8 @@ def _text(node: ast.expr) -> str:
         return node.value
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_":
+        return re.sub(r"\{\w+[^{}]*\}", "...", _text(node.args[0]))
     return ""
 
 

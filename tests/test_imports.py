@@ -15,15 +15,16 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # Room: the rooms that its lines may import. Whoever adds to a line has found a new dependency, and says why here.
 TABLE: dict[str, set[str]] = {
     "errors": set(),
+    "language": set(),
     "parts": {"errors"},
     "data": {"errors"},
     "terminal": {"exercise"},
     "preflight": {"errors", "terminal"},
-    "exercise": {"data", "errors"},
-    "checks": {"data", "exercise"},
-    "backend": {"exercise"},
+    "exercise": {"data", "errors", "language"},
+    "checks": {"data", "exercise", "language"},
+    "backend": {"exercise", "language"},
     "compat": set(),
-    "learner": {"backend", "data", "exercise", "errors"},
+    "learner": {"backend", "data", "exercise", "errors", "language"},
     # The fork server imports what an exercise's first cell imports (learner), and speeds up what others wrote (compat).
     "sandbox": {"backend", "compat", "data", "errors", "exercise", "learner"},
     "course": {"compat", "data", "errors", "exercise", "sandbox"},

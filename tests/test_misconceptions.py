@@ -141,6 +141,7 @@ def read(source: str) -> list[tuple[str, str]]:
     [
         ('Hint("Look." " Twice.", id="a-b")', [("a-b", "Look. Twice.")]),
         ('Hint(f"Look at {where}.", id="a-b")', [("a-b", "Look at ….")]),
+        ('Hint(_("Look at {where}.", where=where), id="a-b")', [("a-b", "Look at ….")]),
         ('text = "Look."\nHint(text, id="a-b")', [("a-b", "Look.")]),
         ('Hint(worked_out(), id="a-b")', [("a-b", "…")]),
         ('_T = (("x", "Look.", "a-b"),)\n_H = [Hint(t, id=n) for _, t, n in _T]', [("a-b", "Look.")]),

@@ -20,6 +20,7 @@ import numpy as np
 
 from autograder.backend import known
 from autograder.exercise.models import flat_metrics
+from autograder.language import _, plural
 
 MAX_PARAMETERS = 30_000_000  # 120 MB of float32; the exercises need about 10^5
 MAX_LAYERS = 200
@@ -128,6 +129,10 @@ _OPERATIONS = {
 class NotRebuildable(Exception):
     """The model cannot be rebuilt from built-in layers. The message is a sentence for the student."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
 
 def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
     """A model's config, compile settings (both as JSON text) and weights.
@@ -138,7 +143,7 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
     import keras
 
     if not (isinstance(model, keras.Model) or _is_model(type(model))):
-        raise NotRebuildable(f"it is a {type(model).__name__}, not a Keras model")
+        raise NotRebuildable(_("it is a {name}, not a Keras model", name=type(model).__name__))
     _refuse_size(sum(math.prod(w.shape) for w in model.weights))
     try:
         with warnings.catch_warnings():
@@ -148,9 +153,9 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         config = json.dumps(parts)
     except Exception as error:
         if type(model).__name__ in _MODELS:
-            why = "Keras cannot write down something in it, such as a layer or a function of your own"
+            why = _("Keras cannot write down something in it, such as a layer or a function of your own")
         else:
-            why = "it is a class of your own, and only Sequential and Functional models can be rebuilt for checking"
+            why = _("it is a class of your own, and only Sequential and Functional models can be rebuilt for checking")
         raise NotRebuildable(why) from error
     _refuse_config(config)
     facts: dict[str, Any] = {"class_name": type(model).__name__, "module": type(model).__module__, "config": config}
@@ -171,12 +176,14 @@ def _is_model(kind: type) -> bool:
 
 def _refuse_size(parameters: int) -> None:
     if parameters > MAX_PARAMETERS:
-        raise NotRebuildable(f"it has {parameters:,} parameters; the limit is {MAX_PARAMETERS:,}")
+        raise NotRebuildable(
+            _("it has {parameters:,} parameters; the limit is {most:,}", parameters=parameters, most=MAX_PARAMETERS)
+        )
 
 
 def _refuse_config(text: Any) -> None:
     if not isinstance(text, str) or len(text) > MAX_CONFIG_BYTES:
-        raise NotRebuildable("its configuration is too large to look at: does a layer hold an array of numbers?")
+        raise NotRebuildable(_("its configuration is too large to look at: does a layer hold an array of numbers?"))
 
 
 def _compile_config(model: Any) -> dict[str, Any]:
@@ -226,18 +233,23 @@ def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
     """
     if not _is_kerass(class_name, module):
         raise NotRebuildable(
-            f"`{str(class_name)[:60]}` is a class of your own, and only Sequential and Functional models can be"
-            " rebuilt for checking"
+            _(
+                "`{name}` is a class of your own, and only Sequential and Functional models can be"
+                " rebuilt for checking",
+                name=str(class_name)[:60],
+            )
         )
     _refuse_config(config_text)
     try:
         config = json.loads(config_text)
     except (ValueError, RecursionError) as error:
-        raise NotRebuildable("its configuration cannot be read") from error
+        raise NotRebuildable(_("its configuration cannot be read")) from error
     if not isinstance(config, dict) or not isinstance(config.get("layers") or [], list):
-        raise NotRebuildable("its configuration cannot be read")
+        raise NotRebuildable(_("its configuration cannot be read"))
     if len(config.get("layers") or []) > MAX_LAYERS:
-        raise NotRebuildable(f"it has {len(config['layers'])} layers; the limit is {MAX_LAYERS}")
+        raise NotRebuildable(
+            _("it has {count} layers; the limit is {most}", count=len(config["layers"]), most=MAX_LAYERS)
+        )
     _refuse_parts(config, 0)
     return config
 
@@ -245,7 +257,7 @@ def refuse(class_name: Any, module: Any, config_text: Any) -> dict[str, Any]:
 def _refuse_parts(node: Any, depth: int) -> None:
     """Walk the whole config and allow only what is known to be harmless."""
     if depth > 40:
-        raise NotRebuildable("its configuration is nested too deeply")
+        raise NotRebuildable(_("its configuration is nested too deeply"))
     if isinstance(node, (list, tuple)):
         for item in node:
             _refuse_parts(item, depth + 1)
@@ -266,14 +278,16 @@ def _is_kerass(name: Any, module: Any) -> bool:
 def _refuse_object(node: dict[str, Any]) -> None:
     name, module = node.get("class_name"), node.get("module")
     if not isinstance(name, str):
-        raise NotRebuildable("its configuration contains something that is not a layer")
+        raise NotRebuildable(_("its configuration contains something that is not a layer"))
     if name in ("__keras_tensor__", "__tuple__", "__numpy__") and module in (None, "builtins"):
         return
     if name == "__numpy__" or name.startswith("__"):
-        raise NotRebuildable(f"it holds a `{name[:60]}`, which runs its own code; use built-in layers")
+        raise NotRebuildable(_("it holds a `{name}`, which runs its own code; use built-in layers", name=name[:60]))
     registered = node.get("registered_name")
     if registered not in (None, name, "function"):
-        raise NotRebuildable(f"it holds `{str(registered)[:60]}`, a class of your own; use built-in layers")
+        raise NotRebuildable(
+            _("it holds `{name}`, a class of your own; use built-in layers", name=str(registered)[:60])
+        )
     if module == "keras.layers" and name in LAYERS:
         return
     if _is_kerass(name, module):
@@ -284,13 +298,18 @@ def _refuse_object(node: dict[str, Any]) -> None:
         if node["config"] in known.ACTIVATIONS or node["config"] in known.SAME_ACTIVATION:
             return
         raise NotRebuildable(
-            f"its activation `{node['config'][:60]}` computes something that none of Keras's activations computes"
+            _(
+                "its activation `{name}` computes something that none of Keras's activations computes",
+                name=node["config"][:60],
+            )
         )
     if module is None and name in LAYERS | _DTYPES:
         return
     if name in _OPERATIONS.get(str(module), ()):
         return
-    raise NotRebuildable(f"it holds a `{name[:60]}` layer, which is not among the built-in layers that can be checked")
+    raise NotRebuildable(
+        _("it holds a `{name}` layer, which is not among the built-in layers that can be checked", name=name[:60])
+    )
 
 
 def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
@@ -307,13 +326,13 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
 
     config = refuse(facts.get("class_name"), facts.get("module"), facts.get("config"))
     if any(w.dtype.kind not in "fiub" for w in weights):
-        raise NotRebuildable("its weights are not numbers")
+        raise NotRebuildable(_("its weights are not numbers"))
     _refuse_size(sum(w.size for w in weights))
     cls = keras.Sequential if facts["class_name"] == "Sequential" else keras.Model
     try:
         model = cls.from_config(config)
     except Exception as error:
-        raise NotRebuildable("no model can be built from its configuration") from error
+        raise NotRebuildable(_("no model can be built from its configuration")) from error
     if not model.built and not weights:
         return model
     _refuse_size(model.count_params())
@@ -323,7 +342,7 @@ def put_together(facts: dict[str, Any], weights: list[np.ndarray]) -> Any:
             if isinstance(layer, keras.layers.Normalization):
                 layer.finalize_state()  # what it computes with follows from its weights
     except Exception as error:
-        raise NotRebuildable("its weights do not fit its layers") from error
+        raise NotRebuildable(_("its weights do not fit its layers")) from error
     return model
 
 
@@ -335,8 +354,8 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
     weights = model.get_weights()
     built = bool(model.built)
     if built:
-        _refuse_several(len(model.inputs), "input")
-        _refuse_several(len(model.outputs), "output")
+        _refuse_inputs(len(model.inputs))
+        _refuse_outputs(len(model.outputs))
     return {
         "class_name": facts["class_name"],
         "input_shape": _plain_shape(model.input_shape) if built else None,
@@ -348,9 +367,24 @@ def describe(model: Any, facts: dict[str, Any]) -> dict[str, Any]:
     } | compile_settings(facts)
 
 
-def _refuse_several(count: int, what: str) -> None:
+def _refuse_inputs(count: int) -> None:
     if count != 1:
-        raise NotRebuildable(f"it has {count} {what}s; only networks with one can be checked")
+        message = plural(
+            "it has {n} input; only networks with one can be checked",
+            "it has {n} inputs; only networks with one can be checked",
+            count,
+        )
+        raise NotRebuildable(message)
+
+
+def _refuse_outputs(count: int) -> None:
+    if count != 1:
+        message = plural(
+            "it has {n} output; only networks with one can be checked",
+            "it has {n} outputs; only networks with one can be checked",
+            count,
+        )
+        raise NotRebuildable(message)
 
 
 def compile_settings(facts: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from autograder.data import FASHION_CLASSES, load_fashion
 from autograder.exercise.expect import Hint, expect, fail
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Accuracy, Submission, as_array
+from autograder.language import _
 
 NEEDED = 0.80  # the means of all 600 images reach 0.867 on the held-out images, of any 480 of them 0.85 to 0.88
 NOTHING_BELOW = 0.50
@@ -591,12 +592,12 @@ class TestSplit:
 
     def test_no_image_in_both(self, submission: Submission) -> None:
         """Each image is in one of the two sets, once"""
-        training, _, validation, _ = _split(submission)
+        training, _numbers, validation, _others = _split(submission)
         fit, held = _which(training), _which(validation)
         both = sorted(set(fit) & set(held))
         if both:
             raise fail(
-                f"{len(both)} of the images are in the training set and in the validation set.",
+                _("{count} of the images are in the training set and in the validation set.", count=len(both)),
                 hint=[
                     "An image the classifier has learned from says nothing about new ones: choose each image once.",
                     "Shuffle all indices once, with `permutation`, and cut the result in two.",
@@ -604,7 +605,10 @@ class TestSplit:
             )
         if sorted(fit + held) != list(range(90)):
             raise fail(
-                f"Of the 90 images, {len(set(fit) | set(held))} are in the two sets; each should be, exactly once.",
+                _(
+                    "Of the 90 images, {count} are in the two sets; each should be, exactly once.",
+                    count=len(set(fit) | set(held)),
+                ),
                 hint=Hint(
                     "Some were drawn twice, because `choice` puts back what it has drawn. Look at `permutation`.",
                     id="some-were-drawn-twice",
@@ -614,11 +618,11 @@ class TestSplit:
     def test_labels_stay_with_images(self, submission: Submission) -> None:
         """Each image keeps its class number"""
         parts = _split(submission)
-        for images, numbers, what in ((parts[0], parts[1], "training"), (parts[2], parts[3], "validation")):
+        for images, numbers, what in ((parts[0], parts[1], _("training")), (parts[2], parts[3], _("validation"))):
             true_numbers = [image // 18 for image in _which(images)]
             if not np.array_equal(true_numbers, _flat_numbers(numbers)):
                 raise fail(
-                    f"In the {what} set, images and class numbers no longer match.",
+                    _("In the {what} set, images and class numbers no longer match.", what=what),
                     hint=Hint(
                         "Use the same shuffled indices for images and for class numbers.",
                         id="use-same-shuffled-indices",
@@ -630,7 +634,9 @@ class TestSplit:
         held = _which(_split(submission)[2])
         if sorted(held) in (list(range(30)), list(range(60, 90))):
             raise fail(
-                "The validation set is the " + ("first" if min(held, default=0) == 0 else "last") + " 30 images.",
+                "The validation set is the first 30 images."
+                if min(held, default=0) == 0
+                else "The validation set is the last 30 images.",
                 hint=Hint(
                     "The images here are sorted by class: cut like this, the set holds only one class. What"
                     " comes before the cut?",
@@ -1146,12 +1152,12 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(5, 2)`.",
+            _("`{name}` should be a shape, such as `(5, 2)`.", name=name),
             hint=Hint("Write numbers in round brackets, with commas between them.", id="shape-as-text"),
         )
     if not all(isinstance(n, int) for n in value):
         raise fail(
-            f"`{name}` should hold only whole numbers.",
+            _("`{name}` should hold only whole numbers.", name=name),
             hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
         )
     return tuple(value)
@@ -1165,10 +1171,10 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
         return
     if np.allclose(found, right / 255, atol=1e-6):
         raise fail(
-            f"{name} is scaled already.",
+            _("{name} is scaled already.", name=name),
             hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="leave-pixels-as-they"),
         )
-    hints = ["Indices start at 0, so the first image has index 0.", "Take it from `train_data`."]
+    hints = [_("Indices start at 0, so the first image has index 0."), _("Take it from `train_data`.")]
     last = _images()[-len(right) :] if right.ndim == 4 else _images()[-1].reshape(right.shape)
     if np.array_equal(found, _images()[11:16]) or np.array_equal(found, _images()[9:14]):
         hints.insert(0, Hint("The images are off by one. Where does NumPy begin to count?", id="counting-from-one"))
@@ -1194,7 +1200,7 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
         hints.insert(
             0, Hint("Rows and columns are swapped. Look at the order of your axes.", id="rows-columns-exchanged")
         )
-    raise fail(f"{name} has the right shape, but the wrong pixels.", hint=hints)
+    raise fail(_("{name} has the right shape, but the wrong pixels.", name=name), hint=hints)
 
 
 def _dim_pixels() -> np.ndarray:
@@ -1203,7 +1209,7 @@ def _dim_pixels() -> np.ndarray:
 
 
 def _counts(submission: Submission, numbers: np.ndarray, classes: int, right: np.ndarray, mistakes: Any) -> None:
-    found = submission.function("count_classes", "`np.bincount` counts; look at its argument `minlength`.")(
+    found = submission.function("count_classes", _("`np.bincount` counts; look at its argument `minlength`."))(
         numbers, classes
     )
     if isinstance(found, dict):
@@ -1222,7 +1228,7 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
     """The four parts of 90 tiny images of five classes, sorted by class; all pixels of image i are i."""
     images = np.tile(np.arange(90.0).reshape(90, 1, 1, 1), (1, 2, 2, 1))
     function = submission.function(
-        "split", "`images[chosen]` takes the images with these indices; `chosen` is an array of indices."
+        "split", _("`images[chosen]` takes the images with these indices; `chosen` is an array of indices.")
     )
     try:
         parts = function(images, np.repeat(np.arange(5), 18), 30, seed)
@@ -1239,7 +1245,7 @@ def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
                 id="return-training-images-training",
             ),
         )
-    return [as_array(part, "a part of what `split` returns") for part in parts]
+    return [as_array(part, _("a part of what `split` returns")) for part in parts]
 
 
 _EMPTY = Hint(
@@ -1257,7 +1263,11 @@ def _which(images: np.ndarray) -> list[int]:
         )
     if images.ndim < 2 or images.dtype.kind not in "iuf" or not np.isfinite(images).all():
         raise fail(
-            f"The images that `split` returns have the shape {images.shape} and dtype {images.dtype}.",
+            _(
+                "The images that `split` returns have the shape {shape} and dtype {dtype}.",
+                shape=images.shape,
+                dtype=images.dtype,
+            ),
             hint=Hint(
                 "Look at the order of the four parts. Is it the one in the task?",
                 id="training-images-training-numbers",
@@ -1269,7 +1279,7 @@ def _which(images: np.ndarray) -> list[int]:
 def _flat_numbers(numbers: np.ndarray) -> np.ndarray:
     if numbers.ndim != 1 or numbers.dtype.kind not in "iuf":
         raise fail(
-            f"The class numbers that `split` returns have the shape {numbers.shape}.",
+            _("The class numbers that `split` returns have the shape {shape}.", shape=numbers.shape),
             hint=Hint(
                 "Look at the order of the four parts. Is it the one in the task?",
                 id="training-images-training-numbers",
@@ -1279,11 +1289,16 @@ def _flat_numbers(numbers: np.ndarray) -> np.ndarray:
 
 
 def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, right: float, mistakes: Any) -> None:
-    function = submission.function("majority_accuracy", "`np.bincount(numbers).argmax()` is the most frequent number.")
+    function = submission.function(
+        "majority_accuracy", _("`np.bincount(numbers).argmax()` is the most frequent number.")
+    )
     found = as_array(function(training, new), "`majority_accuracy(...)`")
     if found.ndim:
         raise fail(
-            f"`majority_accuracy` returns an array of shape {found.shape}, but it should return one number.",
+            _(
+                "`majority_accuracy` returns an array of shape {shape}, but it should return one number.",
+                shape=found.shape,
+            ),
             hint=Hint("You have a True or False for each image. What is their mean?", id="list-hits"),
         )
     name = f"`majority_accuracy({training.tolist()}, {new.tolist()})`"
@@ -1309,7 +1324,7 @@ def _three_means(submission: Submission) -> np.ndarray:
     means = submission.array("means")
     if means.shape not in ((3, 28, 28, 1), (3, 28, 28), (3, 784)) or not np.isfinite(means).all():
         raise fail(
-            f"`means` cannot be compared with images: its shape is {means.shape}.",
+            _("`means` cannot be compared with images: its shape is {shape}.", shape=means.shape),
             hint=Hint(
                 "`means` should hold three mean images without NaN. Print its shape.", id="should-hold-three-mean"
             ),
@@ -1354,7 +1369,7 @@ def _means_of(pixels: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 def _explain_poor_means(means: np.ndarray) -> None:
     if means.max() > 1.5:
         raise fail(
-            f"The largest value in `means` is {means.max():g}, but scaled images end at 1.",
+            _("The largest value in `means` is {largest:g}, but scaled images end at 1.", largest=means.max()),
             hint=Hint("Take the means of `x_train`, the scaled images.", id="means-unscaled-images"),
         )
     if np.allclose(means[0], means[1]) or np.allclose(means[1], means[2]):

@@ -8,6 +8,7 @@ import numpy as np
 from autograder.exercise.expect import Hint, expect, expect_group, fail
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
+from autograder.language import _
 
 
 class TestPredicted:
@@ -283,11 +284,11 @@ class TestEncoded:
 
     def test_refuses_label_too_large(self, submission: Submission) -> None:
         """It refuses a label above the last class"""
-        _refuses(submission, (np.array([0, 3, 1]), 3), "the label 3, with three classes 0, 1, 2", _RANGE)
+        _refuses(submission, (np.array([0, 3, 1]), 3), _("the label 3, with three classes 0, 1, 2"), _RANGE)
 
     def test_refuses_negative_label(self, submission: Submission) -> None:
         """It refuses a label below 0"""
-        _refuses(submission, (np.array([0, -1, 1]), 3), "the label -1", _NEGATIVE)
+        _refuses(submission, (np.array([0, -1, 1]), 3), _("the label -1"), _NEGATIVE)
 
 
 _OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
@@ -393,13 +394,13 @@ class TestDecoded:
         """One-hot rows become class numbers"""
         labels = np.array([3, 0, 2, 2, 1, 4])
         rows = np.eye(5)[labels]
-        _decodes(submission, rows, labels, "`decode` of one-hot rows")
+        _decodes(submission, rows, labels, _("`decode` of one-hot rows"))
 
     def test_probabilities(self, submission: Submission) -> None:
         """Given probabilities, it takes the largest"""
         rows = np.random.default_rng(6).dirichlet(np.ones(4), 7)
         rows[0] = [0.3, 0.2, 0.25, 0.25]  # the largest is below one half
-        _decodes(submission, rows, rows.argmax(axis=1), "`decode` of probabilities")
+        _decodes(submission, rows, rows.argmax(axis=1), _("`decode` of probabilities"))
 
 
 class TestNamed:
@@ -509,7 +510,9 @@ class TestReordered:
         rows = np.eye(4)[[0, 1, 2, 3, 3, 0, 2]]
         columns = [old.index(name) for name in new]
         back = [new.index(name) for name in old]
-        expect(_reordered(submission, rows, old, new), f"`reorder` from {old} to {new}").to_be_close_to(
+        expect(
+            _reordered(submission, rows, old, new), _("`reorder` from {old} to {new}", old=old, new=new)
+        ).to_be_close_to(
             rows[:, columns],
             mistakes=[
                 (rows, Hint("Nothing has moved. Which old column belongs in the first new one?", id="nothing-moved")),
@@ -556,7 +559,7 @@ class TestReordered:
         old, new = ["dress", "t-shirt", "shoe"], ["t-shirt", "shoe", "dress"]
         rows = np.eye(3)[rng.integers(0, 3, 8)]
         there = _reordered(submission, rows, old, new)
-        expect(there, f"`reorder` from {old} to {new}").to_have_shape(
+        expect(there, _("`reorder` from {old} to {new}", old=old, new=new)).to_have_shape(
             rows.shape,
             hint=Hint("The columns change places; none is lost. Count them.", id="columns-change-places-none"),
         )
@@ -689,7 +692,7 @@ class TestLosses:
                     id="form-of-the-label",
                 )
             )
-        which = "Is one class right, or could several be? Is the label a row or a number? Ask both for each case."
+        which = _("Is one class right, or could several be? Is the label a row or a number? Ask both for each case.")
         expect_group(given, _LOSSES, hint=[*hints, which])
 
 
@@ -729,12 +732,12 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
         value = value.tolist()
     if not isinstance(value, (tuple, list)):
         raise fail(
-            f"`{name}` should be a shape, such as `(5, 2)`.",
+            _("`{name}` should be a shape, such as `(5, 2)`.", name=name),
             hint=Hint("Write numbers in round brackets, with commas between them.", id="numbers-round-brackets-with"),
         )
     if not all(isinstance(n, int) for n in value):
         raise fail(
-            f"`{name}` should hold only whole numbers.",
+            _("`{name}` should hold only whole numbers.", name=name),
             hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
         )
     return tuple(value)
@@ -782,7 +785,7 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
     """`one_hot` stops with a ValueError for wrong data, and not for right data, too."""
     error = submission.error_of("one_hot", *arguments)
     if not error:
-        raise fail(f"`one_hot` takes {what}, and returns something as if nothing were wrong.", hint=hint)
+        raise fail(_("`one_hot` takes {what}, and returns something as if nothing were wrong.", what=what), hint=hint)
     if submission.error_of("one_hot", np.array([0, 1]), 3):
         raise fail(
             "`one_hot` refuses right labels as well.",
@@ -790,7 +793,7 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
         )
     if error != "ValueError":
         raise fail(
-            f"`one_hot` stops with {error} for {what}; the task asks for a ValueError.",
+            _("`one_hot` stops with {error} for {what}; the task asks for a ValueError.", error=error, what=what),
             hint=(
                 Hint(
                     "Any other error may have another cause. Check for impossible labels, and raise a ValueError"
@@ -803,7 +806,7 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
 
 
 def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: str) -> None:
-    found = _function(submission, "decode", "`np.argmax` has an argument `axis`.")(rows)
+    found = _function(submission, "decode", _("`np.argmax` has an argument `axis`."))(rows)
     expect(as_array(found, "`decode(rows)`"), name).to_be_close_to(
         right,
         mistakes=[
@@ -855,7 +858,7 @@ _NO_EXACT_ONE = Hint(
 
 
 def _names(submission: Submission, names: list[str], order: list[str], mistakes: Any) -> None:
-    found = _function(submission, "encode_names", "`list(order).index(name)` is the column of a name.")(names, order)
+    found = _function(submission, "encode_names", _("`list(order).index(name)` is the column of a name."))(names, order)
     says = f"`encode_names({names}, {order})`"
     expect(as_array(found, "`encode_names(...)`"), says).to_be_close_to(
         _rows(names, order),
@@ -868,7 +871,7 @@ def _reordered(submission: Submission, rows: np.ndarray, old: list[str], new: li
     function = _function(
         submission,
         "reorder",
-        "An index takes columns by their numbers, not by their names. Look up each name's number.",
+        _("An index takes columns by their numbers, not by their names. Look up each name's number."),
     )
     return as_array(function(rows, old, new), "`reorder(...)`")
 
@@ -880,18 +883,18 @@ def _loss(submission: Submission, name: str) -> str:
     known = {"categorical", "sparsecategorical", "binary"}
     if flat not in known:
         raise fail(
-            f"`{name}` is {text[:40]!r}, which is not one of the three losses.",
+            _("`{name}` is {found!r}, which is not one of the three losses.", name=name, found=text[:40]),
             hint=Hint("Copy one of the three names from the task's text.", id="copy-one-three-names"),
         )
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
 
 
 def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right: float) -> None:
-    function = _function(submission, "agreement", "Decode both tables first: `argmax` along the right axis.")
+    function = _function(submission, "agreement", _("Decode both tables first: `argmax` along the right axis."))
     found = as_array(function(truth, given), "`agreement(...)`")
     if found.ndim:
         raise fail(
-            f"`agreement` returns an array of shape {found.shape}, but it should return one number.",
+            _("`agreement` returns an array of shape {shape}, but it should return one number.", shape=found.shape),
             hint=Hint(
                 "You know for each image whether the two agree. What is the mean of True and False?",
                 id="not-averaged",

@@ -24,6 +24,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.language import _
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
 NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md
@@ -79,20 +80,20 @@ class TestFlattened:
         rows = submission.array(name)
         if not rows.size or not np.isfinite(rows).all():
             raise fail(
-                f"`{name}` is empty, or holds values that are not numbers (NaN or infinite).",
+                _("`{name}` is empty, or holds values that are not numbers (NaN or infinite).", name=name),
                 hint=Hint("Start again from `train_data` and `test_data`, and divide by 255.", id="no-numbers"),
             )
         low, top = float(rows.min()), float(rows.max())
         if low < 0:
             raise fail(
-                f"The smallest value in `{name}` is {low:.3g}; scaled to 0..1 it would be 0.",
+                _("The smallest value in `{name}` is {low:.3g}; scaled to 0..1 it would be 0.", name=name, low=low),
                 hint=Hint(
                     "Subtracting the mean is another way to scale. Leave it out: only divide by 255.", id="standardised"
                 ),
             )
         if top > 1.5:
             raise fail(
-                f"The largest value in `{name}` is {top:g}; scaled it would be 1.",
+                _("The largest value in `{name}` is {top:g}; scaled it would be 1.", name=name, top=top),
                 hint=[
                     Hint("Divide by 255, the largest value a pixel can have.", id="not-scaled"),
                     "Convert to float32 first, then divide.",
@@ -100,7 +101,11 @@ class TestFlattened:
             )
         if rows.dtype.kind in "iub":
             raise fail(
-                f"`{name}` holds whole numbers ({rows.dtype}), so nearly every pixel became 0.",
+                _(
+                    "`{name}` holds whole numbers ({dtype}), so nearly every pixel became 0.",
+                    name=name,
+                    dtype=rows.dtype,
+                ),
                 hint=Hint(
                     "`//` and whole-number dtypes cut off the fraction. Convert with `.astype('float32')`, then divide"
                     " with `/`.",
@@ -109,7 +114,7 @@ class TestFlattened:
             )
         if _equally_long(rows):
             raise fail(
-                f"Every row of `{name}` has the length 1, and its largest value is {top:.3g}.",
+                _("Every row of `{name}` has the length 1, and its largest value is {top:.3g}.", name=name, top=top),
                 hint=Hint(
                     "`keras.utils.normalize` makes all rows equally long and bright images darker. Divide by 255.",
                     id="normalized-rows",
@@ -117,14 +122,14 @@ class TestFlattened:
             )
         if top < 0.1:
             raise fail(
-                f"The largest value in `{name}` is {top:.4f}; scaled it would be 1.",
+                _("The largest value in `{name}` is {top:.4f}; scaled it would be 1.", name=name, top=top),
                 hint=Hint(
                     "Did the cell run twice, or divide twice? Start again from the images as loaded.", id="scaled-twice"
                 ),
             )
         if rows.dtype.kind == "f" and abs(top - 255 / 256) < 1e-4:
             raise fail(
-                f"The largest value in `{name}` is {top:.4f}; scaled it would be 1.",
+                _("The largest value in `{name}` is {top:.4f}; scaled it would be 1.", name=name, top=top),
                 hint=Hint("The largest pixel is 255 and should become 1. What do you divide by?", id="divided-by-256"),
             )
         expect(rows, f"`{name}`").to_have_dtype(
@@ -138,7 +143,7 @@ class TestFlattened:
             hint="Look at `astype`.",
             stated=True,
         )
-        expect(top, f"the largest value in `{name}`").to_be_about(
+        expect(top, _("the largest value in `{name}`", name=name)).to_be_about(
             1.0, 0.002, stated=True, hint="Divide by 255, the same number for the training and the test images."
         )
 
@@ -229,7 +234,7 @@ _NO_BIAS = Hint("The bias is missing. Add `b` to every row.", id="bias-missing")
 
 
 def _dense_relu(submission: Submission, x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    return as_array(submission.function("dense_relu", _IF_IT_STOPS)(x, weights, bias), "what `dense_relu` returns")
+    return as_array(submission.function("dense_relu", _IF_IT_STOPS)(x, weights, bias), _("what `dense_relu` returns"))
 
 
 _IF_IT_STOPS = Hint(
@@ -312,7 +317,7 @@ _WEIGHTS_ALONE = Hint("Those are only the weights. What else does each unit have
 _ADDED = Hint(
     "Inputs and units are added here. Every unit has a weight for every input: multiply.", id="inputs-and-units-added"
 )
-_EXAMPLE = (
+_EXAMPLE = _(
     "A layer with 4 inputs and 2 units has 4 x 2 weights and 2 biases, which makes ten altogether. Now do the same with"
     " your numbers."
 )
@@ -368,7 +373,7 @@ class TestTrained:
             ) from None
         if history.epochs < 2:
             raise fail(
-                f"`history` has {history.epochs} epoch, but seeing the images once is hardly enough.",
+                _("`history` has {epochs} epoch, but seeing the images once is hardly enough.", epochs=history.epochs),
                 hint=Hint(
                     "An epoch is one pass over the training images. Look at the argument `epochs` of `fit`.",
                     id="one-epoch",
@@ -464,12 +469,13 @@ class TestAccuracy:
                 ),
             )
         raise fail(
-            f"`test_accuracy` is {found:.3f}, which is not the accuracy of `model` on the test images.", hint=hints
+            _("`test_accuracy` is {found:.3f}, which is not the accuracy of `model` on the test images.", found=found),
+            hint=hints,
         )
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """The network gets at least 82 % of unseen images right"""
-        _was_trained(submission, "model", "task 6")
+        _was_trained(submission, "model", _("task 6"))
         expect(submission.accuracy("model"), "the accuracy of `model`").to_reach(
             NEEDED,
             zero_at=NOTHING_BELOW,
@@ -486,8 +492,10 @@ def _was_trained(submission: Submission, name: str, where: str) -> None:
     if not model.untrained or submission.accuracy(name).value >= NOTHING_BELOW:
         return
     raise fail(
-        f"`{name}` has not been trained.",
-        hint=Hint(f"This needs a trained network. Train it first: look at {where}.", id="rests-on-training"),
+        _("`{name}` has not been trained.", name=name),
+        hint=Hint(
+            _("This needs a trained network. Train it first: look at {where}.", where=where), id="rests-on-training"
+        ),
     )
 
 
@@ -521,7 +529,7 @@ class TestDeeper:
 
     def test_is_good_enough(self, submission: Submission) -> None:
         """It gets at least 82 % of unseen images right"""
-        _was_trained(submission, "deeper_model", "the line that calls `fit`")
+        _was_trained(submission, "deeper_model", _("the line that calls `fit`"))
         measured = submission.accuracy("deeper_model")
         _test_images_took_no_part(submission, "deeper_model")
         expect(measured, "the accuracy of `deeper_model`").to_reach(
@@ -587,7 +595,7 @@ def _test_images_took_no_part(submission: Submission, name: str = "model") -> No
     on_both = beside_training < _AS_GOOD_AS_TRAINING and beside_unseen < _FAR_TOO_GOOD_FOR_UNSEEN
     if on_test_alone or on_both:
         raise fail(
-            f"`{name}` fits the test images better than a network that has never seen them can.",
+            _("`{name}` fits the test images better than a network that has never seen them can.", name=name),
             hint=Hint(
                 "Was it trained on the test images? Give `fit` the training images and their labels.",
                 id="trained-on-test-images",
@@ -623,15 +631,15 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
     found = rows.astype(np.float64) / top
     if np.allclose(found, wanted, atol=0.01):
         return
-    hint = ["Start again from `train_data` and `test_data`; `reshape` alone keeps every image in its row."]
+    hint = [_("Start again from `train_data` and `test_data`; `reshape` alone keeps every image in its row.")]
     if np.allclose(np.sort(found, axis=None), np.sort(wanted, axis=None), atol=0.01):
         hint.insert(
             0,
-            "The shape is right, but pixels of different images share a row. Do not transpose; only reshape.",
+            _("The shape is right, but pixels of different images share a row. Do not transpose; only reshape."),
         )
     if np.allclose(1 - found, wanted, atol=0.01):
-        hint.insert(0, "Black and white are swapped.")
-    raise fail(f"The rows of `{name}` are not the images: the pixels differ.", hint=hint)
+        hint.insert(0, _("Black and white are swapped."))
+    raise fail(_("The rows of `{name}` are not the images: the pixels differ.", name=name), hint=hint)
 
 
 def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
@@ -667,7 +675,7 @@ def _layer(
 def _takes_an_image(model: ModelReport) -> None:
     if model.input_shape is None:
         raise fail(
-            f"`{model.name}` does not know its input yet, so it has no weights.",
+            _("`{name}` does not know its input yet, so it has no weights.", name=model.name),
             hint=Hint(
                 "Begin with `keras.Input(...)`, and give it the shape of one image as your model receives it.",
                 id="no-input",
@@ -680,7 +688,7 @@ def _takes_an_image(model: ModelReport) -> None:
     images = Hint(
         "The number of images is not part of the input shape. Give the shape of one image.", id="images-in-input-shape"
     )
-    expect(model.input_shape, f"the input shape of `{model.name}`").to_be(
+    expect(model.input_shape, _("the input shape of `{name}`", name=model.name)).to_be(
         (None, 784),
         because="an image has 28 x 28 x 1 values",
         mistakes={
@@ -704,7 +712,7 @@ def _has_three_outputs(model: ModelReport) -> None:
         "The image was never flattened, so the dense layers worked only on its last axis. Flatten it first.",
         id="not-flat",
     )
-    expect(model.output_shape, f"the output shape of `{model.name}`").to_be(
+    expect(model.output_shape, _("the output shape of `{name}`", name=model.name)).to_be(
         (None, 3),
         because="there are three kinds of clothes",
         mistakes={
@@ -728,9 +736,14 @@ def _has_three_outputs(model: ModelReport) -> None:
 def _has_hidden_layers(model: ModelReport, needed: int) -> None:
     hidden = model.dense_layers[:-1]
     if len(hidden) < needed:
-        words = {1: "one hidden dense layer", 2: "two hidden dense layers"}[needed]
+        words = {1: _("one hidden dense layer"), 2: _("two hidden dense layers")}[needed]
         raise fail(
-            f"`{model.name}` has {len(hidden)} hidden dense layers, but {words} or more are needed.",
+            _(
+                "`{name}` has {count} hidden dense layers, but {needed} or more are needed.",
+                name=model.name,
+                count=len(hidden),
+                needed=words,
+            ),
             hint=Hint(
                 "A hidden layer is between input and output. The output layer does not count: add another.",
                 id="output-counted-as-hidden",

@@ -23,6 +23,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.language import _
 
 NEEDED = 0.85  # share of unseen digits; measured over seeds in benchmarks/seeds.md
 NOTHING_BELOW = 0.50
@@ -353,7 +354,7 @@ class TestTemperature:
         found = submission.number("temperature")
         if not 0 < found < np.inf:
             raise fail(
-                f"`temperature` is {found:.4g}, but a temperature is a number above 0.",
+                _("`temperature` is {found:.4g}, but a temperature is a number above 0.", found=found),
                 hint=Hint(
                     "To divide by a number below 0 turns the order of the scores round. Try only numbers above 0.",
                     id="temperature-not-positive",
@@ -500,17 +501,17 @@ class TestCrossEntropy:
         """A probability of 0 costs as much as the smallest one that counts"""
         (p, y), right, mistakes = told_apart(submission.rng("zero"), _with_a_zero, _cross_entropies_of_zero, 1e-2)
         found = _one_number(_function(submission, "cross_entropy")(p, y))
-        name = "With a probability of 0 for the right class, `cross_entropy(p, y)`"
+        name = _("With a probability of 0 for the right class, `cross_entropy(p, y)`")
         if found.size == 1 and found.dtype.kind == "f" and np.isnan(found).all():
             raise fail(
-                f"{name} is nan (not a number).",
+                _("{name} is nan (not a number).", name=name),
                 hint=Hint(
                     "0 times `inf` is nan. Raise what is too small before you take the logarithm.", id="zero-is-nan"
                 ),
             )
         if found.size == 1 and found.dtype.kind == "f" and np.isinf(found).all():
             raise fail(
-                f"{name} is infinite.",
+                _("{name} is infinite.", name=name),
                 hint=Hint(
                     "The logarithm of 0 has no end. Raise what is too small before you take it.",
                     id="zero-is-infinite",
@@ -705,7 +706,7 @@ class TestLosses:
                     id="logits-denied",
                 )
             )
-        which = "Each loss is used once. Ask about each network: what comes out of it, and what is its label?"
+        which = _("Each loss is used once. Ask about each network: what comes out of it, and what is its label?")
         expect_group(given, {**_LOSSES, "from_logits_e": True}, hint=[*hints, which])
 
 
@@ -717,7 +718,7 @@ def _loss_name(submission: Submission, variable: str) -> str:
     name = {"mse": "mean_squared_error", "bce": "binary_crossentropy"}.get(words, words)
     if name not in _NAMES:
         raise fail(
-            f"`{variable}` is {text[:60]!r}, which is not one of the four names.",
+            _("`{variable}` is {found!r}, which is not one of the four names.", variable=variable, found=text[:60]),
             hint=Hint("Copy one of the four names from the task, with its underscores.", id="no-such-loss"),
         )
     return name
@@ -755,16 +756,20 @@ class TestModel:
         )
         weighted = [layer for layer in model.layers if layer.parameters and layer.class_name not in _NO_HIDDEN_LAYERS]
         if len(model.dense_layers) != 1 or len(weighted) > 1:
-            others = ", ".join(layer.class_name for layer in weighted[:-1]) or "none"
+            others = ", ".join(layer.class_name for layer in weighted[:-1]) or _("none")
             raise fail(
-                f"`model` has {len(model.dense_layers)} dense layers, and before the last one with weights: {others}.",
+                _(
+                    "`model` has {count} dense layers, and before the last one with weights: {others}.",
+                    count=len(model.dense_layers),
+                    others=others,
+                ),
                 hint=Hint("This task wants the output layer alone. Remove the hidden layers.", id="a-hidden-layer"),
             )
         dense = model.dense_layers[0]
         inputs = dense.parameters // 10 - bool(dense.config.get("use_bias", True))
         if inputs != 784:
             raise fail(
-                f"The dense layer of `model` sees {inputs} values, but an image has 784.",
+                _("The dense layer of `model` sees {inputs} values, but an image has 784.", inputs=inputs),
                 hint=Hint("A layer before it makes fewer or more values of the image. Remove it.", id="not-all-pixels"),
             )
 
@@ -802,7 +807,7 @@ class TestTrained:
             raise _labels_that_do_not_fit(submission, error) from None
         if history.epochs < 2:
             raise fail(
-                f"`history` has {history.epochs} epoch, but two or more are needed.",
+                _("`history` has {epochs} epoch, but two or more are needed.", epochs=history.epochs),
                 hint=Hint(
                     "An epoch is one pass over the training images. Look at the argument `epochs` of `fit`.",
                     id="one-epoch",
@@ -933,7 +938,9 @@ def _prepared_otherwise(submission: Submission) -> Mismatch | None:
     loss, share = measured(raw / 255)
     first, last = losses[0], losses[-1]
     if first > 2 * np.log(10) and measured(raw)[0] < 2 * loss:
-        says = f"In the first epoch the loss was {first:.1f}; even a network that knows nothing has less."
+        says = _(
+            "In the first epoch the loss was {first:.1f}; even a network that knows nothing has less.", first=first
+        )
         return fail(says, hint=_UNSCALED)
     if abs(np.log(loss / last)) < 0.2:  # the history tells of such pixels
         return None
@@ -1380,7 +1387,7 @@ def _function(submission: Submission, name: str, explain: Mapping[str, str] | No
 
     def ask(*args: Any) -> np.ndarray:
         try:
-            return as_array(function(*args), f"what `{name}` returns")
+            return as_array(function(*args), _("what `{name}` returns", name=name))
         except Mismatch as error:
             for words, says in (explain or {}).items():
                 if words in error.message:

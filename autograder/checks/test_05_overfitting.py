@@ -33,6 +33,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.language import _
 
 # Thresholds: measured over seeds in benchmarks/seeds.md.
 BY_HEART, BY_HEART_ZERO = 0.85, 0.75  # share of the 100 labels; whoever ignores the wrong ones has 0.75
@@ -129,7 +130,11 @@ class TestShuffled:
             )
         if len(set(order)) < len(order):
             raise fail(
-                f"Of {_COUNT} images only {len(set(order))} are left, some of them several times.",
+                _(
+                    "Of {count} images only {left} are left, some of them several times.",
+                    count=_COUNT,
+                    left=len(set(order)),
+                ),
                 hint=Hint(
                     "You drew *with* replacement. Look for a function that takes each number once.",
                     id="drawn-with-replacement",
@@ -227,8 +232,8 @@ def _shuffled(submission: Submission, images: np.ndarray, labels: np.ndarray) ->
             "`shuffle_together` should return two arrays, the images and the labels.",
             hint=Hint("Return both, with a comma between them.", id="one-array"),
         )
-    shuffled_images = as_array(found[0], "the first array that it returns")
-    shuffled_labels = as_array(found[1], "the second array that it returns")
+    shuffled_images = as_array(found[0], _("the first array that it returns"))
+    shuffled_labels = as_array(found[1], _("the second array that it returns"))
     flattened = Hint("Each image has become a row. Keep its shape: shuffle the first axis alone.", id="flattened")
     expect(shuffled_images, "the first array").to_have_shape(
         images.shape,
@@ -267,7 +272,7 @@ class TestBestEpoch:
         """It is the epoch with the smallest validation loss"""
         rng = submission.rng("best epoch")
         function = _function(submission, "best_epoch")
-        for _ in range(2):
+        for _again in range(2):
             (history,), right, mistakes = told_apart(rng, _some_history, _best_epochs)
             (other,) = _some_history(rng)
             while np.argmin(other["val_loss"]) + 1 == right:
@@ -290,7 +295,9 @@ class TestBestEpoch:
         for best, losses in ((1, rising), (length, rising[::-1])):
             accuracy = [float(v) for v in np.round(0.5 + 0.05 * np.arange(length), 2)]
             history = {"loss": losses[::-1], "accuracy": accuracy, "val_loss": losses, "val_accuracy": accuracy[::-1]}
-            expect(_one_number(function(history)), f"`best_epoch` for the validation losses {losses}").to_be_close_to(
+            expect(
+                _one_number(function(history)), _("`best_epoch` for the validation losses {losses}", losses=losses)
+            ).to_be_close_to(
                 np.array(best),
                 mistakes=[
                     (best - 1, _FROM_ZERO),
@@ -479,7 +486,11 @@ def _diagnosis(submission: Submission, name: str) -> str:
     found = _SAME_DIAGNOSIS.get(found, found)
     if found not in _DIAGNOSES:
         raise fail(
-            f"`{name}` is {submission.text(name)[:60]!r}, which is not one of the four texts.",
+            _(
+                "`{name}` is {found!r}, which is not one of the four texts.",
+                name=name,
+                found=submission.text(name)[:60],
+            ),
             hint=Hint("Copy one of the four texts from the task.", id="words-of-ones-own"),
         )
     return found
@@ -504,7 +515,10 @@ class TestOverfitted:
         elif _rate_is_absurd(model):
             hint = _LARGE_STEPS
         elif prevents := _prevents(model):
-            hint = Hint(f"{prevents} keeps a network from learning by heart. Leave it out here.", id="cure-too-early")
+            hint = Hint(
+                _("{prevents} keeps a network from learning by heart. Leave it out here.", prevents=prevents),
+                id="cure-too-early",
+            )
         elif share_true > 0.97:
             hint = Hint(
                 "It gives the *right* labels, nearly all of them. The ones to learn here are partly wrong: train on"
@@ -522,7 +536,12 @@ class TestOverfitted:
                 "Give it time and room to learn by heart: more epochs, a wider hidden layer.", id="too-little-room"
             )
         raise Mismatch(
-            f"`overfitted` gets {share:.2f} of the 100 labels right that it was trained on; {BY_HEART:g} is asked for.",
+            _(
+                "`overfitted` gets {share:.2f} of the 100 labels right that it was trained on;"
+                " {needed:g} is asked for.",
+                share=share,
+                needed=BY_HEART,
+            ),
             (hint, "Did you train it on `few_images` and `few_labels`?"),
             _ramp(share, BY_HEART, BY_HEART_ZERO),
         )
@@ -541,9 +560,16 @@ class TestOverfitted:
                 id="hardly-fooled",
             )
         raise Mismatch(
-            f"The gap of `overfitted` is {found:.2f} ({share:.2f} on `few_images`, {unseen.value:.2f} on"
-            f" {unseen.images}"
-            f" {unseen.where}), but it should be at least {GAP_MADE:g}.",
+            _(
+                "The gap of `overfitted` is {found:.2f} ({share:.2f} on `few_images`, {value:.2f} on"
+                " {images} {where}), but it should be at least {needed:g}.",
+                found=found,
+                share=share,
+                unseen=unseen.value,
+                images=unseen.images,
+                where=unseen.where,
+                needed=GAP_MADE,
+            ),
             (hint, "Train on `few_images` and `few_labels` only. How soon are 100 images known by heart?"),
             _ramp(found, GAP_MADE, GAP_MADE_ZERO),
         )
@@ -562,9 +588,15 @@ class TestStopped:
         after = len(losses) - best
         if after == 0:
             if _validated_on_training(submission, losses):
-                raise fail(f"In all {len(losses)} epochs the validation loss fell: nothing was stopped.", _NOT_ITS_OWN)
+                raise fail(
+                    _("In all {count} epochs the validation loss fell: nothing was stopped.", count=len(losses)),
+                    _NOT_ITS_OWN,
+                )
             raise fail(
-                f"The last of {len(losses)} epochs has the smallest validation loss: nothing was stopped.",
+                _(
+                    "The last of {count} epochs has the smallest validation loss: nothing was stopped.",
+                    count=len(losses),
+                ),
                 hint=Hint(
                     "The loss was still falling. Allow more epochs, so that early stopping can find the best one.",
                     id="still-falling",
@@ -573,7 +605,11 @@ class TestStopped:
         near = next(i for i, loss in enumerate(losses) if loss <= min(losses) + _tolerance(min(losses))) + 1
         if len(losses) - near < LEAST_PATIENCE:
             raise fail(
-                f"The best epoch was number {best}, and training ended with number {len(losses)}.",
+                _(
+                    "The best epoch was number {best}, and training ended with number {last}.",
+                    best=best,
+                    last=len(losses),
+                ),
                 hint=Hint(
                     "Was it early stopping that ended it, or the number of epochs? Allow more epochs, and a `patience`"
                     " as the task asks for.",
@@ -582,7 +618,11 @@ class TestStopped:
             )
         if after > MOST_PATIENCE:
             raise fail(
-                f"The best epoch was number {best}, but training went on to number {len(losses)}.",
+                _(
+                    "The best epoch was number {best}, but training went on to number {last}.",
+                    best=best,
+                    last=len(losses),
+                ),
                 hint=Hint(
                     "Does `fit` know the callback, and how long does it wait? Look at `callbacks` and `patience`.",
                     id="not-stopped",
@@ -605,9 +645,11 @@ class TestStopped:
         if abs(loss - best) <= _tolerance(best):
             _stopped_has_learned(submission)
             return
-        says = (
-            f"The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number"
-            f" {int(np.argmin(losses)) + 1}, it was {best:.3f}."
+        says = _(
+            "The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number {value}, it was {best:.3f}.",
+            loss=loss,
+            epoch=int(np.argmin(losses)) + 1,
+            best=best,
         )
         # Near the end losses hardly differ, so of several epochs it is the nearest one that counts.
         nearest = int(np.argmin(np.abs(np.array(losses) - loss)))
@@ -622,8 +664,11 @@ class TestStopped:
             )
         elif watched := _best_by(submission, epochs):
             hint = Hint(
-                f"It has the weights of the epoch that is best by {watched}. Which quantity should it watch? Look at"
-                " `monitor`.",
+                _(
+                    "It has the weights of the epoch that is best by {watched}. Which quantity should it"
+                    " watch? Look at `monitor`.",
+                    watched=watched,
+                ),
                 id="another-monitor",
             )
         elif _validated_on_training(submission, losses):
@@ -668,9 +713,9 @@ def _best_by(submission: Submission, epochs: list[int]) -> str:
     """By which quantity of the history one of these epochs (from 0), not the last, is the best; '' if by none."""
     history = submission.history("stopped_history").history
     kinds = (
-        ("val_accuracy", np.argmax, "the validation accuracy"),
-        ("loss", np.argmin, "the training loss"),
-        ("accuracy", np.argmax, "the training accuracy"),
+        ("val_accuracy", np.argmax, _("the validation accuracy")),
+        ("loss", np.argmin, _("the training loss")),
+        ("accuracy", np.argmax, _("the training accuracy")),
     )
     last = len(history["val_loss"]) - 1
     for name, which, says in kinds:
@@ -732,7 +777,7 @@ class TestCured:
                 "It has hardly learned anything. Take a little less of the cure: more epochs, less dropout, less L2.",
                 id="too-much-of-the-cure",
             )
-        hints = [hint, "Use all 400 images, and watch the validation loss. Where does it turn?"]
+        hints = [hint, _("Use all 400 images, and watch the validation loss. Where does it turn?")]
         expect(accuracy, "the accuracy of `cured`").to_reach(NEEDED, zero_at=NOTHING_BELOW, hint=hints)
 
     def test_has_no_gap(self, submission: Submission) -> None:
@@ -741,7 +786,7 @@ class TestCured:
         share = _agreement(submission, "cured", *_training())
         if unseen.value < LEARNED:
             raise fail(
-                f"`cured` gets {unseen.value:.0%} of unseen images right, so its gap says nothing.",
+                _("`cured` gets {share:.0%} of unseen images right, so its gap says nothing.", share=unseen.value),
                 hint=Hint(
                     "A network that has learned nothing has no gap either. First, make it learn.", id="nothing-learned"
                 ),
@@ -751,8 +796,16 @@ class TestCured:
         found = share - unseen.value
         if found > GAP_CURED:
             raise Mismatch(
-                f"The gap of `cured` is {found:.2f} ({share:.2f} on the training images, {unseen.value:.2f} on"
-                f" {unseen.images} {unseen.where}), but it should be at most {GAP_CURED:g}.",
+                _(
+                    "The gap of `cured` is {found:.2f} ({share:.2f} on the training images, {value:.2f} on"
+                    " {images} {where}), but it should be at most {most:g}.",
+                    found=found,
+                    share=share,
+                    unseen=unseen.value,
+                    images=unseen.images,
+                    where=unseen.where,
+                    most=GAP_CURED,
+                ),
                 (_LEARNED_BY_HEART, "One in four training labels is wrong. Does it repeat those? Print some."),
                 _ramp(found, GAP_CURED, GAP_CURED_ZERO),
             )
@@ -779,8 +832,10 @@ def _repeats_wrong_labels(submission: Submission) -> None:
         return
     _is_another_network(submission, "cured", "overfitted")
     raise fail(
-        f"`cured` repeats {max(repeated.mean(), repeated[wrong < 100].mean()):.0%} of the wrong labels that it was"
-        " trained on.",
+        _(
+            "`cured` repeats {share:.0%} of the wrong labels that it was trained on.",
+            share=max(repeated.mean(), repeated[wrong < 100].mean()),
+        ),
         hint=_LEARNED_BY_HEART,
     )
 
@@ -792,15 +847,18 @@ def _others_took_no_part(submission: Submission) -> None:
     true labels, is at least -0.14 and -0.05 for six honest cures, three seeds each; it is -0.39 and -0.36 after eight
     epochs on the test images. Early stopping alone leaves no trace on the validation images.
     """
-    pixels, _, true = _exercise()
+    pixels, _given, true = _exercise()
     (test_images, test_labels) = load_fashion()[1]
     train = np.log(_mean_loss(submission, "cured", pixels[:400], true[:400]) + 1e-4)
     held_back = np.log(_mean_loss(submission, "cured", *_validation()) + 1e-4)
     test = np.log(_mean_loss(submission, "cured", test_images.reshape(-1, 28, 28), test_labels.argmax(axis=1)) + 1e-4)
-    for one, others, which in ((test, (held_back, train), "test"), (held_back, (test, train), "validation")):
+    for one, others, which in ((test, (held_back, train), _("test")), (held_back, (test, train), _("validation"))):
         if one < min(others) - (0.25 if which == "test" else 0.5):
             raise fail(
-                f"`cured` fits the {which} images better than a network that was not trained on them can.",
+                _(
+                    "`cured` fits the {which} images better than a network that was not trained on them can.",
+                    which=which,
+                ),
                 hint=Hint(
                     "Which images does `fit` get first? Give it `x_train` and `y_train`.", id="trained-on-others"
                 ),
@@ -820,8 +878,11 @@ class TestSaved:
             cured.parameters != loaded.parameters
         ):
             raise fail(
-                f"`loaded` has {loaded.parameters:,} parameters and other layers than `cured` with"
-                f" {cured.parameters:,}.",
+                _(
+                    "`loaded` has {parameters:,} parameters and other layers than `cured` with {others:,}.",
+                    parameters=loaded.parameters,
+                    others=cured.parameters,
+                ),
                 hint=Hint("Did you save another model? Save `cured`, then load that file.", id="another-network"),
             )
         pixels = submission.images("fashion").pixels[:50]
@@ -903,7 +964,10 @@ class TestReported:
         chosen = submission.text("chosen").strip()[:20].upper().removeprefix("NETWORK").strip()
         if chosen not in _NETWORKS:
             raise fail(
-                f"`chosen` is {submission.text('chosen')[:20]!r}, which is not one of the networks in the table.",
+                _(
+                    "`chosen` is {found!r}, which is not one of the networks in the table.",
+                    found=submission.text("chosen")[:20],
+                ),
                 hint=Hint("Write a single letter, in quotes.", id="no-letter"),
             )
         reported, chance = submission.number("reported"), submission.number("shuffled_accuracy")
@@ -1000,7 +1064,7 @@ def _function(submission: Submission, name: str) -> Callable[[History], np.ndarr
 
     def ask(history: History) -> np.ndarray:
         try:
-            return as_array(function(history), f"what `{name}` returns")
+            return as_array(function(history), _("what `{name}` returns", name=name))
         except Mismatch as error:
             for words, says in _HISTORY_ERRORS.items():
                 if words in error.message:
@@ -1047,7 +1111,7 @@ def _answers_three_classes(submission: Submission, name: str) -> None:
     model = submission.model(name)
     if model.output_shape is None:
         raise fail(
-            f"`{model.name}` has no shape yet.",
+            _("`{name}` has no shape yet.", name=model.name),
             hint=Hint("Begin with `keras.Input(...)`, and give it the shape of one image.", id="no-input"),
         )
     flattens_in_time(model)
@@ -1055,7 +1119,7 @@ def _answers_three_classes(submission: Submission, name: str) -> None:
         "The image was never flattened, so the dense layers worked only on its last axis. Flatten it first.",
         id="not-flat",
     )
-    expect(model.output_shape, f"the output shape of `{model.name}`").to_be(
+    expect(model.output_shape, _("the output shape of `{name}`", name=model.name)).to_be(
         (None, 3),
         because="there are three kinds of clothes",
         mistakes={
@@ -1081,7 +1145,7 @@ def _answers_three_classes(submission: Submission, name: str) -> None:
 
 def _not_kept(name: str) -> Mismatch:
     return fail(
-        f"`{name}` was trained, but there is no `{name}_history` of it.",
+        _("`{name}` was trained, but there is no `{name}_history` of it.", name=name),
         hint=Hint("`fit` returns the history. Give it the name from the task.", id="history-not-kept"),
     )
 
@@ -1106,7 +1170,7 @@ def _keeps_its_history(submission: Submission, name: str) -> None:
         "acc" in metric and not metric.startswith("val_") and values for metric, values in history.history.items()
     ):
         raise fail(
-            f"`{name}_history` has no accuracy.",
+            _("`{name}_history` has no accuracy.", name=name),
             hint=Hint("Give `compile` the accuracy as a metric, and train again.", id="history-without-accuracy"),
         )
 
@@ -1119,7 +1183,7 @@ def _is_another_network(submission: Submission, name: str, other: str) -> None:
         return
     if same and submission.model(name).identity == same:
         raise fail(
-            f"`{name}` is `{other}` itself, under a second name.",
+            _("`{name}` is `{other}` itself, under a second name.", name=name, other=other),
             hint=Hint("Build a network of its own, compile it, and train it.", id="the-same-network"),
         )
 
@@ -1128,7 +1192,7 @@ def _prevents(model: ModelReport) -> str:
     """What in the model works against learning by heart, or ''."""
     if model.layers_of("Dropout"):
         return "Dropout"
-    return "The penalty on the weights" if any(x.config.get("kernel_regularizer") for x in model.layers) else ""
+    return _("The penalty on the weights") if any(x.config.get("kernel_regularizer") for x in model.layers) else ""
 
 
 def _agreement(submission: Submission, name: str, pixels: np.ndarray, labels: np.ndarray) -> float:

@@ -21,7 +21,8 @@ from autograder.errors import CheckingFailed, ChecksBroken
 from autograder.exercise.definition import Exercise, Task
 from autograder.exercise.outcome import CheckResult, Mismatch, NotAttempted, Outcome, TestResult
 from autograder.exercise.sentences import tidy
-from autograder.exercise.submission import STOPPED, Submission
+from autograder.exercise.submission import Submission, rests_on_an_error
+from autograder.language import _, said
 
 # Nothing of the surroundings takes part: no configuration file, conftest, plugin or environment variable.
 _WITHOUT = """cacheprovider terminal terminalprogress logging warnings faulthandler threadexception unraisableexception
@@ -163,11 +164,11 @@ class _Run:
             error = call.excinfo.value
             if not isinstance(error, Exception | pytest.fail.Exception | pytest.skip.Exception):
                 self.interrupted = error
-            elif isinstance(error, Mismatch) and STOPPED not in error.message:
+            elif isinstance(error, Mismatch) and not rests_on_an_error(error):
                 error = _with_first_cause(error, self._submission)
             results.append(result_of(_title(item), error))
         elif call.when == "call":
-            results.append(TestResult(_title(item), Outcome.PASSED, share=1.0))
+            results.append(TestResult(said(_title(item)), Outcome.PASSED, share=1.0))
 
 
 def _class_name(item: pytest.Item) -> str:
@@ -191,19 +192,25 @@ def _with_first_cause(error: Mismatch, submission: Submission) -> Mismatch:
 
 
 def result_of(title: str, error: BaseException) -> TestResult:
-    """What a test says that ended in this error."""
+    """What a test says that ended in this error, in the reader's language."""
+    title = said(title)
     if isinstance(error, Mismatch):
         share = min(max(float(error.share), 0.0), 1.0)
-        return TestResult(title, Outcome.FAILED, tidy(error.message), error.hints, share)
+        stopped = rests_on_an_error(error)
+        return TestResult(title, Outcome.FAILED, tidy(said(error.message)), _hints_of(error), share, stopped=stopped)
     if isinstance(error, NotAttempted):
-        return TestResult(title, Outcome.NOT_ATTEMPTED, tidy(error.message), error.hints)
+        return TestResult(title, Outcome.NOT_ATTEMPTED, tidy(said(error.message)), _hints_of(error))
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return TestResult(title, Outcome.FAILED, tidy(str(error).split("\n")[0]) or title)
     detail = "".join(traceback.format_exception(error))
-    message = (
+    message = _(
         "This check broke. That is our fault, not yours: your teacher has been told, and it will not cost you anything."
     )
-    return TestResult(title, Outcome.ERROR, message, detail=detail)
+    return TestResult(title, Outcome.ERROR, said(message), detail=detail)
+
+
+def _hints_of(error: Mismatch | NotAttempted) -> tuple[str, ...]:
+    return tuple(said(hint) for hint in error.hints)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import UnknownExercise
+from autograder.language import say
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -62,7 +63,14 @@ class Exercise:
             if task.grade_id == grade_id:
                 return task
         known = ", ".join(t.grade_id for t in self.tasks)
-        raise LookupError(f"{self.name} has no task called '{grade_id}'. Its tasks: {known}.")
+        raise LookupError(
+            say(
+                "{exercise} has no task called '{task}'. Its tasks: {known}.",
+                exercise=self.name,
+                task=grade_id,
+                known=known,
+            )
+        )
 
 
 def exercise_folders() -> list[Path]:
@@ -98,9 +106,16 @@ def find_exercise(name: str) -> Exercise:
     )
     checks = _check_module(name)
     if notebook is None or checks is None:
-        known = ", ".join(exercise_names()) or "none"
-        missing = "notebook" if notebook is None else "check module"
-        raise UnknownExercise(f"There is no {missing} for an exercise called '{name}'. Exercises here: {known}.")
+        known = ", ".join(exercise_names()) or say("none")
+        raise UnknownExercise(
+            say(
+                "There is no notebook for an exercise called '{name}'. Exercises here: {known}."
+                if notebook is None
+                else "There is no check module for an exercise called '{name}'. Exercises here: {known}.",
+                name=name,
+                known=known,
+            )
+        )
     return Exercise.read(name, notebook, checks)
 
 

@@ -8,13 +8,14 @@ import re
 from autograder import data
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, TestResult, shown
 from autograder.exercise.passages import Reading
+from autograder.language import _, said, say, say_plural
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
 _WORDS = {
-    Outcome.PASSED: "Right",
-    Outcome.FAILED: "Not yet",
-    Outcome.NOT_ATTEMPTED: "Not begun",
-    Outcome.ERROR: "Our fault",
+    Outcome.PASSED: _("Right"),
+    Outcome.FAILED: _("Not yet"),
+    Outcome.NOT_ATTEMPTED: _("Not begun"),
+    Outcome.ERROR: _("Our fault"),
 }
 _COLOURS = {  # at least 3 to 1 on white and on JupyterLab's dark theme; a word says the same
     Outcome.PASSED: "#2a8a4a",
@@ -40,11 +41,11 @@ class CheckView:
     def __repr__(self) -> str:
         lines = [f"{self.result.name}: {self.summary()}"]
         for test, message in self._tests():
-            lines.append(f"  {_MARKS[test.outcome]} {_WORDS[test.outcome]}: {test.title}")
+            lines.append(f"  {_MARKS[test.outcome]} {said(_WORDS[test.outcome])}: {test.title}")
             if message:
                 lines.append(f"      {message}")
         if self.result.hints:
-            lines.append(f"  Hint: {self.result.hints[0]}")
+            lines.append(f"  {say('Hint:')} {self.result.hints[0]}")
             if self._reading and (read := self._reading.line(self.result.name, self.result.hints[0])):
                 lines.append(f"  {read}")
         return "\n".join(lines)
@@ -58,7 +59,7 @@ class CheckView:
         items = []
         for test, message in self._tests():
             mark = f'<span aria-hidden="true" style="color:{_COLOURS[test.outcome]}">{_MARKS[test.outcome]}</span>'
-            text = f"{mark} {_WORDS[test.outcome]}: {with_code(test.title)}"
+            text = f"{mark} {said(_WORDS[test.outcome])}: {with_code(test.title)}"
             # (Read aloud, a title without its full stop runs on into the message.)
             stop = "" if test.title.endswith((".", "?", "!")) else "."
             items.append(f"<li>{text}{f'{stop}<br>{with_code(message)}' if message else ''}</li>")
@@ -66,23 +67,26 @@ class CheckView:
         tests = f'<ul role="list" style="list-style:none;padding-left:0">{"".join(items)}</ul>' if items else ""
         hint = ""
         if self.result.hints:
-            hint = f"<p><strong>Hint:</strong> {with_code(self.result.hints[0])}</p>{self._read()}"
+            label = html.escape(say("Hint:"))
+            hint = f"<p><strong>{label}</strong> {with_code(self.result.hints[0])}</p>{self._read()}"
         name = html.escape(self.result.name)
         return f"<div{attributes}><p><strong>{name}</strong>: {self.summary()}</p>{tests}{hint}</div>"
 
     def summary(self) -> str:
         """One line: how much is right, and what it earns."""
         result = self.result
-        right = sum(test.outcome is Outcome.PASSED for test in result.tests)
+        right, tests = sum(test.outcome is Outcome.PASSED for test in result.tests), len(result.tests)
         if result.outcome is Outcome.ERROR:
-            said = "not checked, and that is our fault"
+            how = say("not checked, and that is our fault")
         elif result.outcome is Outcome.NOT_ATTEMPTED:
-            said = "not begun yet"
-        elif result.outcome is Outcome.PASSED:
-            said = {1: "right", 2: "both right"}.get(len(result.tests), f"all {len(result.tests)} right")
+            how = say("not begun yet")
+        elif result.outcome is not Outcome.PASSED:
+            how = say_plural("{right} of {n} right", "{right} of {n} right", tests, right=right)
+        elif tests == 1:
+            how = say("right")
         else:
-            said = f"{right} of {len(result.tests)} right"
-        return f"{said}, {of_points(result)}."
+            how = say("both right") if tests == 2 else say_plural("all {n} right", "all {n} right", tests)
+        return say("{how}, {points}.", how=how, points=of_points(result))
 
     def _read(self) -> str:
         """What to read again, as a paragraph; with a link, which opens beside the notebook, if the book's place is
@@ -95,21 +99,23 @@ class CheckView:
         if reading.book:
             address = html.escape(passage.address(reading.book))
             words = f'<a href="{address}" target="_blank" rel="noopener">{words}</a>'
-        return f"<p>Read: {words}</p>"
+        return f"<p>{html.escape(say('Read:'))} {words}</p>"
 
     def _tests(self) -> list[tuple[TestResult, str]]:
         """What is not right yet comes first; each message once."""
-        said: set[str] = set()
+        shown_before: set[str] = set()
         tests = []
         for test in sorted(self.result.tests, key=lambda test: test.outcome is Outcome.PASSED):
-            tests.append((test, "" if test.message in said else test.message))
-            said.add(test.message)
+            tests.append((test, "" if test.message in shown_before else test.message))
+            shown_before.add(test.message)
         return tests
 
 
 def of_points(result: CheckResult) -> str:
     """What was earned of what there is: "2 of 3 points"."""
-    return f"{shown(result.points)} of {shown(result.max_points)} point{'' if result.max_points == 1 else 's'}"
+    if result.max_points == 1:
+        return say("{earned} of 1 point", earned=shown(result.points))
+    return say("{earned} of {points} points", earned=shown(result.points), points=shown(result.max_points))
 
 
 class Points(float):
@@ -128,14 +134,16 @@ def with_code(text: str) -> str:
 
 def submission_lines(result: SubmissionResult) -> list[str]:
     """A whole submission as lines of text, for the command line."""
-    lines = [f"{result.exercise}: {shown(result.score)} of {shown(result.max_score)} points ({result.status})"]
+    points = say("{earned} of {points} points", earned=shown(result.score), points=shown(result.max_score))
+    lines = [f"{result.exercise}: {points} ({say(str(result.status))})"]
     lines += [line for line in (result.message, *result.notes) if line]
     if not all(check.message == result.message for check in result.checks):  # else it was said, and is all there is
         for check in result.checks:
             lines += repr(CheckView(check, Reading(result.exercise))).splitlines()
     if result.measures:
-        lines.append(f"Accuracy: measured on {data.MEASURED_ON.get(result.held_out, 'unknown images')}")
-    lines.append(f"Sandbox: {result.sandbox}")
+        images = say(data.MEASURED_ON.get(result.held_out, "unknown images"))
+        lines.append(say("Accuracy: measured on {images}", images=images))
+    lines.append(say("Sandbox: {sandbox}", sandbox=result.sandbox))
     return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
 
 

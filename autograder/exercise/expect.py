@@ -24,6 +24,7 @@ from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Hint, Mismatch, NotAttempted, hint_id
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
+from autograder.language import Sentence, _, as_sentence, beginning
 
 __all__ = [
     "Expectation",
@@ -45,10 +46,10 @@ NEVER_TRAINED: str = Hint(
 )
 # What a misunderstanding makes (a value, or a predicate of the value), and what to say then.
 Mistakes = Mapping[Any, str] | Iterable[tuple[Any, str]]
-_NOT_RIGHT = "which is not right"
+_NOT_RIGHT = _("which is not right")
 
 
-def expect(value: Any, name: str = "the value") -> Expectation:
+def expect(value: Any, name: str = _("the value")) -> Expectation:
     """Begin a sentence about `value`. `name` is how the learner knows it, with backticks around code."""
     return Expectation(value, name)
 
@@ -79,7 +80,11 @@ def expect_group(given: Mapping[str, Any], right: Mapping[str, Any], hint: Hints
     """
     count = sum(bool(one(given[name])) if callable(one) else _same(given[name], one) for name, one in right.items())
     if count < len(right):
-        raise Mismatch(f"{count} of the {len(right)} are right.", _hints(hint), share=count / len(right))
+        raise Mismatch(
+            _("{count} of the {right} are right.", count=count, right=len(right)),
+            _hints(hint),
+            share=count / len(right),
+        )
 
 
 def depends_on_arguments(
@@ -97,7 +102,7 @@ def depends_on_arguments(
     """
     if _same_plain(function(*some), function(*others)):
         raise Mismatch(
-            f"`{name}` returns the same value whatever it is given.",
+            _("`{name}` returns the same value whatever it is given.", name=name),
             (
                 Hint(
                     "It seems to use variables of the notebook instead of its own arguments. Look at each name in it.",
@@ -147,14 +152,14 @@ class Expectation:
 
     def __init__(self, value: Any, name: str) -> None:
         self.value = value
-        self.name = name
+        self.name: str = as_sentence(name)
 
     def to_be(
         self, expected: Any, because: str = "", mistakes: Mistakes = (), hint: Hints = (), stated: bool = False
     ) -> None:
         """Equal, as numbers, texts, shapes and lists are equal; 3 equals 3.0, but True does not equal 1."""
         if not _same(self.value, expected):
-            self._fail(f"but it should be {show(expected)}", because, mistakes, hint, stated)
+            self._fail(_("but it should be {right}", right=show(expected)), because, mistakes, hint, stated)
 
     def to_be_one_of(
         self,
@@ -166,8 +171,8 @@ class Expectation:
     ) -> None:
         """Equal to one of several right answers."""
         if not any(_same(self.value, one) for one in allowed):
-            shown = ", ".join(show(one) for one in allowed[:-1]) + " or " + show(allowed[-1])
-            self._fail(f"but it should be {shown.removeprefix(' or ')}", because, mistakes, hint, stated)
+            right = one_of([show(one) for one in allowed])
+            self._fail(_("but it should be {right}", right=right), because, mistakes, hint, stated)
 
     def to_be_between(
         self,
@@ -181,7 +186,8 @@ class Expectation:
         """A number from `low` to `high`, both included. NaN is not between anything."""
         number = self._number()
         if not low <= number <= high:
-            self._fail(f"but it should be between {low:g} and {high:g}", because, mistakes, hint, stated)
+            should = _("but it should be between {low:g} and {high:g}", low=low, high=high)
+            self._fail(should, because, mistakes, hint, stated)
 
     def to_be_about(
         self,
@@ -198,7 +204,7 @@ class Expectation:
         """
         number = self._number()
         if not abs(number - expected) <= within:
-            self._fail(f"but it should be about {expected:g}", because, mistakes, hint, stated)
+            self._fail(_("but it should be about {right:g}", right=expected), because, mistakes, hint, stated)
 
     def to_have_shape(
         self,
@@ -211,8 +217,10 @@ class Expectation:
         """An array of this shape. `mistakes` are shapes."""
         found = as_array(self.value, self.name).shape
         if found != tuple(shape):
-            should = f"but it should be {show(tuple(shape))}" if stated else _wrong_with_shape(found, tuple(shape))
-            Expectation(found, f"the shape of {self.name}")._fail(should, because, mistakes, hint, stated, should)
+            right = _("but it should be {right}", right=show(tuple(shape)))
+            should = right if stated else _wrong_with_shape(found, tuple(shape))
+            name = _("the shape of {name}", name=self.name)
+            Expectation(found, name)._fail(should, because, mistakes, hint, stated, should)
         return self
 
     def to_have_dtype(
@@ -222,8 +230,8 @@ class Expectation:
         found = as_array(self.value, self.name).dtype
         kinds = {"integer": "iu", "float": "f", "bool": "b"}
         if not any(found.kind in kinds[d] if d in kinds else found.name == d for d in dtypes):
-            Expectation(found.name, f"the dtype of {self.name}")._fail(
-                f"but it should be {' or '.join(dtypes)}", because, mistakes, hint, stated
+            Expectation(found.name, _("the dtype of {name}", name=self.name))._fail(
+                _("but it should be {right}", right=one_of(dtypes)), because, mistakes, hint, stated
             )
         return self
 
@@ -239,10 +247,11 @@ class Expectation:
         """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays."""
         found, wanted = as_array(self.value, self.name), np.asarray(expected)
         if found.shape != wanted.shape:
-            wrong = f"but it should be {show(wanted.shape)}" if stated else _wrong_with_shape(found.shape, wanted.shape)
-            says = f"The shape of {self.name} is {show(found.shape)}, {wrong}"
+            right = _("but it should be {right}", right=show(wanted.shape))
+            wrong = right if stated else _wrong_with_shape(found.shape, wanted.shape)
+            says = _("The shape of {name} is {value}, {but}", name=self.name, value=show(found.shape), but=wrong)
         elif not _close(found, wanted, tolerance):
-            says = f"{_sentence(self.name)} {_wrong_with_values(found, wanted, tolerance, stated)}"
+            says = _wrong_with_values(beginning(self.name), found, wanted, tolerance, stated)
         else:
             return self
         named = [text for mistake, text in _pairs(mistakes) if _matches(found, mistake, tolerance)]
@@ -260,13 +269,20 @@ class Expectation:
         # A network that has hardly learned may do a little better on larger numbers, too.
         if found.unscaled >= accuracy and found.unscaled - found.value >= 0.15:
             hints = (
-                f"With pixels from 0 to 255 your network reaches {found.unscaled:.2f}: that is what it was"
-                " trained on. Train it on the scaled images, values 0 to 1.",
+                _(
+                    "With pixels from 0 to 255 your network reaches {unscaled:.2f}: that is what it was"
+                    " trained on. Train it on the scaled images, values 0 to 1.",
+                    unscaled=found.unscaled,
+                ),
                 *hints,
             )
-        says = (
-            f"{_sentence(self.name)} is {found.value:.3f} on {found.images} {found.where}; at least {accuracy:g}"
-            " is needed"
+        says = _(
+            "{name} is {value:.3f} on {images} {where}; at least {needed:g} is needed",
+            name=beginning(self.name),
+            value=found.value,
+            images=found.images,
+            where=found.where,
+            needed=accuracy,
         )
         raise Mismatch(_with_reason(says, because), hints, share)
 
@@ -281,13 +297,20 @@ class Expectation:
             raise TypeError("to_have_learned needs what submission.accuracy() returned")
         if max(found.value, found.unscaled) >= at_least:
             return
-        says = f"`{model.name}` gets {found.value:.0%} of the images right; guessing gets {guessing:.0%}."
+        says = _(
+            "`{name}` gets {value:.0%} of the images right; guessing gets {guessing:.0%}.",
+            name=model.name,
+            value=found.value,
+            guessing=guessing,
+        )
         raise Mismatch(says, (NEVER_TRAINED,) if model.untrained else _hints(hint))
 
     def _number(self) -> float:
         value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mismatch(f"{_sentence(self.name)} should be one number, but it is {a(type_name(value))}.")
+            raise Mismatch(
+                _("{name} should be one number, but it is {kind}.", name=beginning(self.name), kind=a(type_name(value)))
+            )
         return float(value)
 
     def _fail(
@@ -300,12 +323,24 @@ class Expectation:
         otherwise: str = _NOT_RIGHT,
     ) -> None:
         """Say what was found; what is right only where it is `stated`, else `otherwise`."""
-        says = f"{_sentence(self.name)} is {show(self.value)}, {should if stated else otherwise}"
+        says = _(
+            "{name} is {value}, {but}",
+            name=beginning(self.name),
+            value=show(self.value),
+            but=should if stated else otherwise,
+        )
         text = _with_reason(says, because if stated else "")
         for mistake, names_it in _pairs(mistakes):
             if _matches(self.value, mistake, 0.0):
                 raise Mismatch(text, (names_it, *_hints(hint)))
         raise Mismatch(text, _hints(hint))
+
+
+def one_of(texts: Sequence[str]) -> str:
+    """Several possibilities in a sentence: "a, b or c"."""
+    if len(texts) == 1:
+        return texts[0]
+    return _("{others} or {last}", others=", ".join(texts[:-1]), last=texts[-1])
 
 
 def show(value: Any) -> str:
@@ -315,7 +350,7 @@ def show(value: Any) -> str:
             return show(value.item())
         if value.size <= 12:
             return " ".join(np.array2string(value, precision=4, separator=", ").split())
-        return f"an array of shape {value.shape}"
+        return _("an array of shape {shape}", shape=value.shape)
     if isinstance(value, np.generic):
         return show(value.item())
     if isinstance(value, float):
@@ -381,35 +416,40 @@ def _differences(found: np.ndarray, wanted: np.ndarray, tolerance: float) -> np.
 def _wrong_with_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """What is wrong with a shape, without the lengths that are asked for."""
     if sorted(found) == sorted(wanted):
-        return "which are the right lengths in a different order"
+        return _("which are the right lengths in a different order")
     if int(np.prod(found)) == int(np.prod(wanted)):
-        return "which holds as many numbers as it should, but divided differently"
-    if len(found) != len(wanted):
-        return f"which has too {'many' if len(found) > len(wanted) else 'few'} axes"
+        return _("which holds as many numbers as it should, but divided differently")
+    if len(found) > len(wanted):
+        return _("which has too many axes")
+    if len(found) < len(wanted):
+        return _("which has too few axes")
     wrong = [axis for axis, (one, other) in enumerate(zip(found, wanted, strict=True)) if one != other]
     if len(wrong) > 1:
-        return "which has the right number of axes, but not the right lengths"
-    return f"where the length of axis {wrong[0]} is not right"
+        return _("which has the right number of axes, but not the right lengths")
+    return _("where the length of axis {axis} is not right", axis=wrong[0])
 
 
-def _wrong_with_values(found: np.ndarray, wanted: np.ndarray, tolerance: float, stated: bool) -> str:
+def _wrong_with_values(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float, stated: bool) -> Sentence:
     """What is wrong with an array that has the right shape: how much of it agrees, and the values only if `stated`."""
     different = _differences(found, wanted, tolerance)
     if stated:
         where = tuple(int(i) for i in np.argwhere(different)[0])
-        at = f" at {list(where)}" if where else ""
-        return f"is {show(found[where])}{at}, but it should be {show(wanted[where])}"
+        value, right = show(found[where]), show(wanted[where])
+        if not where:
+            return _("{name} is {value}, but it should be {right}", name=name, value=value, right=right)
+        at = list(where)
+        return _("{name} is {value} at {at}, but it should be {right}", name=name, value=value, at=at, right=right)
     if wanted.ndim == 0:
-        return f"is {show(found)}, {_NOT_RIGHT}"
+        return _("{name} is {value}, {but}", name=name, value=show(found), but=_NOT_RIGHT)
     share = 1 - different.mean()
     if share == 0:
-        return "has the right shape, but none of its values is right"
-    return f"has the right shape, but {'most' if share <= 0.5 else 'some'} of its values are not right"
-
-
-def _sentence(name: str) -> str:
-    return name[:1].upper() + name[1:]
+        return _("{name} has the right shape, but none of its values is right", name=name)
+    if share <= 0.5:
+        return _("{name} has the right shape, but most of its values are not right", name=name)
+    return _("{name} has the right shape, but some of its values are not right", name=name)
 
 
 def _with_reason(text: str, because: str) -> str:
-    return f"{text}, because {because}." if because else f"{text}."
+    if because:
+        return _("{sentence}, because {reason}.", sentence=text, reason=as_sentence(because))
+    return _("{sentence}.", sentence=text)

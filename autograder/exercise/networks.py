@@ -12,11 +12,12 @@ import numpy as np
 from autograder.exercise.expect import Hint, fail
 from autograder.exercise.habits import advice
 from autograder.exercise.models import CompileReport, ModelReport
-from autograder.exercise.submission import MEND_FIRST, STOPPED, Submission
+from autograder.exercise.submission import MEND_FIRST, Submission
+from autograder.language import _
 
 # These take larger steps than Adam does with the same rate.
 _LARGEST_RATES = {"adadelta": 10.0, "sgd": 1.0, "adagrad": 1.0, "ftrl": 1.0}
-_WORDS = {3: "three", 10: "ten"}
+_WORDS = {3: _("three"), 10: _("ten")}
 _NOISE = ("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D")
 _TWICE = Hint("Softmax would be applied twice. Remove it in one of the two places.", id="softmax-twice")
 # On one-hot labels the divergence is the cross-entropy, and the focal loss a cross-entropy with weights.
@@ -28,7 +29,10 @@ def compiled_model(submission: Submission, name: str) -> ModelReport:
     """The model in that variable, which was compiled."""
     model = submission.model(name)
     if model.compiled is None and (error := submission.stopped_with()):
-        raise fail(f"`{name}` has not been compiled: {STOPPED} {error}.", hint=[*advice(error), MEND_FIRST])
+        raise fail(
+            _("`{name}` has not been compiled: your cell stopped with {error}.", name=name, error=error),
+            hint=[*advice(error), MEND_FIRST],
+        )
     compiled(model)
     return model
 
@@ -37,9 +41,12 @@ def compiled(model: ModelReport) -> CompileReport:
     """The compile settings, which are there."""
     if model.compiled is None:
         raise fail(
-            f"`{model.name}` has not been compiled.",
+            _("`{name}` has not been compiled.", name=model.name),
             hint=Hint(
-                f"Call `{model.name}.compile(...)`. Building it again undoes that, so compile after building.",
+                _(
+                    "Call `{name}.compile(...)`. Building it again undoes that, so compile after building.",
+                    name=model.name,
+                ),
                 id="not-compiled",
             ),
         )
@@ -52,7 +59,7 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
     after_last_units = names[max((i for i, layer in enumerate(model.layers) if layer.units), default=0) :]
     if noisy := [name for name in after_last_units if name in _NOISE]:
         raise fail(
-            f"`{model.name}` has a {noisy[0]} layer behind its output layer.",
+            _("`{name}` has a {layer} layer behind its output layer.", name=model.name, layer=noisy[0]),
             hint=Hint(
                 "There it throws away answers, so that no loss can be trusted. Put it behind a hidden layer.",
                 id="dropout-on-output",
@@ -68,8 +75,11 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
     kinds = {
         "softmax, softmax": _TWICE,
         "sigmoid": Hint(
-            f"Sigmoid answers {_WORDS[classes]} separate yes-or-no questions, but each image is exactly one of"
-            f" {_WORDS[classes]}. Which function makes the outputs add up to 1?",
+            _(
+                "Sigmoid answers {count} separate yes-or-no questions, but each image is exactly one of"
+                " {count}. Which function makes the outputs add up to 1?",
+                count=_WORDS[classes],
+            ),
             id="sigmoid-at-the-end",
         ),
         "relu": Hint(
@@ -89,7 +99,11 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
         ),
     }
     raise fail(
-        f"`{model.name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
+        _(
+            "`{name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
+            name=model.name,
+            activation=activation,
+        ),
         hint=[
             *([kinds[str(activation)]] if activation in kinds else []),
             "Add up the outputs for one image. Which function of the lesson makes the sum 1?",
@@ -109,8 +123,10 @@ def loss_fits_labels(model: ModelReport, classes: int, sparse_too: bool = False)
             id="sparse-for-one-hot",
         ),
         "binary_crossentropy": Hint(
-            f"The binary loss is for one yes-or-no answer. Here one of {_WORDS[classes]} classes is right: choose"
-            " again.",
+            _(
+                "The binary loss is for one yes-or-no answer. Here one of {count} classes is right: choose again.",
+                count=_WORDS[classes],
+            ),
             id="binary-for-classes",
         ),
         "mean_squared_error": squared,
@@ -119,17 +135,17 @@ def loss_fits_labels(model: ModelReport, classes: int, sparse_too: bool = False)
     }
     if loss is None:
         raise fail(
-            f"`{model.name}` was compiled without a loss.",
+            _("`{name}` was compiled without a loss.", name=model.name),
             hint=Hint("Without a loss there is nothing to make smaller. Give `compile` one.", id="no-loss"),
         )
-    labels = "labels of several classes" if sparse_too else "one-hot labels"
+    labels = _("labels of several classes") if sparse_too else _("one-hot labels")
     look_up = (
-        "Are your labels one-hot rows or class numbers? Look up in lesson 2 which loss needs which."
+        _("Are your labels one-hot rows or class numbers? Look up in lesson 2 which loss needs which.")
         if sparse_too
-        else "Each label is a one-hot row. Look up in lesson 2 which loss needs such rows."
+        else _("Each label is a one-hot row. Look up in lesson 2 which loss needs such rows.")
     )
     raise fail(
-        f"The loss of `{model.name}` is {loss}, which does not fit {labels}.",
+        _("The loss of `{name}` is {loss}, which does not fit {labels}.", name=model.name, loss=loss, labels=labels),
         hint=[*([kinds[loss]] if loss in kinds else []), look_up],
     )
 
@@ -138,10 +154,10 @@ def loss_fits_output(model: ModelReport, classes: int) -> None:
     """Its loss takes probabilities where it gives probabilities, and scores where it gives scores."""
     settings, activation = compiled(model), model.output_activation
     if activation == "softmax" and settings.from_logits:
-        raise fail(f"`{model.name}` ends in softmax, but its loss says `from_logits=True`.", hint=_TWICE)
+        raise fail(_("`{name}` ends in softmax, but its loss says `from_logits=True`.", name=model.name), hint=_TWICE)
     if activation == "linear" and not settings.from_logits:
         raise fail(
-            f"`{model.name}` gives raw scores, but its loss expects probabilities.",
+            _("`{name}` gives raw scores, but its loss expects probabilities.", name=model.name),
             hint=[
                 Hint(
                     "No error appears, but the loss takes the logarithm of numbers that are not probabilities. Look at"
@@ -182,7 +198,11 @@ def reports_accuracy(model: ModelReport) -> None:
         ),
     }
     raise fail(
-        f"The metrics of `{model.name}` are {list(settings.metrics) or 'empty'}, but accuracy should be among them.",
+        _(
+            "The metrics of `{name}` are {metrics}, but accuracy should be among them.",
+            name=model.name,
+            metrics=list(settings.metrics) or _("empty"),
+        ),
         hint=[
             *(hint for kind, hint in kinds.items() if kind in settings.metrics),
             Hint("Give `compile` a list of metrics, and put `accuracy` into it, in quotes.", id="no-accuracy"),
@@ -196,8 +216,14 @@ def rate_is_sensible(model: ModelReport) -> None:
     rate, largest = settings.learning_rate, _LARGEST_RATES.get(settings.optimizer or "", 0.5)
     if rate is not None and not 1e-5 <= rate <= largest:
         raise fail(
-            f"The learning rate of `{model.name}` is {rate:g}, which is too {'large' if rate > largest else 'small'}"
-            f" for {settings.optimizer}.",
+            _(
+                "The learning rate of `{name}` is {rate:g}, which is too large for {optimizer}."
+                if rate > largest
+                else "The learning rate of `{name}` is {rate:g}, which is too small for {optimizer}.",
+                name=model.name,
+                rate=rate,
+                optimizer=settings.optimizer,
+            ),
             hint=Hint(
                 "With large steps the weights jump about; with tiny ones they never arrive. Leave it out and use"
                 " the default.",
@@ -230,7 +256,7 @@ def flattens_in_time(model: ModelReport) -> None:
     classes = [layer.class_name for layer in model.layers]
     if "Dense" in classes and "Flatten" in classes[classes.index("Dense") :]:
         raise fail(
-            f"`{model.name}` flattens after a dense layer.",
+            _("`{name}` flattens after a dense layer.", name=model.name),
             hint=Hint(
                 "Until then, a dense layer works only on the last axis. Put Flatten before the dense layers.",
                 id="flattened-too-late",
@@ -246,7 +272,7 @@ def hidden_layers_bend(model: ModelReport) -> None:
         functions = {part.activation for part in model.layers[index:following]} - {None, "linear"}
         if any(str(function).startswith("softmax") for function in functions):
             raise fail(
-                f"The hidden layer `{layer.name}` of `{model.name}` ends in softmax.",
+                _("The hidden layer `{layer}` of `{model}` ends in softmax.", layer=layer.name, model=model.name),
                 hint=Hint(
                     "Softmax makes the values of a layer add up to 1: right for probabilities, too tight for a hidden"
                     " layer. Use relu there.",
@@ -255,7 +281,7 @@ def hidden_layers_bend(model: ModelReport) -> None:
             )
         if not functions:
             raise fail(
-                f"The hidden layer `{layer.name}` of `{model.name}` is linear.",
+                _("The hidden layer `{layer}` of `{model}` is linear.", layer=layer.name, model=model.name),
                 hint=[
                     Hint(
                         "Two dense layers without an activation do no more than one. Which function bends the values"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
+
+from autograder.language import Sentence, as_sentence, number, said
 
 MAX_DETAIL = 4_000  # characters of a traceback that are kept
 
@@ -37,7 +39,7 @@ class Status(StrEnum):
     ERROR = "error"  # ours
 
 
-class Hint(str):
+class Hint(Sentence):
     """A hint with a name that stays when its words change, so that a report can count who was given it.
 
     A plain text does wherever a hint is asked for; it has no name and is counted by its words.
@@ -50,13 +52,18 @@ class Hint(str):
     __slots__ = ("id",)
     id: str
 
-    def __new__(cls, text: str, id: str = "") -> Hint:
-        hint = super().__new__(cls, text)
+    def __new__(cls, text: str, id: str = "") -> Self:  # type: ignore[override]
+        made = as_sentence(text)
+        hint = super().__new__(cls, made.template, made.values, made.many)
         hint.id = id
         return hint
 
-    def __reduce__(self) -> tuple[type[Hint], tuple[str, str]]:
-        return Hint, (str(self), self.id)
+    def __reduce__(self) -> tuple[type[Hint], tuple[Sentence, str]]:
+        return Hint, (Sentence(self.template, self.values, self.many), self.id)
+
+    def in_reader_s_language(self) -> Hint:
+        """The hint as a reader of the language in use is told it, under its own name."""
+        return Hint(super().in_reader_s_language(), self.id)
 
 
 def hint_id(hint: str) -> str:
@@ -101,6 +108,7 @@ class TestResult:
     hints: tuple[str, ...] = ()
     share: float = 0.0  # of this test, 0 to 1
     detail: str = ""  # a traceback, for the instructor, when outcome is ERROR
+    stopped: bool = False  # an error of an earlier cell is the reason
 
     def to_json(self) -> dict[str, Any]:
         content: dict[str, Any] = {
@@ -112,6 +120,8 @@ class TestResult:
         }
         if self.hints and (name := hint_id(self.hints[0])):
             content["hint_id"] = name
+        if self.stopped:
+            content["stopped"] = True
         return content | ({"detail": self.detail[-MAX_DETAIL:]} if self.detail else {})
 
     @classmethod
@@ -119,7 +129,8 @@ class TestResult:
         """The inverse of `to_json`, but for the hints after the first."""
         hints = (Hint(str(data["hint"]), str(data.get("hint_id", ""))),) if data.get("hint") else ()
         outcome, share = Outcome(data["outcome"]), float(data["share"])
-        return cls(str(data["title"]), outcome, str(data["message"]), hints, share, str(data.get("detail", "")))
+        detail, stopped = str(data.get("detail", "")), data.get("stopped") is True
+        return cls(str(data["title"]), outcome, str(data["message"]), hints, share, detail, stopped)
 
 
 @dataclass(frozen=True)
@@ -267,9 +278,9 @@ class SubmissionResult:
 
 def shown(points: float) -> str:
     """Points as people read them: two decimals at most."""
-    return f"{round(points, 2):g}"
+    return number(round(points, 2))
 
 
 def without_tests(name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED) -> CheckResult:
     """A check that could not run at all; it earns nothing and says why."""
-    return CheckResult(name, max_points, (TestResult(name, outcome, message),))
+    return CheckResult(name, max_points, (TestResult(name, outcome, said(message)),))

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from autograder.exercise.outcome import hint_id
+from autograder.language import say
 
 VARIABLE = "AUTOGRADER_BOOK"  # the book's address, for notebooks
 
@@ -64,7 +65,7 @@ class Reading:
         passage = self.passage(task, hint)
         if passage is None:
             return ""
-        return f"Read: {passage.words()}" + (f" ({passage.address(self.book)})" if self.book else "")
+        return f"{say('Read:')} {passage.words()}" + (f" ({passage.address(self.book)})" if self.book else "")
 
 
 def book_at(address: str) -> str:
@@ -81,7 +82,7 @@ def book_at(address: str) -> str:
         return ""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c in address for c in "\"'<>\\ \t\r\n"):
-        raise ValueError(f"{address[:100]!r} is no http:// or https:// address")
+        raise ValueError(say("{address!r} is no http:// or https:// address", address=address[:100]))
     path = parts.path.removesuffix("index.html")
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/') else path + '/'}"
 

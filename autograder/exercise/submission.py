@@ -20,10 +20,11 @@ from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
 from autograder.exercise.wire import History, Opaque, type_name
+from autograder.language import _
 
 Kind = Literal["fashion", "mnist"]
 
-STOPPED = "your cell stopped with"  # in every message about a name that an error kept from being there
+STOPPED = "your cell stopped with"  # in every message about a name that an error kept from being there, in English
 
 MAX_CURVES = 8  # histories of one submission that are kept
 MAX_EPOCHS = 200  # epochs of one history that are kept
@@ -54,6 +55,10 @@ class Raised(Exception):
 
 class NoModel(Exception):
     """The value is not a model that can be looked at; the message says why, as a clause ("it is a list")."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Answers(Protocol):
@@ -128,16 +133,18 @@ class Submission:
         try:
             value = self._answers.value(name)
         except Missing:
-            raise self._missing(name, "variable") from None
+            raise self._missing(name, _("variable")) from None
         if value is None or (isinstance(value, Opaque) and value.type_name == "ellipsis"):
-            raise NotAttempted(f"`{name}` still has no value.")
+            raise NotAttempted(_("`{name}` still has no value.", name=name))
         return value
 
     def array(self, name: str) -> np.ndarray:
         """Variable `name` as an array of numbers; a list of numbers counts as one."""
         array = as_array(self.value(name), f"`{name}`")
         if array.dtype.kind == "U":
-            raise Mismatch(f"`{name}` should hold numbers, but it holds text.", ("Write numbers without quotes.",))
+            raise Mismatch(
+                _("`{name}` should hold numbers, but it holds text.", name=name), ("Write numbers without quotes.",)
+            )
         return array
 
     def number(self, name: str) -> float:
@@ -146,9 +153,12 @@ class Submission:
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mismatch(f"`{name}` should be one number, but it is {a(type_name(value))}.", (_why_no_number(value),))
+            raise Mismatch(
+                _("`{name}` should be one number, but it is {kind}.", name=name, kind=a(type_name(value))),
+                (_why_no_number(value),),
+            )
         if isinstance(value, int) and abs(value) > 1e300:  # more than a float can hold
-            raise Mismatch(f"`{name}` is a huge number.", ("Print it: is it what you meant?",))
+            raise Mismatch(_("`{name}` is a huge number.", name=name), ("Print it: is it what you meant?",))
         return value
 
     def text(self, name: str) -> str:
@@ -156,8 +166,8 @@ class Submission:
         value = self.value(name)
         if not isinstance(value, str):
             raise Mismatch(
-                f"`{name}` should be text in quotes, but it is {a(type_name(value))}.",
-                (f'Write text in quotes: `{name} = "..."`.',),
+                _("`{name}` should be text in quotes, but it is {kind}.", name=name, kind=a(type_name(value))),
+                (_('Write text in quotes: `{name} = "..."`.', name=name),),
             )
         return value
 
@@ -168,8 +178,8 @@ class Submission:
             value = History({str(k): v for k, v in value.items()})
         if not isinstance(value, History):
             raise Mismatch(
-                f"`{name}` should be what `fit` returns, but it is {a(type_name(value))}.",
-                (f"`fit` returns a History object. Keep it: `{name} = model.fit(...)`.",),
+                _("`{name}` should be what `fit` returns, but it is {kind}.", name=name, kind=a(type_name(value))),
+                (_("`fit` returns a History object. Keep it: `{name} = model.fit(...)`.", name=name),),
             )
         if name in self.curves or len(self.curves) < MAX_CURVES:
             self.curves[name] = _curve(value)
@@ -180,19 +190,24 @@ class Submission:
 
         `hint` is what to say when it stops with an error.
         """
-        hints = (hint,) if hint else ("Call it yourself with small arrays, and see where it stops.",)
+        hints = (hint,) if hint else (_("Call it yourself with small arrays, and see where it stops."),)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             try:
                 result = self._answers.call(name, args, kwargs)
             except Missing:
-                raise self._missing(name, "function") from None
+                raise self._missing(name, _("function")) from None
             except Raised as error:
                 if error.error_type == "NotImplementedError":
-                    raise NotAttempted(f"`{name}` is not written yet.") from None
-                raise Mismatch(f"`{name}` stopped with {error}.", (*advice(str(error)), *hints)) from None
+                    raise NotAttempted(_("`{name}` is not written yet.", name=name)) from None
+                raise Mismatch(
+                    _("`{name}` stopped with {error}.", name=name, error=str(error)), (*advice(str(error)), *hints)
+                ) from None
             if result is None:
-                raise Mismatch(f"`{name}` returned nothing (None).", ("Does every path through it end in a `return`?",))
+                raise Mismatch(
+                    _("`{name}` returned nothing (None).", name=name),
+                    ("Does every path through it end in a `return`?",),
+                )
             return result
 
         ask.__name__ = name
@@ -203,10 +218,10 @@ class Submission:
         try:
             self._answers.call(name, args, {})
         except Missing:
-            raise self._missing(name, "function") from None
+            raise self._missing(name, _("function")) from None
         except Raised as error:
             if error.error_type == "NotImplementedError":
-                raise NotAttempted(f"`{name}` is not written yet.") from None
+                raise NotAttempted(_("`{name}` is not written yet.", name=name)) from None
             return error.error_type
         return ""
 
@@ -216,12 +231,14 @@ class Submission:
         try:
             return self._answers.model(name)
         except Missing:
-            raise self._missing(name, "model") from None
+            raise self._missing(name, _("model")) from None
         except NoModel as reason:
             text = str(reason)
             if "NoneType" in text or "ellipsis" in text:
-                raise NotAttempted(f"`{name}` still has no value.") from None
-            raise Mismatch(f"`{name}` cannot be checked: {text}.", _why_no_model(text)) from None
+                raise NotAttempted(_("`{name}` still has no value.", name=name)) from None
+            raise Mismatch(
+                _("`{name}` cannot be checked: {reason}.", name=name, reason=reason.why), _why_no_model(text)
+            ) from None
 
     def file_size(self, name: str) -> int | None:
         """Bytes of a file that the notebook wrote into its folder; None if there is no such file."""
@@ -244,9 +261,9 @@ class Submission:
         """Images to measure on: held out from the learner where they are here, else the test set's."""
         held_out = self._answers.held_out()
         if held_out is not None and held_out.kind == kind:
-            pixels, labels, where = held_out.images, held_out.labels, "held-out images"
+            pixels, labels, where = held_out.images, held_out.labels, _("held-out images")
         else:
-            (pixels, labels), where = _test_set(kind), "images of the test set"
+            (pixels, labels), where = _test_set(kind), _("images of the test set")
         return Images(pixels.reshape(len(pixels), 28, 28), labels, where)
 
     def accuracy(self, name: str, kind: Kind = "fashion") -> Accuracy:
@@ -286,7 +303,12 @@ class Submission:
             cause = self._answers.cause_of(name)
             if cause and not cause.startswith("NotImplementedError"):
                 return Mismatch(
-                    f"`{name}` does not have the value that your notebook should give it: {STOPPED} {cause}.",
+                    _(
+                        "`{name}` does not have the value that your notebook should give it: your cell stopped with"
+                        " {error}.",
+                        name=name,
+                        error=cause,
+                    ),
                     (*advice(cause), MEND_FIRST),
                 )
         return None
@@ -294,8 +316,11 @@ class Submission:
     def _missing(self, name: str, what: str) -> Exception:
         stopped = self._answers.cause_of(name) or self._answers.stopped_with()
         if stopped and not stopped.startswith("NotImplementedError"):
-            return Mismatch(f"There is no {what} `{name}`: {STOPPED} {stopped}.", (*advice(stopped), MEND_FIRST))
-        return NotAttempted(f"There is no {what} `{name}` yet.")
+            return Mismatch(
+                _("There is no {what} `{name}`: your cell stopped with {error}.", what=what, name=name, error=stopped),
+                (*advice(stopped), MEND_FIRST),
+            )
+        return NotAttempted(_("There is no {what} `{name}` yet.", what=what, name=name))
 
 
 def _curve(history: History) -> dict[str, list[float]]:
@@ -330,23 +355,32 @@ def as_array(value: Any, name: str) -> np.ndarray:
         try:
             array = np.asarray(value)
         except ValueError:
-            raise Mismatch(f"{name} is a list whose rows have different lengths.") from None
+            raise Mismatch(_("{name} is a list whose rows have different lengths.", name=name)) from None
         if array.dtype.kind in "biufU":
             return array
-    raise Mismatch(f"{name} should be an array, but it is {a(type_name(value))}.", (_why_no_array(value),))
+    raise Mismatch(
+        _("{name} should be an array, but it is {kind}.", name=name, kind=a(type_name(value))), (_why_no_array(value),)
+    )
 
 
 def a(noun: str) -> str:
     """The noun with its article: "a list", "an ndarray"."""
-    return ("an " if noun[:1].lower() in "aeiou" else "a ") + noun
+    return _("an {noun}", noun=noun) if noun[:1].lower() in "aeiou" else _("a {noun}", noun=noun)
 
 
 MEND_FIRST = Hint(
     "Fix the error first: its last line says what went wrong, and the arrow above it says where.", id="cell-stopped"
 )
-_NO_KERAS_MODEL = "Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you."
-_NO_ACTIVATION = "Use one of Keras's own, such as `relu` or `tanh`: look at `keras.activations`."
-_NOT_BUILT_IN = "Build it from the layers in `keras.layers`, as a Sequential or a Functional model."
+
+
+def rests_on_an_error(found: Mismatch) -> bool:
+    """Whether it says already that an error of an earlier cell is the reason."""
+    return MEND_FIRST in found.hints
+
+
+_NO_KERAS_MODEL = _("Keep the network itself: what `keras.Sequential([...])` or `keras.Model(...)` gives you.")
+_NO_ACTIVATION = _("Use one of Keras's own, such as `relu` or `tanh`: look at `keras.activations`.")
+_NOT_BUILT_IN = _("Build it from the layers in `keras.layers`, as a Sequential or a Functional model.")
 
 
 def _why_no_model(reason: str) -> tuple[str, ...]:
@@ -359,20 +393,20 @@ def _why_no_model(reason: str) -> tuple[str, ...]:
 
 def _why_no_array(value: Any) -> str:
     if isinstance(value, str):
-        return "Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`."
+        return _("Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`.")
     if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return "A function has to be called: put brackets after its name."
-    return "Print it: what does it hold, and is it what you meant to keep?"
+        return _("A function has to be called: put brackets after its name.")
+    return _("Print it: what does it hold, and is it what you meant to keep?")
 
 
 def _why_no_number(value: Any) -> str:
     if isinstance(value, tuple):
-        return "A comma makes it two values: `1,234` is 1 and 234. Write 1234."
+        return _("A comma makes it two values: `1,234` is 1 and 234. Write 1234.")
     if isinstance(value, str):
-        return "Write numbers without quotes."
+        return _("Write numbers without quotes.")
     if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return "A function has to be called: put brackets after its name."
-    return "Print it: what does it hold, and which one number of it is asked for?"
+        return _("A function has to be called: put brackets after its name.")
+    return _("Print it: what does it hold, and which one number of it is asked for?")
 
 
 _SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "FloorDivide", "Multiply", "Subtract")
@@ -405,7 +439,12 @@ def _share_right(report: ModelReport, images: Images, scale: float) -> float:
     classes = int(images.labels.max()) + 1
     if output.shape[1] < classes:
         raise Mismatch(
-            f"`{report.name}` outputs {output.shape[1]} numbers for each image, but there are {classes} classes.",
+            _(
+                "`{name}` outputs {count} numbers for each image, but there are {classes} classes.",
+                name=report.name,
+                count=output.shape[1],
+                classes=classes,
+            ),
             ("The last layer needs one unit for each class.",),
         )
     return float(np.mean(output.argmax(axis=1) == images.labels))
@@ -414,21 +453,31 @@ def _share_right(report: ModelReport, images: Images, scale: float) -> float:
 def _predictions(report: ModelReport, pixels: np.ndarray, scale: float) -> np.ndarray:
     shape = report.input_shape
     if shape is None:
-        raise Mismatch(f"`{report.name}` has no input shape yet.", ("Give it an `Input` layer, or fit it once.",))
+        raise Mismatch(
+            _("`{name}` has no input shape yet.", name=report.name), ("Give it an `Input` layer, or fit it once.",)
+        )
     if any(n is None for n in shape[1:]) or int(np.prod(shape[1:], dtype=np.int64)) != 28 * 28:  # type: ignore[arg-type]
         raise Mismatch(
-            f"`{report.name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",
+            _(
+                "`{name}` takes inputs of shape {shape}, but an image has 28 x 28 = 784 pixels.",
+                name=report.name,
+                shape=shape,
+            ),
             ("The input shape is that of one image, without the number of images.",),
         )
     output = report.predict(pixels.reshape(len(pixels), *shape[1:]), scale)  # type: ignore[arg-type]
     if output.ndim != 2 or len(output) != len(pixels):
         raise Mismatch(
-            f"`{report.name}` outputs shape {('N', *output.shape[1:])}; it should be ('N', classes).",
+            _(
+                "`{name}` outputs shape {shape}; it should be ('N', classes).",
+                name=report.name,
+                shape=("N", *output.shape[1:]),
+            ),
             ("A dense layer works only on the last axis. Flatten the image first.",),
         )
     if not np.isfinite(output).all():
         raise Mismatch(
-            f"`{report.name}` predicts NaN (not a number).",
+            _("`{name}` predicts NaN (not a number).", name=report.name),
             ("The training diverged. A smaller learning rate or scaled images keep the numbers in range.",),
         )
     return output

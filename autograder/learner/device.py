@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.language import say, say_plural
 from autograder.learner.first_import import AroundImport
 
 LIMIT = "AUTOGRADER_GPU_MEMORY_MB"
@@ -36,8 +37,10 @@ class Gpu:
 
     def __str__(self) -> str:
         if self.used is None or self.total is None:
-            return f"{self.name}, memory unknown (divided by MIG, or no permission to ask)"
-        return f"{self.name}, {self.used:,} of {self.total:,} MiB in use by everybody"
+            return say("{name}, memory unknown (divided by MIG, or no permission to ask)", name=self.name)
+        return say(
+            "{name}, {used:,} of {total:,} MiB in use by everybody", name=self.name, used=self.used, total=self.total
+        )
 
 
 def gpus() -> list[Gpu]:
@@ -70,12 +73,21 @@ def device_lines() -> list[str]:
     ask = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
     mine = ask() if ask else []
     if not mine:
-        lines = [f"Keras computes with {backend}, on the CPU. These lessons need nothing more."]
+        lines = [say("Keras computes with {backend}, on the CPU. These lessons need nothing more.", backend=backend)]
         if there := gpus():
-            lines.append(f"There is a GPU here that {backend} cannot see: {there[0].name}.")
+            lines.append(
+                say("There is a GPU here that {backend} cannot see: {name}.", backend=backend, name=there[0].name)
+            )
         return lines
-    lines = [f"Keras computes with {backend}, on {len(mine)} GPU{'s' if len(mine) > 1 else ''}."]
-    lines += [f"{name}: this notebook holds {held / _MIB:,.0f} MiB." for name, held in mine]
+    lines = [
+        say_plural(
+            "Keras computes with {backend}, on {n} GPU.",
+            "Keras computes with {backend}, on {n} GPUs.",
+            len(mine),
+            backend=backend,
+        )
+    ]
+    lines += [say("{name}: this notebook holds {value:,.0f} MiB.", name=name, value=held / _MIB) for name, held in mine]
     return lines + [f"{gpu}." for gpu in gpus()]
 
 
@@ -103,7 +115,10 @@ def load_ipython_extension(_shell: object) -> None:
     if not limit:
         return
     if not limit.isdecimal() or int(limit) == 0:
-        print(f"{LIMIT}={limit} is not a number of MiB, so nothing is capped.", file=sys.stderr)
+        print(
+            say("{setting}={value} is not a number of MiB, so nothing is capped.", setting=LIMIT, value=limit),
+            file=sys.stderr,
+        )
         return
     if "tensorflow" in sys.modules:
         cap_tensorflow(int(limit))

@@ -22,6 +22,7 @@ from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import CheckResult, Outcome
 from autograder.exercise.passages import Reading, book_here
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
+from autograder.language import say
 from autograder.learner.first_import import keep_tensorflow_quiet
 
 Check = Callable[[str], float]
@@ -46,7 +47,7 @@ def start(exercise: str) -> tuple[Check, Hint]:
 
 
 def _later(task: str) -> float:
-    print("This task is checked by the grader, outside this notebook.")
+    print(say("This task is checked by the grader, outside this notebook."))
     return 0.0
 
 
@@ -88,7 +89,13 @@ class Session:
         self._last[task] = result
         if before == result and result.outcome is Outcome.FAILED:
             # The same sentence once more teaches nothing, and whoever tries blindly should notice that it is the same.
-            print(f'The same as in the last check: {of_points(result)}. Read what it said, or ask hint("{task}").')
+            print(
+                say(
+                    'The same as in the last check: {points}. Read what it said, or ask hint("{task}").',
+                    points=of_points(result),
+                    task=task,
+                )
+            )
         else:
             _show(CheckView(result, self._reading))
         return Points(result.points)
@@ -102,18 +109,20 @@ class Session:
             return
         result = self._last.get(task)
         if result is None:
-            print(f'Run check("{task}") first: a hint needs something to work with.')
+            print(say('Run check("{task}") first: a hint needs something to work with.', task=task))
             return
         if not result.hints:
             done = result.points >= result.max_points
-            print("No hint is needed: this task passes." if done else "There is no further hint for this.")
+            print(say("No hint is needed: this task passes.") if done else say("There is no further hint for this."))
             return
         seen = self._hints_shown[task]
         if seen >= len(result.hints):
-            print("That was the last hint. Here it is again: " + result.hints[-1])
+            print(say("That was the last hint. Here it is again: {hint}", hint=result.hints[-1]))
             return
         self._hints_shown[task] = seen + 1
-        print(f"Hint {seen + 1} of {len(result.hints)}: {result.hints[seen]}")
+        print(
+            say("Hint {number} of {count}: {hint}", number=seen + 1, count=len(result.hints), hint=result.hints[seen])
+        )
         before, read = (self._reading.line(task, hint) for hint in result.hints[seen - 1 : seen + 1])
         if read and read != before:
             print(read)
@@ -148,7 +157,7 @@ class NamespaceAnswers:
             observe.refuse(facts["class_name"], facts["module"], facts["config"])
             described = observe.describe(model, facts)
         except observe.NotRebuildable as reason:
-            raise NoModel(str(reason)) from reason
+            raise NoModel(reason.why) from reason
         return report_from(name, described, lambda inputs, scale: observe.predict(model, inputs, scale))
 
     def file_size(self, name: str) -> int | None:

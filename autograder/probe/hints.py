@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -49,6 +50,8 @@ def _text(node: ast.expr) -> str:
         return node.value
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "..." for part in node.values)
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_" and node.args:
+        return re.sub(r"\{\w+[^{}]*\}", "...", _text(node.args[0]))  # `autograder.language`
     return "..."
 
 

@@ -180,7 +180,9 @@ def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
                 example=entry.student,
                 students=tuple(e.student for e, _ in cases),
                 hint_id=hint_id(hint),
-                stopped=STOPPED in problem.message or hint_id(hint).startswith(("surroundings", "rests-on")),
+                stopped=problem.stopped
+                or STOPPED in problem.message  # in results that do not say it by themselves
+                or hint_id(hint).startswith(("surroundings", "rests-on")),
             )
         )
     order = list(tasks)

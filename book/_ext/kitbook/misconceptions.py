@@ -116,11 +116,13 @@ def given_in(top: ast.AST, tree: ast.Module) -> list[Given]:
 def _words(node: ast.expr, tree: ast.Module) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_" and node.args:
+        return re.sub(r"\{\w+[^{}]*\}", _UNKNOWN, _words(node.args[0], tree))  # `autograder.language`
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else _UNKNOWN for part in node.values)
     if isinstance(node, ast.Name):
         texts = [value for name, value in _assigned(tree) if name == node.id]
-        if len(texts) == 1 and isinstance(texts[0], ast.Constant | ast.JoinedStr):
+        if len(texts) == 1 and isinstance(texts[0], ast.Constant | ast.JoinedStr | ast.Call):
             return _words(texts[0], tree)
     return _UNKNOWN
 
