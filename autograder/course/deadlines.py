@@ -29,6 +29,7 @@ _TIME = re.compile(
 )
 _YEARS = range(2000, 2100)  # of others somebody's finger slipped
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_MOST_DAYS = 20_000  # that are looked at; later than that, nobody hands in
 DAY = 86_400  # seconds
 
 
@@ -45,6 +46,14 @@ class LatePolicy:
     def takes_something(self) -> bool:
         """Whether anything can be lost by it."""
         return self.percent_per_day > 0 or self.no_credit_after_days is not None
+
+    @property
+    def last_day(self) -> int | None:
+        """The most days that work may be late and still earn something; None if it does however late it is."""
+        ends = [] if self.no_credit_after_days is None else [self.no_credit_after_days]
+        if self.at_most_percent >= 100 and self.percent_per_day * _MOST_DAYS >= 100:
+            ends.append(next(d for d in range(int(100 / self.percent_per_day) + 2) if self.percent(d + 1) >= 100))
+        return min(ends, default=None)
 
     def percent(self, days: int) -> float:
         """The share of the points that is lost by work so many days late, the last one begun; 0 to 100."""
@@ -127,6 +136,17 @@ class Deadline:
         if student not in self.extensions:
             return None
         return self.extensions[student].astimezone(UTC) - self.due.astimezone(UTC)
+
+    @property
+    def over(self) -> datetime:
+        """The last moment at which a hand-in of anybody can earn points, extensions and late work included.
+
+        Where late work earns points for ever, it is the last moment at which somebody can be in time.
+        """
+        last = max((self.due, *self.extensions.values())).astimezone(self.zone)
+        in_time = (last + timedelta(minutes=self.policy.grace_minutes)).astimezone(UTC)
+        days = self.policy.last_day
+        return max(in_time, _later(last, days)) if days else in_time
 
     def lateness(self, student: str, handed_in: datetime | None) -> Lateness:
         """How a hand-in stands.

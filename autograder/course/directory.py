@@ -321,6 +321,17 @@ class Course:
                         " course; if another tool did, move it away."
                     )
 
+    def source(self, name: str) -> Path:
+        """The exercise's notebook with its answers, which stays with the teacher."""
+        return self._source(name)
+
+    def answer_marks(self) -> tuple[str, str]:
+        """What stands in the lines before and after the part of an answer that a release clears."""
+        from nbgrader.preprocessors import ClearSolutions
+
+        clears = ClearSolutions(config=self.nbgrader.config)
+        return str(clears.begin_solution_delimeter), str(clears.end_solution_delimeter)
+
     def _source(self, name: str) -> Path:
         return self.source_root() / name / f"{name}.ipynb"
 

@@ -11,7 +11,9 @@ import math
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from autograder.course.deadlines import Deadline
 from autograder.course.directory import Course
 from autograder.errors import CourseError
 from autograder.exercise.outcome import SubmissionResult
@@ -121,6 +123,35 @@ from comment m join base_cell c on c.id = m.cell_id
 join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment_id
 where a.name = :exercise and k.name = :exercise and m.manual_comment is not null and m.manual_comment != ''
 """
+
+
+_DUE = "select duedate from assignment where name = :exercise"
+_EXTENSIONS = """
+select b.student_id, b.extension from submitted_assignment b join assignment a on a.id = b.assignment_id
+where a.name = :exercise and b.extension is not null
+"""
+_NO_TIME = datetime(1970, 1, 1)  # as SQLAlchemy keeps lengths of time in SQLite: the moment so long after that
+
+
+def read_deadline(course: Course, exercise: str) -> Deadline | None:
+    """When an exercise is due, as the course's settings and its gradebook have it now; None if neither says so.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    due, extensions = None, {}
+    if course.gradebook.exists():
+        try:
+            with contextlib.closing(
+                sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
+            ) as connection:
+                found = connection.execute(_DUE, {"exercise": exercise}).fetchone()
+                rows = connection.execute(_EXTENSIONS, {"exercise": exercise}).fetchall()
+            due = datetime.fromisoformat(found[0]) if found and found[0] else None
+            extensions = {student: datetime.fromisoformat(longer) - _NO_TIME for student, longer in rows}
+        except (sqlite3.Error, ValueError) as error:
+            raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
+    return course.settings.of(exercise).deadline_beside(due, extensions)
 
 
 def read_grades(course: Course, exercise: str) -> dict[str, StudentGrades]:

@@ -36,6 +36,8 @@ MAX_BYTES = 1_000_000  # of the file
 MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's notebooks, together
 
 
+# When feedback pages may show an exercise's answers. The first is the default.
+AFTER_DEADLINE, ALWAYS, NEVER = ANSWERS = ("after-deadline", "always", "never")
 _READ_HERE = ("limits", "exercises", "late", "due", "extensions")  # each in a way of its own; the rest by its type
 
 
@@ -49,6 +51,7 @@ class ExerciseSettings:
     extensions: Mapping[str, datetime] = field(default_factory=dict)  # until when, by student
     late: LatePolicy = field(default_factory=LatePolicy)
     time_zone: str = ""  # the course's
+    answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`; the course's, if it is not set
 
     @property
     def zone(self) -> tzinfo:
@@ -81,12 +84,13 @@ class Settings:
     book: str = ""  # the address of the book that the course reads, to which hints on feedback pages link
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
+    answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:
         """What holds for an exercise."""
         return self.exercises.get(exercise) or ExerciseSettings(
-            limits=self.limits, late=self.late, time_zone=self.time_zone
+            limits=self.limits, late=self.late, time_zone=self.time_zone, answers=self.answers
         )
 
 
@@ -113,6 +117,7 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     others = {name: given[name] for name in given if name not in _READ_HERE}
     course = Settings(limits=everywhere, late=late, **_typed(Settings, others, path, ""))
     deadlines.read_zone(course.time_zone, f"{path}: time_zone")
+    _one_of(course.answers, ANSWERS, path, "answers")
     try:
         course = replace(course, book=book_at(course.book))
     except ValueError as error:
@@ -166,18 +171,21 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
     own = [name for name in _names(ExerciseSettings) if name not in ("limits", "time_zone")]
     limits = {name: value for name, value in given.items() if name not in own}
     _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", "setting or limit")
-    plain = {name: given[name] for name in own if name in given and name not in _READ_HERE}
+    plain = {"answers": course.answers}
+    plain |= {name: given[name] for name in own if name in given and name not in _READ_HERE}
     where, zone = f"{path}: {key}", deadlines.read_zone(course.time_zone, f"{path}: time_zone")
     due = deadlines.read_time(given["due"], zone, f"{where}.due") if "due" in given else None
     extensions = _object(given.get("extensions", {}), str(path), f"{key}.extensions")
     late = _object(given.get("late", {}), str(path), f"{key}.late")
+    typed = _typed(ExerciseSettings, plain, path, f"{key}.")
+    _one_of(typed["answers"], ANSWERS, path, f"{key}.answers")
     return ExerciseSettings(
         limits=course.limits.with_settings(limits, where),
         due=due,
         extensions=deadlines.read_extensions(extensions, due, zone, f"{where}.extensions"),
         late=deadlines.read_policy(late, course.late, f"{where}.late"),
         time_zone=course.time_zone,
-        **_typed(ExerciseSettings, plain, path, f"{key}."),
+        **typed,
     )
 
 
@@ -245,6 +253,13 @@ def _known(given: Mapping[str, Any], known: Collection[str], where: str, what: s
 def _typed(kind: type, given: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
     return {name: _as(hints[name], value, path, prefix + name) for name, value in given.items()}
+
+
+def _one_of(value: str, known: Collection[str], path: Path, key: str) -> None:
+    if value not in known:
+        close = difflib.get_close_matches(value, known, 1)
+        advice = f'Did you mean "{close[0]}"?' if close else f"It can be {', '.join(known)}."
+        raise BadSetting(f"{path}: {key} is {_shown(value)}, which is none of its values. {advice}")
 
 
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}

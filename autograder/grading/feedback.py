@@ -12,7 +12,7 @@ import html
 import re
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -205,6 +205,38 @@ def _saying_how_to_ask(page: str) -> str:
     before = _ASKING.match(page, end)
     line = _HOW_TO_ASK if float(heading[2]) < float(heading[4]) else ""
     return page[:end] + line + page[before.end() if before else end :]
+
+
+_ANSWERS = re.compile(r'\s*<section class="model-answers">.*?</section>', re.DOTALL)
+
+
+def with_answers(page: str, answers: Mapping[str, Sequence[str]] | None) -> str:
+    """A finished page of ours with the teacher's answers, by task; without them, if there are None.
+
+    They stand behind the list of tasks, before anything that a student wrote. A page of another form stays as it is.
+    """
+    heading = _HEADING.search(page)
+    end = page.find("</ol>", heading.end()) + len("</ol>") if heading else 0
+    if heading is None or end < len("</ol>") or not heading[1].startswith("<h1>"):
+        return page
+    asking = _ASKING.match(page, end)
+    end = asking.end() if asking else end
+    before = _ANSWERS.match(page, end)
+    shown = "" if answers is None else f"\n{_answers_section(answers)}"
+    return page[:end] + shown + page[before.end() if before else end :]
+
+
+def _answers_section(answers: Mapping[str, Sequence[str]]) -> str:
+    tasks = "".join(
+        f"\n<details><summary><code>{html.escape(task)}</code></summary>"
+        + "".join(f'\n<div class="input_area"><pre>{html.escape(text)}</pre></div>' for text in texts)
+        + "</details>"
+        for task, texts in answers.items()
+    )
+    return (
+        '<section class="model-answers"><h2>Answers</h2>\n<p>One answer to each task, from your teacher. Yours may'
+        f" differ and be right, too. Open one after you have thought about it once more.</p>{tasks}\n</section>"
+    )
 
 
 def _said_by_hand(mark: Mark) -> str:

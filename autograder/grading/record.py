@@ -14,26 +14,31 @@ import json
 import math
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
+from autograder.course import model_answers
+from autograder.course.deadlines import as_utc
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.gradebook import Gradebook, Mark, by_hand
 from autograder.course.submissions import Submitted
+from autograder.course.times import time_of
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import deadline_line, with_deadline, with_marks
+from autograder.grading.feedback import deadline_line, with_answers, with_deadline, with_marks
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
 
+AFTER_ANSWERS = "This came after the answers to the exercise could be seen."
 GIVE_UP_AFTER = 8  # students in a row whose files cannot be written: then it is not their files
 _NOT_THIS_STUDENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
@@ -74,6 +79,7 @@ class Recorder:
         self._gradebook = Gradebook(
             course.db_url, course.course_id, exercise.name, course.late, course.settings.of(exercise.name)
         )
+        self._answers = model_answers.to_show(course, exercise.name, self._gradebook.deadline)
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text
 
     def __enter__(self) -> Recorder:
@@ -104,18 +110,20 @@ class Recorder:
             result = SubmissionResult.from_json(self._name, note["result"])
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # damaged: it is made again
-        return self._as_entered(submitted, result, basis, note.get("marks", [])) or note["result"]
+        return self._as_entered(submitted, result, basis, note) or note["result"]
 
     def _as_entered(
-        self, submitted: Submitted, result: SubmissionResult, basis: Basis, marked: list[Any]
+        self, submitted: Submitted, result: SubmissionResult, basis: Basis, note: dict[str, Any]
     ) -> dict[str, Any] | None:
         """The result with the points that it loses today and those that people changed since, written everywhere.
 
-        None if nothing has changed.
+        The page gets the answers, or loses them, by what may be shown today. None if nothing has changed.
         """
+        marked = note.get("marks", [])
         marks = self._gradebook.marks(submitted.student)
         today = replace(self._today(submitted, result), by_hand=by_hand(result, marks))
         penalty, same = today.late_penalty, today == result and [mark.to_json() for mark in marks] == marked
+        same = same and note.get("answers", "") == self._answers_digest
         if same and self._gradebook.is_as_entered(submitted.student, submitted.timestamp, penalty):
             return None
         content = today.to_json()
@@ -123,13 +131,22 @@ class Recorder:
         try:
             if not same:
                 text = with_deadline(page.read_text("utf-8", "replace"), today)
-                write_atomically(page, with_marks(text, today.score, marks) if marks or marked else text)
+                text = with_marks(text, today.score, marks) if marks or marked else text
+                write_atomically(page, self._with_answers(text))
             self._gradebook.enter_time(submitted.student, submitted.timestamp, penalty)
         except (OSError, OperationalError) as error:
             raise _cannot_write(submitted.student, error) from error
-        self._uncommitted.append((submitted.student, _note_of(basis, content, marks)))
+        self._uncommitted.append((submitted.student, _note_of(basis, content, marks, self._answers_digest)))
         self.flush()  # another exercise's writer may be next
         return content
+
+    @property
+    def _answers_digest(self) -> str:
+        """Of the answers that pages show; '' if they show none."""
+        return self._answers.digest if self._answers else ""
+
+    def _with_answers(self, page: str) -> str:
+        return with_answers(page, self._answers.of_tasks if self._answers else None)
 
     def _today(self, submitted: Submitted, result: SubmissionResult) -> SubmissionResult:
         """The result beside today's due date and extensions."""
@@ -195,6 +212,9 @@ class Recorder:
             BadSetting: the course's own plugin for late submissions failed.
         """
         student, result = submitted.student, done.result
+        if self._answers and self._answers.since and _came_after(submitted, self._answers.since):
+            result = result.with_notes(AFTER_ANSWERS)
+            done = replace(done, result=result)
         today = self._today(submitted, result)
         if today != result:
             result = today
@@ -205,6 +225,8 @@ class Recorder:
             result = replace(result, by_hand=by_hand(result, marks))
             page = None if done.page is None else with_marks(done.page, result.score, marks)
             done = replace(done, result=result, page=page)
+        if self._answers and done.page is not None:
+            done = replace(done, page=self._with_answers(done.page))
         earlier = self._note(student) or {}
         same_work = str(earlier.get("key", "")).partition("-")[0] == submitted.digest
         content: dict[str, Any] = result.to_json()
@@ -228,7 +250,8 @@ class Recorder:
                 result = self._not_recorded(result, f"{type(error).__name__}: {error}")
         content = result.to_json()
         # An error that is our fault leaves no note, so the next run tries again.
-        self._uncommitted.append((student, None if result.status is Status.ERROR else _note_of(basis, content, marks)))
+        note = None if result.status is Status.ERROR else _note_of(basis, content, marks, self._answers_digest)
+        self._uncommitted.append((student, note))
         return content
 
     def _write_files(self, submitted: Submitted, done: Done, content: dict[str, Any], basis: Basis) -> None:
@@ -292,11 +315,18 @@ class Recorder:
         return self._course.feedback / student / self._name / f"{self._name}.html"
 
 
-def _note_of(basis: Basis, content: dict[str, Any], marks: list[Mark]) -> str:
+def _came_after(submitted: Submitted, moment: datetime) -> bool:
+    came = time_of(submitted.timestamp)
+    return came is not None and as_utc(came) > moment
+
+
+def _note_of(basis: Basis, content: dict[str, Any], marks: list[Mark], answers: str) -> str:
     # On one line: with an indent Python's encoder takes ten times as long, a fifth of all there is to do here.
     note: dict[str, Any] = {"key": basis.key, "basis": dict(basis.parts), "result": content}
     if marks:
         note["marks"] = [mark.to_json() for mark in marks]
+    if answers:
+        note["answers"] = answers
     return json.dumps(note, ensure_ascii=False) + "\n"
 
 

@@ -11,12 +11,13 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from autograder.course import model_answers
 from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
-from autograder.course.grades import StudentGrades, read_grades
+from autograder.course.grades import StudentGrades, read_deadline, read_grades
 from autograder.errors import CourseError
-from autograder.grading.feedback import as_in_gradebook
+from autograder.grading.feedback import as_in_gradebook, with_answers
 
 FORMS = ("moodle", "canvas", "pages")
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_(?P<plugin>assignsubmission_file)_?.*", re.DOTALL)
@@ -51,7 +52,8 @@ class HandedBack:
 
 
 def hand_back(course: Course, exercise: str, form: str, out: Path | None = None) -> HandedBack:
-    """Write the feedback of one exercise, with the points and comments that the gradebook has now.
+    """Write the feedback of one exercise, with the points and comments that the gradebook has now, and with the answers
+    if they may be seen now.
 
     Args:
         form: one of `FORMS`.
@@ -66,10 +68,13 @@ def hand_back(course: Course, exercise: str, form: str, out: Path | None = None)
     path = (out or course.root / "report" / f"{exercise}-feedback-{form}{ending}").absolute()
     done, called = HandedBack(form, path), delivered_as(course.state / exercise / DELIVERED)
     pages: dict[str, str] = {}
+    answers = model_answers.to_show(course, exercise, read_deadline(course, exercise))
     for student, grades in read_grades(course, exercise).items():
         if not grades.handed_in:
             continue
         page = _page(course, exercise, student, grades)
+        # What may be seen may have changed since the page was made: a day has passed, or somebody has more time now.
+        page = None if page is None else with_answers(page, answers.of_tasks if answers else None)
         name = _name(form, exercise, student, called.get(student, {}))
         if page is None:
             done.without.append(student)
