@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     watch = commands.add_parser("watch", help="grade what arrives, seconds after it does")
     watch.add_argument("exercises", metavar="EXERCISE", nargs="*", help="only these (default: all of the course)")
     watch.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    watch.add_argument(
+        "--from", dest="source", type=Path, metavar="FOLDER", help="take in what comes into this folder, too"
+    )
+    watch.add_argument("--roster", type=Path, metavar="CSV", help="with --from: the class list, as for collect")
     watch.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
     _sandbox_option(watch)
     watch.set_defaults(run=_watch)
@@ -374,7 +378,9 @@ def _watch(options: argparse.Namespace) -> int:
 
     from autograder import data, preflight
     from autograder.course.directory import Course
+    from autograder.course.inbox import Inbox
     from autograder.course.lock import WATCHING, only_run
+    from autograder.course.roster import Roster
     from autograder.course.settings import require_packages
     from autograder.grading.arrivals import LOOK_SECONDS, Watcher, at
     from autograder.grading.pool import StandingPool
@@ -387,7 +393,14 @@ def _watch(options: argparse.Namespace) -> int:
         data.load_held_out(name)
     require_packages(course.settings, course.root)
     _ = course.late
-    course.has_students()  # a mistyped folder is told so before anything is made in it
+    if options.source is None:
+        course.has_students()  # a mistyped folder is told so before anything is made in it
+    elif not options.source.is_dir():
+        raise UsageError(f"There is no folder {options.source} for --from.")
+    if options.roster and options.source is None:
+        raise UsageError("--roster says who is who among what --from brings. Give --from as well.")
+    roster = Roster.read(options.roster) if options.roster else None
+    inbox = Inbox(options.source, time.time, roster=roster) if options.source else None
     sandbox = bubblewrap.choose(options.sandbox)
     preflight.require_course(course.root, course.places(options.exercises))
     preflight.require_temporary()
@@ -404,10 +417,11 @@ def _watch(options: argparse.Namespace) -> int:
     with only_run(course.state, WATCHING):
         before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
         pool = StandingPool(workers, sandbox)
-        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, say)
+        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, say, inbox)
         try:
             watcher.get_ready()
-            say(f"Watching {course.submitted}; {workers} at a time; {sandbox}. Ctrl-C ends it.")
+            also = f" and {options.source}" if inbox else ""
+            say(f"Watching {course.submitted}{also}; {workers} at a time; {sandbox}. Ctrl-C ends it.")
             while True:
                 watcher.look()
                 time.sleep(LOOK_SECONDS)

@@ -22,6 +22,7 @@ from kit import ROOT
 sys.path.insert(0, str(ROOT))
 from autograder.cli import main
 from autograder.course.directory import Course
+from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts, read
 from autograder.grading import arrivals
 from autograder.grading.arrivals import Watcher
@@ -122,6 +123,28 @@ def test_the_receipt_is_genuine_and_the_files(watched: Watched) -> None:
     assert Receipts(course.state, course.course_id).is_genuine(receipt)
     assert receipt.digest == course.submission(NAME, "ada").digest
     assert receipt.number in watched.lines[0]
+
+
+def test_what_comes_into_another_folder_is_taken_in_and_graded(watched: Watched, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbound"
+    (inbox / "zoe").mkdir(parents=True)
+    watched.watcher.inbox = Inbox(inbox, lambda: watched.now)
+    assert watched.look() == 0
+    (inbox / "notes.docx").write_text("")
+    (inbox / "bob.ipynb").write_text(watched.hand_in("elsewhere").read_text())
+    shutil.rmtree(watched.root / "submitted" / "elsewhere")
+    assert watched.look(4) == 1
+    received, unused, graded = watched.lines
+    assert received.startswith(f"bob  {NAME}: received, receipt ")
+    assert unused.startswith("Not used: ")
+    assert graded.startswith(f"bob  {NAME}: ")
+    assert watched.look(3) == 0
+    (inbox / "zoe" / "work (1).ipynb").write_bytes((inbox / "bob.ipynb").read_bytes())
+    (inbox / "bob.ipynb").write_text((inbox / "bob.ipynb").read_text().replace("x = 1", "x = 2"))
+    assert watched.look(4) == 2
+    assert len(watched.lines) == 7
+    shutil.rmtree(inbox)
+    assert watched.look(3) == 0
 
 
 def test_a_file_that_is_still_being_written_waits(watched: Watched) -> None:

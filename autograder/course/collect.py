@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from autograder.exercise.wire import one_line
 
 MAX_REQUEST = 4_000  # bytes of a request that are kept
 _REQUEST = re.compile(re.escape(REQUEST.removesuffix(".txt")) + r"(-\d+| \(\d+\))?\.txt", re.IGNORECASE)
+ANOTHER = "another file of"
 DELIVERED = "delivered.json"  # in the folder of what was kept of an exercise
 
 
@@ -159,10 +161,18 @@ def _take(
         return None
     for left in candidates:
         if left is not choice.counts and left.content != choice.counts.content:
-            unused.append(Unused(left.path / left.member, left.why_not or f"another file of {student} counts"))
+            unused.append(Unused(left.path / left.member, left.why_not or f"{ANOTHER} {student} counts"))
     one = by_candidate[id(choice.counts)]
     what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run)
+    if one.secret is not None and not dry_run:
+        _keep_secret(submitted / student / exercise / "submission_secret.txt", one.secret, what in ("new", "changed"))
     return Taken(student, what, written(one.when), one.late, choice.because, one.delivered)
+
+
+def _keep_secret(path: Path, secret: str, newer: bool) -> None:
+    """Keep what the name of the released feedback is made of: where one has none, nbgrader releases nobody's."""
+    if not path.is_file() or (newer and secret):
+        write_atomically(path, secret or secrets.token_hex(64))
 
 
 def _ask_again(student: str, one: Delivery, folder: Path, collected: Collected, dry_run: bool) -> None:

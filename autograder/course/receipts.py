@@ -98,16 +98,18 @@ class Receipts:
         return base64.b32encode(code).decode().rstrip("=")
 
     def give(self, exercise: str, student: str, digest: str, handed_in: str, received: str) -> Receipt:
-        """The receipt for a hand-in; the one that was given, if this very file was received before.
+        """The receipt for a hand-in; the one that was given, if this very file was received before, at that time.
 
         Raises:
             CourseError: the key or the receipt cannot be written.
         """
-        path = self._state / exercise / "receipts" / _folder(student) / f"{digest}.json"
-        with contextlib.suppress(OSError, BadReceipt):
-            given = read(path)
-            if self.is_genuine(given) and given.student == _text(student):
-                return given
+        folder, number = self._state / exercise / "receipts" / _folder(student), 1
+        while (path := folder / f"{digest}{f' ({number})' if number > 1 else ''}.json").exists():
+            if (earlier := self._genuine(path, exercise, student)) is None:
+                break  # damaged: it is made anew
+            if earlier.handed_in == handed_in:
+                return earlier
+            number += 1  # the same file, handed in again after another one
         said = Receipt(_text(self._course), exercise, _text(student), digest, handed_in, received)
         try:
             receipt = Receipt(**asdict(said) | {"seal": self._seal(said, make=True)})
@@ -115,6 +117,19 @@ class Receipts:
         except OSError as error:
             raise CourseError(f"{path} cannot be written: {error.strerror}.") from error
         return receipt
+
+    def given(self, exercise: str, student: str) -> list[Receipt]:
+        """All receipts that a student has for an exercise, the earliest first; what is damaged is no receipt."""
+        paths = (self._state / exercise / "receipts" / _folder(student)).glob("*.json")
+        found = [receipt for path in paths if (receipt := self._genuine(path, exercise, student)) is not None]
+        return sorted(found, key=lambda receipt: (receipt.received, receipt.handed_in))
+
+    def _genuine(self, path: Path, exercise: str, student: str) -> Receipt | None:
+        with contextlib.suppress(OSError, BadReceipt):
+            receipt = read(path)
+            if receipt.student == _text(student) and receipt.exercise == exercise and self.is_genuine(receipt):
+                return receipt
+        return None
 
     def is_genuine(self, receipt: Receipt) -> bool:
         """Whether this course made it and nobody changed it. Raises `CourseError` without the course's key."""

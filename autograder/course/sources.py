@@ -48,6 +48,7 @@ class Delivery:
     read: Callable[[], bytes]
     delivered: str = ""  # how the source called it, folder included
     also: tuple[str, ...] = ()  # what else may say whose it is, where a source has no rule for that
+    secret: str | None = None  # nbgrader's: feedback goes back under a name made of it; None where none is needed
 
     @property
     def file(self) -> str:
@@ -327,14 +328,17 @@ def _raw(one: Submitted) -> bytes:
 class Exchange:
     """nbgrader's ``inbound`` folder: one folder for each hand-in, called LEARNER+EXERCISE+TIME+RANDOM.
 
-    Learners write it themselves, so the folder's owner says whose it is, and the time of its last change of any kind,
-    which nobody can set, when it was handed in. The name is the learner's word.
+    Learners write it themselves, so the folder's owner says whose it is, and the last change of any kind of it or of
+    the file, whose time nobody can set, when it was handed in. The name is the learner's word.
+
+    Args:
+        learner: where every learner has an inbound folder of their own, whose it is. Then owners say nothing.
     """
 
     title = "nbgrader's exchange"
 
-    def __init__(self, inbound: Path) -> None:
-        self._inbound = inbound
+    def __init__(self, inbound: Path, learner: str = "") -> None:
+        self._inbound, self._learner = inbound, learner
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         """See `SubmissionSource`."""
@@ -348,10 +352,10 @@ class Exchange:
                 continue
             elif not folder.is_dir(follow_symlinks=False):
                 yield Unused(path, "it is not a folder")
-            elif why := _not_theirs(folder, found["name"]):
+            elif why := self._not_theirs(folder, found["name"]):
                 yield Unused(path, why)
             else:
-                when = folder.stat(follow_symlinks=False).st_ctime
+                theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                 try:
                     entries = list(_files_of_folder(path, depth=2))
                 except BadSource as error:
@@ -361,7 +365,63 @@ class Exchange:
                     if entry.why_not:
                         yield Unused(path / entry.path, entry.why_not)
                     elif entry.path.suffix.casefold() != ".txt" or entry.path.name == REQUEST:
-                        yield Delivery(found["name"], "", path / entry.path, when, False, entry.read)
+                        read = functools.partial(theirs.read, entry.path)
+                        when, secret = theirs.changed(entry.path), theirs.secret()
+                        yield Delivery(found["name"], "", path / entry.path, when, False, read, secret=secret)
+
+    def _not_theirs(self, folder: os.DirEntry[str], name: str) -> str:
+        if not self._learner:
+            return _not_theirs(folder, name)
+        return "" if name == self._learner else f"it lies in the folder of {self._learner}, not of {name}"
+
+
+@dataclass(frozen=True)
+class _TheirFolder:
+    """A folder that a learner may change while we read it: nothing is followed out of it, and nothing else read."""
+
+    path: Path
+    about: os.stat_result  # of the folder itself, when it was found to be the learner's
+
+    def read(self, inside: PurePosixPath, most: int = MAX_FILE_BYTES) -> bytes:
+        """A file's bytes; one byte more than `most` if there are more.
+
+        Raises:
+            OSError: it is a link, no file, or somebody else's, or another folder has taken this one's place.
+        """
+        here = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if not os.path.samestat(os.fstat(here), self.about):
+                raise OSError(0, "its folder was replaced while it was read")
+            for part in inside.parts[:-1]:
+                above, here = here, os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+                os.close(above)
+            descriptor = os.open(inside.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+        finally:
+            os.close(here)
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                raise OSError(0, "it is not a file")
+            if about.st_uid != self.about.st_uid and self.about.st_uid != os.geteuid():
+                raise OSError(0, "it belongs to somebody else")
+            return file.read(most + 1)
+
+    def changed(self, inside: PurePosixPath) -> float:
+        """When the folder or a file in it changed last in any way, by the system's clock.
+
+        A file that was there in time may be written over later, which the folder does not show.
+        """
+        try:
+            return max(self.about.st_ctime, os.lstat(self.path / inside).st_ctime)
+        except OSError:
+            return self.about.st_ctime
+
+    def secret(self) -> str:
+        """What the learner's own nbgrader will look for feedback by; '' if it does not say."""
+        try:
+            return self.read(PurePosixPath("submission_secret.txt"), 1_000)[:1_000].decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
 
 
 def _not_theirs(folder: os.DirEntry[str], name: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.directory import Course
+from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts
 from autograder.course.settings import FILE, require_packages
 from autograder.course.submissions import Submitted
@@ -52,6 +53,7 @@ class Watcher:
     sandbox: Sandbox
     pools: Pools
     say: Callable[[str], None]
+    inbox: Inbox | None = None  # a folder from which hand-ins are taken first
     clock: Callable[[], float] = time.time
     graded: int = 0
     _seen: dict[str, _Signature] = field(default_factory=dict)  # at the last look, by student's folder
@@ -87,6 +89,8 @@ class Watcher:
         self._began = self._began or now
         try:
             course = Course(self.root)
+            if self.inbox is not None:
+                self._take_in(course, self.inbox)
             seen = _signatures(course.submitted)
         except UsageError as error:
             self._mend(str(error))
@@ -115,6 +119,13 @@ class Watcher:
         self._trouble = ""
         self._done = {folder: s for folder, s in self._done.items() if folder in seen} | ripe
         return count
+
+    def _take_in(self, course: Course, inbox: Inbox) -> None:
+        receipts, unused = inbox.look(course, list(self._names(course)))
+        for receipt in receipts:
+            self.say(f"{one_line(receipt.student, 100)}  {receipt.exercise}: received, receipt {receipt.number}.")
+        for line in unused:
+            self.say(f"Not used: {line}")
 
     def _mend(self, message: str) -> None:
         self._not_before = self.clock() + MEND_SECONDS

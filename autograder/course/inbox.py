@@ -1,0 +1,301 @@
+"""Taking in what is handed in while a course runs: stamped, put where it is graded, and given a receipt.
+
+`receive` takes one file that somebody hands in, at the time of this computer's clock. `Inbox` looks at a folder, such
+as nbgrader's exchange, again and again, and takes in what is new there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autograder.course.collect import ANOTHER, Collected, collect
+from autograder.course.directory import Course
+from autograder.course.reading import Unreadable, read_notebook
+from autograder.course.receipts import Receipt, Receipts
+from autograder.course.roster import Roster, fits_a_folder
+from autograder.course.sources import BadSource, Delivery, Exchange, SubmissionSource, open_source
+from autograder.course.submissions import Unused, hidden, may_be_one
+from autograder.course.times import written
+from autograder.errors import CourseError
+
+MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together
+_DEPTH = 6  # folders below one that is looked at
+_KNOWN = "taken-in.jsonl"  # in the folder .autograder of the course
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of a hand-in: a receipt, or the reason why it was not taken, as a sentence for its maker."""
+
+    receipt: Receipt | None
+    why_not: str = ""
+    known: bool = False  # this very file was here already
+
+
+@dataclass
+class _OneFile:
+    """A source with one file in it."""
+
+    delivery: Delivery
+    title: str = "a hand-in"
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        yield self.delivery
+
+
+def receive(course: Course, exercise: str, student: str, file: str, content: bytes, now: float) -> Received:
+    """Take in a file that a student hands in now.
+
+    Args:
+        student: who it is, from whoever made sure of it.
+        file: what the student calls the file.
+        now: seconds since the epoch, by this computer's clock.
+
+    Raises:
+        CourseError, BadSetting, UnknownExercise: nothing can be taken in here.
+    """
+    course.require_exercise(exercise)
+    if not fits_a_folder(student):
+        return Received(None, "Your name cannot be that of a folder here. Tell your teacher.")
+    if not room_for(course, exercise, student, len(content)):
+        return Received(
+            None, f"You have handed in more than {MAX_KEPT_BYTES // 10**6} MB for this exercise. Ask your teacher."
+        )
+    name = Path(file.replace("\\", "/")).name or f"{exercise}.ipynb"
+    if may_be_one(name) and not name.casefold().endswith(".zip"):
+        try:
+            read_notebook(content)  # whoever sends it is still here to mend it
+        except Unreadable as error:
+            return Received(None, str(error))
+    one = Delivery(student, "", Path(name), now, False, lambda: content, secret="")
+    done = take_in(course, exercise, _OneFile(one), now)
+    if done.receipts:
+        return Received(done.receipts[0], known=bool(done.collected.count("the same")))
+    if done.collected.taken:  # clocks went back, so an earlier hand-in seems later
+        return Received(None, "What you handed in before has a later time, so it is what counts. Tell your teacher.")
+    if done.collected.asking:
+        return Received(None, "Your teacher will read what you ask.")
+    why = next((unused.why for unused in done.collected.unused), "it cannot be read")
+    return Received(None, f"It was not taken: {why}.")
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What came of looking at a source: what was collected, and the receipts, those given before too."""
+
+    collected: Collected
+    receipts: list[Receipt]
+
+
+def take_in(
+    course: Course, exercise: str, source: SubmissionSource, now: float, roster: Roster | None = None
+) -> TakenIn:
+    """Collect from a source, and give receipts.
+
+    Raises:
+        CourseError: the course cannot be written to.
+    """
+    kept = course.state / exercise / "replaced"
+    collected = collect(source, exercise, course.submitted, kept, roster, course.released(exercise))
+    receipts = []
+    book = Receipts(course.state, course.course_id)
+    for taken in collected.taken:
+        if taken.what != "older":
+            one = course.submission(exercise, taken.student)
+            receipts.append(book.give(exercise, one.student, one.digest, one.timestamp, written(now)))
+    return TakenIn(collected, receipts)
+
+
+def room_for(course: Course, exercise: str, student: str, size: int) -> bool:
+    """Whether a student may hand in so many bytes more: nobody fills the course's disk."""
+    folder = course.state / exercise / "replaced" / student
+    total = size
+    try:
+        for entry in os.scandir(folder):
+            total += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        pass  # nothing was replaced yet
+    return total <= MAX_KEPT_BYTES
+
+
+_State = tuple[Any, ...]
+
+
+@dataclass
+class Inbox:
+    """A folder into which hand-ins come while somebody looks.
+
+    What is there and has not changed between two looks has arrived, and is taken in once. nbgrader's exchange gets a
+    new folder for each hand-in and keeps the old ones, tens of thousands in a term; so the names of those that were
+    taken in are kept in the course. An exchange that was restored, with new times, then brings nothing back.
+    """
+
+    path: Path
+    clock: Callable[[], float]
+    by_learner: bool = False  # an exchange with a folder for each learner, as on Kubernetes
+    roster: Roster | None = None
+    _seen: dict[str, _State] = field(default_factory=dict)
+    _done: dict[str, _State] = field(default_factory=dict)
+    _known: set[str] | None = None  # folders of the exchange that were taken in
+    _told: set[str] = field(default_factory=set)
+
+    def look(self, course: Course, exercises: Collection[str]) -> tuple[list[Receipt], list[str]]:
+        """Take in what has arrived since the last look.
+
+        Returns:
+            The receipts that are new, and a line for everything that cannot be used.
+
+        Raises:
+            BadSource: the folder cannot be read.
+            CourseError: the course cannot be written to.
+        """
+        now = self.clock()
+        receipts: list[Receipt] = []
+        unused: dict[str, int] = {}
+        seen: dict[str, _State] = {}
+        for prefix, source, states in self._sources(course, exercises):
+            here = {prefix + name: state for name, state in states.items() if _holds_a_file(state)}
+            seen |= here
+            ripe = {n for n, state in here.items() if state == self._seen.get(n) and state != self._done.get(n)}
+            if not ripe:
+                continue
+            opened, names = source(), {name.removeprefix(prefix) for name in ripe}
+            for exercise in exercises:
+                done = take_in(course, exercise, _Only(opened, self.path / prefix, names, course), now, self.roster)
+                receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
+                told = {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}
+                for one in told:
+                    unused[one] = unused.get(one, 0) + 1
+            self._done |= {name: here[name] for name in ripe}
+            self._remember(course, [name for name in ripe if _exercise_of(name)])
+        self._seen = seen
+        of_no_use = [line for line, count in unused.items() if count == len(exercises)]
+        lines = [line for line in of_no_use if line not in self._told]
+        self._told |= set(lines)
+        return receipts, lines
+
+    def _sources(
+        self, course: Course, exercises: Collection[str]
+    ) -> Iterator[tuple[str, Callable[[], SubmissionSource], dict[str, _State]]]:
+        """What there is to look at: where it lies in the folder, how to open it, and the state of its new entries."""
+        if self._known is None:
+            self._known = _names_in(course.state / _KNOWN)
+        if not self.by_learner:
+            yield "", lambda: open_source(self.path), self._states(self.path, "", exercises)
+            return
+        for entry in _entries(self.path):
+            if entry.is_dir(follow_symlinks=False):
+                place, prefix = self.path / entry.name, f"{entry.name}/"
+                yield prefix, functools.partial(Exchange, place, entry.name), self._states(place, prefix, exercises)
+
+    def _states(self, folder: Path, prefix: str, exercises: Collection[str]) -> dict[str, _State]:
+        assert self._known is not None
+        return {
+            entry.name: tuple(_state(entry.path, _DEPTH))
+            for entry in _entries(folder)
+            if prefix + entry.name not in self._known and (_exercise_of(entry.name) or "") in {"", *exercises}
+        }
+
+    def _remember(self, course: Course, names: list[str]) -> None:
+        assert self._known is not None
+        self._known |= set(names)
+        lines = "".join(json.dumps(name) + "\n" for name in names)
+        try:
+            course.state.mkdir(parents=True, exist_ok=True)
+            with (course.state / _KNOWN).open("a", encoding="utf-8") as file:
+                file.write(lines)
+        except OSError as error:
+            raise CourseError(f"{course.state / _KNOWN} cannot be written: {error.strerror}.") from error
+
+
+def _exercise_of(name: str) -> str:
+    """Which exercise a folder of nbgrader's exchange says that it is of; '' if it is no such folder."""
+    parts = name.rpartition("/")[2].split("+")
+    return parts[1] if len(parts) >= 3 else ""
+
+
+def _names_in(path: Path) -> set[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError:
+        return set()
+    names = set()
+    for line in lines:
+        with contextlib.suppress(ValueError):  # the last one, where the disk was full
+            names.add(str(json.loads(line)))
+    return names
+
+
+@dataclass
+class _Only:
+    """Of a source, what lies in some of its folder's entries, as far as there is room for it."""
+
+    source: SubmissionSource
+    folder: Path
+    names: Collection[str]
+    course: Course
+    title: str = "an inbox"
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        for one in self.source.deliveries(exercise):
+            try:
+                inside = one.path.relative_to(self.folder).parts
+            except ValueError:
+                inside = (one.path.name,)
+            if not inside or inside[0] not in self.names:
+                continue
+            if isinstance(one, Delivery) and not self._room(one, exercise):
+                yield Unused(one.path, f"{one.name} has handed in more than {MAX_KEPT_BYTES // 10**6} MB")
+                continue
+            yield one
+
+    def _room(self, one: Delivery, exercise: str) -> bool:
+        if not fits_a_folder(one.name):
+            return True  # collecting says what is wrong with it
+        try:
+            size = os.lstat(one.path).st_size
+        except OSError:
+            size = 0
+        return room_for(self.course, exercise, one.name, size)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        return [entry for entry in os.scandir(folder) if not hidden(entry.name)]
+    except FileNotFoundError:
+        return []  # nobody has handed in anything
+    except OSError as error:
+        raise BadSource(f"{folder} cannot be read: {error.strerror}.") from error
+
+
+def _own_state(path: str) -> _State:
+    try:
+        about = os.lstat(path)
+    except OSError as error:
+        return path, error.errno, 0
+    return path, about.st_mode, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _holds_a_file(state: _State) -> bool:
+    return any(not stat.S_ISDIR(one[1]) for one in state)
+
+
+def _state(path: str, depth: int) -> Iterator[_State]:
+    own = _own_state(path)
+    yield own
+    if depth and stat.S_ISDIR(own[1] or 0):
+        try:
+            entries = sorted(os.scandir(path), key=lambda one: one.name)[:1_000]
+        except OSError as error:
+            yield path, error.errno
+            return
+        for entry in entries:
+            yield from _state(entry.path, depth - 1)

@@ -1,0 +1,240 @@
+"""What is handed in while a course runs is stamped, taken in once, and has a receipt."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from kit import ROOT
+
+from autograder.course.directory import Course
+from autograder.course.inbox import MAX_KEPT_BYTES, Inbox, receive
+from autograder.course.receipts import Receipts
+from autograder.course.sources import Exchange
+from autograder.course.submissions import Unused
+from autograder.course.times import written
+
+NAME = "03-dense-networks"
+NOW = 1_790_000_000.0
+
+
+def worked(text: str, exercise: str = NAME) -> bytes:
+    """A notebook of an exercise in which somebody wrote something."""
+    notebook = json.loads((ROOT / "exercises" / exercise / f"{exercise}.ipynb").read_text("utf-8"))
+    cell = {"cell_type": "code", "id": "own", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+    notebook["cells"].append(cell)
+    return json.dumps(notebook).encode()
+
+
+def made(root: Path, **settings: object) -> Course:
+    """A course with one exercise released, and an exchange."""
+    (root / "submitted").mkdir(parents=True)
+    (root / "release" / NAME).mkdir(parents=True)
+    (root / "release" / NAME / f"{NAME}.ipynb").write_bytes((ROOT / "exercises" / NAME / f"{NAME}.ipynb").read_bytes())
+    (root / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'trial'\n"
+        f"c.CourseDirectory.source_directory = {str(ROOT / 'solutions')!r}\n"
+        f"c.Exchange.root = {str(root.parent / 'exchange')!r}\n"
+    )
+    (root / "autograder.json").write_text(json.dumps(settings))
+    (root.parent / "exchange" / "trial" / "inbound").mkdir(parents=True)
+    return Course(root)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    return made(tmp_path / "course")
+
+
+def submit(course: Course, who: str, content: bytes, when: str = "2020-01-01 00:00:00 UTC") -> Path:
+    """What nbgrader's Submit does; the time in the folder's name is the learner's word."""
+    folder = course.root.parent / "exchange" / "trial" / "inbound" / f"{who}+{NAME}+{when}+{os.urandom(4).hex()}"
+    folder.mkdir()
+    (folder / f"{NAME}.ipynb").write_bytes(content)
+    (folder / "timestamp.txt").write_text(when)
+    (folder / "submission_secret.txt").write_text(f"secret of {who}")
+    return folder
+
+
+# -- taking in --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_stamped_by_the_servers_clock_and_has_a_receipt(course: Course) -> None:
+    content = worked("x = 1")
+    received = receive(course, NAME, "ada", "whatever (1).ipynb", content, NOW)
+    assert received.receipt is not None
+    folder = course.submitted / "ada" / NAME
+    assert (folder / f"{NAME}.ipynb").read_bytes() == content
+    assert (folder / "timestamp.txt").read_text().strip() == written(NOW) == received.receipt.handed_in
+    assert Receipts(course.state, "trial").is_genuine(received.receipt)
+    assert (folder / "submission_secret.txt").read_text(), "without one nbgrader would release nobody's feedback"
+
+
+def test_the_same_file_again_changes_nothing_and_an_earlier_one_again_is_handed_in_anew(course: Course) -> None:
+    first, second = worked("x = 1"), worked("x = 2")
+    receipts = [
+        receive(course, NAME, "ada", "a.ipynb", content, NOW + n)
+        for n, content in enumerate((first, first, second, first))
+    ]
+    assert [one.known for one in receipts] == [False, True, False, False]
+    given = [one.receipt for one in receipts if one.receipt is not None]
+    assert given[0] == given[1]
+    assert len({one.number for one in given}) == 3
+    assert given[3].digest == given[0].digest
+    assert given[3].handed_in == written(NOW + 3) == course.submission(NAME, "ada").timestamp
+    assert Receipts(course.state, "trial").given(NAME, "ada") == [given[0], given[2], given[3]]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "why"),
+    [
+        (b"no notebook", "x.ipynb", "it is damaged or was cut short"),
+        (b"text", "essay.docx", "it is not a notebook"),
+        (worked("x = 1", "04-softmax"), "x.ipynb", f"not of '{NAME}'"),
+        (b"x" * 20_000_001, "x.ipynb", "20 MB is the limit"),
+        (b"", f"{NAME}.ipynb", "The file is empty"),
+    ],
+)
+def test_what_is_not_taken_says_why_and_leaves_nothing(course: Course, content: bytes, name: str, why: str) -> None:
+    received = receive(course, NAME, "ada", name, content, NOW)
+    assert received.receipt is None
+    assert why in received.why_not
+    assert not list(course.submitted.iterdir())
+
+
+@pytest.mark.parametrize("student", ["..", ".hidden", "a/b", "", " ada", "x" * 300])
+def test_nobody_writes_outside_of_the_course(course: Course, student: str) -> None:
+    received = receive(course, NAME, student, "../../../x.ipynb", worked("x = 1"), NOW)
+    assert received.receipt is None
+    assert not list(course.submitted.iterdir())
+
+
+def test_nobody_fills_the_courses_disk(course: Course) -> None:
+    assert receive(course, NAME, "ada", "a.ipynb", worked("x = 1"), NOW).receipt
+    kept = course.state / NAME / "replaced" / "ada"
+    kept.mkdir(parents=True)
+    with (kept / "earlier.ipynb").open("wb") as file:
+        file.truncate(MAX_KEPT_BYTES)
+    assert "200 MB" in receive(course, NAME, "ada", "a.ipynb", worked("x = 2"), NOW + 1).why_not
+    assert receive(course, NAME, "bo", "a.ipynb", worked("x = 2"), NOW + 1).receipt
+
+
+@dataclass
+class Looking:
+    """Somebody who looks into the exchange, with a clock that can be set."""
+
+    course: Course
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.now = time.time() + 10
+        self.inbox = Inbox(self.course.root.parent / "exchange" / "trial" / "inbound", lambda: self.now)
+
+    def look(self) -> tuple[list[str], list[str]]:
+        """Twice: what has not changed in between has arrived."""
+        receipts, unused = [], []
+        for _ in range(2):
+            given, told = self.inbox.look(self.course, [NAME])
+            receipts += [one.student for one in given]
+            unused += told
+            self.now += 1
+        return receipts, unused
+
+
+def test_what_is_submitted_to_the_exchange_is_taken_in_once(course: Course) -> None:
+    looking = Looking(course)
+    assert looking.look() == ([], [])
+    submit(course, "ada", worked("x = 1"))
+    submit(course, "bo", worked("x = 1"))
+    assert looking.look() == (["ada", "bo"], [])
+    assert looking.look() == ([], [])
+    looking.now += 1_000
+    assert looking.look() == ([], [])
+    submit(course, "ada", worked("x = 2"))
+    assert looking.look() == (["ada"], [])
+    assert course.submission(NAME, "ada").raw == worked("x = 2")
+    assert (course.submitted / "ada" / NAME / "submission_secret.txt").read_text() == "secret of ada"
+    assert Looking(course).look() == ([], []), "nor after a restart"
+
+
+def test_an_exchange_that_was_restored_with_new_times_brings_nothing_back(course: Course) -> None:
+    looking = Looking(course)
+    first = submit(course, "ada", worked("x = 1"))
+    assert looking.look()[0] == ["ada"]
+    submit(course, "ada", worked("x = 2"))
+    assert looking.look()[0] == ["ada"]
+    shutil.copytree(first, first.with_name("copy"))
+    shutil.rmtree(first)
+    first.with_name("copy").rename(first)  # now the earlier version has the later time
+    assert Looking(course).look() == ([], [])
+    assert course.submission(NAME, "ada").raw == worked("x = 2")
+
+
+def test_what_is_of_an_exercise_that_is_not_released_yet_waits(course: Course) -> None:
+    looking = Looking(course)
+    submit(course, "ada", worked("x = 1"))
+    for _ in range(3):
+        assert looking.inbox.look(course, ["04-softmax"]) == ([], [])
+    assert looking.look() == (["ada"], [])
+
+
+def test_what_cannot_be_used_is_said_once_and_stops_nobody(course: Course) -> None:
+    looking = Looking(course)
+    inbound = looking.inbox.path
+    (inbound / "garbage").mkdir()
+    (inbound / "garbage" / "x.ipynb").write_text("")
+    (inbound / f"eve+{NAME}+2020-01-01 00:00:00 UTC+x").symlink_to(course.root)
+    submit(course, "cy", b"broken")
+    submit(course, "ada", worked("x = 1"))
+    receipts, unused = looking.look()
+    assert receipts == ["ada", "cy"], "what is broken is somebody's hand-in, too: grading says what is wrong with it"
+    assert len(unused) == 2, unused
+    assert looking.look() == ([], [])
+
+
+def test_the_servers_clock_counts_also_for_a_file_that_is_written_over_later(course: Course) -> None:
+    """A folder that was there before the deadline does not show that its file was changed after it."""
+    folder = submit(course, "ada", worked("empty"))
+    before = folder.stat().st_ctime
+    while time.time() < before + 0.05:
+        time.sleep(0.01)
+    (folder / f"{NAME}.ipynb").write_bytes(worked("much later"))
+    assert folder.stat().st_ctime == before
+    (one,) = [d for d in Exchange(folder.parent).deliveries(NAME) if not isinstance(d, Unused)]
+    assert one.when > before
+
+
+def test_a_folder_that_is_replaced_by_a_link_while_it_is_read_gives_nothing(course: Course, tmp_path: Path) -> None:
+    """Whoever collects may read the solutions; a learner must not have them read."""
+    folder = submit(course, "ada", worked("x = 1"))
+    secret = tmp_path / "solutions"
+    secret.mkdir()
+    (secret / f"{NAME}.ipynb").write_bytes(worked("the solution"))
+    (one,) = [d for d in Exchange(folder.parent).deliveries(NAME) if not isinstance(d, Unused)]
+    folder.rename(folder.with_name("gone"))
+    folder.symlink_to(secret)
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        one.read()
+    folder.unlink()
+    secret.rename(folder)
+    with pytest.raises(OSError, match="replaced"):
+        one.read()
+
+
+def test_each_learner_has_an_inbound_folder_where_owners_say_nothing(course: Course) -> None:
+    looking = Looking(course)
+    looking.inbox.by_learner = True
+    for who, claims in (("ada", "ada"), ("bo", "ada")):
+        (looking.inbox.path / who).mkdir()
+        submit(course, claims, worked(who)).rename(
+            looking.inbox.path / who / f"{claims}+{NAME}+2020-01-01 00:00:00 UTC+x"
+        )
+    receipts, unused = looking.look()
+    assert receipts == ["ada"]
+    assert course.submission(NAME, "ada").raw == worked("ada")
+    assert "not of ada" in "".join(unused)
