@@ -561,7 +561,7 @@ class TestOverfitted:
             )
         raise Mismatch(
             _(
-                "The gap of `overfitted` is {found:.2f} ({share:.2f} on `few_images`, {value:.2f} on"
+                "The gap of `overfitted` is {found:.2f} ({share:.2f} on `few_images`, {unseen:.2f} on"
                 " {images} {where}), but it should be at least {needed:g}.",
                 found=found,
                 share=share,
@@ -646,7 +646,7 @@ class TestStopped:
             _stopped_has_learned(submission)
             return
         says = _(
-            "The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number {value}, it was {best:.3f}.",
+            "The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number {epoch}, it was {best:.3f}.",
             loss=loss,
             epoch=int(np.argmin(losses)) + 1,
             best=best,
@@ -797,7 +797,7 @@ class TestCured:
         if found > GAP_CURED:
             raise Mismatch(
                 _(
-                    "The gap of `cured` is {found:.2f} ({share:.2f} on the training images, {value:.2f} on"
+                    "The gap of `cured` is {found:.2f} ({share:.2f} on the training images, {unseen:.2f} on"
                     " {images} {where}), but it should be at most {most:g}.",
                     found=found,
                     share=share,
