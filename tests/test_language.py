@@ -6,6 +6,7 @@ import ast
 import json
 import pickle
 import re
+import string
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,22 @@ def test_nothing_is_filled_in_before_it_is_looked_up() -> None:
         if node.func.id in ("_", "say", "plural", "say_plural") and isinstance(node.args[0], ast.JoinedStr)
     ]
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize("room", CONVERTED)
+def test_each_value_of_a_text_is_given(room: str) -> None:
+    """Else a check breaks when it is about to say what is wrong."""
+    lacking = []
+    for path in sorted((ROOT / "autograder" / room).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("_", "plural")):
+                continue
+            given = {keyword.arg for keyword in call.keywords} | ({"n"} if call.func.id == "plural" else set())
+            texts = [a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            fields = (field for text in texts for _, field, _, _ in string.Formatter().parse(text) if field)
+            if missing := {re.split(r"[.\[]", field)[0] for field in fields} - given:
+                lacking.append(f"{path.name}:{call.lineno}: {sorted(missing)}")
+    assert lacking == []
 
 
 def test_no_function_has_another_meaning_of_the_underscore() -> None:
