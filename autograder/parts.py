@@ -38,7 +38,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "zmq",
     ),
     "cluster": ("distributed",),
-    "hub": ("jupyter_server",),
+    "hub": ("jupyter_server", "jupyterhub"),
 }
 """What the package imports of others, by the part that brings it; "" is what every learner has."""
 _NAMED = 3  # so many missing modules are named

@@ -145,7 +145,12 @@ def test_a_slip_in_a_manifest_would_be_noticed() -> None:
 def test_what_grades_is_walled_in(name: str) -> None:
     workload, *rest = _documents(name)
     pod = workload["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
+    container, *beside = pod["containers"]
+    for other in beside:  # no code of a student's runs there
+        assert other["securityContext"]["allowPrivilegeEscalation"] is False
+        assert other["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert other["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert set(other["resources"]["limits"]) == {"cpu", "memory"}
     assert pod["hostUsers"] is False
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsUser"] not in (0, VALUES["singleuser"]["uid"])
@@ -161,13 +166,15 @@ def test_what_grades_is_walled_in(name: str) -> None:
 def test_one_image_and_one_service_name_everywhere() -> None:
     image = f"{VALUES['singleuser']['image']['name']}:{VALUES['singleuser']['image']['tag']}"
     used = {
-        document["spec"]["template"]["spec"]["containers"][0]["image"]
+        container["image"]
         for name in ("course.yaml", "grade-job.yaml")
         for document in _documents(name)
         if "template" in document["spec"]
+        for container in document["spec"]["template"]["spec"]["containers"]
     }
     assert used == {image}
-    (service,) = VALUES["hub"]["services"]
+    service, page = VALUES["hub"]["services"]
+    assert page == f"{service}-work"
     assert {f"nbgrader-{service}", f"formgrade-{service}"} == set(VALUES["hub"]["config"]["JupyterHub"]["load_groups"])
     import autograder
 
@@ -194,7 +201,7 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
 
     group = {"state": "/s", "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
     group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
-    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4}}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}}
     (tmp_path / "class.json").write_text(json.dumps(group))
     monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -209,6 +216,9 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     chart = [{"name": name, **role} for name, role in VALUES["hub"]["loadRoles"].items()]
     assert _roles(littlest_roles) == _roles(local) == _roles({"JupyterHub": {"load_roles": chart}})
     assert littlest.JupyterHub.load_groups == local["JupyterHub"]["load_groups"]
+    littlest_services = littlest.JupyterHub.services.get_value([])
+    names = [[one["name"] for one in services] for services in (local["JupyterHub"]["services"], littlest_services)]
+    assert names == [list(VALUES["hub"]["services"])] * 2
 
 
 @pytest.mark.parametrize("role", ["learner", "instructor", "course"])

@@ -28,6 +28,7 @@ from hub_class import EXERCISE, TrialHub, as_user
 from kit import PATIENCE, ROOT
 from nbgrader.api import Gradebook
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
+from test_accessibility import violations
 
 from autograder.grading.answered import answered
 
@@ -133,9 +134,11 @@ def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> No
     _learner_fetches(ada)
     _learner_errs_reads_the_hint_and_mends_it(ada)
     _learner_validates_and_submits(ada)
+    _learner_reads_the_receipt(ada)
     bo = Person(hub, browser, "hub-bo")
     _second_learner_submits_what_is_wrong(bo)
     tutor = Person(hub, browser, "hub-tutor")
+    _instructor_sees_who_has_handed_in(tutor)
     _instructor_collects(tutor)
     _instructor_grades(tutor)
     _instructor_opens_the_report(tutor)
@@ -220,6 +223,42 @@ def _learner_validates_and_submits(ada: Person) -> None:
     ada.picture("submitted")
 
 
+def _learner_reads_the_receipt(ada: Person) -> None:
+    """What *Submit* sent is taken in by the course's page; a file chosen there, too."""
+    page = ada.page
+    page.goto(f"{ada.hub.url}/services/trial-work/")
+    _reload_until(page, "this one counts")
+    expect(page.locator("tr.counts")).to_contain_text(re.compile(r"received \d\d:\d\d:\d\d, receipt \w{4}-\w{4}"))
+    ada.picture("received")
+    assert violations(page) == []
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=re.compile("receipt .*, a file to keep")).click()
+    assert json.loads(saved.value.path().read_text())["student"] == ada.user
+    content = json.dumps(_filled_in(SCALED)).encode()
+    file: Any = {"name": "from home (1).ipynb", "mimeType": "application/json", "buffer": content}
+    page.get_by_label("Your notebook for").set_input_files(file)
+    page.get_by_role("button", name=f"Hand in {EXERCISE}").click()
+    expect(page.get_by_role("status")).to_contain_text("received, receipt")
+    expect(page.locator("tbody tr")).to_have_count(2)
+
+
+def _reload_until(page: Page, text: str) -> None:
+    for _ in range(60):
+        if page.get_by_text(text).count():
+            return
+        page.wait_for_timeout(1_000)
+        page.reload()
+    raise AssertionError(page.content())
+
+
+def _instructor_sees_who_has_handed_in(tutor: Person) -> None:
+    tutor.log_in("/services/trial-work/")
+    tutor.page.wait_for_url("**/class/")
+    _reload_until(tutor.page, "2 handed in, 0 of them late. Nothing yet from 0.")
+    tutor.picture("class")
+    assert violations(tutor.page) == []
+
+
 def _second_learner_submits_what_is_wrong(bo: Person) -> None:
     bo.log_in("/hub/spawn")
     bo.page.wait_for_url("**/lab**")
@@ -232,7 +271,7 @@ def _second_learner_submits_what_is_wrong(bo: Person) -> None:
 
 
 def _instructor_collects(tutor: Person) -> None:
-    tutor.log_in("/services/trial/formgrader")
+    tutor.page.goto(f"{tutor.hub.url}/services/trial/formgrader")
     row = tutor.page.locator("tr", has_text=EXERCISE)
     row.locator(".collect a").click()
     expect(tutor.page.locator(".modal-dialog:visible")).to_contain_text("Successfully collected")

@@ -26,6 +26,7 @@ from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts, read
 from autograder.grading import arrivals
 from autograder.grading.arrivals import Watcher
+from autograder.jupyter import standing
 from autograder.jupyter.run import Grading
 from autograder.sandbox.bubblewrap import Sandbox
 from benchmarks import stand_in
@@ -145,6 +146,23 @@ def test_what_comes_into_another_folder_is_taken_in_and_graded(watched: Watched,
     assert len(watched.lines) == 7
     shutil.rmtree(inbox)
     assert watched.look(3) == 0
+
+
+def test_where_the_course_allows_it_learners_read_their_result_on_the_courses_page(watched: Watched) -> None:
+    watched.look()
+    watched.hand_in("ada")
+    (one,) = standing.of_learner(Course(watched.root), "ada", standing.now())
+    assert (one.result, one.feedback) == ("", False)
+    (watched.root / "autograder.json").write_text('{"results_at_once": true}')
+    (one,) = standing.of_learner(Course(watched.root), "ada", standing.now())
+    assert (one.result, one.feedback) == ("Not graded yet.", False)
+    watched.look(3)
+    score = watched.notes()["ada"]["result"]["score"]
+    (one,) = standing.of_learner(Course(watched.root), "ada", standing.now())
+    assert (one.result, one.feedback) == (f"{score:g} of 25 points.", True)
+    watched.hand_in("ada", "x = 2")
+    (one,) = standing.of_learner(Course(watched.root), "ada", standing.now())
+    assert (one.result, one.feedback) == ("Not graded yet.", False), "that would be another version's"
 
 
 def test_a_file_that_is_still_being_written_waits(watched: Watched) -> None:

@@ -85,6 +85,7 @@ class Settings:
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
     answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`
+    results_at_once: bool = False  # on the course's page on a Hub, learners see their result as soon as there is one
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:

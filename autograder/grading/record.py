@@ -335,6 +335,11 @@ def observed_file(course: Course, exercise: str, student: str) -> Path:
     return _file(course.state / exercise / "observed", student, "record")
 
 
+def note_file(course: Course, exercise: str, student: str) -> Path:
+    """Where a student's result is noted, if there is one."""
+    return _file(course.state / exercise / "done", student, "json")
+
+
 def _file(folder: Path, student: str, ending: str) -> Path:
     # A folder's name may be as long as a file's, and then leaves no room for an ending. No student's name begins with
     # a dot.

@@ -54,7 +54,16 @@ c.JupyterHub.load_roles = [
     {
         "name": f"instructor-{course}",
         "groups": [f"formgrade-{course}"],
-        "scopes": [f"access:services!service={course}", *look_up_course],
+        "scopes": [
+            f"access:services!service={course}",
+            f"access:services!service={course}-work",
+            *look_up_course,
+        ],
+    },
+    {
+        "name": f"learner-{course}",
+        "groups": [f"nbgrader-{course}"],
+        "scopes": [f"access:services!service={course}-work"],
     },
 ]
 
@@ -112,5 +121,16 @@ c.JupyterHub.services = [
         | {"AUTOGRADER_HELD_OUT": f"{group['course_folder']}/held_out"},
         "oauth_no_confirm": True,
         "display": True,
-    }
+    },
+    # The course's page for everybody: it takes in what is handed in, and says what is due and what became of it.
+    {
+        "name": f"{course}-work",
+        "url": f"http://127.0.0.1:{ports['work']}",
+        "command": [str(programs / "python"), "-P", "-m", "autograder.jupyter.work", group["course_folder"]],
+        "user": group["account"],
+        "cwd": group["course_folder"],
+        "environment": common | settings_of(group["account"], "course"),
+        "oauth_no_confirm": True,
+        "display": True,
+    },
 ]

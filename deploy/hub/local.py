@@ -100,7 +100,7 @@ def running(group: Class, described: Path) -> Iterator[str]:
 
 def free_ports(public: int | None = None) -> dict[str, int]:
     """A port for each part, free at this moment; `public` as asked."""
-    names = ("hub", "proxy", "course") if public else ("public", "hub", "proxy", "course")
+    names = [*([] if public else ["public"]), "hub", "proxy", "course", "work"]
     sockets = [socket.socket() for _ in names]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -167,6 +167,7 @@ def _welcome(group: Class, url: str) -> None:
         print(f"  {user:<12} {passwords[user]}")
     print(f"\nA launch link, as the book has them:\n  {launch}")
     print(f"The course, for the instructor:\n  {url}/services/{group.course}/autograder/")
+    print(f"What is due and what was handed in, for everybody:\n  {url}/services/{group.course}-work/")
     print(f"\nState and log: {group.state}. Ctrl-C ends it.", flush=True)
 
 

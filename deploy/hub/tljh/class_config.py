@@ -22,9 +22,14 @@ server_role = {
 instructor_role = {
     "name": f"instructor-{course}",
     "groups": [f"formgrade-{course}"],
-    "scopes": [f"access:services!service={course}", *look_up_course],
+    "scopes": [f"access:services!service={course}", f"access:services!service={course}-work", *look_up_course],
 }
-c.JupyterHub.load_roles.extend([server_role, instructor_role])  # TLJH has some of its own
+learner_role = {
+    "name": f"learner-{course}",
+    "groups": [f"nbgrader-{course}"],
+    "scopes": [f"access:services!service={course}-work"],
+}
+c.JupyterHub.load_roles.extend([server_role, instructor_role, learner_role])  # TLJH has some of its own
 common = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -50,4 +55,15 @@ course_service = {
     "oauth_no_confirm": True,
     "display": True,
 }
-c.JupyterHub.services.extend([course_service])
+# The course's page for everybody. TLJH calls the Unix user of `ada` `jupyter-ada`, and so does nbgrader.
+work_service = {
+    "name": f"{course}-work",
+    "url": "http://127.0.0.1:10102",
+    "command": [f"{programs}/python", "-P", "-m", "autograder.jupyter.work", folder, "--learner", "jupyter-{name}"],
+    "user": f"course-{course}",
+    "cwd": folder,
+    "environment": {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "JUPYTER_CONFIG_PATH": f"{state}/roles/course"},
+    "oauth_no_confirm": True,
+    "display": True,
+}
+c.JupyterHub.services.extend([course_service, work_service])

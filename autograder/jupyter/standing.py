@@ -1,0 +1,274 @@
+"""Where somebody, or the class, stands in each exercise: when it is due, what was handed in, what came of it.
+
+Plain facts and sentences for the course's page on a Hub; nothing here changes anything or reads more than it has to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from autograder.course.deadlines import Deadline, LatePolicy, as_utc, duration, shown
+from autograder.course.directory import Course
+from autograder.course.grades import read_grades
+from autograder.course.receipts import Receipts
+from autograder.course.submissions import contents
+from autograder.course.times import time_of
+from autograder.exercise.outcome import shown as shown_points
+from autograder.grading.record import note_file
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One file that somebody handed in."""
+
+    handed_in: str
+    received: str  # the time of day; '' without a receipt
+    number: str  # of the receipt
+    says: str  # whether it counts, and whether it came in time
+    counts: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One learner and one exercise."""
+
+    exercise: str
+    due: tuple[str, ...]  # sentences
+    versions: tuple[Version, ...]  # the latest first
+    result: str  # '' where the course shows none here
+    feedback: bool  # whether there is a page of it to be read here
+
+
+@dataclass(frozen=True)
+class ClassStanding:
+    """The class and one exercise."""
+
+    exercise: str
+    due: tuple[str, ...]
+    handed_in: int
+    late: tuple[str, ...]  # who, and by how much
+    extended: tuple[str, ...]  # who, and until when
+    absent: tuple[str, ...]
+
+
+def exercises(course: Course) -> list[str]:
+    """Names of the exercises that learners have been given.
+
+    Raises:
+        BadSetting: the course's configuration cannot be used.
+    """
+    with contextlib.suppress(OSError):
+        names = sorted(entry.name for entry in os.scandir(course.nbgrader.release) if entry.is_dir())
+        return [name for name in names if course.released(name) is not None]
+    return []
+
+
+def deadline_of(course: Course, exercise: str) -> Deadline | None:
+    """When an exercise is due, as the settings or else the gradebook say."""
+    due, extensions = _of_gradebook(course, exercise)
+    return course.settings.of(exercise).deadline_beside(due, extensions)
+
+
+def of_learner(course: Course, student: str, now: datetime) -> list[Standing]:
+    """How a learner stands in each exercise.
+
+    Args:
+        now: aware.
+
+    Raises:
+        BadSetting, CourseError: the course cannot be read.
+    """
+    return [_of_learner(course, name, student, now) for name in exercises(course)]
+
+
+def _of_learner(course: Course, exercise: str, student: str, now: datetime) -> Standing:
+    deadline = deadline_of(course, exercise)
+    versions = _versions(course, exercise, student, deadline)
+    result, feedback = "", False
+    if course.settings.results_at_once and versions:
+        result, feedback = _result(course, exercise, student)
+    return Standing(exercise, due_sentences(deadline, student, now), versions, result, feedback)
+
+
+def _versions(course: Course, exercise: str, student: str, deadline: Deadline | None) -> tuple[Version, ...]:
+    zone = course.settings.of(exercise).zone if deadline is None else deadline.zone
+    current = course.submission(exercise, student)
+    stamp = current.timestamp if current.path is not None else ""
+    found, has_receipt = [], False
+    for receipt in Receipts(course.state, course.course_id).given(exercise, current.student):
+        counts = current.path is not None and (receipt.digest, receipt.handed_in) == (current.digest, stamp)
+        has_receipt = has_receipt or counts
+        handed_in, received = time_of(receipt.handed_in), time_of(receipt.received)
+        found.append(
+            Version(
+                _when(handed_in or received, zone),
+                "" if received is None else f"{as_utc(received).astimezone(zone):%H:%M:%S}",
+                receipt.number,
+                _says(counts, deadline, student, handed_in),
+                counts,
+            )
+        )
+    if current.path is not None and not has_receipt:
+        when = time_of(stamp)
+        found.append(Version(_when(when, zone), "", "", _says(True, deadline, student, when), True))
+    return tuple(reversed(found))
+
+
+def _when(when: datetime | None, zone: Any) -> str:
+    return "at a time that nothing says" if when is None else shown(_whole(as_utc(when)).astimezone(zone), False)
+
+
+def _whole(when: datetime) -> datetime:
+    return when.replace(microsecond=0)
+
+
+def _says(counts: bool, deadline: Deadline | None, student: str, when: datetime | None) -> str:
+    if not counts:
+        return "replaced by a later one"
+    if deadline is None or when is None:
+        return "this one counts"
+    lateness = deadline.lateness(student, when)
+    if not lateness.late:
+        return "this one counts; in time"
+    lost = ""
+    if lateness.percent >= 100:
+        lost = ", so it earns no points"
+    elif lateness.percent > 0:
+        lost = f", which takes off {lateness.percent:g} % of its points"
+    return f"this one counts; {duration(lateness.seconds)} late{lost}"
+
+
+def due_sentences(deadline: Deadline | None, student: str, now: datetime) -> tuple[str, ...]:
+    """When something is due for somebody (or for the class, if `student` is ''), and what being late costs."""
+    if deadline is None:
+        return ("No due date is set.",)
+    due = deadline.due_for(student)
+    left = (as_utc(due) - as_utc(now)).total_seconds()
+    if left > 0:
+        told = [f"Due {shown(due)}, in {duration(left)}."]
+    else:
+        told = [f"It was due {shown(due)}, {duration(-left)} ago."]
+    if student in deadline.extensions:
+        told[0] = f"With your extension: {told[0][0].lower()}{told[0][1:]}"
+    return (*told, *_policy(deadline.policy))
+
+
+def _policy(policy: LatePolicy) -> tuple[str, ...]:
+    told = []
+    if policy.grace_minutes:
+        told.append(f"Work that comes up to {duration(policy.grace_minutes * 60)} later still counts as in time.")
+    if policy.no_credit_after_days == 0:
+        told.append("Late work earns no points.")
+    elif policy.percent_per_day:
+        most = f", {policy.at_most_percent:g} % at most" if policy.at_most_percent < 100 else ""
+        told.append(f"Late work loses {policy.percent_per_day:g} % of the points it earns for each day begun{most}.")
+    if policy.no_credit_after_days:
+        told.append(f"After {duration(policy.no_credit_after_days * 86_400)} it earns no points.")
+    return tuple(told)
+
+
+def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
+    """What the course says of the version that counts, and whether there is a page of it."""
+    current = course.submission(exercise, student)
+    note = _note(course, exercise, current.student)
+    if note is None or str(note.get("key", "")).partition("-")[0] != current.digest:
+        return "Not graded yet.", False
+    grades = read_grades(course, exercise).get(current.student)
+    if grades is None or not grades.tasks:
+        return "Not graded yet.", False
+    page = course.feedback / current.student / exercise / f"{exercise}.html"
+    has_page = page.is_file() and not page.is_symlink()
+    if grades.waits:
+        return "Graded as far as the checks go. Your teacher still has to look at some of it.", has_page
+    lost = f", {shown_points(grades.penalty)} taken off for being late" if grades.penalty else ""
+    return f"{shown_points(grades.score)} of {shown_points(grades.max_score)} points{lost}.", has_page
+
+
+def _note(course: Course, exercise: str, student: str) -> dict[str, Any] | None:
+    try:
+        note = json.loads(note_file(course, exercise, student).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None
+
+
+def of_class(course: Course, now: datetime) -> list[ClassStanding]:
+    """How the class stands in each exercise.
+
+    Raises:
+        BadSetting, CourseError: the course cannot be read.
+    """
+    found = []
+    for exercise in exercises(course):
+        deadline = deadline_of(course, exercise)
+        stamps = _stamps(course, exercise)
+        people = set(read_grades(course, exercise))
+        late: list[str] = []
+        extended: list[str] = []
+        if deadline is not None:
+            for student, stamp in sorted(stamps.items()):
+                lateness = deadline.lateness(student, time_of(stamp))
+                if lateness.late:
+                    late.append(f"{student}, {duration(lateness.seconds)} late")
+            extended = [f"{student}, until {shown(deadline.due_for(student))}" for student in deadline.extensions]
+        absent = tuple(sorted(people - set(stamps)))
+        due = due_sentences(deadline, "", now)
+        found.append(ClassStanding(exercise, due, len(stamps), tuple(late), tuple(sorted(extended)), absent))
+    return found
+
+
+def _stamps(course: Course, exercise: str) -> dict[str, str]:
+    """When everybody's work came, by student, as timestamp.txt has it; no notebook is read."""
+    found = {}
+    try:
+        entries = list(os.scandir(course.submitted))
+    except OSError:
+        return {}
+    for entry in entries:
+        folder = course.submitted / entry.name / exercise
+        if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False) or folder.is_symlink():
+            continue
+        if not folder.is_dir():
+            continue
+        try:
+            found[entry.name] = contents(folder / "timestamp.txt", 200).decode("utf-8", "replace").strip()
+        except OSError:
+            found[entry.name] = ""
+    return found
+
+
+_DUE = "select duedate from assignment where name = ?"
+_LONGER = """
+select s.student_id, s.extension from submitted_assignment s join assignment a on a.id = s.assignment_id
+where a.name = ? and s.extension is not null
+"""
+
+
+def _of_gradebook(course: Course, exercise: str) -> tuple[datetime | None, Mapping[str, timedelta]]:
+    """nbgrader's due date, in UTC, and by how much it extends that; SQLite keeps a length as a date after 1970."""
+    if not course.gradebook.exists():
+        return None, {}
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
+        ) as connection:
+            (due,) = connection.execute(_DUE, (exercise,)).fetchone() or (None,)
+            longer = connection.execute(_LONGER, (exercise,)).fetchall()
+        extensions = {student: datetime.fromisoformat(value) - _EPOCH for student, value in longer}
+        return (None if due is None else datetime.fromisoformat(due)), {s: e for s, e in extensions.items() if e}
+    except (sqlite3.Error, ValueError, TypeError):
+        return None, {}  # the rest of the page says more than none
+
+
+def now() -> datetime:
+    """This moment, by this computer's clock."""
+    return datetime.now(UTC)

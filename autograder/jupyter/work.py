@@ -1,0 +1,363 @@
+"""The course's page on a Hub: a service that takes in what learners hand in, and says how everybody stands.
+
+    python -m autograder.jupyter.work COURSE
+
+It runs as the course's account, beside the instructors' server. Who somebody is, the Hub says (`HubOAuth`), and
+nothing else is believed: not a name in an address, not a time in a file. A learner sees what is theirs; members of the
+group formgrade-COURSE see the class. It takes in files sent from the page, and what *Submit* puts into nbgrader's
+exchange.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jinja2
+from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
+from markupsafe import Markup
+from tornado import httpserver, web
+from tornado.ioloop import PeriodicCallback
+
+from autograder.course import inbox
+from autograder.course.directory import Course
+from autograder.course.names import entered_as
+from autograder.course.reading import MAX_NOTEBOOK_BYTES
+from autograder.course.receipts import Receipts
+from autograder.course.roster import fits_a_folder
+from autograder.errors import KitError, UnknownExercise
+from autograder.exercise.wire import one_line
+from autograder.jupyter import standing
+
+LOOK_SECONDS = 2.0  # between two looks into the exchange
+COURSE_SECONDS = 5.0  # until the course's settings are read anew
+FORM_BYTES = MAX_NOTEBOOK_BYTES + 100_000  # of a request: a notebook and what a form puts around it
+LEARNER = "{name}"
+
+_OURS = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_THEIRS = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
+class Service:
+    """One course, as its page needs it. One thread writes; others read."""
+
+    def __init__(self, root: Path, learner: str = LEARNER) -> None:
+        self.root, self._learner = root, learner
+        self.writing = ThreadPoolExecutor(1, "taking-in")
+        self.reading = ThreadPoolExecutor(4, "reading")
+        self._course: tuple[float, Course] | None = None
+        self._inbox: inbox.Inbox | None = None
+        self._trouble = ""
+
+    def course(self) -> Course:
+        """The course directory, with settings that are a few seconds old at most. Raises `KitError`."""
+        if self._course is None or time.monotonic() - self._course[0] > COURSE_SECONDS:
+            self._course = time.monotonic(), Course(self.root)
+        return self._course[1]
+
+    def student(self, user: str) -> str:
+        """What the course calls somebody whom the Hub calls so."""
+        return self._learner.replace("{name}", user)
+
+    def teaches(self, groups: list[str]) -> bool:
+        """Whether a member of these groups may see the class."""
+        return f"formgrade-{self.course().course_id}" in groups
+
+    def receive(self, exercise: str, student: str, file: str, content: bytes) -> inbox.Received:
+        """Take in a file; in the thread that writes. Raises `KitError`."""
+        course = self.course()
+        if exercise not in standing.exercises(course):
+            raise UnknownExercise(f"There is no exercise '{exercise}' in this course.")
+        received = inbox.receive(course, exercise, student, file, content, time.time())
+        if received.receipt is not None and not received.known:
+            say(f"{student}  {exercise}: received, receipt {received.receipt.number}.")
+        return received
+
+    def look(self) -> None:
+        """Take in what has come into the exchange; in the thread that writes. What is wrong is said once."""
+        try:
+            course = self.course()
+            if self._inbox is None:
+                config = course.nbgrader.config
+                place = Path(str(config.Exchange.get("root") or _EXCHANGE)) / course.course_id / "inbound"
+                by_learner = bool(config.get("CollectOwnWork", {}).get("inbound_by_learner"))
+                self._inbox = inbox.Inbox(place, time.time, by_learner)
+            receipts, unused = self._inbox.look(course, standing.exercises(course))
+        except (KitError, OSError) as error:
+            if (line := one_line(str(error), 1_000)) != self._trouble:
+                self._trouble = line
+                say(f"{line} Nothing is lost: what was handed in is taken in once this is mended.")
+            return
+        self._trouble = ""
+        for receipt in receipts:
+            say(f"{receipt.student}  {receipt.exercise}: received, receipt {receipt.number}.")
+        for line in unused:
+            say(f"Not used: {line}")
+
+
+def say(line: str) -> None:
+    """A line for the Hub's log."""
+    shown = "".join(c if c.isprintable() else "?" for c in line[:1_200])
+    print(f"{datetime.now():%H:%M:%S}  {shown}", flush=True)
+
+
+_EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
+
+
+class Pages:
+    """The page's one template, filled in."""
+
+    def __init__(self) -> None:
+        here = files(__package__) / "work_page"
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
+        )
+        environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
+        self._template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+
+    def made(self, kind: str, **about: Any) -> str:
+        """A page of some kind: learner, class or refused."""
+        return self._template.render(kind=kind, **about).lstrip()
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in value)
+
+
+class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
+    """What all parts of the page share."""
+
+    service: Service
+    pages: Pages
+
+    def initialize(self, service: Service, pages: Pages) -> None:
+        self.service, self.pages = service, pages
+
+    async def prepare(self) -> None:
+        await self.hub_auth.get_user(self, sync=False)  # asks the Hub without keeping others waiting; then it is known
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Security-Policy", _OURS)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+
+    @property
+    def base(self) -> str:
+        """The page's address, with a slash at its end."""
+        return f"{str(self.hub_auth.base_url).rstrip('/')}/"
+
+    @property
+    def student(self) -> str:
+        """Whoever asks, as the course calls them.
+
+        Raises:
+            web.HTTPError: it is no learner (403).
+        """
+        user = self.current_user
+        student = self.service.student(str(user["name"]))
+        if user.get("kind", "user") != "user" or not fits_a_folder(student):
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason="This page is for people.")
+        return student
+
+    @property
+    def entered(self) -> str:
+        """Whoever asks, as the gradebook calls them."""
+        return entered_as(self.student)
+
+    @property
+    def is_teacher(self) -> bool:
+        return self.service.teaches(list(self.current_user.get("groups", ())))
+
+    def require_teacher(self) -> None:
+        """Raises `web.HTTPError` (403) for everybody else."""
+        if not self.is_teacher:
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason="This page is for the course's instructors.")
+
+    async def read(self, what: Any, *arguments: Any) -> Any:
+        """Do something that only reads, beside other requests."""
+        return await asyncio.get_running_loop().run_in_executor(self.service.reading, what, *arguments)
+
+    def write_error(self, status_code: int, **about: Any) -> None:
+        error = about.get("exc_info", (None, None, None))[1]
+        why = self._reason if isinstance(error, web.HTTPError) else "This did not work. That is our fault."
+        if isinstance(error, UnknownExercise):
+            self.set_status(HTTPStatus.NOT_FOUND)
+            why = str(error)
+        elif isinstance(error, KitError):
+            say(str(error))
+            self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
+            why = "The course cannot be read at the moment. Tell your teacher; what you handed in is not lost."
+        self.finish(self.pages.made("refused", course="", title="Not possible", why=why, base=self.base))
+
+
+class LearnerHandler(_Handler):
+    """What somebody handed in, when all is due, and what came of it."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        if self.is_teacher:
+            self.redirect(f"{self.base}class/")
+            return
+        await self.show()
+
+    async def show(self, told: str = "", trouble: str = "") -> None:
+        """Write the page, with what has just happened on it."""
+        course, student = self.service.course(), self.entered
+        found = await self.read(standing.of_learner, course, student, standing.now())
+        about = {"course": course.course_id, "title": "your work", "who": student, "base": self.base}
+        xsrf = Markup(self.xsrf_form_html())  # ours, and escaped
+        self.finish(self.pages.made("learner", standings=found, told=told, trouble=trouble, xsrf=xsrf, **about))
+
+
+class HandInHandler(LearnerHandler):
+    """POST a form with a file: hand it in."""
+
+    async def get(self, exercise: str = "") -> None:
+        self.redirect(self.base)
+
+    @web.authenticated
+    async def post(self, exercise: str) -> None:
+        student = self.student
+        sent = self.request.files.get("notebook", [])
+        if len(sent) != 1 or not sent[0]["filename"]:
+            self.set_status(HTTPStatus.BAD_REQUEST)
+            await self.show(trouble="Nothing was handed in: choose a file first.")
+            return
+        name, content = str(sent[0]["filename"]), bytes(sent[0]["body"])
+        received = await asyncio.get_running_loop().run_in_executor(
+            self.service.writing, self.service.receive, exercise, student, name, content
+        )
+        if received.receipt is None:
+            self.set_status(HTTPStatus.BAD_REQUEST)
+            await self.show(trouble=f"{exercise}: {received.why_not}")
+        elif received.known:
+            await self.show(
+                told=f"{exercise}: this very file is what counts already, receipt {received.receipt.number}."
+            )
+        else:
+            await self.show(told=f"{exercise}: received, receipt {received.receipt.number}.")
+
+
+class ReceiptHandler(_Handler):
+    """One of one's own receipts, as a file."""
+
+    @web.authenticated
+    async def get(self, exercise: str, number: str) -> None:
+        course, student = self.service.course(), self.entered
+        given = await self.read(Receipts(course.state, course.course_id).given, _plain(exercise), student)
+        found = next((one for one in given if one.number == number), None)
+        if found is None:
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="You have no such receipt.")
+        name = re.sub(r"[^A-Za-z0-9-]+", "-", f"receipt-{exercise}-{number}")
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}.json"')
+        self.finish(found.to_text())
+
+
+class FeedbackHandler(_Handler):
+    """One's own feedback page, where the course shows results at once."""
+
+    @web.authenticated
+    async def get(self, exercise: str) -> None:
+        course, student = self.service.course(), self.entered
+        page = course.feedback / student / _plain(exercise) / f"{exercise}.html"
+        if not course.settings.results_at_once or page.is_symlink() or not page.is_file():
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="There is no feedback to show here.")
+        self.set_header("Content-Security-Policy", _THEIRS)
+        self.finish(await self.read(page.read_bytes))
+
+
+class ClassHandler(_Handler):
+    """How the class stands, for its instructors."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        self.require_teacher()
+        course = self.service.course()
+        found = await self.read(standing.of_class, course, standing.now())
+        about = {"course": course.course_id, "title": "the class", "base": self.base}
+        grading = f"{self.base.rstrip('/').rpartition('/')[0]}/{course.course_id}/"
+        at_once = course.settings.results_at_once
+        self.finish(self.pages.made("class", standings=found, grading=grading, results_at_once=at_once, **about))
+
+
+def _plain(exercise: str) -> str:
+    """A name that is one folder's.
+
+    Raises:
+        web.HTTPError: it is not (404).
+    """
+    if not fits_a_folder(exercise):
+        raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="There is no such exercise.")
+    return exercise
+
+
+def application(service: Service, prefix: str) -> web.Application:
+    """The page, below an address that ends in a slash."""
+    parts = {"service": service, "pages": Pages()}
+    at = re.escape(prefix)
+    return web.Application(
+        [
+            (f"{at}oauth_callback", HubOAuthCallbackHandler),
+            (at, LearnerHandler, parts),
+            (f"{at}hand-in/([^/]+)", HandInHandler, parts),
+            (f"{at}receipt/([^/]+)/([A-Z2-7-]+)", ReceiptHandler, parts),
+            (f"{at}feedback/([^/]+)", FeedbackHandler, parts),
+            (f"{at}class/?", ClassHandler, parts),
+        ],
+        cookie_secret=os.urandom(32),
+        default_handler_class=web.ErrorHandler,
+        default_handler_args={"status_code": HTTPStatus.NOT_FOUND},
+    )
+
+
+async def serve(service: Service, prefix: str, address: str, port: int) -> None:
+    """Serve the page, and look into the exchange, for ever."""
+    server = httpserver.HTTPServer(application(service, prefix), max_body_size=FORM_BYTES, max_buffer_size=FORM_BYTES)
+    server.listen(port, address)
+
+    async def look() -> None:
+        await asyncio.get_running_loop().run_in_executor(service.writing, service.look)
+
+    PeriodicCallback(look, LOOK_SECONDS * 1000).start()
+    say(f"The course's page is at {prefix}.")
+    await asyncio.Event().wait()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m autograder.jupyter.work", description="The course's page on a Hub."
+    )
+    parser.add_argument("course", type=Path, metavar="COURSE", help="the course directory")
+    parser.add_argument(
+        "--learner", default=LEARNER, metavar="PATTERN", help="what the course calls the Hub's {name} (default: so)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        Course(options.course)
+    except KitError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    place = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    service = Service(options.course.resolve(), options.learner)
+    prefix = os.environ["JUPYTERHUB_SERVICE_PREFIX"]
+    asyncio.run(serve(service, prefix, place.hostname or "127.0.0.1", place.port or 80))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The course's page on a Hub: what is handed in there has a receipt, and everybody sees what is theirs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import course_service
+import pytest
+from course_service import Page
+from test_inbox import NAME, made, submit, worked
+
+from autograder.course.deadlines import Deadline, LatePolicy
+from autograder.course.directory import Course
+from autograder.course.inbox import receive
+from autograder.course.receipts import Receipts
+from autograder.course.times import time_of
+from autograder.jupyter import standing
+
+# -- what is said -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_due_and_what_lateness_costs_in_sentences() -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    policy = LatePolicy(grace_minutes=15, percent_per_day=10, at_most_percent=50, no_credit_after_days=7)
+    deadline = Deadline(now + timedelta(days=2, hours=3), UTC, policy, {"bo": now + timedelta(days=9)})
+    assert standing.due_sentences(deadline, "ada", now) == (
+        "Due Sun 22 Nov 2026, 15:00 (UTC), in 2 days 3 hours.",
+        "Work that comes up to 15 minutes later still counts as in time.",
+        "Late work loses 10 % of the points it earns for each day begun, 50 % at most.",
+        "After 7 days it earns no points.",
+    )
+    assert standing.due_sentences(deadline, "bo", now)[0].startswith("With your extension: due Sun 29 Nov")
+    over = replace(deadline, due=now - timedelta(hours=1), policy=LatePolicy(no_credit_after_days=0))
+    assert standing.due_sentences(over, "ada", now) == (
+        "It was due Fri 20 Nov 2026, 11:00 (UTC), 1 hour ago.",
+        "Late work earns no points.",
+    )
+    assert standing.due_sentences(None, "ada", now) == ("No due date is set.",)
+
+
+def test_which_version_counts_and_how_late_it_is(tmp_path: Path) -> None:
+    due = {"due": "2026-11-20 23:59", "extensions": {"bo": "2026-11-30 23:59"}}
+    course = made(tmp_path / "course", time_zone="Europe/Vienna", late={"percent_per_day": 10}, exercises={NAME: due})
+    at = datetime(2026, 11, 20, 22, tzinfo=UTC).timestamp()
+    for seconds, text in ((0, "x = 1"), (7_200, "x = 2")):
+        for who in ("ada", "bo"):
+            receive(course, NAME, who, "x.ipynb", worked(text), at + seconds)
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    (ada,) = standing.of_learner(course, "ada", now)
+    assert [version.says for version in ada.versions] == [
+        "this one counts; 1 hour 1 minute late, which takes off 10 % of its points",
+        "replaced by a later one",
+    ]
+    assert ada.versions[0].handed_in == "Sat 21 Nov 2026, 01:00"
+    assert ada.versions[0].received == "01:00:00"
+    (bo,) = standing.of_learner(course, "bo", now)
+    assert bo.versions[0].says == "this one counts; in time"
+    (everybody,) = standing.of_class(course, now)
+    assert everybody.handed_in == 2
+    assert everybody.late == ("ada, 1 hour 1 minute late",)
+    assert everybody.extended == ("bo, until Mon 30 Nov 2026, 23:59 (Europe/Vienna)",)
+    assert ada.result == "", "the course shows no results here"
+
+
+# -- the service ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Page]]:
+    course = made(tmp_path_factory.mktemp("hub") / "course")
+    with course_service.running(course.root) as page:
+        yield course, page
+
+
+def test_a_learner_hands_in_a_file_and_reads_what_became_of_it(served: tuple[Course, Page]) -> None:
+    course, page = served
+    answer = page.hand_in("ada", NAME, worked("x = 1"))
+    assert answer.status_code == 200
+    (receipt,) = Receipts(course.state, "trial").given(NAME, "ada")
+    assert f"received, receipt {receipt.number}." in answer.text
+    assert abs(time_of(receipt.received).replace(tzinfo=UTC).timestamp() - time.time()) < 60  # type: ignore[union-attr]
+    shown = page.ask("ada").text
+    assert "this one counts" in shown
+    saved = page.ask("ada", f"receipt/{NAME}/{receipt.number}")
+    assert saved.text == receipt.to_text()
+    assert "attachment" in saved.headers["Content-Disposition"]
+    assert page.ask("bo", f"receipt/{NAME}/{receipt.number}").status_code == 404
+    assert receipt.number not in page.ask("bo").text
+
+
+def test_what_is_submitted_while_it_runs_is_taken_in(served: tuple[Course, Page]) -> None:
+    course, page = served
+    submit(course, "bo", worked("by Submit"))
+    end = time.monotonic() + 60
+    while "this one counts" not in page.ask("bo").text:
+        assert time.monotonic() < end, page.log.read_text("utf-8")
+        time.sleep(0.3)
+    assert re.search(r"\d\d:\d\d:\d\d  bo  03-dense-networks: received, receipt", page.log.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "status"),
+    [
+        ("", "", 302),
+        ("nobody-known", "", 302),
+        ("stranger", "", 403),
+        ("tutor", "", 302),
+        ("tutor", "class/", 200),
+        ("ada", "class/", 403),
+        ("other", "class/", 403),
+        ("ada", "receipt/..%2f..%2fx/AAAA-AAAA", 404),
+        ("ada", f"receipt/{NAME}/AAAA-AAAA", 404),
+        ("ada", f"feedback/{NAME}", 404),
+        ("ada", "feedback/..%2F..%2Fgradebook.db", 404),
+        ("ada", "nothing", 404),
+        ("ada", f"hand-in/{NAME}", 302),
+    ],
+)
+def test_who_may_see_what(served: tuple[Course, Page], who: str, path: str, status: int) -> None:
+    answer = served[1].ask(who, path)
+    assert answer.status_code == status, answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_who_cannot_be_identified_hands_in_nothing(served: tuple[Course, Page]) -> None:
+    course, page = served
+    for who in ("", "nobody-known", "stranger"):
+        assert page.hand_in(who, NAME, worked("x")).status_code == 403
+    assert {f.name for f in course.submitted.iterdir()} <= {"ada", "bo"}
+
+
+def test_what_is_no_hand_in_is_refused_in_a_sentence(served: tuple[Course, Page]) -> None:
+    _, page = served
+    assert "choose a file first" in page.ask("ada", f"hand-in/{NAME}", "POST").text
+    assert page.hand_in("ada", "99-none", worked("x")).status_code == 404
+    other = page.hand_in("ada", NAME, worked("x", "04-softmax"))
+    assert other.status_code == 400
+    assert f"not of &#39;{NAME}&#39;" in other.text
+    odd = page.hand_in("ada", NAME, b"{", "<script>alert(1)</script>.ipynb")
+    assert "<script" not in odd.text
+    assert "default-src 'none'" in odd.headers["Content-Security-Policy"]
+
+
+def test_a_slip_in_the_settings_is_the_teachers_and_not_a_traceback(served: tuple[Course, Page]) -> None:
+    course, page = served
+    before = (course.root / "autograder.json").read_text()
+    (course.root / "autograder.json").write_text("{")
+    try:
+        end = time.monotonic() + 60
+        while (answer := page.ask("ada")).status_code == 200:
+            assert time.monotonic() < end
+            time.sleep(0.3)
+        assert answer.status_code == 503
+        assert str(course.root) not in answer.text
+        assert "autograder.json is not valid JSON" in page.log.read_text("utf-8")
+    finally:
+        (course.root / "autograder.json").write_text(before)
+        end = time.monotonic() + 60
+        while page.ask("ada").status_code != 200:
+            assert time.monotonic() < end
+            time.sleep(0.3)
