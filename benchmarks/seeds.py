@@ -114,6 +114,13 @@ def _digits() -> Data:
 
 
 @cache
+def _thousand() -> Data:
+    """Exercise 6: 1,000 digits; it has no held-out set, so grading measures on the test digits as well."""
+    (images, labels), (test, test_labels) = load_mnist()
+    return Data((_rows(images[:1000]), labels[:1000]), {"test": (_rows(test), test_labels)})
+
+
+@cache
 def _wrong_labels(images_used: int) -> Data:
     """Exercise 5: every fourth training label is wrong, as in the first cell of its notebook."""
     (images, one_hot), (test, test_labels) = load_fashion()
@@ -150,7 +157,11 @@ def _adam(rate: float) -> Optimizer:
     return "Adam", {"learning_rate": rate}
 
 
-SGD: Optimizer = ("SGD", {"learning_rate": 0.1})
+def _sgd(rate: float) -> Optimizer:
+    return "SGD", {"learning_rate": rate}
+
+
+SGD: Optimizer = _sgd(0.1)
 RMSPROP: Optimizer = ("RMSprop", {})
 FAST = _adam(0.01)
 SOLUTIONS = (
@@ -229,14 +240,24 @@ SOLUTIONS = (
     Solution("05 cured", "64 relu, L2 0.03", _all, 12, batch=32, hidden=(64,), l2=0.03),
     Solution("05 cured", "64 relu, early stopping", _all, 60, batch=32, hidden=(64,), patience=5),
     Solution("05 cured", "16 relu, 8 epochs", _all, 8, batch=32, hidden=(16,)),
+    Solution(
+        "06 trained", "reference: rate 0.1, batch 20, 5 epochs", _thousand, 5, 20, initializer="zeros", optimizer=SGD
+    ),
+    Solution("06 trained", "rate 0.1, batch 10, 3 epochs", _thousand, 3, 10, initializer="zeros", optimizer=SGD),
+    Solution(
+        "06 trained", "rate 0.5, batch 100, 5 epochs", _thousand, 5, 100, initializer="zeros", optimizer=_sgd(0.5)
+    ),
+    Solution(
+        "06 trained", "rate 0.3, batch 25, 10 epochs", _thousand, 10, 25, initializer="zeros", optimizer=_sgd(0.3)
+    ),
 )
 
 
 def thresholds() -> list[Threshold]:
     """What the checks ask for, read from the checks themselves."""
-    three, four, five = (
+    three, four, five, six = (
         importlib.import_module(f"autograder.checks.test_{name}")
-        for name in ("03_dense_networks", "04_softmax", "05_overfitting")
+        for name in ("03_dense_networks", "04_softmax", "05_overfitting", "06_how_a_network_learns")
     )
     wanted = []
     for where in ("held-out", "test"):
@@ -252,6 +273,7 @@ def thresholds() -> list[Threshold]:
         ]
     wanted += [
         Threshold("05 overfitted", "accuracy training", five.BY_HEART),
+        Threshold("06 trained", "accuracy test", six.NEEDED, where="test"),
         Threshold("05 stopped", "epochs after the best", five.LEAST_PATIENCE, share=False),
         Threshold("05 stopped", "epochs after the best", five.MOST_PATIENCE, at_least=False, share=False),
     ]

@@ -171,6 +171,8 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
         {"best weights not restored", "the training loss watched"},  # the training loss is best at the end
         {"over and under confused", "jumping curves taken for overfitting"},
         {"flat curves taken for a good fit", "low curves taken for underfitting"},
+        {"all batches from the same start", "the result of the last step alone"},
+        {"the default rate", "an own step with rate 1"},
     )
 )
 

@@ -225,7 +225,7 @@ def test_sessions_are_as_alike_as_whole_lessons_allow() -> None:
     assert "01-image-classification" in starts[0]
     assert "04-softmax" in starts[1]
     assert sum("*Break*" in row for row in rows) == 4
-    assert rows[-1].startswith("| 13:30"), "80 + 15 + 75 + 15 + 85 minutes after nine"
+    assert rows[-1].startswith("| 13:45"), "80 + 15 + 90 + 15 + 85 minutes after nine"
 
 
 def test_markdown_is_tidy() -> None:

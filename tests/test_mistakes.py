@@ -26,6 +26,7 @@ TRAINED = {
     "03-dense-networks": ("architecture", "compiled", "trained", "accuracy", "deeper"),
     "04-softmax": ("model", "trained", "predicted"),
     "05-overfitting": ("overfitted", "stopped", "cured", "saved"),
+    "06-how-a-network-learns": ("keras_step",),
 }
 
 
