@@ -160,11 +160,11 @@ def _softmaxes(z: np.ndarray) -> Answers:
         ),
         (
             2.0**z / (2.0**z).sum(),
-            Hint("Those are powers of 2. Softmax takes powers of e: look at `np.exp`.", id="powers-of-two"),
+            Hint("Those are powers of 2. Softmax takes powers of e: look at `np.exp`.", id="powers-of-another-base"),
         ),
         (
             10.0**z / (10.0**z).sum(),
-            Hint("Those are powers of 10. Softmax takes powers of e: look at `np.exp`.", id="powers-of-ten"),
+            Hint("Those are powers of 10. Softmax takes powers of e: look at `np.exp`.", id="powers-of-another-base"),
         ),
         (
             z**2 / (z**2).sum(),
@@ -411,11 +411,11 @@ class TestTemperature:
                         id="hot-and-cold-confused",
                     ),
                 ),
-                (_near(0.1), Hint("That belongs to ten classes. Count the scores here.", id="limit-of-ten-classes")),
-                (_near(0.5), Hint("That belongs to two classes. Count the scores here.", id="limit-of-two-classes")),
+                (_near(0.1), Hint("That belongs to ten classes. Count the scores here.", id="limit-of-other-classes")),
+                (_near(0.5), Hint("That belongs to two classes. Count the scores here.", id="limit-of-other-classes")),
                 (
                     _near(1 / 3),
-                    Hint("That belongs to three classes. Count the scores here.", id="limit-of-three-classes"),
+                    Hint("That belongs to three classes. Count the scores here.", id="limit-of-other-classes"),
                 ),
                 (_near(25.0), _PER_CENT),
             ],
@@ -435,7 +435,10 @@ class TestCrossEntropy:
             mistakes=[
                 (
                     _near(1.0),
-                    Hint("That is the logarithm to base 10. Take the natural one: look at `np.log`.", id="base-ten"),
+                    Hint(
+                        "That is the logarithm to base 10. Take the natural one: look at `np.log`.",
+                        id="logarithm-to-another-base",
+                    ),
                 ),
                 (_near(float(np.log2(10))), _BASE_TWO),
                 (
@@ -534,7 +537,9 @@ class TestCrossEntropy:
         )
 
 
-_BASE_TWO = Hint("That is the logarithm to base 2. Take the natural one: look at `np.log`.", id="base-two")
+_BASE_TWO = Hint(
+    "That is the logarithm to base 2. Take the natural one: look at `np.log`.", id="logarithm-to-another-base"
+)
 
 
 def _answered(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -567,7 +572,10 @@ def _cross_entropies(p: np.ndarray, y: np.ndarray) -> Answers:
                 id="mean-over-classes-too",
             ),
         ),
-        (right / np.log(10), Hint("That is the logarithm to base 10. Take the natural one.", id="base-ten")),
+        (
+            right / np.log(10),
+            Hint("That is the logarithm to base 10. Take the natural one.", id="logarithm-to-another-base"),
+        ),
         (right / np.log(2), _BASE_TWO),
         (float(np.mean(-np.log(p).sum(axis=1))), all_count),
         (float(np.mean(-np.log(p))), all_count),

@@ -48,25 +48,41 @@ REPEATED = (
 )
 
 
+def _counts(mistakes: dict[float, Hint], right: int) -> dict[float, Hint]:
+    """The known mistakes, with counts that are off by one."""
+    off = Hint("You are off by one. The first row has number 0: which number has the last one?", id="count-off-by-one")
+    return {right - 1: off, right + 1: off} | mistakes
+
+
 class TestSplit:
     def test_counts_the_training_images(self, submission: Submission) -> None:
         """A quarter is held back"""
         expect(submission.number("training_images"), "`training_images`").to_be(
             450,
-            mistakes={
-                150: Hint("Those are held back. How many are left to train on?", id="held-back-for-trained-on"),
-                600: Hint(
-                    "The network is not trained on the validation images. Take them off.", id="nothing-held-back"
-                ),
-                480: Hint(
-                    "That is what is left after a fifth. Which share does the task name?", id="a-fifth-held-back"
-                ),
-                400: Hint(
-                    "That is what is left after a third. Which share does the task name?", id="a-third-held-back"
-                ),
-                575: Hint("0.25 is a share, not 25 images. How many images is that?", id="share-taken-for-a-number"),
-                300: Hint("That is what is left after a half. Which share does the task name?", id="a-half-held-back"),
-            },
+            mistakes=_counts(
+                {
+                    150: Hint("Those are held back. How many are left to train on?", id="held-back-for-trained-on"),
+                    600: Hint(
+                        "The network is not trained on the validation images. Take them off.", id="nothing-held-back"
+                    ),
+                    480: Hint(
+                        "That is what is left after a fifth. Which share does the task name?",
+                        id="another-share-held-back",
+                    ),
+                    400: Hint(
+                        "That is what is left after a third. Which share does the task name?",
+                        id="another-share-held-back",
+                    ),
+                    575: Hint(
+                        "0.25 is a share, not 25 images. How many images is that?", id="share-taken-for-a-number"
+                    ),
+                    300: Hint(
+                        "That is what is left after a half. Which share does the task name?",
+                        id="another-share-held-back",
+                    ),
+                },
+                450,
+            ),
             hint="Which share of the images goes to validation? Take it off.",
         )
 
@@ -78,22 +94,28 @@ class TestSplit:
         )
         expect(submission.number("validation_dresses"), "`validation_dresses`").to_be(
             150,
-            mistakes={
-                50: random_split,
-                200: Hint("Not all dresses are held back. How many images are?", id="all-dresses-held-back"),
-                0: Hint("The *last* rows are taken. What stands at the end of the folder?", id="first-rows"),
-                450: Hint("Those are the images to train on. Look at the others.", id="training-for-validation"),
-            },
+            mistakes=_counts(
+                {
+                    50: random_split,
+                    200: Hint("Not all dresses are held back. How many images are?", id="all-dresses-held-back"),
+                    0: Hint("The *last* rows are taken. What stands at the end of the folder?", id="first-rows"),
+                    450: Hint("Those are the images to train on. Look at the others.", id="training-for-validation"),
+                },
+                150,
+            ),
             hint="Write down which rows are which class, and mark the rows at the end.",
         )
         expect(submission.number("validation_shoes"), "`validation_shoes`").to_be(
             0,
-            mistakes={
-                50: random_split,
-                100: random_split,
-                150: Hint("Those rows are of another class. Where do the shoes stand?", id="shoes-for-dresses"),
-                200: Hint("That is all of the shoes. Which rows are held back?", id="all-shoes-held-back"),
-            },
+            mistakes=_counts(
+                {
+                    50: random_split,
+                    100: random_split,
+                    150: Hint("Those rows are of another class. Where do the shoes stand?", id="shoes-for-dresses"),
+                    200: Hint("That is all of the shoes. Which rows are held back?", id="all-shoes-held-back"),
+                },
+                0,
+            ),
             hint="In which rows do the shoes stand? Is any of them among the last?",
         )
 
@@ -101,15 +123,18 @@ class TestSplit:
         """Few of them are left to learn from"""
         expect(submission.number("training_dresses"), "`training_dresses`").to_be(
             50,
-            mistakes={
-                150: Hint(
-                    "So many are held back, or would be left after a split at random. How many are left here?",
-                    id="held-back-for-left",
-                ),
-                200: Hint("Most of the dresses went to validation. Take them off.", id="dresses-not-taken-off"),
-                0: Hint("Are there more dresses than places in validation? Count again.", id="no-dress-left"),
-                450: Hint("Those are all images to train on. How many are dresses?", id="all-images-left"),
-            },
+            mistakes=_counts(
+                {
+                    150: Hint(
+                        "So many are held back, or would be left after a split at random. How many are left here?",
+                        id="held-back-for-left",
+                    ),
+                    200: Hint("Most of the dresses went to validation. Take them off.", id="dresses-not-taken-off"),
+                    0: Hint("Are there more dresses than places in validation? Count again.", id="no-dress-left"),
+                    450: Hint("Those are all images to train on. How many are dresses?", id="all-images-left"),
+                },
+                50,
+            ),
             hint="Take all dresses, less those in the validation images.",
         )
 
@@ -201,6 +226,13 @@ def _numbered(submission: Submission) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+_NOT_THE_ARGUMENT = Hint(
+    "Those are rows of an array of this notebook. Work with the arguments alone: call it with small arrays of your"
+    " own.",
+    id="ignores-its-arguments",
+)
+
+
 def _shuffled(submission: Submission, images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What `shuffle_together` returns: two arrays of the shapes that went in."""
     try:
@@ -241,13 +273,17 @@ def _shuffled(submission: Submission, images: np.ndarray, labels: np.ndarray) ->
             labels.shape: Hint("Images first, labels second. Turn them round.", id="wrong-order"),
             (_COUNT, 6): flattened,
             (6 * _COUNT,): flattened,
+            (_COUNT, 784): _NOT_THE_ARGUMENT,
         },
         hint="As many images come back as went in, of the same shape. Print both shapes.",
         stated=True,
     )
     expect(shuffled_labels, "the second array").to_have_shape(
         labels.shape,
-        mistakes={(_COUNT,): Hint("Keep the rows of the labels as they are.", id="rows-decoded")},
+        mistakes={
+            (_COUNT,): Hint("Keep the rows of the labels as they are.", id="rows-decoded"),
+            (_COUNT, 3): _NOT_THE_ARGUMENT,
+        },
         hint="As many labels come back as went in, of the same shape. Print both shapes.",
         stated=True,
     )
@@ -418,6 +454,10 @@ def _gaps(history: History) -> Answers:
         (float(training.max() - validation.min()), one_epoch),
         (float(training[-1] - validation.max()), one_epoch),
         (float(training[-1] - validation[0]), one_epoch),
+        (float(training[-1] - validation[1]), one_epoch),
+        (float(training[0] - validation[-1]), one_epoch),
+        (float(training[1] - validation[-1]), one_epoch),
+        (float(training.max() - validation[-1]), one_epoch),
         (losses, of_losses),
         (-losses, of_losses),
         (float(training[-1] / validation[-1]), Hint("That is a ratio. The gap is a difference: subtract.", id="ratio")),
@@ -793,6 +833,7 @@ class TestCured:
             )
         _repeats_wrong_labels(submission)
         _others_took_no_part(submission)
+        _learned_these_labels(submission)
         found = share - unseen.value
         if found > GAP_CURED:
             raise Mismatch(
@@ -863,6 +904,61 @@ def _others_took_no_part(submission: Submission) -> None:
                     "Which images does `fit` get first? Give it `x_train` and `y_train`.", id="trained-on-others"
                 ),
             )
+
+
+# What `fit` says of the labels that it was given, and what the network says of `y_train`. Eight honest cures differ by
+# 0.01 at most and have no more than 0.75, since one label in four is wrong; trained on the right labels, or on the
+# validation images, they have 0.88 to 0.98 and differ by 0.18 to 0.26.
+_TOLD, _TOLD_MORE = 0.82, 0.10
+
+
+def _learned_these_labels(submission: Submission) -> None:
+    """See that the labels which `fit` was given can have been those of `y_train`, or of its first hundred."""
+    told = _told_accuracy(submission)
+    share = max(_agreement(submission, "cured", *_training()), _agreement(submission, "cured", *_few()[:2]))
+    if told is not None and told >= _TOLD and told - share > _TOLD_MORE:
+        raise fail(
+            _(
+                "While it was trained, `cured` got {told:.0%} of its labels right. Of `y_train` it gets {share:.0%}.",
+                told=told,
+                share=share,
+            ),
+            hint=Hint(
+                "`fit` was given other labels, or other images. Which does the task name? Look at its first two"
+                " arguments.",
+                id="trained-on-other-labels",
+            ),
+        )
+
+
+def _told_accuracy(submission: Submission) -> float | None:
+    """The training accuracy in `cured_history`, of the epoch whose weights `cured` has; None if that cannot be told.
+
+    With validation that is the epoch with the validation loss that is measured now, else the last one.
+    """
+    try:
+        history = submission.history("cured_history").history
+    except (Mismatch, NotAttempted):
+        return None
+    accuracies = next((v for k, v in history.items() if "acc" in k and not k.startswith("val_") and v), [])
+    if not accuracies or not all(isinstance(v, (int, float)) and 0 <= v <= 1 for v in accuracies):
+        return None
+    losses = history.get("val_loss") or []
+    if not losses:
+        return float(accuracies[-1])
+    if len(losses) != len(accuracies) or not all(isinstance(v, (int, float)) and abs(v) < 1e9 for v in losses):
+        return None
+    penalty = any(layer.config.get("kernel_regularizer") for layer in submission.model("cured").layers)
+    if penalty:  # it is part of the losses, and the last epoch's weights are the usual ones
+        return float(accuracies[-1]) if not _wins_back(losses) else None
+    loss = _mean_loss(submission, "cured", *_validation())
+    nearest = int(np.argmin(np.abs(np.array(losses) - loss)))
+    return float(accuracies[nearest]) if abs(loss - losses[nearest]) <= _tolerance(loss) else None
+
+
+def _wins_back(losses: list[float]) -> bool:
+    """Whether the best epoch was not the last, so that early stopping may have given its weights back."""
+    return int(np.argmin(losses)) < len(losses) - 1
 
 
 class TestSaved:
@@ -956,6 +1052,7 @@ class TestSaved:
 
 # The task's table.
 _NETWORKS = {"A": "0.87", "B": "0.90", "C": "0.91", "D": "0.95", "E": "0.88"}
+_LISTED = (0.86, 0.85, 0.87, 1.0, 0.92, 0.9, 0.96, 0.94, 0.91, 0.97, 0.93, 0.95, 0.99, 0.89, 0.88)
 
 
 class TestReported:
@@ -1018,6 +1115,10 @@ class TestReported:
                 lambda v: any(abs(v - mean) <= 0.0006 for mean in (0.925, 0.93667)),
                 Hint("Do you take a mean? Validation took part in the choice. Report one number.", id="mean-reported"),
             ),
+            (
+                lambda v: not any(abs(v - listed) <= 0.0005 for listed in _LISTED),
+                Hint("`reported` is not in the table. Take a number from there as it stands.", id="not-in-the-table"),
+            ),
         ]
         chances: list[tuple[Callable[[Any], bool], Hint]] = [
             (
@@ -1028,10 +1129,12 @@ class TestReported:
                 ),
             ),
             (_near(0.0), Hint("Even a guess is right sometimes. How often, with such classes?", id="never-right")),
-            (_near(0.5), Hint("That is chance with two classes. Count them here.", id="chance-of-two")),
-            (_near(0.1), Hint("That is chance with ten classes. Count them here.", id="chance-of-ten")),
+            (_near(0.5), Hint("That is chance with two classes. Count them here.", id="chance-of-other-classes")),
+            (_near(0.1), Hint("That is chance with ten classes. Count them here.", id="chance-of-other-classes")),
             (_near(2 / 3, 0.01), Hint("That is how often chance is wrong. Turn it round.", id="chance-of-being-wrong")),
             (_near(100 / 3, 0.5), Hint("That is in per cent. Divide it, so that it is below 1.", id="chance-per-cent")),
+            (_near(3.0), Hint("That is the number of classes. How often is a guess right?", id="classes-for-chance")),
+            (_near(1 / 9), Hint("You divided twice. How often is a guess right?", id="chance-divided-twice")),
         ]
         hints = [
             *([choices[chosen]] if chosen in choices else []),
@@ -1058,6 +1161,12 @@ _HISTORY_ERRORS = {
 }
 
 
+_WHOLE_HISTORY = Hint(
+    "You return the whole history. Which one number does the task ask for? Work it out, and return that.",
+    id="history-returned",
+)
+
+
 def _function(submission: Submission, name: str) -> Callable[[History], np.ndarray]:
     """The learner's function of a history, which returns an array here; a known error gets its own hint."""
     function = submission.function(name)
@@ -1066,6 +1175,8 @@ def _function(submission: Submission, name: str) -> Callable[[History], np.ndarr
         try:
             return as_array(function(history), _("what `{name}` returns", name=name))
         except Mismatch as error:
+            if error.message.endswith("but it is a dict."):
+                raise Mismatch(error.message, (_WHOLE_HISTORY, *error.hints)) from None
             for words, says in _HISTORY_ERRORS.items():
                 if words in error.message:
                     raise Mismatch(error.message, (says, *error.hints)) from None

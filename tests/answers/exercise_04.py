@@ -120,8 +120,8 @@ WRONG = [
     Wrong(
         "exponential of the negative", _softmax("return np.exp(-z) / np.sum(np.exp(-z))"), "softmax", "sign-of-power"
     ),
-    Wrong("powers of 2", _softmax("return 2 ** z / np.sum(2 ** z)"), "softmax", "powers-of-two"),
-    Wrong("powers of 10", _softmax("return 10.0 ** z / np.sum(10.0 ** z)"), "softmax", "powers-of-ten"),
+    Wrong("powers of 2", _softmax("return 2 ** z / np.sum(2 ** z)"), "softmax", "powers-of-another-base"),
+    Wrong("powers of 10", _softmax("return 10.0 ** z / np.sum(10.0 ** z)"), "softmax", "powers-of-another-base"),
     Wrong("squares", _softmax("return z ** 2 / np.sum(z ** 2)"), "softmax", "Those are squares of the scores"),
     Wrong(
         "stretched to 0..1",
@@ -297,13 +297,13 @@ WRONG = [
     Wrong("negative temperature", _temperature("-0.6"), "temperature", "temperature-not-positive"),
     Wrong("the limit taken for 0", _temperature("0.613", "0"), "temperature", "limit-zero"),
     Wrong("hot and cold confused", _temperature("0.613", "1.0"), "temperature", "hot-and-cold-confused"),
-    Wrong("the limit for ten classes", _temperature("0.613", "0.1"), "temperature", "limit-of-ten-classes"),
-    Wrong("the limit for two classes", _temperature("0.613", "0.5"), "temperature", "limit-of-two-classes"),
-    Wrong("the limit for three classes", _temperature("0.613", "1 / 3"), "temperature", "limit-of-three-classes"),
+    Wrong("the limit for ten classes", _temperature("0.613", "0.1"), "temperature", "limit-of-other-classes"),
+    Wrong("the limit for two classes", _temperature("0.613", "0.5"), "temperature", "limit-of-other-classes"),
+    Wrong("the limit for three classes", _temperature("0.613", "1 / 3"), "temperature", "limit-of-other-classes"),
     Wrong("the limit in per cent", _temperature("0.613", "25"), "temperature", "per-cent"),
     # Cross-entropy
-    Wrong("logarithm to base 10", _cross_entropy(GOOD_BODY, "1.0"), "cross_entropy", "base-ten"),
-    Wrong("logarithm to base 2", _cross_entropy(GOOD_BODY, "3.322"), "cross_entropy", "base-two"),
+    Wrong("logarithm to base 10", _cross_entropy(GOOD_BODY, "1.0"), "cross_entropy", "logarithm-to-another-base"),
+    Wrong("logarithm to base 2", _cross_entropy(GOOD_BODY, "3.322"), "cross_entropy", "logarithm-to-another-base"),
     Wrong("the probability itself", _cross_entropy(GOOD_BODY, "0.1"), "cross_entropy", "probability-itself"),
     Wrong("sign of the logarithm kept", _cross_entropy(GOOD_BODY, "np.log(0.1)"), "cross_entropy", "sign-missing"),
     Wrong(
@@ -384,7 +384,12 @@ WRONG = [
     Wrong(
         "squared error for entropy", _cross_entropy("return np.mean((p - y) ** 2)"), "cross_entropy", "squared-error"
     ),
-    Wrong("base 2", _cross_entropy("return -np.mean(np.sum(y * np.log2(p), axis=1))"), "cross_entropy", "base-two"),
+    Wrong(
+        "base 2",
+        _cross_entropy("return -np.mean(np.sum(y * np.log2(p), axis=1))"),
+        "cross_entropy",
+        "logarithm-to-another-base",
+    ),
     Wrong(
         "base 10",
         _cross_entropy("return -np.mean(np.sum(y * np.log10(p), axis=1))"),

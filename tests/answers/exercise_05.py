@@ -104,12 +104,19 @@ WRONG = [
     ),
     Wrong("images held back for those trained on", _split("150"), "split", "held-back-for-trained-on"),
     Wrong("nothing held back", _split("600"), "split", "nothing-held-back"),
-    Wrong("a fifth held back", _split("480"), "split", "a-fifth-held-back"),
+    Wrong("a fifth held back", _split("480"), "split", "another-share-held-back"),
     Wrong("0.25 taken for 25 images", _split("575"), "split", "share-taken-for-a-number"),
     Wrong("all dresses held back", _split(dresses="200", left="0"), "split", "all-dresses-held-back"),
     Wrong("the first rows held back", _split(dresses="0", shoes="0", left="200"), "split", "first-rows"),
     Wrong("dresses not taken off", _split(left="200"), "split", "dresses-not-taken-off"),
+    Wrong("rows counted from one", _split("451"), "split", "count-off-by-one"),
     # Shuffling
+    Wrong(
+        "the notebook's own images",
+        _shuffle("r = np.random.permutation(len(images))\n    return x_train[r], labels[r]"),
+        "shuffled",
+        "ignores-its-arguments",
+    ),
     Wrong(
         "shuffled separately",
         _shuffle("n = len(images)\n    r = np.random.permutation\n    return images[r(n)], labels[r(n)]"),
@@ -300,6 +307,7 @@ WRONG = [
         "gap",
         "every-epoch",
     ),
+    Wrong("the whole history returned", _gap("return history"), "gap", "history-returned"),
     Wrong("a ratio", _gap('return history["accuracy"][-1] / history["val_accuracy"][-1]'), "gap", "That is a ratio"),
     Wrong(
         "lists subtracted",
@@ -558,6 +566,18 @@ WRONG = [
         "trained-on-others",
     ),
     Wrong(
+        "cured by the right labels",
+        _cured(DROPOUT, "x_train, train_labels[:400], epochs=12, batch_size=40, validation_data=(x_val, y_val)"),
+        "cured",
+        "trained-on-other-labels",
+    ),
+    Wrong(
+        "cured on the validation images",
+        _cured(DROPOUT, "x_val, y_val, epochs=12, batch_size=20"),
+        "cured",
+        "trained-on-other-labels",
+    ),
+    Wrong(
         "cured, its history thrown away",
         _cured(DROPOUT, "x_train, y_train, epochs=8, batch_size=40", after="del cured_history"),
         "cured",
@@ -685,7 +705,10 @@ WRONG = [
     Wrong("training accuracy reported", _reported(reported="0.96"), "reported", "training-reported"),
     Wrong("accuracy in per cent", _reported(reported="91"), "reported", "accuracy in per cent"),
     Wrong("shuffled labels known by heart", _reported(shuffled="1.0"), "reported", "known-by-heart"),
-    Wrong("chance of two classes", _reported(shuffled="0.5"), "reported", "chance-of-two"),
+    Wrong("chance of two classes", _reported(shuffled="0.5"), "reported", "chance-of-other-classes"),
+    Wrong("an accuracy of no table", _reported(reported="0.091"), "reported", "not-in-the-table"),
+    Wrong("the number of classes for chance", _reported(shuffled="3"), "reported", "classes-for-chance"),
+    Wrong("a third of a third", _reported(shuffled="1 / 3 / 3"), "reported", "chance-divided-twice"),
     Wrong("chance of never", _reported(shuffled="0"), "reported", "never-right"),
 ]
 
