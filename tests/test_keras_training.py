@@ -1,8 +1,8 @@
 """What `compat/keras_training.py` leaves out of `fit` must change nothing: weights, histories and answers, to the bit.
 
 The trainings below, and as many drawn at random as ``AUTOGRADER_TRAININGS`` says (`random_trainings.py`, from the seed
-``AUTOGRADER_TRAININGS_SEED`` on), run twice, each time in a process of its own: as Keras does them, and as a grading
-kernel does.
+``AUTOGRADER_TRAININGS_SEED`` on), run twice, each time in a process of its own (a fork, `keras_forks.py`): as Keras
+does them, and as a grading kernel does.
 """
 
 from __future__ import annotations
@@ -10,16 +10,11 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import random_trainings
-from random_trainings import digest
+from keras_forks import KerasForks, Program, keras_forks
 
 from autograder.compat import keras_training
 
@@ -302,48 +297,45 @@ def trainings() -> dict[str, Callable[[], Any]]:
     return {training.__name__: training for training in found}
 
 
-def main() -> None:
-    keras_training.install()
-    print(json.dumps({name: digest(training()) for name, training in trainings().items()}))
-
-
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
-ENVIRONMENT |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 RANDOM = int(os.environ.get("AUTOGRADER_TRAININGS", "16"))
 SEED = int(os.environ.get("AUTOGRADER_TRAININGS_SEED", "1"))
+TRAININGS = """
+import json
+from autograder.compat import keras_training
+from random_trainings import digest
+from test_keras_training import trainings
+keras_training.install()
+print(json.dumps({name: digest(training()) for name, training in trainings().items()}))
+"""
+PLAIN = {"AUTOGRADER_PLAIN_STEPS": "1"}
 
 
-def in_both_ways(*command: str) -> tuple[list[Any], list[Any]]:
+@pytest.fixture(scope="module")
+def forks() -> Iterator[KerasForks]:
+    with keras_forks() as started:
+        yield started
+
+
+def in_both_ways(forks: KerasForks, code: str, *arguments: str) -> tuple[list[Any], list[Any]]:
     """The JSON lines that a program prints as a grading kernel trains, and as Keras does."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, *command],
-            env=os.environ | ENVIRONMENT | settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for settings in ({"AUTOGRADER_PLAIN_STEPS": ""}, {"AUTOGRADER_PLAIN_STEPS": "1"})
-    ]
     printed = []
-    with ThreadPoolExecutor(2) as waiting:
-        for process, (out, errors) in zip(processes, waiting.map(subprocess.Popen.communicate, processes), strict=True):
-            assert process.returncode == 0, errors[-2000:]
-            printed.append([json.loads(line) for line in out.splitlines()])
+    for done in forks.run(Program(code, arguments), Program(code, arguments, PLAIN)):
+        assert done.returncode == 0, done.stderr[-2000:]
+        printed.append([json.loads(line) for line in done.stdout.splitlines()])
     faster, plain = printed
     return faster, plain
 
 
-def test_no_bit_of_any_training_changes() -> None:
-    (faster,), (plain,) = in_both_ways(__file__)
+def test_no_bit_of_any_training_changes(forks: KerasForks) -> None:
+    (faster,), (plain,) = in_both_ways(forks, TRAININGS)
     assert len(plain) == 34
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
-def test_no_bit_of_random_programs_changes() -> None:
+def test_no_bit_of_random_programs_changes(forks: KerasForks) -> None:
     """Models, data, callbacks, settings and calls in any order, errors among them."""
     print(f"seeds {SEED} to {SEED + RANDOM - 1}")
-    faster, plain = in_both_ways(str(Path(random_trainings.__file__)), str(SEED), str(RANDOM))
+    faster, plain = in_both_ways(forks, "import random_trainings; random_trainings.main()", str(SEED), str(RANDOM))
     assert len(plain) == RANDOM
     calls = sum(program["asked"] for program in faster)
     ours = sum(program["faster"] for program in faster)
@@ -356,7 +348,7 @@ def test_no_bit_of_random_programs_changes() -> None:
             assert program[field] == as_keras[field], (program["seed"], program["story"])
 
 
-def test_a_training_step_is_traced_once_and_keras_is_left_as_it_was() -> None:
+def test_a_training_step_is_traced_once_and_keras_is_left_as_it_was(forks: KerasForks) -> None:
     """Should this fail, nothing is wrong with a result: the speed is gone."""
     code = """
 import keras, numpy as np, time
@@ -391,7 +383,7 @@ model.fit(x, y, verbose=0, epochs=2, batch_size=10)
 print(len(steps), functions(), datasets[-1].options().autotune.enabled)
 print(type(model.train_function).__name__, model.steps_per_execution, vars(model.fit).keys() - {"__wrapped__"})
 """
-    done = python(code)
+    (done,) = forks.run(Program(code))
     printed = done.stdout.splitlines()
     assert printed[0] == "1 True 128 [1, 1] True", done.stderr[-2000:]
     assert printed[1:] == ["1 False False", "function 1 set()"], done.stderr[-2000:]
@@ -416,7 +408,7 @@ def test_as_many_batches_at_once_as_take_no_longer_than_one_look_at_a_bar() -> N
         assert slow.count() == 1
 
 
-def test_what_goes_wrong_is_done_again_by_keras() -> None:
+def test_what_goes_wrong_is_done_again_by_keras(forks: KerasForks) -> None:
     """A fault of ours in the second epoch: what a student sees is what plain Keras does, from the beginning."""
     code = """
 import keras, numpy as np, sys
@@ -438,13 +430,13 @@ for _ in range(2):
     print(history, [w.tobytes() for w in model.get_weights()], model.optimizer.iterations.numpy(), stop.best)
 print(len(calls) > 6, file=sys.stderr)
 """
-    failed, plain = python(code, "fails"), python(code, "plain", AUTOGRADER_PLAIN_STEPS="1")
+    failed, plain = forks.run(Program(code, ("fails",)), Program(code, ("plain",), PLAIN))
     assert failed.stderr.splitlines()[-1] == "True", failed.stderr[-2000:]
     assert failed.stdout
     assert failed.stdout == plain.stdout
 
 
-def test_an_error_reads_as_keras_wrote_it() -> None:
+def test_an_error_reads_as_keras_wrote_it(forks: KerasForks) -> None:
     code = """
 import keras, numpy as np, traceback
 from autograder.compat import keras_training
@@ -457,12 +449,12 @@ for call in (lambda: model.fit(x, y, nb_epoch=3), lambda: model.fit(x, y), lambd
     try: call()
     except Exception: print(traceback.format_exc())
 """
-    faster, plain = python(code), python(code, AUTOGRADER_PLAIN_STEPS="1")
+    faster, plain = forks.run(Program(code), Program(code, settings=PLAIN))
     assert faster.stdout.count("Traceback") == 5, faster.stderr[-2000:]
     assert faster.stdout == plain.stdout
 
 
-def test_nobody_is_warned_of_tracing() -> None:
+def test_nobody_is_warned_of_tracing(forks: KerasForks) -> None:
     """TensorFlow warns of functions that are traced often; here many models have one each, of the same code."""
     code = """
 import keras, numpy as np
@@ -474,19 +466,6 @@ for units in range(1, 9):
     model.compile(loss="mse", optimizer="sgd")
     model.fit(x, y, verbose=0)
 """
-    done = python(code)
+    (done,) = forks.run(Program(code))
     assert done.returncode == 0, done.stderr[-2000:]
     assert "retracing" not in done.stderr
-
-
-def python(code: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=os.environ | ENVIRONMENT | settings,
-        capture_output=True,
-        text=True,
-    )
-
-
-if __name__ == "__main__":
-    main()
