@@ -33,6 +33,8 @@ def autograder(*arguments: str) -> dict[str, Any]:
         "assert not {'tensorflow', 'keras'} & set(sys.modules), 'the trusted side imported Keras'; sys.exit(code)"
     )
     command = [sys.executable, "-c", code, *arguments, "--json", "-", "--sandbox", "require"]
+    if arguments[0] == "grade":
+        command += ["--workers", "1"]  # a second would import Keras for two or three submissions
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=7200, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout)
@@ -97,15 +99,16 @@ def test_solution_full_marks_release_none_and_nbgrader_agrees(exercise: str, cou
             extra = [exercise, "--force"] if step == "generate_feedback" else []
             subprocess.run(["nbgrader", step, *extra], cwd=course, env=PROGRAMS, capture_output=True, check=True)
         assert "reference" in (course / "grades.csv").read_text()
+    if exercise == "03-dense-networks":
+        _one_file_is_graded_alike(exercise, course, graded["half"])
 
 
-def test_one_file_is_graded_like_a_class_and_like_plain_pytest(tmp_path: Path, course: Path) -> None:
-    exercise = "03-dense-networks"
-    path = hand_in(course, "half", exercise, half_done(exercise))
+def _one_file_is_graded_alike(exercise: str, course: Path, in_class: dict[str, Any]) -> None:
+    """By `autograder check`, and by plain pytest."""
+    path = course / "submitted" / in_class["student"] / exercise / f"{exercise}.ipynb"
     one = autograder("check", str(path))
-    (graded,) = autograder("grade", exercise, "--course", str(course))["submissions"]
     assert one["exercise"] == exercise
-    assert one["checks"] == graded["checks"]
+    assert one["checks"] == in_class["checks"]
     command = [sys.executable, "-m", "pytest", "-q", "autograder/checks/test_03_dense_networks.py", "--notebook", path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     tests = [t["outcome"] for c in one["checks"] for t in c["tests"]]

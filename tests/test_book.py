@@ -335,11 +335,21 @@ def test_no_notebook_needs_a_cell_that_stayed_in_the_book(book: Path, tmp_path: 
 
 
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "lessons").glob("*.md"))
+# The same cells were trained to the end, and what they find was asserted, when the book was built.
+TWO_EPOCHS = """
+import keras
+_fit = keras.Model.fit
+def _two_epochs(self, *arguments, **settings):
+    settings["epochs"] = min(settings.get("epochs", 1), settings.get("initial_epoch", 0) + 2)
+    return _fit(self, *arguments, **settings)
+keras.Model.fit = _two_epochs
+"""
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_from_start_to_end_outside_the_book(book: Path, tmp_path: Path, name: str) -> None:
     notebook = nbformat.read(book / "notebooks" / f"{name}.ipynb", 4)  # type: ignore[no-untyped-call]
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(TWO_EPOCHS))  # type: ignore[no-untyped-call]
     # With the notebook alone in its folder: an error in a cell raises.
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

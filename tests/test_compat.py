@@ -218,6 +218,19 @@ def _is_of_self(node: ast.Attribute) -> bool:
     return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
 
 
+# Endless, but not deep: IPython looks up the source of each frame, where it is not kept from that.
+RECURSION = """
+import sys
+usual = sys.getrecursionlimit()
+sys.setrecursionlimit(400)
+def f(): f()
+try:
+    f()
+finally:
+    sys.setrecursionlimit(usual)
+"""
+
+
 def run_renamed(path: Path | str, names: list[str]) -> list[dict[str, Any]]:
     settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     settings |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "MPLBACKEND": "agg"}
@@ -235,10 +248,10 @@ def test_with_any_private_name_renamed_grades_are_the_same(tmp_path: Path) -> No
     """Each is renamed in turn, throughout the code that uses it, before a submission is graded by all stations."""
     notebook = nbformat.read(ROOT / "solutions" / "03-dense-networks" / "03-dense-networks.ipynb", 4)
     for cell in notebook.cells:
-        cell.source = cell.source.replace("epochs=12", "epochs=1").replace(
-            "deeper_model.fit(", "0 and deeper_model.fit("
-        )
-    notebook.cells.append(nbformat.v4.new_code_cell("def f(): f()\nf()"))
+        cell.source = cell.source.replace("epochs=12", "epochs=1")
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "deeper-answer":  # a second model shows nothing new
+            cell.source = ""
+    notebook.cells.append(nbformat.v4.new_code_cell(RECURSION))
     nbformat.write(notebook, tmp_path / "small.ipynb")
     plain, *found = run_renamed(tmp_path / "small.ipynb", ["", *RENAMED])
     assert plain["doctor"] == []
