@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,13 +67,12 @@ def main(arguments: list[str]) -> int:
     lowest, highest = found[min(found)], found[max(found)]
     passed: list[set[str]] = []
     failed: list[str] = []
-    with user() as home:
-        for python in dict.fromkeys((lowest, highest)):
+    tried = list(dict.fromkeys((lowest, highest)))
+    with user() as home, ThreadPoolExecutor(1) as beside:  # an environment is made while the tests before it wait
+        kits = [beside.submit(ready, python, home / f"kit-{python.minor}") for python in tried]
+        for python, making in zip(tried, kits, strict=True):
+            kit = making.result()
             began = time.monotonic()
-            kit = clone(home / f"kit-{python.minor}")
-            environment(python if python.public else copied(python), kit)
-            subprocess.run(["chown", "-R", "--no-dereference", USER, *_but_environment(kit)], check=True)
-            say(f"Python {python.version} as an ordinary user: environment ready", began)
             failed += run(home, kit, "make", "demo")
             tests = ["--ordinary-user", "all"] if python is highest else ["--ordinary-user", "fast", "--one-in=8"]
             noted = home / f"passed-{python.minor}.json"
@@ -87,6 +87,16 @@ def main(arguments: list[str]) -> int:
     for what in failed:
         print(what, file=sys.stderr)
     return 1 if failed else 0
+
+
+def ready(python: Python, kit: Path) -> Path:
+    """A clone with an environment, the user's own but for the environment."""
+    began = time.monotonic()
+    clone(kit)
+    environment(python if python.public else copied(python), kit)
+    subprocess.run(["chown", "-R", "--no-dereference", USER, *_but_environment(kit)], check=True)
+    say(f"Python {python.version} as an ordinary user: environment ready", began)
+    return kit
 
 
 def pythons() -> dict[str, Python]:

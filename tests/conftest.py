@@ -31,22 +31,33 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 # first: what is left at the end should be short. Files that are not named here follow in their order.
 LONGEST_FIRST = (
     "test_book",
+    "test_agreement",
+    "test_keras_training",
+    "test_compat",
     "test_hub_permissions",
     "test_hub_round_trip",
-    "test_widgets_browser",
     "test_faults",
+    "test_doctor",
     "test_attacks",
-    "test_hub",
+    "test_places",
     "test_cluster",
-    "test_report",
     "test_sandbox",
+    "test_learner_anywhere",
+    "test_batch",
+    "test_bad_usage",
+    "test_cli",
+    "test_widgets_browser",
+    "test_hub",
+    "test_own_exercise",
+    "test_report",
 )
 # These share one Hub, and so one worker.
 ON_A_HUB = ("test_hub_permissions", "test_hub_round_trip")
 # These share one build of the book, and so one worker.
 ON_THE_BOOK = ("test_book", "test_book_widgets")
-# Independent of each other, so they fill in wherever a worker is free; the slow ones among them first.
-SPREAD = ("test_agreement", "test_checks_survive", "test_own_exercise", "test_release", "test_catalogue")
+# Their tests are independent of each other, so each goes wherever a worker is free. What is not among the longest fills
+# in at the end, the slow ones first.
+SPREAD = ("test_agreement", "test_checks_survive", "test_release", "test_catalogue")
 # Only these may be skipped where everything should be there: no clone has the original images, and what needs root the
 # gate runs as root.
 MAY_BE_SKIPPED = (
@@ -137,6 +148,14 @@ class TogetherByFile(LoadScopeScheduling):
             return f"{name} {crc32(nodeid.encode()) % 2}"
         return "a Hub" if name in ON_A_HUB else "the book" if name in ON_THE_BOOK else name
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker more when one test is left for it, which it runs as soon as it knows the next.
+
+        (xdist does so at two, so that behind a test of three minutes two others would wait for it to end.)
+        """
+        if node.shutting_down or not self.workqueue or self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)
+
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return TogetherByFile(config, log)
@@ -144,9 +163,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def _turn(item: pytest.Item) -> tuple[int, bool]:
     name = item.path.stem
-    if name in SPREAD:
+    place = next((i for i, start in enumerate(LONGEST_FIRST) if name.startswith(start)), len(LONGEST_FIRST))
+    if name in SPREAD and place == len(LONGEST_FIRST):
         return len(LONGEST_FIRST) + 1 + SPREAD.index(name), item.get_closest_marker("slow") is None
-    return next((i for i, start in enumerate(LONGEST_FIRST) if name.startswith(start)), len(LONGEST_FIRST)), False
+    return place, False
 
 
 @pytest.hookimpl(wrapper=True)

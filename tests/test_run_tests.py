@@ -61,6 +61,20 @@ def test_second_try_is_named_with_what_the_first_died_of(
     assert (tmp_path / "kept").read_text() == f"  {test}\n      E       assert False\n"
 
 
+def test_many_flaky_tests_are_no_accident(
+    run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = [["test_a.py::a[1]", "b", "c", "d"], []]
+    monkeypatch.setattr(run_tests, "_pytest", lambda cache, arguments: int(bool(tries[0])))
+    monkeypatch.setattr(run_tests, "_failed", lambda cache: tries.pop(0))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert run_tests.main([]) == 1
+    said = capfd.readouterr().out
+    assert "FLAKY: 4." in said
+    assert "More than 3 flaky tests" in said
+    assert "::warning title=Flaky test::test_a.py::a[1]: " in said
+
+
 def test_a_real_failure_fails_twice(run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "test_wrong.py").write_text("def test_wrong(): assert False\ndef test_right(): pass\n")
     assert run_tests.main(["test_wrong.py"]) == 1
