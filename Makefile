@@ -10,12 +10,12 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book site bench probe exercises learner-bundle hub lint lock newest gate clean help
+.PHONY: demo test test-fast book book-texts site bench probe exercises learner-bundle hub lint lock newest gate clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
 	@echo "make test       every test, half an hour on two cores        make test-fast   minutes"
-	@echo "make book       the book, in book/_build/html"
+	@echo "make book       the book, in book/_build/html              make book-texts  its texts, for translators"
 	@echo "make site       the book, and the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
 	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
 	@echo "make bench      side by side with nbgrader"
@@ -63,6 +63,10 @@ test-fast: $(READY)
 
 book: system-book $(READY)
 	@$(PY) book/build.py
+
+# The texts of the book's pages for translators, as gettext has them, in book/_build/gettext.
+book-texts: system-book $(READY)
+	@$(PY) book/build.py --texts
 
 bench: system-demo $(READY)
 	@$(PY) -m benchmarks

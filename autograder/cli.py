@@ -358,8 +358,8 @@ def _grade_with(
     works = []
     for name, found in submitted.items():
         exercise = course.make_ready(name)
-        limits, book = course.settings.of(name).limits, course.settings.book
-        setup = batch.prepare(exercise, limits, sandbox, course.files_of(name), book)
+        limits, settings = course.settings.of(name).limits, course.settings
+        setup = batch.prepare(exercise, limits, sandbox, course.files_of(name), settings.book, settings.language)
         works.append(batch.Work(exercise, setup, found))
 
     def on_progress(progress: Any, result: dict[str, Any] | None) -> None:

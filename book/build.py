@@ -82,12 +82,15 @@ def main() -> int:
     parser.add_argument(
         "--links", action="store_true", help="look up every link to the outside, which needs a network; builds no pages"
     )
+    parser.add_argument("--texts", action="store_true", help="gather the texts of all pages for translators; no pages")
     arguments = parser.parse_args()
     if arguments.clean:
         shutil.rmtree(BUILD, ignore_errors=True)
     ensure_packages()
     if arguments.links:
         return 1 if run_jupyter_book("--builder", "linkcheck") else 0
+    if arguments.texts:
+        return 1 if run_jupyter_book("--builder", "custom", "--custom-builder", "gettext") else 0
     started = time.monotonic()
     digest = structure_digest()
     unchanged = STAMP.is_file() and STAMP.read_text() == digest

@@ -73,6 +73,7 @@ CHANGES: dict[str, Callable[[pytest.MonkeyPatch, Path], dict[str, Any]]] = {
     "the exercise changed since": lambda *_: {"template": "{}"},
     "the checks changed since": lambda *_: {"checks": "# other"},
     "the book's address changed since": lambda *_: {"book": "https://book.example.org/"},
+    "the language changed since": lambda *_: {"language": "de"},
     "the sandbox changed since": lambda *_: {"sandbox": Sandbox.LIMITS_ONLY},
 }
 

@@ -26,9 +26,9 @@ TABLE: dict[str, set[str]] = {
     "compat": set(),
     "learner": {"backend", "data", "exercise", "errors", "language"},
     # The fork server imports what an exercise's first cell imports (learner), and speeds up what others wrote (compat).
-    "sandbox": {"backend", "compat", "data", "errors", "exercise", "learner"},
-    "course": {"compat", "data", "errors", "exercise", "sandbox"},
-    "grading": {"backend", "compat", "course", "data", "errors", "exercise", "sandbox", "terminal"},
+    "sandbox": {"backend", "compat", "data", "errors", "exercise", "language", "learner"},
+    "course": {"compat", "data", "errors", "exercise", "language", "sandbox"},
+    "grading": {"backend", "compat", "course", "data", "errors", "exercise", "language", "sandbox", "terminal"},
     "report": {"course", "data", "errors", "exercise", "grading", "sandbox"},
     "similar": {"course", "errors"},
     # Feedback goes back as the gradebook has it, which the pages' own module writes into them.

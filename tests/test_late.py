@@ -122,7 +122,10 @@ class Class:
                 late = submission.assignment.duedate is not None and submission.total_seconds_late > 0
                 assert late or not float(table[student]["seconds_late"] or 0)
                 assert float(table[student]["late_penalty"] or 0) == pytest.approx(penalty)
-                lost = re.findall(r'<li class="late-penalty">Late submission penalty \(Score: -([\d.]+)\)</li>', page)
+                lost = re.findall(
+                    r'<li class="late-penalty" data-points="[\d.]+">Late submission penalty \(Score: -([\d.]+)\)</li>',
+                    page,
+                )
                 assert [float(points) for points in lost] == ([pytest.approx(penalty, abs=0.005)] if penalty else [])
                 note = self.root / ".autograder" / NAME / "done" / f"{student}.json"
                 assert json.loads(note.read_text("utf-8"))["result"]["score"] == result["score"]

@@ -28,7 +28,7 @@ from babel.core import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
-from jinja2 import Environment
+from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "autograder"
@@ -139,12 +139,13 @@ def _says_something(text: str) -> bool:
 
 
 def _in_template(source: str) -> Iterator[tuple[int, str, str]]:
-    environment = Environment(extensions=["jinja2.ext.i18n", "jinja2.ext.loopcontrols"])
-    for line, function, message in environment.extract_translations(source, gettext_functions=("say", "say_plural")):
-        if function == "say_plural" and isinstance(message, tuple):
-            yield line, str(message[0]), str(message[1])
-        else:
-            yield line, str(message if isinstance(message, str) else message[0]), ""
+    for node in Environment().parse(source).find_all((nodes.Call, nodes.Filter)):
+        named = node.node if isinstance(node, nodes.Call) else None
+        if isinstance(node, nodes.Filter) and node.name == "say" and isinstance(node.node, nodes.Const):
+            yield node.lineno, str(node.node.value), ""
+        elif isinstance(named, nodes.Name) and named.name in ("say", "say_plural"):
+            texts = [str(part.value) for part in node.args[:2] if isinstance(part, nodes.Const)]
+            yield node.lineno, texts[0], texts[1] if named.name == "say_plural" else ""
 
 
 # -- catalogues --------------------------------------------------------------------------------------------------------

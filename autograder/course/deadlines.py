@@ -17,12 +17,13 @@ import difflib
 import math
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from autograder.errors import BadSetting
+from autograder.language import Sentence, _, plural, said, say
 
 _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<clock>\d\d:\d\d(?::\d\d)?))?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
@@ -102,20 +103,19 @@ class Lateness:
     @property
     def says(self) -> str:
         """A sentence or two for the learner."""
-        until = "With your extension it was due" if self.extended else "It was due"
+        when = say("With your extension it was due on {date}", date=shown(self.due))
+        due = when if self.extended else say("It was due on {date}", date=shown(self.due))
         if self.handed_in is None:
-            return f"{until} on {shown(self.due)}. Nothing says when it was handed in, so it counts as in time."
+            return say("{due}. Nothing says when it was handed in, so it counts as in time.", due=due)
+        came = shown(self.handed_in, False)
         if not self.late:
-            return f"{until} on {shown(self.due)}; it was handed in on {shown(self.handed_in, False)}, in time."
-        lost = ""
+            return say("{due}; it was handed in on {date}, in time.", due=due, date=came)
+        late = say("{due}; it was handed in on {date}, {time} late.", due=due, date=came, time=duration(self.seconds))
         if self.percent >= 100:
-            lost = " Work as late as that earns no points."
+            late += " " + say("Work as late as that earns no points.")
         elif self.percent > 0:
-            lost = f" That takes off {self.percent:g} % of its points."
-        return (
-            f"{until} on {shown(self.due)}; it was handed in on {shown(self.handed_in, False)},"
-            f" {duration(self.seconds)} late.{lost}"
-        )
+            late += " " + say("That takes off {percent:g} % of its points.", percent=self.percent)
+        return late
 
 
 @dataclass(frozen=True)
@@ -190,25 +190,53 @@ def as_utc(when: datetime) -> datetime:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+_WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+_MONTHS = (
+    _("Jan"),
+    _("Feb"),
+    _("Mar"),
+    _("Apr"),
+    _("May"),
+    _("Jun"),
+    _("Jul"),
+    _("Aug"),
+    _("Sep"),
+    _("Oct"),
+    _("Nov"),
+    _("Dec"),
+)
+_UNITS: dict[int, Callable[[int], Sentence]] = {  # by seconds, the largest first
+    DAY: lambda count: plural("{n} day", "{n} days", count),
+    3600: lambda count: plural("{n} hour", "{n} hours", count),
+    60: lambda count: plural("{n} minute", "{n} minutes", count),
+    1: lambda count: plural("{n} second", "{n} seconds", count),
+}
+
+
 def shown(when: datetime, with_zone: bool = True) -> str:
-    """``Fri 20 Nov 2026, 23:59 (Europe/Vienna)``, in whatever language this computer speaks."""
-    day = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[when.weekday()]
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[when.month - 1]
+    """``Fri 20 Nov 2026, 23:59 (Europe/Vienna)``, as the language in use writes it, whatever this computer speaks."""
     clock = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
-    zone = f" ({getattr(when.tzinfo, 'key', None) or when.tzname()})" if with_zone else ""
-    return f"{day} {when.day} {month} {when.year}, {clock}{zone}"
+    text = say(
+        "{weekday} {day} {month} {year}, {clock}",
+        weekday=_WEEKDAYS[when.weekday()],
+        day=when.day,
+        month=_MONTHS[when.month - 1],
+        year=when.year,
+        clock=clock,
+    )
+    return f"{text} ({getattr(when.tzinfo, 'key', None) or when.tzname()})" if with_zone else text
 
 
 def duration(seconds: float) -> str:
     """A length of time in the two largest units that say something: ``1 day 3 hours``."""
     left, parts = max(1, math.ceil(seconds)), []
-    for name, size in (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1)):
+    for size, made in _UNITS.items():
         count, left = divmod(left, size)
         if count:
-            parts.append((name, f"{count} {name}{'s' * (count != 1)}"))
+            parts.append(said(made(count)))
         elif parts:
             break
-    return " ".join(text for _, text in parts[:2])
+    return " ".join(parts[:2])
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

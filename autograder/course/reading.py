@@ -12,6 +12,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
+from autograder.language import _, plural
+
 MAX_NOTEBOOK_BYTES = 20_000_000  # of one notebook handed in
 MAX_CELLS = 2_000
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -37,33 +39,38 @@ def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
     repairs: list[str] = []
     if len(raw) > MAX_NOTEBOOK_BYTES:
         raise Unreadable(
-            f"The notebook is {len(raw) // 10**6} MB; {MAX_NOTEBOOK_BYTES // 10**6} MB is the limit. Clear its outputs,"
-            " save it, and hand it in again."
+            _(
+                "The notebook is {size} MB; {most} MB is the limit. Clear its outputs, save it, and hand it in again.",
+                size=len(raw) // 10**6,
+                most=MAX_NOTEBOOK_BYTES // 10**6,
+            )
         )
     text = _decode(raw, repairs)
     if not text.strip():
-        raise Unreadable("The file is empty. Save the notebook, and hand it in again.")
+        raise Unreadable(_("The file is empty. Save the notebook, and hand it in again."))
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise Unreadable(
-            "The file is not a notebook: it is damaged or was cut short. Open it in Jupyter; if that fails, fetch the"
-            " exercise again and copy your answers into it."
+            _(
+                "The file is not a notebook: it is damaged or was cut short. Open it in Jupyter; if that fails, fetch"
+                " the exercise again and copy your answers into it."
+            )
         ) from None
     if not isinstance(document, dict):
-        raise Unreadable("The file is not a notebook. Hand in the .ipynb file that you worked in.")
+        raise Unreadable(_("The file is not a notebook. Hand in the .ipynb file that you worked in."))
     return _well_formed(document, repairs), repairs
 
 
 def _decode(raw: bytes, repairs: list[str]) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if raw.startswith(mark):
-            repairs.append(f"The file was saved as {encoding}; read accordingly.")
+            repairs.append(_("The file was saved as {encoding}; read accordingly.", encoding=encoding))
             return raw.decode(encoding, errors="replace")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        repairs.append("Some bytes were not UTF-8 text and were replaced.")
+        repairs.append(_("Some bytes were not UTF-8 text and were replaced."))
         return raw.decode("utf-8", errors="replace")
 
 
@@ -74,16 +81,18 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
         cells = [c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []]
     if not isinstance(cells, list):
         raise Unreadable(
-            "The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in."
+            _("The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in.")
         )
     if version != 4:
         shown_version = str(version) if isinstance(version, int) and 0 <= version < 100 else "unknown"
-        repairs.append(f"The notebook was saved in format {shown_version}; read as format 4.")
+        repairs.append(_("The notebook was saved in format {version}; read as format 4.", version=shown_version))
     if len(cells) > MAX_CELLS:
-        raise Unreadable(f"The notebook has {len(cells)} cells; {MAX_CELLS} is the limit.")
+        raise Unreadable(_("The notebook has {count} cells; {most} is the limit.", count=len(cells), most=MAX_CELLS))
     good = [made for cell in cells if (made := _well_formed_cell(cell)) is not None]
     if len(good) < len(cells):
-        repairs.append(f"{len(cells) - len(good)} damaged cells were left out.")
+        repairs.append(
+            plural("{n} damaged cell was left out.", "{n} damaged cells were left out.", len(cells) - len(good))
+        )
     return new_notebook(cells=good)
 
 

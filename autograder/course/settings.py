@@ -29,6 +29,7 @@ from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
 from autograder.errors import BadSetting
 from autograder.exercise.passages import book_at
+from autograder.language import languages
 from autograder.sandbox.limits import Limits
 
 FILE = "autograder.json"
@@ -82,6 +83,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     packages: tuple[str, ...] = ()  # names that notebooks import and that have to be installed where they are graded
     book: str = ""  # the address of the book that the course reads, to which hints on feedback pages link
+    language: str = ""  # in which learners read what is said about their work, as in "de"; '' is English
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
     answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`
@@ -119,6 +121,8 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     course = Settings(limits=everywhere, late=late, **_typed(Settings, others, path, ""))
     deadlines.read_zone(course.time_zone, f"{path}: time_zone")
     _one_of(course.answers, ANSWERS, path, "answers")
+    if course.language:
+        _one_of(course.language, languages(), path, "language")
     try:
         course = replace(course, book=book_at(course.book))
     except ValueError as error:

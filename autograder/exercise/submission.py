@@ -20,7 +20,7 @@ from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
 from autograder.exercise.wire import History, Opaque, type_name
-from autograder.language import _
+from autograder.language import _, as_sentence
 
 Kind = Literal["fashion", "mnist"]
 
@@ -237,7 +237,8 @@ class Submission:
             if "NoneType" in text or "ellipsis" in text:
                 raise NotAttempted(_("`{name}` still has no value.", name=name)) from None
             raise Mismatch(
-                _("`{name}` cannot be checked: {reason}.", name=name, reason=reason.why), _why_no_model(text)
+                _("`{name}` cannot be checked: {reason}.", name=name, reason=as_sentence(reason.why)),
+                _why_no_model(text),
             ) from None
 
     def file_size(self, name: str) -> int | None:

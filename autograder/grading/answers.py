@@ -25,6 +25,7 @@ from autograder.exercise.submission import Missing, NoModel, Raised
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.observing import Observing
 from autograder.grading.run import NEVER_ENDS, NotebookRun
+from autograder.language import _, as_sentence
 from autograder.sandbox.channel import ChannelClosed, ChannelTimeout
 from autograder.sandbox.surroundings import KINDS, MAX_KEPT, described
 
@@ -138,10 +139,10 @@ class KernelAnswers:
     def _observe(self, name: str) -> ModelReport:
         answer = self._ask({"ask": "model", "name": name})
         if "no_model" in answer.tree:
-            raise NoModel(clause(answer.tree["no_model"]) or "it is not a Keras model")
+            raise NoModel(clause(answer.tree["no_model"]) or _("it is not a Keras model"))
         facts = answer.tree.get("facts")
         if not isinstance(facts, dict):
-            raise NoModel("it cannot be looked at")
+            raise NoModel(_("it cannot be looked at"))
         try:
             with self._spending("models"):
                 key, described = self._observing.describe(
@@ -152,14 +153,16 @@ class KernelAnswers:
         except NotPlain as error:
             raise NoModel(str(error)) from error
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise NoModel("it cannot be looked at") from error
+            raise NoModel(_("it cannot be looked at")) from error
 
     def _predict(self, name: str, key: str, inputs: np.ndarray, scale: float) -> np.ndarray:
         try:
             with self._spending("models"):
                 return self._observing.predict(key, inputs, scale, self._seconds_for_a_model())
         except NoModel as reason:
-            raise Mismatch(f"`{name}` cannot be checked: {reason}.") from reason
+            raise Mismatch(
+                _("`{name}` cannot be checked: {reason}.", name=name, reason=as_sentence(reason.why))
+            ) from reason
 
     def _seconds_for_a_model(self) -> float:
         return min(self._run.limits.model_seconds, self._run.seconds_to_answer())
@@ -173,30 +176,36 @@ class KernelAnswers:
         kernel = self._run.kernel_to_ask()
         seconds = min(self._run.limits.answer_seconds, self._run.seconds_to_answer())
         if kernel is None or seconds <= 0:
-            raise Stopped(self._run.message or "Your notebook was stopped before this could be looked at.")
-        too_long = f"`{name}` did not answer within {seconds:g} s. {NEVER_ENDS}"
+            raise Stopped(self._run.message or _("Your notebook was stopped before this could be looked at."))
+        too_long = _(
+            "`{name}` did not answer within {seconds:g} s. {question}", name=name, seconds=seconds, question=NEVER_ENDS
+        )
         try:
             with self._spending("answers"):
                 answer = kernel.ask(query, seconds)
         except ChannelClosed:
-            raise self._no_more(name, lambda: self._run.lose_ended(f"`{name}` was stopped")) from None
+            raise self._no_more(name, lambda: self._run.lose_ended(_("`{name}` was stopped", name=name))) from None
         except ChannelTimeout:
             if kernel.ended:
-                raise self._no_more(name, lambda: self._run.lose_ended(f"`{name}` was stopped")) from None
+                raise self._no_more(name, lambda: self._run.lose_ended(_("`{name}` was stopped", name=name))) from None
             raise self._no_more(name, lambda: self._lose(Status.TIMED_OUT, too_long)) from None
         except NotPlain as error:
-            why = f"`{name}` cannot be looked at: {error}"
+            why = _("`{name}` cannot be looked at: {error}", name=name, error=as_sentence(str(error)))
             raise self._no_more(name, lambda: self._lose(Status.CRASHED, why)) from None
         if answer.overdue:
             raise self._no_more(name, lambda: too_long)
         if not isinstance(answer.message.tree, dict):
-            raise Mismatch(f"`{name}` cannot be looked at.")
+            raise Mismatch(_("`{name}` cannot be looked at.", name=name))
         if answer.message.tree.get("missing") is True:
             raise Missing(name)
         if "absent" in answer.message.tree:
             what = clause(answer.message.tree["absent"], 120)
             raise Mismatch(
-                f"`{name}` depends on something that is not available where exercises are graded: {what}.",
+                _(
+                    "`{name}` depends on something that is not available where exercises are graded: {what}.",
+                    name=name,
+                    what=what,
+                ),
                 (_NOT_YOURS,),
             )
         return answer.message

@@ -144,8 +144,10 @@ class Watcher:
             those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
             if those:
                 exercise = course.make_ready(name)
-                limits, book = course.settings.of(name).limits, course.settings.book
-                setup = batch.prepare(exercise, limits, self.sandbox, course.files_of(name), book)
+                limits, settings = course.settings.of(name).limits, course.settings
+                setup = batch.prepare(
+                    exercise, limits, self.sandbox, course.files_of(name), settings.book, settings.language
+                )
                 works.append(batch.Work(exercise, setup, those))
                 self._receive(course, name, those, first)
         if not works:

@@ -26,7 +26,7 @@ _BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",)
 NOT_THERE = "none"  # the version of what is not installed
 
 # What is said of a part that is another one now. Of versions it is said which.
-_SUBMISSION, _PACKAGE_PART, _CHECKS, _BOOK = "submission", "package", "checks", "book"
+_SUBMISSION, _PACKAGE_PART, _CHECKS, _BOOK, _LANGUAGE = "submission", "package", "checks", "book", "language"
 _WORDS = {
     _SUBMISSION: "the notebook",
     _PACKAGE_PART: "the package",
@@ -37,6 +37,7 @@ _WORDS = {
     "held_out": "the held-out images",
     "files": "the files beside the notebook",
     _BOOK: "the book's address",
+    _LANGUAGE: "the language",
 }
 _OTHERS = "the settings"
 
@@ -59,8 +60,8 @@ class Basis:
 
     @property
     def but_checks(self) -> Basis:
-        """What a run rests on, whatever is asked about it later, and whatever pages link to."""
-        return Basis({name: part for name, part in self.parts.items() if name not in (_CHECKS, _BOOK)})
+        """What a run rests on, whatever is asked about it later, in whatever language, and whatever pages link to."""
+        return Basis({name: part for name, part in self.parts.items() if name not in (_CHECKS, _BOOK, _LANGUAGE)})
 
     @property
     def key(self) -> str:

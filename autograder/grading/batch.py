@@ -27,6 +27,7 @@ from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
 from autograder.grading.worker import Done, Files, Job, Setup
+from autograder.language import _, speaking
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
@@ -62,7 +63,9 @@ class Batch:
         return {"exercise": self.exercise, "held_out": self.held_out, "submissions": list(self.submissions)}
 
 
-def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files = (), book: str = "") -> Setup:
+def prepare(
+    exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files = (), book: str = "", language: str = ""
+) -> Setup:
     """Gather what every worker needs, as plain data."""
     return Setup(
         exercise.name,
@@ -73,6 +76,7 @@ def prepare(exercise: Exercise, limits: Limits, sandbox: Sandbox, files: Files =
         data.load_held_out(exercise.name),
         files,
         book,
+        language,
     )
 
 
@@ -151,7 +155,8 @@ def grade_as_the_only_run(
             if run is not writing:
                 writing.recorder.flush()
                 writing = run
-            result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
+            with speaking(run.work.setup.language):
+                result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
             run.results.add(result_json)
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
@@ -162,7 +167,8 @@ def grade_as_the_only_run(
 
         for run in runs:
             for submitted in run.work.submissions:
-                earlier = None if force else run.recorder.earlier(submitted, run.basis_of(submitted))
+                with speaking(run.work.setup.language):
+                    earlier = None if force else run.recorder.earlier(submitted, run.basis_of(submitted))
                 if (
                     not force
                     and earlier is None
@@ -170,7 +176,8 @@ def grade_as_the_only_run(
                 ):
                     run.again[why] += 1
                 if earlier is None and submitted.unread:
-                    earlier = run.recorder.of_last_time(submitted)
+                    with speaking(run.work.setup.language):
+                        earlier = run.recorder.of_last_time(submitted)
                 if earlier is not None:
                     run.results.add(earlier)
                     run.skipped += 1
@@ -179,9 +186,9 @@ def grade_as_the_only_run(
                     record(run, submitted, _unread(_Task(submitted, run), submitted.unread), True)
                 elif submitted.path is None:
                     where = run.work.exercise, run.work.setup.sandbox
-                    record(
-                        run, submitted, Done(missing(submitted.student, *where, submitted.problem), None, None), True
-                    )
+                    with speaking(run.work.setup.language):
+                        nothing = missing(submitted.student, *where, submitted.problem)
+                    record(run, submitted, Done(nothing, None, None), True)
                 else:
                     todo.append(_Task(submitted, run))
         on_progress(progress, None)
@@ -278,7 +285,9 @@ def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iter
         mine = {task.submitted.student: task for task in todo if task.run is run}
         known = [run.recorder.recorded(task.submitted, run.basis_of(task.submitted)) for task in mine.values()]
         recorded, setup = [one for one in known if one is not None], run.work.setup
-        for student, again in regrade_all(recorded, run.work.exercise, setup.held_out, workers, setup.book):
+        for student, again in regrade_all(
+            recorded, run.work.exercise, setup.held_out, workers, setup.book, setup.language
+        ):
             if again is not None:
                 yield mine[student], again
 
@@ -372,21 +381,24 @@ def _refill(
 
 def _given_up(task: _Task, why: str) -> Done:
     return _ours(
-        task, f"This could not be graded, which is our fault and not yours: {why}. Your teacher has been told."
+        task,
+        _("This could not be graded, which is our fault and not yours: {why}. Your teacher has been told.", why=why),
     )
 
 
 def _unread(task: _Task, why: str) -> Done:
-    message = (
-        f"What was handed in could not be read here ({why}), so it was not graded. It does not count as missing: your"
-        " teacher is told, and the next run will try again."
+    message = _(
+        "What was handed in could not be read here ({why}), so it was not graded. It does not count as missing: your"
+        " teacher is told, and the next run will try again.",
+        why=why,
     )
     return _ours(task, message)
 
 
 def _ours(task: _Task, message: str) -> Done:
     one, work = task.submitted, task.run.work
-    return Done(not_graded(one.student, work.exercise, message, _notes(one), str(work.setup.sandbox)), None, None)
+    with speaking(work.setup.language):
+        return Done(not_graded(one.student, work.exercise, message, _notes(one), str(work.setup.sandbox)), None, None)
 
 
 def _notes(submitted: Submitted) -> tuple[str, ...]:

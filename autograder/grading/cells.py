@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from autograder.language import say
+
 _SHOWN = ("stream", "error", "display_data", "execute_result", "update_display_data")
 _TAKEN = ("status", "execute_input", "clear_output", *_SHOWN)
 _MAX_DISPLAYS = 1_000  # displays with a name that are kept for later updates
@@ -59,12 +61,12 @@ class CellClient(NotebookClient):  # type: ignore[misc]
     def _leave_out(self, cell: Any) -> None:
         if not self._cut:
             self._cut = True
-            what = (
-                "cell's output was left out: it is"
+            text = say(
+                "(The rest of this cell's output was left out: it is too long.)"
                 if self._left < 0
-                else "notebook's output was left out: altogether, it is"
+                else "(The rest of this notebook's output was left out: altogether, it is too long.)"
             )
-            text = f"(The rest of this {what} too long.)\n"
+            text += "\n"
             cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text))
 
     async def stopped_after_interrupt(self, seconds: float) -> bool:

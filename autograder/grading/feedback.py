@@ -13,6 +13,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -31,18 +32,15 @@ from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 from autograder.exercise.passages import Reading
+from autograder.language import _, number, right_to_left, said, say, tag
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All five exercises together hold less than a page may show.
 MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own
-_ALT = "A picture that this cell has drawn"
-_HOW_TO_ASK = (
-    f'\n<p class="another-look">If you think that something here is wrong, hand in a text file called'
-    f" <code>{REQUEST}</code> beside your notebook and say which task and why.</p>"
-)
-_CUT = "(The rest of this cell is too long to show here; the notebook itself has it.)"
+_ALT = _("A picture that this cell has drawn")
+_CUT = _("(The rest of this cell is too long to show here; the notebook itself has it.)")
 
 
 def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clock: Clock | None = None) -> str:
@@ -69,12 +67,26 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clo
 def page_without_notebook(result: SubmissionResult) -> str:
     """What there is to say if no page can be made of the notebook."""
     checks = "".join(CheckView(check, Reading(result.exercise)).html() for check in result.checks)
-    title = f"{result.exercise} (Score: {shown(result.score)} / {shown(result.max_score)})"
+    title = _title(result.exercise, shown(result.score), shown(result.max_score))
     told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'
-    asking = _HOW_TO_ASK if result.score < result.max_score else ""
+    asking = _how_to_ask() if result.score < result.max_score else ""
     body = f"<h4>{html.escape(title)}</h4>{asking}{told}{checks}"
-    return f"<!DOCTYPE html><html lang='en'><head>{style}</head><body>{body}</body></html>"
+    return f"<!DOCTYPE html><html {language_attributes()}><head>{style}</head><body>{body}</body></html>"
+
+
+def language_attributes() -> str:
+    """What a page's outermost element says of the language in use."""
+    return f'lang="{html.escape(tag())}"' + (' dir="rtl"' if right_to_left() else "")
+
+
+def _how_to_ask() -> str:
+    text = say(
+        "If you think that something here is wrong, hand in a text file called `{file}` beside your notebook and say"
+        " which task and why.",
+        file=REQUEST,
+    )
+    return f'\n<p class="another-look">{with_code(text)}</p>'
 
 
 class _OutOfTimeError(BaseException):
@@ -115,7 +127,7 @@ class Clock:
             self._left -= time.process_time() - began
 
     @staticmethod
-    def _ring(*_: object) -> None:
+    def _ring(*_signal: object) -> None:
         raise _OutOfTimeError
 
 
@@ -126,22 +138,73 @@ def _in_time(text: str, work: Callable[[], str], otherwise: Callable[[], str]) -
     return work() if _clock is None else _clock.run(text, work, otherwise)
 
 
+# The beginning of our own pages: numbers as they are, whatever the language is that the heading says them in.
+_OURS = re.compile(
+    r'<main data-exercise="([^"<>]*)" data-score="(-?[\d.]+)" data-max-score="([\d.]+)">\s*<h1>[^<]*</h1>'
+)
+# That of nbgrader's, and of ours from before there were other languages.
 _HEADING = re.compile(r"(<h[14]>[^<]*\(Score: )(-?[\d.]+)( / ([\d.]+)\)</h[14]>)")
-_LATE = re.compile(r'\s*<li class="late-penalty">[^<]*\(Score: -([\d.]+)\)</li>')
-
-
+_LATE = re.compile(r'\s*<li class="late-penalty"(?: data-points="([\d.]+)")?>(?:[^<]*\(Score: -([\d.]+)\)|[^<]*)</li>')
 _DEADLINE = re.compile(r'\s*<p class="deadline">[^<]*</p>')
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Where a finished page says the score, and what it says."""
+
+    start: int
+    end: int
+    score: float
+    most: float
+    ours: bool
+    exercise: str = ""  # escaped; '' in a page that does not name it apart
+    before: str = ""  # then, what stands before the number in the heading, and after it
+    after: str = ""
+
+    def saying(self, score: float) -> str:
+        """The heading with another score."""
+        if self.exercise:
+            return opening(html.unescape(self.exercise), score, self.most)
+        return f"{self.before}{round(score, 2)}{self.after}"
+
+
+def _heading_of(page: str) -> _Heading | None:
+    if found := _OURS.search(page):
+        return _Heading(found.start(), found.end(), float(found[2]), float(found[3]), True, found[1])
+    if found := _HEADING.search(page):
+        ours, score, most = found[1].startswith("<h1>"), float(found[2]), float(found[4])
+        return _Heading(found.start(), found.end(), score, most, ours, before=found[1], after=found[3])
+    return None
+
+
+def opening(exercise: str, score: float, most: float) -> str:
+    """Where a page of ours begins: its heading, and the same numbers for programs."""
+    points, of = round(float(score), 2), round(float(most), 2)
+    title = html.escape(_title(exercise, number(points, ""), number(of, "")))
+    numbers = f'data-score="{points}" data-max-score="{of}"'
+    return f'<main data-exercise="{html.escape(exercise)}" {numbers}>\n<h1>{title}</h1>'
+
+
+def _title(exercise: str, score: str, most: str) -> str:
+    return say("{exercise} (Score: {score} / {most})", exercise=exercise, score=score, most=most)
+
+
+def late_item(penalty: float) -> str:
+    """The entry of a page's list that says what being late costs."""
+    points = round(float(penalty), 2)
+    text = html.escape(say("Late submission penalty (Score: -{points})", points=number(points, "")))
+    return f'\n<li class="late-penalty" data-points="{points}">{text}</li>\n'
 
 
 def with_deadline(page: str, result: SubmissionResult) -> str:
     """A finished page with what the result says about its due date, and what is lost for being late."""
     page = with_late_penalty(page, result.late_penalty)
-    heading = _HEADING.search(page)
+    heading = _heading_of(page)
     if heading is None:
-        return _DEADLINE.sub(lambda _: deadline_line(result), page, count=1)  # it has a place for it, or none
-    rest = page[heading.end() :]
+        return _DEADLINE.sub(lambda found: deadline_line(result), page, count=1)  # it has a place for it, or none
+    rest = page[heading.end :]
     before = _DEADLINE.match(rest)
-    return page[: heading.end()] + deadline_line(result) + rest[before.end() if before else 0 :]
+    return page[: heading.end] + deadline_line(result) + rest[before.end() if before else 0 :]
 
 
 def deadline_line(result: SubmissionResult) -> str:
@@ -155,17 +218,17 @@ def with_late_penalty(page: str, penalty: float) -> str:
 
     Everything that is looked for comes before anything that a student wrote. A page of another form stays as it is.
     """
-    heading = _HEADING.search(page)
-    end = page.find("</ol>", heading.end()) if heading else -1
+    heading = _heading_of(page)
+    end = page.find("</ol>", heading.end) if heading else -1
     if heading is None or end < 0:
         return page
-    items = page[heading.end() : end]
+    items = page[heading.end : end]
     before = _LATE.search(items)
-    score = float(heading[2]) + (float(before[1]) if before else 0.0) - penalty
+    score = heading.score + (float(before[1] or before[2] or 0.0) if before else 0.0) - penalty
     items = _LATE.sub("", items).rstrip()
     if penalty:
-        items += f'\n<li class="late-penalty">Late submission penalty (Score: -{round(penalty, 2)})</li>\n'
-    return _saying_how_to_ask(f"{page[: heading.start(2)]}{round(max(score, 0.0), 2)}{heading[3]}{items}{page[end:]}")
+        items += late_item(penalty)
+    return _saying_how_to_ask(f"{page[: heading.start]}{heading.saying(max(score, 0.0))}{items}{page[end:]}")
 
 
 def as_in_gradebook(page: str, grades: StudentGrades) -> str:
@@ -183,14 +246,14 @@ def with_marks(page: str, score: float, marks: Iterable[Mark]) -> str:
 
     As in `with_late_penalty`, all of it stands before anything that a student wrote.
     """
-    heading = _HEADING.search(page)
-    end = page.find("</ol>", heading.end()) if heading else -1
+    heading = _heading_of(page)
+    end = page.find("</ol>", heading.end) if heading else -1
     if heading is None or end < 0:
         return page
-    items = _BY_HAND.sub("", page[heading.end() : end]).rstrip()
+    items = _BY_HAND.sub("", page[heading.end : end]).rstrip()
     for mark in marks:
         items += f'\n<li class="by-hand"><code>{html.escape(mark.cell)}</code>: {_said_by_hand(mark)}</li>'
-    return _saying_how_to_ask(f"{page[: heading.start(2)]}{round(score, 2)}{heading[3]}{items}\n{page[end:]}")
+    return _saying_how_to_ask(f"{page[: heading.start]}{heading.saying(score)}{items}\n{page[end:]}")
 
 
 _ASKING = re.compile(r'\s*<p class="another-look">.*?</p>')
@@ -198,12 +261,12 @@ _ASKING = re.compile(r'\s*<p class="another-look">.*?</p>')
 
 def _saying_how_to_ask(page: str) -> str:
     """A page of ours with a line on how to ask for another look, if points are missing; without it, if none are."""
-    heading = _HEADING.search(page)
-    end = page.find("</ol>", heading.end()) + len("</ol>") if heading else 0
-    if heading is None or end < len("</ol>") or not heading[1].startswith("<h1>"):
+    heading = _heading_of(page)
+    end = page.find("</ol>", heading.end) + len("</ol>") if heading else 0
+    if heading is None or end < len("</ol>") or not heading.ours:
         return page
     before = _ASKING.match(page, end)
-    line = _HOW_TO_ASK if float(heading[2]) < float(heading[4]) else ""
+    line = _how_to_ask() if heading.score < heading.most else ""
     return page[:end] + line + page[before.end() if before else end :]
 
 
@@ -215,9 +278,9 @@ def with_answers(page: str, answers: Mapping[str, Sequence[str]] | None) -> str:
 
     They stand behind the list of tasks, before anything that a student wrote. A page of another form stays as it is.
     """
-    heading = _HEADING.search(page)
-    end = page.find("</ol>", heading.end()) + len("</ol>") if heading else 0
-    if heading is None or end < len("</ol>") or not heading[1].startswith("<h1>"):
+    heading = _heading_of(page)
+    end = page.find("</ol>", heading.end) + len("</ol>") if heading else 0
+    if heading is None or end < len("</ol>") or not heading.ours:
         return page
     asking = _ASKING.match(page, end)
     end = asking.end() if asking else end
@@ -233,20 +296,25 @@ def _answers_section(answers: Mapping[str, Sequence[str]]) -> str:
         + "</details>"
         for task, texts in answers.items()
     )
-    return (
-        '<section class="model-answers"><h2>Answers</h2>\n<p>One answer to each task, from your teacher. Yours may'
-        f" differ and be right, too. Open one after you have thought about it once more.</p>{tasks}\n</section>"
+    title = html.escape(say("Answers"))
+    text = html.escape(
+        say(
+            "One answer to each task, from your teacher. Yours may differ and be right, too. Open one after you have"
+            " thought about it once more."
+        )
     )
+    return f'<section class="model-answers"><h2>{title}</h2>\n<p>{text}</p>{tasks}\n</section>'
 
 
 def _said_by_hand(mark: Mark) -> str:
     parts = []
     if mark.points is not None:
-        parts.append(f"a person gave {shown(mark.points)} points.")
+        parts.append(say("a person gave {points} points.", points=shown(mark.points)))
     if mark.extra:
-        parts.append(f"{'+' if mark.extra > 0 else ''}{shown(mark.extra)} points by hand.")
+        extra = f"{'+' if mark.extra > 0 else ''}{shown(mark.extra)}"
+        parts.append(say("{points} points by hand.", points=extra))
     if mark.comment:
-        parts.append(f"A person says: {html.escape(mark.comment)}")
+        parts.append(f"{html.escape(say('A person says:'))} {html.escape(mark.comment)}")
     return " ".join(parts)
 
 
@@ -262,7 +330,7 @@ def _shorten(page: nbformat.NotebookNode) -> None:
             )
         allowed = min(MAX_CELL, left)
         if len(cell.source) > allowed:
-            mark = f"# {_CUT}" if cell.cell_type == "code" else _CUT
+            mark = f"# {said(_CUT)}" if cell.cell_type == "code" else said(_CUT)
             cell.source = f"{cell.source[:allowed]}\n\n{mark}" if allowed else mark
         left -= min(len(cell.source), allowed)
 
@@ -273,19 +341,19 @@ def _is_locked(cell: nbformat.NotebookNode) -> bool:
 
 def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
     for cell in page.cells:
-        cell.metadata["alt"] = _ALT
+        cell.metadata["alt"] = said(_ALT)
     resources = {
         "nbgrader": {
             "notebook": result.exercise,
-            "score": result.score,
-            "max_score": result.max_score,
-            "late_penalty": result.late_penalty,
+            "attributes": language_attributes(),
+            "opening": opening(result.exercise, result.score, result.max_score),
+            "late": late_item(result.late_penalty) if result.late_penalty > 0 else "",
             "tasks": [(check.name, CheckView(check).summary()) for check in result.checks],
             "notes": [with_code(line) for line in (result.message, *result.notes) if line],
         },
         "metadata": {"name": result.exercise},
     }
-    made, _ = _exporter().from_notebook_node(page, resources=resources)
+    made, _resources = _exporter().from_notebook_node(page, resources=resources)
     return _saying_how_to_ask(str(made))
 
 
@@ -303,7 +371,6 @@ class _Pages(HTMLExporter):  # type: ignore[misc]
             return _in_time(source, lambda: str(self.markdown2html(context, source)), lambda: _plain(source))
 
         self.register_filter("markdown2html", markdown)
-        self.register_filter("with_formulas", _with_formulas)
         page: tuple[str, Any] = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
         return page
 
@@ -344,6 +411,12 @@ def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
     return _FORMULA.sub(made, page)
 
 
+@pass_context
+def _said_now(_context: Any, text: str, **values: Any) -> str:
+    """`say` for the template. With the context, since Jinja works out anything else once, in the first language."""
+    return say(text, **values)
+
+
 def _shared_files() -> list[str]:
     """Where nbconvert's own templates were installed: not below `sys.prefix` if that builds on another environment."""
     try:
@@ -360,6 +433,7 @@ def _exporter() -> _Pages:
     config.HTMLExporter.template_name = "feedback_page"
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).parent)]
     config.HTMLExporter.exclude_anchor_links = True
+    config.HTMLExporter.filters = {"say": _said_now, "with_formulas": _with_formulas}
     config.HTMLExporter.preprocessors = []
     config.HTMLExporter.default_preprocessors = []  # none of them is enabled, and after each the page is validated
     return _Pages(config=config)

@@ -23,11 +23,12 @@ from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
 from autograder.grading.replay import Recording
 from autograder.grading.run import NotebookRun
+from autograder.language import _, said
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
-LIMITS_ONLY_NOTE = (
+LIMITS_ONLY_NOTE = _(
     "Graded WITHOUT a sandbox: only time and memory were limited. Whoever's code ran here could read and change"
     " files of this computer's user. Install bubblewrap and grade again; `autograder doctor` says how."
 )
@@ -68,7 +69,7 @@ def grade(
     try:
         repaired = repair(raw, template)
     except Unreadable as reason:
-        return Graded(_nothing(student, exercise, Status.UNREADABLE, str(reason), server.sandbox))
+        return Graded(_nothing(student, exercise, Status.UNREADABLE, reason.args[0], server.sandbox))
     seconds = {"repair": time.perf_counter() - began}
     try:
         graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds, files, book)
@@ -87,7 +88,10 @@ def grade(
 
 def missing(student: str, exercise: Exercise, sandbox: Sandbox, why: str = "") -> SubmissionResult:
     """The result of a student of whom no notebook of this exercise is there, or none that counts, and then `why`."""
-    nothing = f"There is no {exercise.name}.ipynb among the files handed in. Hand in the notebook under that name."
+    nothing = _(
+        "There is no {notebook} among the files handed in. Hand in the notebook under that name.",
+        notebook=f"{exercise.name}.ipynb",
+    )
     return _nothing(student, exercise, Status.MISSING, why or nothing, sandbox)
 
 
@@ -98,6 +102,7 @@ def not_graded(
 
     The next run tries again, and in the gradebook it waits for a person to look at it.
     """
+    message = said(message)
     checks = tuple(without_tests(task.grade_id, task.points, message, Outcome.ERROR) for task in exercise.tasks)
     return SubmissionResult(student, exercise.name, Status.ERROR, checks, message, notes, sandbox)
 
@@ -129,14 +134,14 @@ def _run_and_check(
         seconds |= run.seconds
         others = run.seconds["cells"] + run.seconds["models"]
         seconds["checks"] = time.perf_counter() - began - others
-        status, message = run.status, run.message
+        status, message = run.status, said(run.message)
     began = time.perf_counter()
     outputs.make_safe(notebook)
     show_results(notebook, {check.name: check for check in checks}, Reading(exercise.name, book))
     seconds["notebook"] = time.perf_counter() - began
-    notes = repaired.repairs
+    notes = tuple(said(note) for note in repaired.repairs)
     if server.sandbox is Sandbox.LIMITS_ONLY:
-        notes += (LIMITS_ONLY_NOTE,)
+        notes += (said(LIMITS_ONLY_NOTE),)
     result = SubmissionResult(
         student,
         exercise.name,
@@ -171,6 +176,7 @@ def show_results(
 
 
 def _nothing(student: str, exercise: Exercise, status: Status, message: str, sandbox: Sandbox) -> SubmissionResult:
+    message = said(message)
     outcome = Outcome.NOT_ATTEMPTED if status is Status.MISSING else Outcome.FAILED
     checks = tuple(without_tests(task.grade_id, task.points, message, outcome) for task in exercise.tasks)
     return SubmissionResult(student, exercise.name, status, checks, message, sandbox=str(sandbox))

@@ -26,6 +26,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from autograder.exercise import wire
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.cells import CellClient
+from autograder.language import _
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, ForkServer, wait_for
 from autograder.sandbox.kernel_agent import ANSWER
@@ -273,14 +274,14 @@ class Kernel:
         code, fork = self._exit_status(), self._provisioner.fork
         excess = fork.excess if fork is not None else None
         if excess is not None:
-            return excess.resource, f"used {excess.says}"
+            return excess.resource, excess.says
         if code == 128 + 9 and self._server.alive:
-            return Resource.MEMORY, "was killed, most likely for memory"
+            return Resource.MEMORY, _("was killed, most likely for memory")
         if code == 128 + 24:
-            return Resource.PROCESSOR, "used too much processor time"
+            return Resource.PROCESSOR, _("used too much processor time")
         if code is not None and code > 128:
-            return None, f"crashed Python (signal {code - 128})"
-        return None, "ended Python itself, as `os._exit` does"
+            return None, _("crashed Python (signal {signal})", signal=code - 128)
+        return None, _("ended Python itself, as `os._exit` does")
 
     def end(self) -> None:
         """End the process. Safe to call twice."""
@@ -331,5 +332,5 @@ class Kernel:
 
 
 def too_much_in_a_cell(limits: Limits) -> str:
-    """Follows the words "it used"."""
-    return f"more than {limits.cell_cpu_seconds:g} s of processor time in one cell"
+    """Follows the word "it"."""
+    return _("used more than {seconds:g} s of processor time in one cell", seconds=limits.cell_cpu_seconds)

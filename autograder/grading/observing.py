@@ -12,6 +12,7 @@ from autograder.exercise import wire
 from autograder.exercise.sentences import clause
 from autograder.exercise.submission import NoModel
 from autograder.exercise.wire import Message, NotPlain
+from autograder.language import _, as_sentence
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, ForkServer
 from autograder.sandbox.limits import Limits
@@ -82,14 +83,14 @@ class Observing:
         except NotPlain as error:
             raise NoModel(str(error)) from error
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
-            raise NoModel("what it outputs is too large, or is not numbers")
+            raise NoModel(_("what it outputs is too large, or is not numbers"))
         known.append((inputs.copy(), scale, output))  # whoever asked may go on reckoning in it
         return output
 
     def _rebuild(self, key: str, seconds: float) -> dict[str, Any]:
         described = self._ask(key, self._requests[key], seconds).tree.get("facts")
         if not isinstance(described, dict):
-            raise NoModel("it cannot be looked at")
+            raise NoModel(_("it cannot be looked at"))
         self._here.add(key)
         return described
 
@@ -97,7 +98,7 @@ class Observing:
         if key in self._refused:
             raise self._refused[key]
         if seconds <= 0:
-            raise NoModel("looking at it took too long")
+            raise NoModel(_("looking at it took too long"))
         if self._observer is None:
             fork, sock = self._server.fork_observer(self._limits)
             self._observer = fork, Channel(sock)
@@ -118,10 +119,11 @@ class Observing:
 
 def _why_not(error: Exception, seconds: float, excess: Excess | None) -> str:
     if isinstance(error, ChannelTimeout):
-        return f"it took longer than {seconds:.0f} s"
+        return _("it took longer than {seconds:.0f} s", seconds=seconds)
     if isinstance(error, NotPlain):
-        return "its parts are too large to look at"
-    return f"it needs too much {excess.resource if excess is not None else Resource.MEMORY}"
+        return _("its parts are too large to look at")
+    resource = excess.resource if excess is not None else Resource.MEMORY
+    return _("it needs too much {resource}", resource=as_sentence(str(resource)))
 
 
 def _model_key(facts: dict[str, Any], arrays: list[bytes]) -> str:

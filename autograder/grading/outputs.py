@@ -17,6 +17,7 @@ from nbformat.v4 import new_output
 from autograder.exercise.display import CheckView, plain_markdown
 from autograder.exercise.outcome import CheckResult
 from autograder.exercise.passages import Reading
+from autograder.language import say
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
@@ -121,7 +122,7 @@ def _text(value: Any) -> str:
     text = text.encode("utf-8", "replace").decode("utf-8")
     if text.count("\x1b") > MAX_COLOURS:
         text = text.replace("\x1b", "")
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n(The rest was left out.)"
+    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "\n" + say("(The rest was left out.)")
 
 
 def _image(mime: str, value: Any) -> str | None:

@@ -28,6 +28,7 @@ import nbformat
 
 import autograder
 from autograder.exercise.outcome import SubmissionResult
+from autograder.language import language, speaking
 
 PART_SECONDS = 1.0  # of processor time for the colours of one cell, one text, one piece of Markdown
 PARTS_SECONDS = 4.0  # for all those of one page
@@ -51,6 +52,7 @@ class _Maker:
         """The page; without a student's colours or Markdown if those take too long."""
         for plain in (False, True):
             request = {"notebook": notebook, "exercise": result.exercise, "result": result.to_json(), "plain": plain}
+            request["language"] = language()
             with contextlib.suppress(_NoPageError, OSError), self._lock:
                 return self._ask(json.dumps(request).encode())
         from autograder.grading.feedback import page_without_notebook
@@ -132,7 +134,8 @@ def main() -> None:
         notebook = nbformat.v4.reads(request["notebook"])
         result = SubmissionResult.from_json(request["exercise"], request["result"])
         clock = feedback.Clock(PART_SECONDS, 0.0 if request["plain"] else PARTS_SECONDS)
-        page = feedback.feedback_page(notebook, result, clock).encode("utf-8", "replace")
+        with speaking(request["language"]):
+            page = feedback.feedback_page(notebook, result, clock).encode("utf-8", "replace")
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(_LENGTH.pack(len(page)) + page)
         answers.flush()

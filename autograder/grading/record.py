@@ -32,13 +32,14 @@ from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import deadline_line, with_answers, with_deadline, with_marks
+from autograder.grading.feedback import deadline_line, language_attributes, with_answers, with_deadline, with_marks
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
+from autograder.language import _, said, say
 
-AFTER_ANSWERS = "This came after the answers to the exercise could be seen."
+AFTER_ANSWERS = _("This came after the answers to the exercise could be seen.")
 GIVE_UP_AFTER = 8  # students in a row whose files cannot be written: then it is not their files
 _NOT_THIS_STUDENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 MAX_OBSERVED_BYTES = 2_000_000_000  # on disk, of all records of a course (see `replay`)
@@ -175,7 +176,9 @@ class Recorder:
         note = self._note(submitted.student)
         if note is None or not self._gradebook.knows(submitted.student) or not isinstance(note.get("result"), dict):
             return None
-        says = f"What was handed in cannot be read now ({submitted.unread}). This is the result from last time."
+        says = say(
+            "What was handed in cannot be read now ({why}). This is the result from last time.", why=submitted.unread
+        )
         result: dict[str, Any] = note["result"]
         return result | {"notes": [*result.get("notes", ()), says]}
 
@@ -213,7 +216,7 @@ class Recorder:
         """
         student, result = submitted.student, done.result
         if self._answers and self._answers.since and _came_after(submitted, self._answers.since):
-            result = result.with_notes(AFTER_ANSWERS)
+            result = result.with_notes(said(AFTER_ANSWERS))
             done = replace(done, result=result)
         today = self._today(submitted, result)
         if today != result:
@@ -240,7 +243,7 @@ class Recorder:
             result = self._not_recorded(result, error.strerror or str(error))
         except Exception as error:  # one student's result must not end the class
             result = self._not_recorded(result, f"{type(error).__name__}: {error}")
-        for _ in range(2):
+        for _again in range(2):
             try:
                 self._gradebook.enter(student, submitted.timestamp, result, same_work)
                 break
@@ -268,9 +271,10 @@ class Recorder:
         self._observations.keep(self._file(self._observed, student, "record"), observed)
 
     def _not_recorded(self, result: SubmissionResult, why: str) -> SubmissionResult:
-        message = (
-            f"The result could not be written ({one_line(why, 200)}), which is our fault and not yours. Your teacher is"
-            " told, and the next run will try again."
+        message = _(
+            "The result could not be written ({why}), which is our fault and not yours. Your teacher is told, and the"
+            " next run will try again.",
+            why=one_line(why, 200),
         )
         return not_graded(result.student, self._exercise, message, result.notes, result.sandbox)
 
@@ -377,7 +381,9 @@ def _plain_page(result: SubmissionResult) -> str:
     content = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     content = deadline_line(result) + content
     title = html.escape(result.exercise)
+    points = say("{earned} of {points} points", earned=shown(result.score), points=shown(result.max_score))
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>'
-        f"<h1>{title}: {shown(result.score)} of {shown(result.max_score)} points</h1>{content}</body></html>\n"
+        f"<!DOCTYPE html><html {language_attributes()}>"
+        f'<head><meta charset="utf-8"><title>{title}</title></head><body>'
+        f"<h1>{title}: {html.escape(points)}</h1>{content}</body></html>\n"
     )

@@ -28,6 +28,7 @@ from autograder.grading.grade import show_results
 from autograder.grading.pages import page_of
 from autograder.grading.replay import NotRecorded, Observed, Replay
 from autograder.grading.worker import Done
+from autograder.language import speaking
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Recorded:
     notebook: Path
 
 
-def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | None, book: str = "") -> Done | None:
+def regrade(
+    recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | None, book: str = "", language: str = ""
+) -> Done | None:
     """The result that these checks give, without running anything of the student's; None if that cannot be said.
 
     Raises:
@@ -54,21 +57,28 @@ def regrade(recorded: Recorded, exercise: Exercise, held_out: data.HeldOut | Non
         earlier = SubmissionResult.from_json(exercise.name, observed.result)
         replay = Replay(observed.record, held_out)
         submission = Submission(replay)
-        checks = run_checks(exercise, submission, before=lambda task: replay.begin(task.grade_id))
+        with speaking(language):
+            checks = run_checks(exercise, submission, before=lambda task: replay.begin(task.grade_id))
     except NotRecorded:
         return None
     except ChecksBroken:
         raise
     except Exception:  # a damaged record
         return None
-    show_results(notebook, {check.name: check for check in checks}, Reading(exercise.name, book))
-    result = replace(earlier, checks=checks, measures=submission.measures, curves=submission.curves)
-    graded = nbformat.writes(notebook)
-    return Done(result, graded, page_of(graded, result), observed.record)
+    with speaking(language):
+        show_results(notebook, {check.name: check for check in checks}, Reading(exercise.name, book))
+        result = replace(earlier, checks=checks, measures=submission.measures, curves=submission.curves)
+        graded = nbformat.writes(notebook)
+        return Done(result, graded, page_of(graded, result), observed.record)
 
 
 def regrade_all(
-    recorded: list[Recorded], exercise: Exercise, held_out: data.HeldOut | None, workers: int, book: str = ""
+    recorded: list[Recorded],
+    exercise: Exercise,
+    held_out: data.HeldOut | None,
+    workers: int,
+    book: str = "",
+    language: str = "",
 ) -> Iterator[tuple[str, Done | None]]:
     """`regrade` for each, in parallel; yields students and what came of them.
 
@@ -78,7 +88,9 @@ def regrade_all(
     if not recorded:
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(recorded)), context, _begin, (exercise, held_out, book)) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(recorded)), context, _begin, (exercise, held_out, book, language)
+    ) as pool:
         futures = [(one.student, pool.submit(_regrade_here, one)) for one in recorded]
         try:
             for student, future in futures:
@@ -96,16 +108,16 @@ def digest(notebook: str) -> str:
     return hashlib.sha256(notebook.encode("utf-8", "replace")).hexdigest()
 
 
-_setup: tuple[Exercise, data.HeldOut | None, str] | None = None
+_setup: tuple[Exercise, data.HeldOut | None, str, str] | None = None
 
 
-def _begin(exercise: Exercise, held_out: data.HeldOut | None, book: str) -> None:
+def _begin(exercise: Exercise, held_out: data.HeldOut | None, book: str, language: str) -> None:
     global _setup
     # What checks print is no answer of the command's; run_checks leaves their output alone.
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     data.keep_in_memory()  # checks compare with them
-    _setup = exercise, held_out, book
+    _setup = exercise, held_out, book, language
 
 
 def _regrade_here(recorded: Recorded) -> Done | None:

@@ -14,6 +14,7 @@ import nbformat
 
 from autograder.course.reading import Unreadable, exercises_named, read_notebook
 from autograder.grading.order import Piece, in_order, readings
+from autograder.language import _, plural
 
 MAX_REPAIRS = 12  # that are told one by one
 _SOLUTION_KEYS = ("solution", "task")
@@ -39,13 +40,14 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     wanted = {_grade_id(cell) for cell in template.cells} - {""}
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
-            raise Unreadable("The notebook holds no code. Hand in the notebook that you worked in.")
-        repairs.append("None of the exercise's cells is marked as such any more; the code is graded where it is.")
+            raise Unreadable(_("The notebook holds no code. Hand in the notebook that you worked in."))
+        repairs.append(_("None of the exercise's cells is marked as such any more; the code is graded where it is."))
     cells = _place(_tidy(submitted.cells, template.cells, repairs), template.cells, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
     if len(repairs) > MAX_REPAIRS:
-        repairs[MAX_REPAIRS:] = [f"{len(repairs) - MAX_REPAIRS} more things were repaired."]
+        more = len(repairs) - MAX_REPAIRS
+        repairs[MAX_REPAIRS:] = [plural("{n} more thing was repaired.", "{n} more things were repaired.", more)]
     return Repaired(notebook, tuple(repairs))
 
 
@@ -58,7 +60,11 @@ def _refuse_another(raw: bytes, cells: list[nbformat.NotebookNode], template: nb
     ours = {reading for cell in template.cells if _is_locked(cell) for reading in readings(cell)}
     if 2 * sum(not ours.isdisjoint(readings(cell)) for cell in cells) < sum(map(_is_locked, template.cells)):
         raise Unreadable(
-            f"This is the notebook of exercise '{min(named)}', not of '{this}'. Hand in the notebook for '{this}'."
+            _(
+                "This is the notebook of exercise '{other}', not of '{this}'. Hand in the notebook for '{this}'.",
+                other=min(named),
+                this=this,
+            )
         )
 
 
@@ -76,22 +82,33 @@ def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNod
         cell.metadata.pop("nbgrader", None)
         original = release[rank[grade_id]] if grade_id in rank else None
         if grade_id and (original is None or grade_id in seen):
-            what = "copied" if original is not None else "unknown"
-            repairs.append(f"A {what} cell '{grade_id[:60]}' counts as one of your own cells.")
+            repairs.append(
+                _(
+                    "A copied cell '{cell}' counts as one of your own cells."
+                    if original is not None
+                    else "An unknown cell '{cell}' counts as one of your own cells.",
+                    cell=grade_id[:60],
+                )
+            )
         if original is None:
             like = next((known[r] for r in (readings(cell, longest) if lost else ()) if r in known), None)
             pieces.append(Piece(cell) if like is None else Piece(_fresh(release[like]), like, True, False, cell))
         elif _is_locked(original):
             same = not set(readings(cell)).isdisjoint(readings(original))
             if not same and grade_id not in seen:
-                repairs.append(f"The locked cell '{grade_id}' had been changed; it was restored.")
+                repairs.append(_("The locked cell '{cell}' had been changed; it was restored.", cell=grade_id))
             pieces.append(Piece(_fresh(original), rank[grade_id], True, True, _copy_of(cell, original, same)))
         elif grade_id in seen:
             pieces.append(Piece(cell))
         else:
             if cell.cell_type != original.cell_type:
                 repairs.append(
-                    f"The answer cell '{grade_id}' was a {cell.cell_type} cell; it was made {original.cell_type}."
+                    _(
+                        "The answer cell '{cell}' was a {kind} cell; it was made {right}.",
+                        cell=grade_id,
+                        kind=cell.cell_type,
+                        right=original.cell_type,
+                    )
                 )
             answer = _fresh(original)
             answer.source = cell.source
@@ -99,7 +116,11 @@ def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNod
         seen.add(grade_id)
     if recognised := sum(not piece.marked for piece in pieces):
         repairs.append(
-            f"The marks of {recognised} of the exercise's cells were lost; the cells were recognised by their text."
+            plural(
+                "The marks of {n} of the exercise's cells were lost; the cells were recognised by their text.",
+                "The marks of {n} of the exercise's cells were lost; the cells were recognised by their text.",
+                recognised,
+            )
         )
     return pieces
 
@@ -119,13 +140,15 @@ def _place(
     ordered = in_order(pieces, [_fresh(cell) for cell in release], locked)
     if ordered.added:
         code = [_grade_id(release[rank]) for rank in ordered.added if release[rank].cell_type == "code"]
-        repairs.append(f"Missing cells were put back: {', '.join(code) or 'instructions'}.")
+        repairs.append(_("Missing cells were put back: {cells}.", cells=", ".join(code) or _("instructions")))
     if ordered.moved:
-        repairs.append("Locked cells were out of order; their order was restored.")
+        repairs.append(_("Locked cells were out of order; their order was restored."))
     there = {piece.rank for piece in pieces}
     gone = [_grade_id(c) for i, c in enumerate(release) if _is_answer(c) and i not in there]
     if gone:
-        repairs.append(f"Answer cells are gone: {', '.join(gone)}. Code in your own cells counts instead.")
+        repairs.append(
+            _("Answer cells are gone: {cells}. Code in your own cells counts instead.", cells=", ".join(gone))
+        )
     return _unique_ids(ordered.cells)
 
 

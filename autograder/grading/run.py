@@ -21,11 +21,12 @@ from autograder.exercise.outcome import Status
 from autograder.exercise.sentences import clause
 from autograder.grading.cells import join_streams
 from autograder.grading.kernel import Kernel, KernelDidNotStart, too_much_in_a_cell
+from autograder.language import _, said
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits, busyness
 from autograder.sandbox.watch import Resource
 
-NEVER_ENDS = "Is there a loop that never ends?"
+NEVER_ENDS = _("Is there a loop that never ends?")
 MAX_KERNELS = 3  # of one notebook: one, and two more where one is lost
 
 _STATUS = {
@@ -36,7 +37,7 @@ _STATUS = {
 }
 # How errors begin that leave a process without room for anything else.
 _EXHAUSTED = ("MemoryError", "RuntimeError: can't start new thread", "OSError: [Errno 24]", "OSError: [Errno 12]")
-_NO_MESSAGE = "Your notebook's Python sent something that is not a Jupyter message, so it was stopped."
+_NO_MESSAGE = _("Your notebook's Python sent something that is not a Jupyter message, so it was stopped.")
 
 
 class NotebookRun:
@@ -138,9 +139,9 @@ class NotebookRun:
         """
         assert self.kernel is not None
         resource, how = self.kernel.how_it_ended()
-        message = f"{what}: it {how}."
+        message = _("{what}: it {did}.", what=what, did=how)
         if resource is Resource.PROCESSOR:
-            message += f" {NEVER_ENDS}"
+            message = _("{what}: it {did}. {question}", what=what, did=how, question=NEVER_ENDS)
         self.lose(_STATUS[resource], message)
         return message
 
@@ -150,7 +151,9 @@ class NotebookRun:
             i for i, c in enumerate(self.notebook.cells[: self._next_cell]) if c.cell_type == "code" and not task_of(c)
         ]
         self._left_out |= self._exhausting or set(ran[-1:])
-        self.lose_ended(f"Your notebook was stopped after code cell {self._number(ran[-1] if ran else 0)}")
+        self.lose_ended(
+            _("Your notebook was stopped after code cell {number}", number=self._number(ran[-1] if ran else 0))
+        )
 
     def _execute(self, cell: nbformat.NotebookNode) -> None:
         if cell.cell_type != "code" or (self.kernel is None and not self._replace_kernel(but_last=True)):
@@ -159,7 +162,8 @@ class NotebookRun:
         left = self.seconds_left()
         if left <= 0:
             self._remember(
-                Status.TIMED_OUT, f"Your notebook ran longer than {self.limits.notebook_seconds:g} s in all."
+                Status.TIMED_OUT,
+                _("Your notebook ran longer than {seconds:g} s in all.", seconds=self.limits.notebook_seconds),
             )
             return
         index = self._next_cell - 1
@@ -170,15 +174,15 @@ class NotebookRun:
         try:
             self.kernel.execute(cell, seconds)
             if self.kernel.overspent:
-                self._say_stopped(cell, f"used {too_much_in_a_cell(self.limits)}")
+                self._say_stopped(cell, too_much_in_a_cell(self.limits))
         except CellTimeoutError:
             own = left >= self.limits.cell_seconds  # else it had what others have left of the notebook's time
-            whole = f"made the notebook run longer than {self.limits.notebook_seconds:g} s in all"
-            text = self._say_stopped(cell, f"ran longer than {seconds:g} s" if own else whole)
+            whole = _("made the notebook run longer than {seconds:g} s in all", seconds=self.limits.notebook_seconds)
+            text = self._say_stopped(cell, _("ran longer than {seconds:g} s", seconds=seconds) if own else whole)
             if not self.kernel.stopped_after_interrupt():
                 again = self._lose_in(index, lambda: self.lose(Status.TIMED_OUT, text))
         except (DeadKernelError, KernelDidNotStart):
-            where = f"Your notebook was stopped in code cell {self._number(index)}"
+            where = _("Your notebook was stopped in code cell {number}", number=self._number(index))
             again = self._lose_in(index, lambda: self.lose_ended(where))
         except Exception:  # whoever controls the kernel's process can send anything, and break nbclient in any way
             again = self._lose_in(index, lambda: self.lose(Status.CRASHED, _NO_MESSAGE))
@@ -204,7 +208,7 @@ class NotebookRun:
         self._left_out |= guilty or {index}
         lose()
         self.failed = True
-        self.error = self.error or clause(f"the end of everything: {self.message}")
+        self.error = self.error or _("the end of everything: {message}", message=clause(said(self.message)))
         return bool(guilty)
 
     def _number(self, index: int) -> int:
@@ -212,9 +216,9 @@ class NotebookRun:
 
     def _say_stopped(self, cell: nbformat.NotebookNode, says: str) -> str:
         """Say it in the cell, to the checks that follow, and, unless there was trouble before, of the notebook."""
-        text = f"A cell of yours was stopped: it {says}. {NEVER_ENDS}"
-        cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text + "\n"))
-        self.error, self.failed = f"a time limit: it {says}", True
+        text = _("A cell of yours was stopped: it {did}. {question}", did=says, question=NEVER_ENDS)
+        cell.outputs.append(nbformat.v4.new_output("stream", name="stderr", text=said(text) + "\n"))
+        self.error, self.failed = _("a time limit: it {did}", did=says), True
         self._remember(Status.TIMED_OUT, text)
         return text
 
@@ -260,7 +264,7 @@ class NotebookRun:
         assert self.kernel is not None
         try:
             if index in self._left_out:  # the agent keeps what failed, to tell what rests on it
-                query = {"ask": "failed", "source": cell.source, "error": self.message}
+                query = {"ask": "failed", "source": cell.source, "error": str(self.message)}
                 self.kernel.ask(query, self.limits.answer_seconds)
                 return True
             again = nbformat.v4.new_code_cell(cell.source)

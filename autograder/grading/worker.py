@@ -17,6 +17,7 @@ from typing import Any
 from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed, KitError
 from autograder.exercise.definition import Exercise, check_module_name
+from autograder.language import speaking
 from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -36,6 +37,7 @@ class Setup:
     held_out: Any  # data.HeldOut | None
     files: Files = ()  # that lie beside each notebook
     book: str = ""  # the address of the course's book, to which hints link
+    language: str = ""  # the course's, for what its learners read; '' is English
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,10 @@ def work(job: Job) -> Done:
         server = _worker.server()
         setup, exercise = _worker.exercise(job.exercise)
         canary.prove(server)  # else the first submission of each worker would seem to take seconds longer
-        graded = grade(job.raw, exercise, server, setup.limits, job.student, setup.held_out, setup.files, setup.book)
+        with speaking(setup.language):
+            graded = grade(
+                job.raw, exercise, server, setup.limits, job.student, setup.held_out, setup.files, setup.book
+            )
     except (ForkServerFailed, BrokenPlace):
         _worker.end()  # the next job starts a new one
         raise
@@ -163,7 +168,8 @@ def work(job: Job) -> Done:
     if graded.notebook is None:
         return Done(result, None, None)
     notebook = nbformat.writes(graded.notebook)
-    return Done(result, notebook, page_of(notebook, result), graded.record)
+    with speaking(setup.language):
+        return Done(result, notebook, page_of(notebook, result), graded.record)
 
 
 def _unpack(setup: Setup, folder: Path) -> Exercise:

@@ -277,7 +277,7 @@ class ForkServer:
         if fork.why:
             return fork.why
         if fork.excess is not None:
-            return f"it used {fork.excess.says}"
+            return f"it {fork.excess.says}"
         if fork.status is not None:
             how = f"by signal {fork.status - 128}" if fork.status > 128 else f"with status {fork.status}"
             return f"its process ended {how} and said nothing"

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from autograder.language import _
 from autograder.sandbox import machine
 from autograder.sandbox.control_group import ControlGroup
 from autograder.sandbox.processes import ProcessTree, resident
@@ -25,14 +26,14 @@ OWN_GROWTH = 1_500_000_000  # bytes that the trusted process itself may grow by 
 class Resource(StrEnum):
     """What a submission can use too much of, all its processes together."""
 
-    MEMORY = "memory"
-    OUTPUT = "output"
-    PROCESSOR = "processor time"
+    MEMORY = _("memory")
+    OUTPUT = _("output")
+    PROCESSOR = _("processor time")
 
 
 @dataclass(frozen=True)
 class Excess:
-    """What was used too much of; `says` follows the words "it used"."""
+    """What was used too much of; `says` follows the word "it"."""
 
     resource: Resource
     says: str
@@ -115,7 +116,9 @@ class Watch:
     def _excess(self) -> Excess | None:
         self.cpu_seconds = self._processor() - self._cpu_before
         if self.cpu_seconds > self._cpu_limit:
-            return Excess(Resource.PROCESSOR, f"more than {self._cpu_limit:g} s of processor time in all")
+            return Excess(
+                Resource.PROCESSOR, _("used more than {seconds:g} s of processor time in all", seconds=self._cpu_limit)
+            )
         if self._memory_is_due():
             began = time.monotonic()
             used = self._uses()
@@ -124,7 +127,7 @@ class Watch:
             if used > self._memory_limit:
                 return self.memory_excess()
         if resident("self") - self._own > OWN_GROWTH:
-            return Excess(Resource.OUTPUT, "more output than can be held")
+            return Excess(Resource.OUTPUT, _("used more output than can be held"))
         return None
 
     def _memory_is_due(self) -> bool:
@@ -142,7 +145,9 @@ class Watch:
 
     def memory_excess(self) -> Excess:
         """What is said of whoever uses more memory than the limit."""
-        return Excess(Resource.MEMORY, f"more than {self._memory_limit // 10**6} MB of memory")
+        return Excess(
+            Resource.MEMORY, _("used more than {megabytes} MB of memory", megabytes=self._memory_limit // 10**6)
+        )
 
     def _processor(self) -> float:
         seconds = self._group.cpu_seconds() if self._group else None
