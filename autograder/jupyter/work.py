@@ -19,6 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http import HTTPStatus
+from http.client import responses
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,9 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
 
     def write_error(self, status_code: int, **about: Any) -> None:
         error = about.get("exc_info", (None, None, None))[1]
-        why = self._reason if isinstance(error, web.HTTPError) else "This did not work. That is our fault."
+        why = "This did not work. That is our fault."
+        if isinstance(error, web.HTTPError):
+            why = error.reason or responses.get(status_code, "Unknown")
         if isinstance(error, UnknownExercise):
             self.set_status(HTTPStatus.NOT_FOUND)
             why = str(error)
