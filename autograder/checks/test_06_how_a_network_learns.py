@@ -68,6 +68,23 @@ class TestCurve:
                 ],
             )
 
+    def test_is_rise_over_run(self, submission: Submission) -> None:
+        """It is the slope of the line through both neighbours"""
+        rng = submission.rng("slope")
+        args, right, mistakes = told_apart(rng, _slope_data, _slope_answers)
+        others = (args[0], args[1] ** 2 + 0.1, args[2])
+        ask = partial(_call, submission, "slope_at")
+        with unless_it_ignores(ask, "slope_at", args, others):
+            expect(_one_number(ask(*args)), "`slope_at(values, losses, i)`").to_be_close_to(
+                np.array(right),
+                tolerance=1e-4,
+                mistakes=mistakes,
+                hint=[
+                    "Which entries stand to the left and to the right of entry `i`? Do it on paper first.",
+                    "How much does the loss rise from the one to the other, and how far is it between them?",
+                ],
+            )
+
 
 def _problem(rng: np.random.Generator, inputs: int, classes: int, images: int) -> tuple[np.ndarray, ...]:
     """Weights (D, K), biases (K,), images (N, D) and one-hot labels (N, K), of which each class occurs; read-only."""
@@ -149,25 +166,6 @@ def _curve_answers(
             Hint("That is the value with the smallest loss. Return the losses of all values.", id="value-for-loss"),
         ),
     ]
-
-
-class TestSlope:
-    def test_is_rise_over_run(self, submission: Submission) -> None:
-        """It is the slope of the line through both neighbours"""
-        rng = submission.rng("slope")
-        args, right, mistakes = told_apart(rng, _slope_data, _slope_answers)
-        others = (args[0], args[1] ** 2 + 0.1, args[2])
-        ask = partial(_call, submission, "slope_at")
-        with unless_it_ignores(ask, "slope_at", args, others):
-            expect(_one_number(ask(*args)), "`slope_at(values, losses, i)`").to_be_close_to(
-                np.array(right),
-                tolerance=1e-4,
-                mistakes=mistakes,
-                hint=[
-                    "Which entries stand to the left and to the right of entry `i`? Do it on paper first.",
-                    "How much does the loss rise from the one to the other, and how far is it between them?",
-                ],
-            )
 
 
 def _slope_data(rng: np.random.Generator) -> tuple[Any, ...]:

@@ -11,25 +11,31 @@ def _function(task: str, head: str, body: tuple[str, ...]) -> dict[str, str]:
     return {f"{task}-answer": f"def {head}:\n" + "".join(f"    {line}\n" for line in body)}
 
 
+_SLOPE = "\n\ndef slope_at(values, losses, i):\n    return float(np.gradient(losses, values)[i])\n"
+
+
 def _curve(
-    change: str, returns: str = "np.array(losses)", start: str = "W.copy()", loss: str = "loss_of(t, b, x, y)"
+    change: str,
+    returns: str = "np.array(losses)",
+    start: str = "W.copy()",
+    loss: str = "loss_of(t, b, x, y)",
+    slope: str = _SLOPE,
 ) -> dict[str, str]:
-    return _function(
-        "curve",
-        "losses_of_weight(values, W, b, x, y, pixel, digit)",
-        (
-            "losses = []",
-            "for value in values:",
-            f"    t = {start}",
-            f"    {change}",
-            f"    losses.append({loss})",
-            f"return {returns}",
-        ),
+    body = (
+        "losses = []",
+        "for value in values:",
+        f"    t = {start}",
+        f"    {change}",
+        f"    losses.append({loss})",
+        f"return {returns}",
     )
+    losses = _function("curve", "losses_of_weight(values, W, b, x, y, pixel, digit)", body)
+    return {"curve-answer": losses["curve-answer"] + slope}
 
 
 def _slope(*body: str) -> dict[str, str]:
-    return _function("slope", "slope_at(values, losses, i)", body)
+    slope = _function("curve", "slope_at(values, losses, i)", body)["curve-answer"]
+    return {"curve-answer": _curve("t[pixel, digit] = value", slope="")["curve-answer"] + "\n\n" + slope}
 
 
 def _gradient(
@@ -147,31 +153,31 @@ _WRONG = [
     Wrong(
         "to the right only",
         _slope("return (losses[i + 1] - losses[i]) / (values[i + 1] - values[i])"),
-        "slope",
+        "curve",
         "one-side",
     ),
     Wrong(
         "one distance",
         _slope("return (losses[i + 1] - losses[i - 1]) / (values[1] - values[0])"),
-        "slope",
+        "curve",
         "half-the-distance",
     ),
-    Wrong("rise alone", _slope("return losses[i + 1] - losses[i - 1]"), "slope", "rise-alone"),
-    Wrong("divided by two", _slope("return (losses[i + 1] - losses[i - 1]) / 2"), "slope", "divided-by-two"),
+    Wrong("rise alone", _slope("return losses[i + 1] - losses[i - 1]"), "curve", "rise-alone"),
+    Wrong("divided by two", _slope("return (losses[i + 1] - losses[i - 1]) / 2"), "curve", "divided-by-two"),
     Wrong(
         "run over rise",
         _slope("return (values[i + 1] - values[i - 1]) / (losses[i + 1] - losses[i - 1])"),
-        "slope",
+        "curve",
         "upside-down",
     ),
     Wrong(
         "left less right",
         _slope("return (losses[i - 1] - losses[i + 1]) / (values[i + 1] - values[i - 1])"),
-        "slope",
+        "curve",
         "sign-turned",
     ),
-    Wrong("the slope everywhere", _slope("return np.gradient(losses, values)"), "slope", "all-slopes"),
-    Wrong("loss over value", _slope("return losses[i] / values[i]"), "slope", "no-differences"),
+    Wrong("the slope everywhere", _slope("return np.gradient(losses, values)"), "curve", "all-slopes"),
+    Wrong("loss over value", _slope("return losses[i] / values[i]"), "curve", "no-differences"),
     Wrong(
         "right less answered",
         _gradient("x.T @ error / len(x)", error="y - softmax(x @ W + b)"),
@@ -492,17 +498,12 @@ WRONG = [
 RIGHT = [
     Right(
         "a loop in one line, restored afterwards",
-        _function(
-            "curve",
-            "losses_of_weight(values, W, b, x, y, pixel, digit)",
-            (
-                "def one(value):",
-                "    here = (np.arange(len(W))[:, None] == pixel) & (np.arange(W.shape[1]) == digit)",
-                "    return loss_of(np.where(here, value, W), b, x, y)",
-                "return [one(value) for value in values]",
-            ),
-        )
-        | _slope("return float(np.gradient(losses, values)[i])"),
+        {
+            "curve-answer": "def losses_of_weight(values, W, b, x, y, pixel, digit):\n    def one(value):\n"
+            "        here = (np.arange(len(W))[:, None] == pixel) & (np.arange(W.shape[1]) == digit)\n"
+            "        return loss_of(np.where(here, value, W), b, x, y)\n"
+            "    return [one(value) for value in values]\n" + _SLOPE
+        },
     ),
     Right(
         "a gradient image by image",
