@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -29,7 +30,7 @@ from autograder.errors import BadSetting
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import Hint, Outcome, hint_id
 from autograder.grading.feedback import feedback_page, with_late_penalty, with_marks
-from autograder.grading.grade import grade
+from autograder.grading.grade import LIMITS_ONLY_NOTE, grade, says_limits_only
 from autograder.language import _, beginning, number, plural, said, say, speaking
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -77,11 +78,16 @@ NO_WORDS = {
 }
 
 
+@cache
+def _all_texts() -> tuple[languages.Text, ...]:
+    return tuple(languages.all_texts())
+
+
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a made-up language's catalogue."""
     folder = tmp_path_factory.mktemp("languages")
-    languages.make_pseudo(languages.all_texts(), folder)
+    languages.make_pseudo(_all_texts(), folder)
     return folder
 
 
@@ -103,7 +109,7 @@ def _files(room: str) -> list[Path]:
 
 @pytest.mark.parametrize("room", CONVERTED)
 def test_no_sentence_bypasses_the_catalogue(room: str) -> None:
-    known = {" ".join(one.split()) for text in languages.all_texts() for one in (text.text, text.many)}
+    known = {" ".join(one.split()) for text in _all_texts() for one in (text.text, text.many)}
     missed = [
         f'{message.file.name}:{message.line}: {message.text}: write _("...", name=value), or say("...")'
         for file in _files(room)
@@ -359,6 +365,13 @@ def test_dates_are_written_as_the_language_does(spoken: None) -> None:
     assert "«Ñöv ñ»" in late.says
     assert " 12,5 %" in late.says
     assert not re.search(r"\b(?:It was|handed|day|hour|late)\b", late.says)
+
+
+def test_what_a_report_leaves_out_it_leaves_out_in_every_language(spoken: None) -> None:
+    assert says_limits_only(LIMITS_ONLY_NOTE)
+    assert said(LIMITS_ONLY_NOTE) != LIMITS_ONLY_NOTE
+    assert says_limits_only(said(LIMITS_ONLY_NOTE))
+    assert not says_limits_only("Locked cells were out of order; their order was restored.")
 
 
 PAGE = ROOT / "book" / "add-a-language.md"

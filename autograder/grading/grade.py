@@ -23,7 +23,7 @@ from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
 from autograder.grading.replay import Recording
 from autograder.grading.run import NotebookRun
-from autograder.language import _, said
+from autograder.language import _, languages, said, speaking
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -32,6 +32,15 @@ LIMITS_ONLY_NOTE = _(
     "Graded WITHOUT a sandbox: only time and memory were limited. Whoever's code ran here could read and change"
     " files of this computer's user. Install bubblewrap and grade again; `autograder doctor` says how."
 )
+
+
+def says_limits_only(note: str) -> bool:
+    """Whether a note is that one, in whatever language it was written."""
+    for name in languages():
+        with speaking(name):
+            if note == said(LIMITS_ONLY_NOTE):
+                return True
+    return False
 
 
 @dataclass(frozen=True)

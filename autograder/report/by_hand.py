@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autograder.course.deadlines import duration
 from autograder.exercise.outcome import Outcome, Status, hint_id, shown
-from autograder.grading.grade import LIMITS_ONLY_NOTE
+from autograder.grading.grade import says_limits_only
 from autograder.report.classroom import Classroom, Entry
 from autograder.sandbox.bubblewrap import Sandbox
 
@@ -114,7 +114,7 @@ def reasons(classroom: Classroom) -> list[Reason]:
             "Repaired, or odd in some other way",
             "They were graded anyway. Check whether this is more than a slip.",
             entries,
-            lambda e: " ".join(n for n in e.result.notes if n != LIMITS_ONLY_NOTE),
+            lambda e: " ".join(n for n in e.result.notes if not says_limits_only(n)),
         ),
     ]
     return [reason for reason in found if reason.cases]
