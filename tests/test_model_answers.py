@@ -315,6 +315,8 @@ def test_days_end_on_the_wall() -> None:
     assert deadline.over == vienna("2026-10-25 23:59").astimezone(UTC)
     later = Deadline(deadline.due, VIENNA, deadline.policy, {"ada": vienna("2026-11-01 12:00")})
     assert later.over == vienna("2026-11-02 12:00").astimezone(UTC)
+    grace = Deadline(vienna("2026-10-24 23:59"), VIENNA, LatePolicy(grace_minutes=180))  # by a watch, not by the wall
+    assert grace.over == vienna("2026-10-24 23:59").astimezone(UTC) + timedelta(hours=3)
 
 
 @trying(deadline=None)
@@ -330,5 +332,5 @@ def test_after_it_is_over_nobody_earns_anything_or_late_work_always_does(
         assert late.late
         if policy.last_day is not None:
             assert late.percent >= 100
-    last = max((*extensions, "bob"), key=deadline.due_for)
+    last = max((*extensions, "bob"), key=lambda student: deadline.due_for(student).astimezone(UTC))
     assert deadline.lateness(last, deadline.over - timedelta(milliseconds=1)).percent < 100

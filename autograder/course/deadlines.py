@@ -143,10 +143,11 @@ class Deadline:
 
         Where late work earns points for ever, it is the last moment at which somebody can be in time.
         """
-        last = max((self.due, *self.extensions.values())).astimezone(self.zone)
-        in_time = (last + timedelta(minutes=self.policy.grace_minutes)).astimezone(UTC)
+        # In UTC: within a zone, times are added and compared as clocks on the wall show them.
+        last = max(moment.astimezone(UTC) for moment in (self.due, *self.extensions.values()))
+        in_time = last + timedelta(minutes=self.policy.grace_minutes)
         days = self.policy.last_day
-        return max(in_time, _later(last, days)) if days else in_time
+        return max(in_time, _later(last.astimezone(self.zone), days)) if days else in_time
 
     def lateness(self, student: str, handed_in: datetime | None) -> Lateness:
         """How a hand-in stands.
