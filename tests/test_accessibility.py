@@ -29,6 +29,7 @@ from autograder.exercise.display import CheckView
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading.feedback import feedback_page
 from autograder.grading.outputs import make_safe, show_result
+from autograder.jupyter.live import Common, ExerciseLive, TaskLine
 from autograder.jupyter.standing import ClassStanding, Standing, Version
 from autograder.jupyter.work import Pages
 from autograder.report import write_report
@@ -90,8 +91,12 @@ def _work_pages() -> dict[str, str]:
     learner = {"told": "Received.", "trouble": "Nothing was handed in: choose a file first.", "xsrf": "", "who": "ada"}
     those = [ClassStanding(NAME, due, 2, ("ada, 2 hours late",), ("bo, until Mon",), ("cy",))]
     teacher = {"title": "the class", "standings": those, "grading": "/services/keras/", "results_at_once": False}
+    tasks, common = (TaskLine("counted", 3, 1),), (Common("counted", "Those are only the weights.", 2),)
+    seen = [ExerciseLive(NAME, 4, 1, ("ada",), tasks, common, ("ada, at counted: 5 checks in 9 minutes",))]
+    watched: dict[str, Any] = {"on": True, "names": True, "at": "14:03:22", "nonce": "n", "xsrf": "x"}
     pages = Pages()
     return {
+        "work, live": pages.made("live", title="live", seen=seen, **watched, **about),
         "work, learner": pages.made("learner", title="your work", standings=standings, **learner, **about),
         "work, class": pages.made("class", **teacher, **about),
         "work, refused": pages.made("refused", title="Not possible", why="This page is for people.", **about),

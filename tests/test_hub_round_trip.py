@@ -129,6 +129,7 @@ def _work_as_far_as_task_two(person: Person) -> None:
 
 
 def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> None:
+    as_user(hub.group, hub.group.account, ["sh", "-c", """echo '{"live": true}' > autograder.json"""])
     ada = Person(hub, browser, "hub-ada")
     _learner_opens_the_lesson(ada)
     _learner_fetches(ada)
@@ -139,6 +140,7 @@ def test_from_the_launch_link_to_the_feedback(hub: TrialHub, browser: Any) -> No
     _second_learner_submits_what_is_wrong(bo)
     tutor = Person(hub, browser, "hub-tutor")
     _instructor_sees_who_has_handed_in(tutor)
+    _instructor_sees_the_class_live(tutor)
     _instructor_collects(tutor)
     _instructor_grades(tutor)
     _instructor_opens_the_report(tutor)
@@ -257,6 +259,21 @@ def _instructor_sees_who_has_handed_in(tutor: Person) -> None:
     _reload_until(tutor.page, "2 handed in, 0 of them late. Nothing yet from 0.")
     tutor.picture("class")
     assert violations(tutor.page) == []
+
+
+def _instructor_sees_the_class_live(tutor: Person) -> None:
+    """What ada's `check` found, counted under no name."""
+    page = tutor.page
+    page.get_by_role("link", name="Live").click()
+    section = page.get_by_role("region", name=EXERCISE)
+    expect(section).to_contain_text("Begun: 1.")
+    expect(section.get_by_role("row", name="flattened")).to_contain_text("1")
+    expect(page.locator("main")).not_to_contain_text("ada")
+    tutor.picture("live")
+    assert violations(page) == []
+    first = page.get_by_text("As of").inner_text()
+    expect(page.get_by_text("As of")).not_to_have_text(first)  # it brings itself up to date
+    page.get_by_label("Stop updating").check()
 
 
 def _second_learner_submits_what_is_wrong(bo: Person) -> None:

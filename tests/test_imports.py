@@ -35,8 +35,8 @@ TABLE: dict[str, set[str]] = {
     "marking": {"course", "data", "errors", "exercise", "grading"},
     "lms": {"course", "errors", "grading"},
     "probe": {"course", "errors", "exercise", "grading", "sandbox", "terminal"},
-    # The course's page says points as everything else does.
-    "jupyter": {"compat", "course", "errors", "exercise", "grading", "report", "sandbox"},
+    # The course's page says points as everything else does; the live page has hints by their ids, as probe reads them.
+    "jupyter": {"compat", "course", "errors", "exercise", "grading", "probe", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},

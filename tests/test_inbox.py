@@ -31,11 +31,11 @@ def worked(text: str, exercise: str = NAME) -> bytes:
     return json.dumps(notebook).encode()
 
 
-def made(root: Path, **settings: object) -> Course:
+def made(root: Path, exercise: str = NAME, **settings: object) -> Course:
     """A course with one exercise released, and an exchange."""
     (root / "submitted").mkdir(parents=True)
-    (root / "release" / NAME).mkdir(parents=True)
-    (root / "release" / NAME / f"{NAME}.ipynb").write_bytes((ROOT / "exercises" / NAME / f"{NAME}.ipynb").read_bytes())
+    released = root / "release" / exercise
+    shutil.copytree(ROOT / "exercises" / exercise, released)
     (root / "nbgrader_config.py").write_text(
         "c = get_config()\nc.CourseDirectory.course_id = 'trial'\n"
         f"c.CourseDirectory.source_directory = {str(ROOT / 'solutions')!r}\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 import course_service
 import pytest
 from course_service import Page
+from markupsafe import escape
 from test_inbox import NAME, made, submit, worked
 
 from autograder.course.deadlines import Deadline, LatePolicy
@@ -19,7 +20,12 @@ from autograder.course.directory import Course
 from autograder.course.inbox import receive
 from autograder.course.receipts import Receipts
 from autograder.course.times import time_of
+from autograder.exercise.definition import find_exercise
+from autograder.exercise.outcome import CheckResult
 from autograder.jupyter import standing
+from autograder.jupyter.live import known_to
+from autograder.learner.live import Counting
+from autograder.learner.notebook import Session
 
 # -- what is said -----------------------------------------------------------------------------------------------------
 
@@ -72,7 +78,7 @@ def test_which_version_counts_and_how_late_it_is(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Course, Page]]:
-    course = made(tmp_path_factory.mktemp("hub") / "course")
+    course = made(tmp_path_factory.mktemp("hub") / "course", live=True)
     with course_service.running(course.root) as page:
         yield course, page
 
@@ -112,6 +118,9 @@ def test_what_is_submitted_while_it_runs_is_taken_in(served: tuple[Course, Page]
         ("tutor", "", 302),
         ("tutor", "class/", 200),
         ("ada", "class/", 403),
+        ("ada", "live/", 403),
+        ("tutor", "live/", 200),
+        ("stranger", "api/live", 403),
         ("other", "class/", 403),
         ("ada", "receipt/..%2f..%2fx/AAAA-AAAA", 404),
         ("ada", f"receipt/{NAME}/AAAA-AAAA", 404),
@@ -164,3 +173,37 @@ def test_a_slip_in_the_settings_is_the_teachers_and_not_a_traceback(served: tupl
         while page.ask("ada").status_code != 200:
             assert time.monotonic() < end
             time.sleep(0.3)
+
+
+# -- live -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_check_finds_is_counted_after_the_learner_was_told(
+    served: tuple[Course, Page], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The learner's own `check`, and the teacher's page."""
+    _, page = served
+    monkeypatch.setenv("AUTOGRADER_LIVE", page.url)
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "ada")
+    session = Session(find_exercise(NAME), {"hidden_parameters": 7840, "output_parameters": 33, "all_parameters": 7873})
+    end = time.monotonic() + 60
+    while "Your course counts what `check` finds here" not in capsys.readouterr().out:
+        session.check("counted")
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    while "<td>1</td>" not in (seen := page.ask("tutor", "live/").text):
+        assert time.monotonic() < end, seen
+        time.sleep(0.2)
+    session.check("counted")
+    assert "Your course" not in capsys.readouterr().out, "once is enough"
+    wordings = known_to(Course(served[0].root), NAME)
+    assert wordings is not None
+    assert any(str(escape(text)) in seen for text in wordings.wordings.values())
+    assert "ada" not in seen
+
+
+def test_where_nothing_is_counted_nothing_is_said_or_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    counting = Counting(NAME)
+    counting.tell(CheckResult("counted", 1.0, ()))
+    assert counting.notice() == ""
+    assert counting._queue.empty()

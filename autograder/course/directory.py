@@ -184,6 +184,10 @@ class Course:
             mark.write_text(digest + "\n")
         return Exercise.read(name, released, self._checks(name))
 
+    def checks(self, name: str) -> Path:
+        """The module that checks an exercise. Raises `UnknownExercise` if there is none."""
+        return self._checks(name)
+
     def places(self, names: list[str]) -> list[Path]:
         """The folders that results of these exercises are written to, whether they are there yet or not."""
         own = [self.state / name for name in names]

@@ -88,6 +88,8 @@ class Settings:
     late: LatePolicy = field(default_factory=LatePolicy)
     answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`
     results_at_once: bool = False  # on the course's page on a Hub, learners see their result as soon as there is one
+    live: bool = False  # what `check` finds on a Hub is counted, for the teacher's page while the class works
+    live_names: bool = False  # with names
     exercises: Mapping[str, ExerciseSettings] = field(default_factory=dict)
 
     def of(self, exercise: str) -> ExerciseSettings:

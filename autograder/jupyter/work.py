@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import json
 import os
 import re
+import secrets
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +43,8 @@ from autograder.course.roster import fits_a_folder
 from autograder.errors import KitError, UnknownExercise
 from autograder.exercise.wire import one_line
 from autograder.jupyter import standing
+from autograder.jupyter.live import FILE as LIVE_FILE
+from autograder.jupyter.live import MAX_BODY, ExerciseLive, Live
 
 LOOK_SECONDS = 2.0  # between two looks into the exchange
 COURSE_SECONDS = 5.0  # until the course's settings are read anew
@@ -59,6 +64,7 @@ class Service:
         self.reading = ThreadPoolExecutor(4, "reading")
         self._course: tuple[float, Course] | None = None
         self._inbox: inbox.Inbox | None = None
+        self._live = Live(root / ".autograder" / LIVE_FILE)
         self._trouble = ""
 
     def course(self) -> Course:
@@ -85,6 +91,24 @@ class Service:
             say(f"{student}  {exercise}: received, receipt {received.receipt.number}.")
         return received
 
+    def count(self, student: str, body: bytes) -> None:
+        """Count what a check found; in the thread that writes. Raises `KitError`."""
+        course = self.course()
+        if course.settings.live and len(body) <= MAX_BODY:
+            with contextlib.suppress(ValueError, RecursionError):
+                self._live.note(course, student, json.loads(body))
+
+    def seen(self) -> list[ExerciseLive]:
+        """What the class finds; in the thread that writes. Raises `KitError`."""
+        course = self.course()
+        return self._live.seen(course, course.settings.live_names) if course.settings.live else []
+
+    def _keep_live(self, course: Course) -> None:
+        if course.settings.live:
+            self._live.keep()
+        else:
+            self._live.forget()
+
     def look(self) -> None:
         """Take in what has come into the exchange; in the thread that writes. What is wrong is said once."""
         try:
@@ -94,6 +118,7 @@ class Service:
                 place = Path(str(config.Exchange.get("root") or _EXCHANGE)) / course.course_id / "inbound"
                 by_learner = bool(config.get("CollectOwnWork", {}).get("inbound_by_learner"))
                 self._inbox = inbox.Inbox(place, time.time, by_learner)
+            self._keep_live(course)
             receipts, unused = self._inbox.look(course, standing.exercises(course))
         except (KitError, OSError) as error:
             if (line := one_line(str(error), 1_000)) != self._trouble:
@@ -298,6 +323,38 @@ class ClassHandler(_Handler):
         self.finish(self.pages.made("class", standings=found, grading=grading, results_at_once=at_once, **about))
 
 
+class CountHandler(_Handler):
+    """GET: whether the course counts what `check` finds. POST {"exercise", "task", "outcome", "hint"}: count it."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        settings = self.service.course().settings
+        self.finish({"on": settings.live, "names": settings.live_names})
+
+    @web.authenticated
+    async def post(self) -> None:
+        loop, body = asyncio.get_running_loop(), bytes(self.request.body)
+        await loop.run_in_executor(self.service.writing, self.service.count, self.entered, body)
+        self.set_status(HTTPStatus.NO_CONTENT)  # whatever came of it: who sends is told nothing
+
+
+class LiveHandler(_Handler):
+    """What the class finds while it works, for its instructors."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        self.require_teacher()
+        course = self.service.course()
+        found = await asyncio.get_running_loop().run_in_executor(self.service.writing, self.service.seen)
+        nonce = secrets.token_urlsafe(16)
+        self.set_header("Content-Security-Policy", f"{_OURS}; script-src 'nonce-{nonce}'; connect-src 'self'")
+        settings, at = course.settings, datetime.now().strftime("%H:%M:%S")
+        about = {"course": course.course_id, "title": "live", "base": self.base, "nonce": nonce, "at": at}
+        xsrf = str(self.xsrf_token.decode())
+        page = self.pages.made("live", seen=found, on=settings.live, names=settings.live_names, xsrf=xsrf, **about)
+        self.finish(page)
+
+
 def _plain(exercise: str) -> str:
     """A name that is one folder's.
 
@@ -321,6 +378,8 @@ def application(service: Service, prefix: str) -> web.Application:
             (f"{at}receipt/([^/]+)/([A-Z2-7-]+)", ReceiptHandler, parts),
             (f"{at}feedback/([^/]+)", FeedbackHandler, parts),
             (f"{at}class/?", ClassHandler, parts),
+            (f"{at}live/?", LiveHandler, parts),
+            (f"{at}api/live", CountHandler, parts),
         ],
         cookie_secret=os.urandom(32),
         default_handler_class=web.ErrorHandler,

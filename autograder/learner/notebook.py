@@ -24,6 +24,7 @@ from autograder.exercise.passages import Reading, book_here
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.language import say
 from autograder.learner.first_import import keep_tensorflow_quiet
+from autograder.learner.live import Counting
 
 Check = Callable[[str], float]
 Hint = Callable[[str], None]
@@ -72,6 +73,7 @@ class Session:
         self._answers = NamespaceAnswers(namespace, exercise.name)
         self._last: dict[str, CheckResult] = {}
         self._hints_shown: dict[str, int] = {}
+        self._counting = Counting(exercise.name)
         if (shell := _shell()) is not None:
             shell.events.register("post_run_cell", self._answers.remember_error)
 
@@ -83,6 +85,9 @@ class Session:
             print(error)
             return 0.0
         (result,) = run_checks(self._exercise, Submission(self._answers), only=task)
+        if notice := self._counting.notice():
+            print(notice)
+        self._counting.tell(result)
         before = self._last.get(task)
         if before is None or before.hints != result.hints:
             self._hints_shown[task] = 1 if result.hints else 0  # the first is shown with the message

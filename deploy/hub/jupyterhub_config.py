@@ -48,6 +48,8 @@ c.JupyterHub.load_roles = [
             "access:servers!server",
             "read:users:name!user",
             "read:users:groups!user",
+            # `check` tells the course's page what it found, in its learner's own name.
+            f"access:services!service={course}-work",
             *look_up_course,
         ],
     },
@@ -86,7 +88,8 @@ def for_user(spawner: object) -> None:
     """Settings by role, before a server starts."""
     name = spawner.user.name  # type: ignore[attr-defined]
     role = "instructor" if name in group["instructors"] else "learner"
-    spawner.environment = common | settings_of(name, role)  # type: ignore[attr-defined]
+    live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:{ports['work']}/services/{course}-work/"}
+    spawner.environment = common | settings_of(name, role) | live  # type: ignore[attr-defined]
 
 
 c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"

@@ -16,6 +16,8 @@ server_role = {
         "access:servers!server",
         "read:users:name!user",
         "read:users:groups!user",
+        # `check` tells the course's page what it found, in its learner's own name.
+        f"access:services!service={course}-work",
         *look_up_course,
     ],
 }
@@ -32,11 +34,13 @@ learner_role = {
 c.JupyterHub.load_roles.extend([server_role, instructor_role, learner_role])  # TLJH has some of its own
 common = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
+live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:10102/services/{course}-work/"}
+
 
 async def for_user(spawner):
     """Settings by role; kernels' sockets in a folder of the user's own."""
     role = "instructor" if spawner.user.name in instructors else "learner"  # noqa: F821
-    spawner.environment.update(common | {"JUPYTER_CONFIG_PATH": f"{state}/roles/{role}"})
+    spawner.environment.update(common | live | {"JUPYTER_CONFIG_PATH": f"{state}/roles/{role}"})
 
 
 c.Spawner.pre_spawn_hook = for_user
