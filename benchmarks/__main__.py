@@ -48,6 +48,7 @@ def main() -> int:
         "cluster": cluster,
         "coordinator": coordinator,
         "latency": latency,
+        "page": page,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: all)")
@@ -235,6 +236,13 @@ def latency(scratch: Path) -> dict[str, Any]:
     """How long a learner waits for `check`, median after the first, in seconds."""
     found = latencies()
     return {"check_seconds": found, "check_seconds_median": statistics.median(found.values())}
+
+
+def page(scratch: Path) -> dict[str, Any]:
+    """The exercise in a browser: seconds until the first check's answer, megabytes, training beside TensorFlow's."""
+    from benchmarks.page import measured  # needs what drives a browser
+
+    return measured(scratch)
 
 
 if __name__ == "__main__":

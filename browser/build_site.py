@@ -26,8 +26,9 @@ from wheels import CannotBuild  # noqa: E402
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 SHIPPED_WITH_ADDRESS = ("pyodide.js", "pyodide.asm.js")  # scripts, whose digests a browser cannot check by itself
-BUILT_IN = ("piplite", "ipykernel", "pyodide_kernel")  # of JupyterLite's kernel
-FIRST = ("micropip", "ipython", "comm", "numpy", "keras", "pytest", "keras-lesson-kit", "keras-in-page")
+BUILT_IN = ("ipykernel", "pyodide_kernel")  # of JupyterLite's kernel
+# What that kernel would fetch, and finds in the page instead, or gets a stand-in for.
+THERE = ("micropip", "piplite", "ssl", "sqlite3", "ipykernel", "comm", "pyodide_kernel", "jedi", "ipython")
 
 
 def main() -> int:
@@ -73,10 +74,11 @@ def build(pyodide: str, out: Path, book: Path | None = None) -> None:
         target = out / pages.FOLDER
         notebooks = pages.notebooks(book)
         built = work / "lite-site"  # JupyterLite passes over contents in a folder that is called as its output is
-        version = _lite(work, built, kernel, notebooks, book is not None)
+        version = _lite(work, built, kernel, notebooks)
         shutil.copytree(built, target)
         elsewhere = _packages(distribution, pinned, work, target)
-        pages.write(target, notebooks, version, elsewhere)
+        packages = sorted(distribution.packages) if distribution.address else []
+        pages.write(target, notebooks, version, elsewhere, packages)
         if book is not None:
             pages.link(out, notebooks)
 
@@ -96,22 +98,16 @@ def _empty(out: Path) -> None:
     shutil.rmtree(out)
 
 
-def _lite(work: Path, out: Path, kernel: Path, notebooks: list[pages.Notebook], with_book: bool) -> str:
-    """Build JupyterLite with these notebooks, beside the book or alone; return its version."""
+def _lite(work: Path, out: Path, kernel: Path, notebooks: list[pages.Notebook]) -> str:
+    """Build JupyterLite with these notebooks; return its version."""
     contents = work / "contents"
     for notebook in notebooks:
         (contents / notebook.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(notebook.source, contents / notebook.path)
-    # Hints link to the book. Where that lies, only the reader's page knows: python.js puts its address before this.
-    book = {"AUTOGRADER_BOOK": "../"} if with_book else {}
     settings = {
         "pyodideUrl": "./static/pyodide/python.js",
         "disablePyPIFallback": True,
-        "loadPyodideOptions": {
-            "lockFileURL": f"./static/pyodide/{LOCK}",
-            "packages": [*FIRST, *BUILT_IN, *wheels.EMPTY],
-            "env": {"KERAS_BACKEND": "numpy", "HOME": "/home/pyodide"} | book,
-        },
+        "loadPyodideOptions": {"packages": list(THERE)},  # page/python.js has the others
     }
     config = {
         "jupyter-lite-schema-version": 0,
@@ -161,23 +157,20 @@ def _packages(distribution: Distribution, pinned: list[Path], work: Path, page: 
             shutil.copy(file, target)
 
     for file in distribution.core:
-        if file.name != "pyodide.mjs":
+        if file.name not in ("pyodide.mjs", wheels.STDLIB):
             put(file)
-    entries = {}
-    base = distribution.lock["packages"]
     ours = [*pinned, *wheels.own(work)]
     kernel = page / "extensions" / KERNEL / "static" / "pypi"
     ours += [next(kernel.glob(f"{name}-*.whl")) for name in BUILT_IN]
-    theirs = list(distribution.packages.values())
+    entries = {}
     if distribution.address:
+        base = distribution.lock["packages"]
         for name, file in distribution.packages.items():
             put(file)
             entries[name] = wheels.entry(file, base[name])
-        theirs = []
-    names = {file.name: name for name, file in distribution.packages.items()}
-    for wheel in wheels.compiled([*ours, *theirs], distribution.folder, work, target):
-        described = wheels.entry(wheel, base[names[wheel.name]] if wheel.name in names else None)
-        entries[described["name"].replace("_", "-").lower()] = described
+    else:
+        ours += distribution.packages.values()
+    wheels.compiled(ours, distribution.folder, work, target)
     lock = {"info": distribution.lock["info"], "packages": dict(sorted(entries.items()))}
     (target / LOCK).write_text(json.dumps(lock, indent=1), "utf-8")
     return elsewhere

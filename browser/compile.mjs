@@ -1,14 +1,19 @@
 // Compile the Python files below a folder with Pyodide's own Python, so that a page need not: in the browser that is
-// the larger part of importing Keras. `node compile.mjs PYODIDE FOLDER KEPT...`; the packages KEPT keep their sources.
+// the larger part of importing Keras. `node compile.mjs PYODIDE FOLDER SHOWN KEPT...`; tracebacks name the files below
+// SHOWN; the packages KEPT keep their sources.
 import { pathToFileURL } from "node:url";
 import path from "node:path";
 
-const [pyodideFolder, folder, ...kept] = process.argv.slice(2).map((given, i) => (i < 2 ? path.resolve(given) : given));
+const [pyodideFolder, folder, shown, ...kept] = process.argv.slice(2).map((given, i) => (i < 2 ? path.resolve(given) : given));
 const { loadPyodide } = await import(pathToFileURL(path.join(pyodideFolder, "pyodide.mjs")));
-const pyodide = await loadPyodide({ indexURL: pyodideFolder + path.sep });
+const pyodide = await loadPyodide({
+  indexURL: pyodideFolder + path.sep,
+  env: { PYTHONNODEBUGRANGES: "1", HOME: "/home/pyodide" }, // a fifth less: columns to underline in code that is not there
+});
 pyodide.FS.mkdirTree("/wheels");
 pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root: folder }, "/wheels");
 pyodide.globals.set("kept", pyodide.toPy(kept));
+pyodide.globals.set("below", shown);
 const failed = pyodide.runPython(`
 import os, py_compile
 failed = []
@@ -19,7 +24,7 @@ for top in sorted(os.listdir("/wheels")):
             if not name.endswith(".py"):
                 continue
             source = f"{place}/{name}"
-            shown = "/lib/python3.12/site-packages/" + source.split("/", 3)[3]
+            shown = below + "/" + source.split("/", 3)[3]
             stays = top in kept
             target = None if stays else source + "c"
             try:

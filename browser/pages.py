@@ -88,12 +88,15 @@ def imports_of(notebook: Path) -> set[str]:
     return found
 
 
-def write(page: Path, offered: list[Notebook], jupyterlite: str, elsewhere: dict[str, tuple[str, Path]]) -> None:
+def write(
+    page: Path, offered: list[Notebook], jupyterlite: str, elsewhere: dict[str, tuple[str, Path]], packages: list[str]
+) -> None:
     """Write our part into the folder of JupyterLite.
 
     Args:
         jupyterlite: its version.
         elsewhere: what lies on another host: path in the page, address, and a copy to describe it by.
+        packages: those of Pyodide's own that Python loads from there.
     """
     (page / "service-worker.js").rename(page / "jupyterlite-service-worker.js")
     for name in OWN_FILES:
@@ -127,7 +130,8 @@ def write(page: Path, offered: list[Notebook], jupyterlite: str, elsewhere: dict
         if those
     )
     (page / "index.html").write_text(_fill((PAGE / "list.html").read_text("utf-8"), {"LISTS": lists}), "utf-8")
-    _write_files(page, jupyterlite, elsewhere)
+    known = {"jupyterlite": jupyterlite, "elsewhere": packages, "book": (page.parent / "index.html").is_file()}
+    _write_files(page, elsewhere, known)
 
 
 def _fill(text: str, values: dict[str, str]) -> str:
@@ -136,8 +140,8 @@ def _fill(text: str, values: dict[str, str]) -> str:
     return text
 
 
-def _write_files(page: Path, jupyterlite: str, elsewhere: dict[str, tuple[str, Path]]) -> None:
-    """Write ``files.js``: each file's size and SHA-256, what is fetched first; and pack what is fetched first."""
+def _write_files(page: Path, elsewhere: dict[str, tuple[str, Path]], known: dict[str, object]) -> None:
+    """Write ``files.js``: each file's size and SHA-256, what is fetched first; and pack each for the way."""
     patterns = (PAGE / "start.txt").read_text("utf-8").split()
     files: dict[str, list[object]] = {}
     start = []
@@ -149,16 +153,14 @@ def _write_files(page: Path, jupyterlite: str, elsewhere: dict[str, tuple[str, P
         weight = 0
         if any(fnmatch(name, pattern) for pattern in patterns):
             start.append(name)
-            if name in here:
-                packed = gzip.compress(content, 9, mtime=0)
-                if len(packed) < 0.97 * len(content):
-                    path.with_name(path.name + ".packed").write_bytes(packed)
-                    weight = len(packed)
+        if name in here and len(packed := gzip.compress(content, 9, mtime=0)) < 0.97 * len(content):
+            path.with_name(path.name + ".packed").write_bytes(packed)
+            weight = len(packed)
         kind = TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         files[name] = [len(content), hashlib.sha256(content).hexdigest(), weight, kind]
         if name in elsewhere:
             files[name].append(elsewhere[name][0])
-    known = {"jupyterlite": jupyterlite, "start": start, "files": files}
+    known = {**known, "start": start, "files": files}
     (page / "files.js").write_text(f"self.KIT = {json.dumps(known, separators=(',', ':'))};\n", "utf-8")
 
 

@@ -36,6 +36,7 @@ LONGEST_FIRST = (
     "test_compat",
     "test_hub_permissions",
     "test_hub_round_trip",
+    "test_page",
     "test_faults",
     "test_doctor",
     "test_attacks",

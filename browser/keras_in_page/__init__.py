@@ -24,7 +24,10 @@ def install() -> None:
 
 
 def at_start() -> None:
-    """What a page's Python does first: `install` happens when a cell imports Keras, and images come when asked for."""
+    """What a page's Python does first: `install` happens when Keras is imported, and images come when asked for."""
+    from keras_in_page import notebook
+
+    notebook.install()
     if not any(isinstance(finder, _AsAsked) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AsAsked())
 
@@ -37,10 +40,10 @@ def _prepare() -> None:
 
 
 class _AsAsked(importlib.abc.MetaPathFinder):
-    """Does something around the first import of Keras, and of the kit's images."""
+    """Does something around the first import of Keras, of the kit's images, and of Matplotlib."""
 
     def __init__(self) -> None:
-        self._left = {"keras", "autograder.data"}
+        self._left = {"keras", "autograder.data", "matplotlib.artist"}
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in self._left:
@@ -57,6 +60,10 @@ class _AsAsked(importlib.abc.MetaPathFinder):
             execute(module)
             if name == "keras":
                 install()
+            elif name == "matplotlib.artist":
+                from keras_in_page import notebook
+
+                notebook.without_lists_of_properties(module)
             else:
                 from keras_in_page import images
 

@@ -279,11 +279,34 @@ class _Activation(_Activated):
         return [g], []
 
 
-def _softmax_of(layer: Any) -> Any:
-    axis = getattr(layer, "axis", -1)
-    if axis in (-1, [-1], (-1,)):
-        return keras.activations.softmax
-    raise cannot("a softmax along another axis than the last")
+class _Softmax(_Activation):
+    """The layer Softmax, along any one axis. Keras takes a loss from its scores whatever the axis, and so does this."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda layer: keras.activations.softmax)
+
+    @staticmethod
+    def _axis(layer: Any, z: Array) -> int:
+        axes = np.atleast_1d(layer.axis)
+        if len(axes) != 1:
+            raise cannot("a softmax along several axes at once")
+        return int(axes[0]) % z.ndim
+
+    def forward(
+        self, layer: Any, inputs: tuple[Array, ...], training: bool, call: Callable[..., Any]
+    ) -> tuple[Array, Any]:
+        z = inputs[0]
+        if (axis := self._axis(layer, z)) == z.ndim - 1:
+            return super().forward(layer, inputs, training, call)
+        powers = np.exp(z - z.max(axis=axis, keepdims=True))
+        return powers / powers.sum(axis=axis, keepdims=True), (z, None)
+
+    def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
+        z, p = record.kept[0], record.output
+        if (axis := self._axis(record.layer, z)) == z.ndim - 1:
+            return super().backward(record, g)
+        at_z = 0 if g is None else p * (g - (g * p).sum(axis=axis, keepdims=True))
+        return [np.asarray(at_z if record.at_scores is None else at_z + record.at_scores)], []
 
 
 class _ReLU(Rule):
@@ -431,7 +454,7 @@ RULES: dict[type, Rule] = {
     L.AveragePooling2D: _Pooling(largest=False),
     L.GlobalAveragePooling2D: _GlobalAverage(),
     L.Activation: _Activation(),
-    L.Softmax: _Activation(_softmax_of),
+    L.Softmax: _Softmax(),
     L.ReLU: _ReLU(),
     L.LeakyReLU: _Activation(lambda layer: lambda z: keras.activations.leaky_relu(z, layer.negative_slope)),
     L.ELU: _Activation(lambda layer: lambda z: keras.activations.elu(z, layer.alpha)),

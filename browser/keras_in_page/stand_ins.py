@@ -50,9 +50,15 @@ def install() -> list[str]:
     missing = [name for name in makers if name not in sys.modules and importlib.util.find_spec(name) is None]
     for name in missing:
         for module in makers[name]():
-            module.__spec__ = importlib.util.spec_from_loader(module.__name__, None)
-            sys.modules[module.__name__] = module
+            _put(module)
+    if sys.platform == "emscripten":
+        _put(ModuleType("keras._tf_keras"))  # the same names a second time, for old programs: Keras asks for it first
     return missing
+
+
+def _put(module: ModuleType) -> None:
+    module.__spec__ = importlib.util.spec_from_loader(module.__name__, None)
+    sys.modules[module.__name__] = module
 
 
 # -- optree -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 "use strict";
-// In the worker, in place of Pyodide's own script: tells how far it is, why something failed, and hears of a stop.
-{
-  const base = new URL("../../../../", location).href; // extensions/@jupyterlite/pyodide-kernel-extension/static/
+// The worker that Python runs in. It starts at once, while the notebook's own page is still being loaded, puts the
+// page's packages into Python's file system, and imports what the first cells need. Then JupyterLite's script for a
+// worker is run here, which asks for this file as its Pyodide and finds Python ready. Tells how far it is, why something
+// failed, and hears of a stop.
+if (!self.KIT) {
+  const base = new URL("../../", location).href; // the page's folder; this is static/pyodide/python.js
   importScripts(new URL("files.js", base));
   KIT.base = base;
   importScripts(new URL("static/pyodide/pyodide.js", base));
@@ -46,14 +49,45 @@
     },
   };
 
-  const load = self.loadPyodide;
-  self.loadPyodide = async (options) => {
+  // The files of an archive, into Python's file system. `wheels.py` says how it is laid out.
+  const putFiles = (FS, archive) => {
+    const begin = 4 + new DataView(archive).getUint32(0, true);
+    const index = JSON.parse(new TextDecoder().decode(new Uint8Array(archive, 4, begin - 4)));
+    const made = new Set();
+    let at = begin;
+    for (const [name, size] of index) {
+      const path = `/lib/python3.12/site-packages/${name}`;
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      if (!made.has(folder)) {
+        FS.mkdirTree(folder);
+        made.add(folder);
+      }
+      FS.writeFile(path, new Uint8Array(archive, at, size), { canOwn: true }); // not copied
+      at += size;
+    }
+  };
+
+  const start = async () => {
     tell({ step: "python" });
     try {
-      const book = options.env?.AUTOGRADER_BOOK; // seen from the folder of the exercises
-      if (book) options.env.AUTOGRADER_BOOK = new URL(book, base).href;
-      const pyodide = await load(options);
-      pyodide.runPython("import keras_in_page; keras_in_page.at_start()");
+      const place = new URL("static/pyodide/", base).href;
+      const archive = self.fetch(`${place}packages.bin`).then((answer) => answer.arrayBuffer());
+      archive.catch(() => {}); // what failed is told already, and comes up again below
+      const pyodide = await plainLoad({
+        indexURL: place,
+        lockFileURL: `${place}pyodide-lock.json`,
+        packages: KIT.elsewhere,
+        env: {
+          KERAS_BACKEND: "numpy",
+          HOME: "/home/pyodide",
+          MPLBACKEND: "module://matplotlib_inline.backend_inline", // JupyterLite names it too late
+          ...(KIT.book ? { AUTOGRADER_BOOK: new URL("../", base).href } : {}), // which hints link to
+        },
+      });
+      putFiles(pyodide.FS, await archive);
+      pyodide.runPython("import keras_in_page.notebook; keras_in_page.at_start()");
+      tell({ step: "packages" });
+      pyodide.runPython("keras_in_page.notebook.import_ahead()");
       pyodide.setInterruptBuffer(buffer);
       tell({ step: "notebook" });
       return pyodide;
@@ -63,4 +97,10 @@
       throw error;
     }
   };
+
+  const plainLoad = self.loadPyodide;
+  const begun = start();
+  begun.catch(() => {});
+  self.loadPyodide = () => begun;
+  self.addEventListener("message", (event) => event.data?.kitRun && importScripts(event.data.kitRun));
 }

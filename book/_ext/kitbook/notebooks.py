@@ -170,7 +170,9 @@ def notebook_to_take_away(
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-    notebook.metadata["kernelspec"] = header["kernelspec"]
+    # The language, or a page that has another Python than the one named asks the reader which to take.
+    notebook.metadata["kernelspec"] = {**header["kernelspec"], "language": "python"}
+    notebook.metadata["language_info"] = {"name": "python"}
     nbformat.validate(notebook)
     return notebook
 

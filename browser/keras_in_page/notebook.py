@@ -1,0 +1,93 @@
+"""What JupyterLite's Python imports before the first cell, and a page does without: it has no terminal to ask in, keeps
+no history, and installs nothing. Each stand-in says so where it is used. Together they were a quarter of the start.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from types import ModuleType
+from typing import Any, NoReturn
+
+# What the first cells of most notebooks import, and JupyterLite's own Python before them. It is imported while the
+# browser is still busy with the notebook's page.
+AHEAD = ("IPython.core.interactiveshell", "numpy", "keras", "matplotlib.pyplot", "autograder", "pytest")
+NOTHING_TO_INSTALL = (
+    "Nothing can be installed in this page. It has Keras, NumPy and Matplotlib; use Jupyter for others."
+)
+
+
+def install() -> None:
+    """Put the stand-ins where ``import`` looks first."""
+    for module in (*_terminal(), *_sqlite3(), *_piplite()):
+        sys.modules.setdefault(module.__name__, module)
+
+
+def import_ahead() -> None:
+    """Import what most notebooks need. What fails here fails again in the cell that asks for it, and is told there.
+
+    Nothing of it is garbage ever, so that looking for some, each time a hundred thousand objects, waits until after it.
+    """
+    gc.disable()
+    try:
+        for name in AHEAD:
+            importlib.import_module(name)
+    except MemoryError:
+        raise  # no cell could do more
+    except Exception:  # told by the cell
+        return
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def without_lists_of_properties(artist: Any) -> None:
+    """Keep Matplotlib from writing, at each import, what can be set into the docstring of every class's `set`.
+
+    That was half of its import. `matplotlib.artist.getp` and `setp` still list the properties of an object.
+    """
+    if hasattr(artist, "kwdoc") and hasattr(artist.Artist, "_update_set_signature_and_docstring"):
+        artist.kwdoc = lambda _: ""
+        artist.Artist._update_set_signature_and_docstring = classmethod(lambda cls: None)
+
+
+def _terminal() -> list[ModuleType]:
+    terminal, embed, hooks = (ModuleType(f"IPython.terminal{name}") for name in ("", ".embed", ".pt_inputhooks"))
+
+    def no_terminal(*_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("This page has no terminal that IPython could ask you in.")
+
+    embed.__dict__.update(embed=no_terminal)
+    hooks.__dict__.update(backends=[], aliases={})
+    terminal.__dict__.update(embed=embed, pt_inputhooks=hooks, __path__=[])
+    return [terminal, embed, hooks]
+
+
+def _sqlite3() -> list[ModuleType]:
+    """IPython names its errors when it is imported. It keeps no history here."""
+    module = ModuleType("sqlite3")
+
+    def connect(*_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("SQLite does not work in this page. It works in Jupyter.")
+
+    errors = ("Error", "DatabaseError", "OperationalError", "IntegrityError")
+    module.__dict__.update({name: type(name, (Exception,), {}) for name in errors})
+    module.__dict__.update(connect=connect, Connection=object, PARSE_DECLTYPES=1, PARSE_COLNAMES=2)
+    return [module]
+
+
+def _piplite() -> list[ModuleType]:
+    """JupyterLite's installer, which it sets up at its start, and asks when a cell begins with ``%pip``."""
+    piplite, inner, cli = (ModuleType(name) for name in ("piplite", "piplite.piplite", "piplite.cli"))
+
+    async def nothing(*_: Any, **__: Any) -> NoReturn:
+        raise ModuleNotFoundError(NOTHING_TO_INSTALL)
+
+    async def get_transformed_code(_: list[str]) -> str:
+        return f"raise ModuleNotFoundError({NOTHING_TO_INSTALL!r})"
+
+    inner.__dict__.update(install=nothing)
+    cli.__dict__.update(get_transformed_code=get_transformed_code)
+    piplite.__dict__.update(install=nothing, piplite=inner, cli=cli, __path__=[])
+    return [piplite, inner, cli]
