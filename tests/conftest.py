@@ -56,6 +56,8 @@ LONGEST_FIRST = (
 ON_A_HUB = ("test_hub_permissions", "test_hub_round_trip")
 # These share one build of the book, and so one worker.
 ON_THE_BOOK = ("test_book", "test_book_widgets")
+# These share one build of the site, and so one worker.
+ON_THE_SITE = ("test_page", "test_page_troubles")
 # Their tests are independent of each other, so each goes wherever a worker is free. What is not among the longest fills
 # in at the end, the slow ones first.
 SPREAD = ("test_agreement", "test_checks_survive", "test_release", "test_catalogue")
@@ -147,7 +149,8 @@ class TogetherByFile(LoadScopeScheduling):
             return nodeid
         if name in CORPORA:  # each half has a fork server and an honest notebook before and after it
             return f"{name} {crc32(nodeid.encode()) % 2}"
-        return "a Hub" if name in ON_A_HUB else "the book" if name in ON_THE_BOOK else name
+        shared = {"a Hub": ON_A_HUB, "the book": ON_THE_BOOK, "the site": ON_THE_SITE}
+        return next((what for what, names in shared.items() if name in names), name)
 
     def _reschedule(self, node: Any) -> None:
         """Give a worker more when one test is left for it, which it runs as soon as it knows the next.
