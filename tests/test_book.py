@@ -313,7 +313,7 @@ def notebooks(book: Path) -> list[Path]:
 
 def test_a_lesson_comes_as_a_notebook_without_solutions(book: Path) -> None:
     lessons = [path for path in notebooks(book) if path.name[0].isdigit()]
-    assert len(lessons) == 6
+    assert len(lessons) == 7
     for path in lessons:
         notebook = nbformat.read(path, 4)  # type: ignore[no-untyped-call]
         nbformat.validate(notebook)
@@ -330,7 +330,7 @@ def test_no_notebook_needs_a_cell_that_stayed_in_the_book(book: Path, tmp_path: 
         (tmp_path / f"{path.stem}.py").write_text(code, "utf-8")
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E9,F821", str(tmp_path)]
     answer = subprocess.run(ruff, capture_output=True, text=True)
-    assert len(list(tmp_path.glob("*.py"))) == 7
+    assert len(list(tmp_path.glob("*.py"))) == 8
     assert answer.returncode == 0, answer.stdout
 
 
