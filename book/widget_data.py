@@ -155,6 +155,18 @@ def confusion(
     }
 
 
+def labelled_images(images: NDArray[np.uint8], labels: ArrayLike, names: Sequence[str]) -> dict[str, Any]:
+    """Images (N, 28, 28) or (N, 28, 28, 1) in sixteen greys, two pixels in a byte, their class numbers and names."""
+    greys = np.asarray(images).reshape(-1, 2) >> 4
+    packed = (greys[:, 0] << 4 | greys[:, 1]).astype(np.uint8)
+    return {"images": base64_of(packed), "labels": np.asarray(labels).tolist(), "names": list(names)}
+
+
+def put_labelled_images(name: str, images: NDArray[np.uint8], labels: ArrayLike, names: Sequence[str]) -> None:
+    """For *train-in-the-page*: see ``labelled_images``."""
+    put(name, labelled_images(images, labels, names))
+
+
 def put_confusion(
     name: str, images: NDArray[np.uint8], truth: ArrayLike, answers: NDArray[np.floating[Any]], classes: Sequence[str]
 ) -> None:

@@ -23,6 +23,7 @@ LESSONS = {
     "03-dense-networks": ["shapes-explorer"],
     "04-softmax": ["softmax-explorer", "draw-a-digit", "confusion-explorer"],
     "05-overfitting": ["overfitting-explorer"],
+    "06-how-a-network-learns": ["train-in-the-page"],
 }
 #: Over the wire, by what a web server compresses.
 MOST_BYTES = 1_000_000

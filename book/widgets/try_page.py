@@ -18,8 +18,8 @@ import widget  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 from sphinx.util.docutils import docutils_namespace  # noqa: E402
 
-from autograder.data import load_mnist  # noqa: E402
-from book.widget_data import as_script, confusion, network_data, probabilities  # noqa: E402
+from autograder.data import FASHION_CLASSES, load_fashion, load_mnist  # noqa: E402
+from book.widget_data import as_script, confusion, labelled_images, network_data, probabilities  # noqa: E402
 
 CONFIGURATION = """
 project = "Widgets"
@@ -32,7 +32,7 @@ html_copy_source = False
 html_context = {{"default_mode": "auto"}}
 """
 #: The widgets that want data, and the name under which the page holds them.
-DATA = {"draw-a-digit": "digits", "confusion-explorer": "confusion"}
+DATA = {"draw-a-digit": "digits", "confusion-explorer": "confusion", "train-in-the-page": "clothes"}
 
 
 def train(hidden: int, epochs: int) -> Any:
@@ -54,9 +54,11 @@ def page_data(models: dict[str, Any]) -> dict[str, Any]:
     """What a lesson's cells would write into the page, by name."""
     _, (x_test, y_test) = load_mnist()
     first = next(iter(models.values()))
+    (clothes, rows), _test = load_fashion()
     return {
         "digits": network_data(models, x_test, y_test),
         "confusion": confusion(x_test, y_test, probabilities(first, x_test), [str(digit) for digit in range(10)]),
+        "clothes": labelled_images(clothes, rows.argmax(axis=1), FASHION_CLASSES),
     }
 
 

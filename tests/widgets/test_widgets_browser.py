@@ -28,6 +28,7 @@ NAMES = [
     "overfitting-explorer",
     "shapes-explorer",
     "softmax-explorer",
+    "train-in-the-page",
 ]
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -474,3 +475,45 @@ def test_on_paper_widgets_are_light_and_still(open_page: Opener) -> None:
         }"""
     )
     assert len(page.pdf()) > 50_000
+
+
+# --- Train in the page ---
+
+
+def trained(widget: Locator, epochs: int) -> float:
+    """The loss that the widget tells after so many epochs."""
+    expect(status(widget)).to_contain_text(f"After {epochs} epochs", timeout=60_000)
+    found = re.search(r"the loss is (\d+\.\d+)", status(widget).inner_text())
+    assert found
+    return float(found[1])
+
+
+def test_a_network_trains_while_one_watches(open_page: Opener) -> None:
+    page = open_page()
+    widget = host(page, "train-in-the-page")
+    expect(status(widget)).to_contain_text("Not trained yet")
+    canvas = widget.locator("canvas").first
+    noise = canvas.evaluate("canvas => canvas.toDataURL()")
+    widget.get_by_role("button", name="Train").press("Enter")
+    widget.get_by_role("button", name="Pause").wait_for()
+    assert trained(widget, 10) < 0.5
+    widget.get_by_role("button", name="Pause").press("Enter")
+    assert canvas.evaluate("canvas => canvas.toDataURL()") != noise, "templates form"
+    assert "from 1." in (widget.locator("svg").get_attribute("aria-label") or "")
+    widget.get_by_role("button", name="Begin anew").click()
+    expect(status(widget)).to_contain_text("Not trained yet")
+
+
+def test_without_motion_ten_epochs_come_at_once(open_page: Opener) -> None:
+    page = open_page(reduced_motion="reduce")
+    widget = host(page, "train-in-the-page")
+    widget.get_by_role("button", name="Train").click()
+    right = trained(widget, 10)
+    widget.get_by_role("radio", name="shuffled").check(force=True)
+    expect(status(widget)).to_contain_text("Not trained yet")
+    widget.get_by_role("button", name="Train").click()
+    assert trained(widget, 10) > 2 * right, "there is nothing to find in labels that were shuffled"
+    widget.get_by_role("radio", name="right").check(force=True)
+    widget.get_by_label("learning rate").press("Home")
+    widget.get_by_role("button", name="Train").click()
+    assert trained(widget, 10) > 2 * right, "the smallest rate crawls"
