@@ -1,5 +1,6 @@
 """Checks of exercise 1, image classification. One class per graded cell, in the field's words."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
-from autograder.exercise.expect import Hint, expect, fail
+from autograder.exercise.drawing import Answers, told_apart
+from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail, unless_it_ignores
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Accuracy, Submission, as_array
 from autograder.language import _
@@ -23,24 +25,50 @@ class TestShapes:
         expect(submission.number("photo_rank"), "`photo_rank`").to_be(
             3,
             because="there is an axis for rows, one for columns and one for channels",
-            mistakes={
-                2: Hint(
-                    "A grey picture has two axes, rows and columns. What else does a colour picture have?",
-                    id="rank-grey-picture",
+            mistakes=[
+                (
+                    2,
+                    Hint(
+                        "A grey picture has two axes, rows and columns. What else does a colour picture have?",
+                        id="rank-grey-picture",
+                    ),
                 ),
-                4: Hint(
-                    "Four axes belong to a set of photographs. This is one photograph. Count its axes.",
-                    id="four-axes-set-photographs",
+                (
+                    4,
+                    Hint(
+                        "Four axes belong to a set of photographs. This is one photograph. Count its axes.",
+                        id="four-axes-set-photographs",
+                    ),
                 ),
-                32 * 48 * 3: Hint(
-                    "That is how many numbers there are. The rank is how many axes. Count the axes.",
-                    id="rank-mistaken-for-size",
+                (
+                    1,
+                    Hint(
+                        "A row of numbers has one axis. A photograph has rows, columns and channels. Count them.",
+                        id="row-numbers-has-one",
+                    ),
                 ),
-                1: Hint(
-                    "A row of numbers has one axis. A photograph has rows, columns and channels. Count them.",
-                    id="row-numbers-has-one",
+                (
+                    0,
+                    Hint(
+                        "Rank 0 belongs to a single number. How many indices lead to one number of the photograph?",
+                        id="rank-of-a-single-number",
+                    ),
                 ),
-            },
+                (
+                    lambda v: v > 20,
+                    Hint(
+                        "That is how many numbers there are. The rank is how many axes. Count the axes.",
+                        id="rank-mistaken-for-size",
+                    ),
+                ),
+                (
+                    lambda v: v > 4,
+                    Hint(
+                        "Not even a set of photographs has so many axes. Go through yours: what does each count?",
+                        id="axes-that-count-nothing",
+                    ),
+                ),
+            ],
             hint=Hint(
                 "The rank is the number of axes: how many indices name a single number?", id="rank-number-axes-how"
             ),
@@ -81,6 +109,7 @@ class TestShapes:
                     " its axes.",
                     id="photograph-as-one-row",
                 ),
+                **_slips_in_a_shape((32, 48, 3)),
             },
             hint=Hint("Write the rows first, then the columns. What comes last?", id="rows-columns-channels"),
         )
@@ -105,6 +134,15 @@ class TestShapes:
                 3: Hint(
                     "That is how many numbers one pixel holds. How many pixels are there?", id="how-many-numbers-one"
                 ),
+                96: _LENGTH_LEFT_OUT,
+                144: _LENGTH_LEFT_OUT,
+                6144: Hint(
+                    "Four numbers for each pixel would be those of a picture that can be seen through. Which channels"
+                    " does plain colour need?",
+                    id="four-channels",
+                ),
+                32 / 48 * 3: _DIVIDED,
+                32 * 48 / 3: _DIVIDED,
             },
             hint=Hint("Multiply the lengths of all axes.", id="multiply-lengths-all-axes"),
         )
@@ -132,11 +170,22 @@ class TestShapes:
                 (32, 48, 60): Hint(
                     "A set has an axis of its own that counts the images. Where does it go?", id="set-has-axis-its"
                 ),
+                (32, 48, 3): Hint(
+                    "That is the shape of one photograph. Which axis counts the photographs of a set?",
+                    id="one-photograph-for-a-set",
+                ),
+                **_slips_in_a_shape((20, 32, 48, 3)),
             },
             hint=Hint(
                 "It has one more axis than a single photograph. Which axis comes first?", id="one-axis-more-than"
             ),
         )
+
+
+_LENGTH_LEFT_OUT = Hint(
+    "One of the lengths is left out of the product. Which axis does it belong to?", id="length-left-out"
+)
+_DIVIDED = Hint("You divide by one of the lengths. Every axis makes it more numbers: multiply.", id="lengths-divided")
 
 
 class TestPicked:
@@ -272,6 +321,11 @@ class TestArithmetic:
                 255: Hint("Image editors stop at 255, but NumPy starts again. Count on past 255.", id="stops-at-white"),
                 5: Hint("Close. After 255 comes 0, and not 1: count on from there.", id="close-after-255-comes"),
                 0: Hint("It starts again at 0, but goes on counting from there. How far?", id="starts-again-at-0"),
+                lambda v: 0 < v < 20 and v != 4: Hint(
+                    "It does start again after 255, but not all of the steps are counted right. Write them down one by"
+                    " one: 251, 252, ...",
+                    id="steps-miscounted",
+                ),
             },
             hint=Hint("It is like a clock: after 255 comes 0. Count on from 250.", id="like-clock-after-255"),
         )
@@ -337,67 +391,16 @@ class TestArithmetic:
 class TestScaled:
     def test_values(self, submission: Submission) -> None:
         """`scale` turns 0..255 into 0..1"""
-        pixels = _dim_pixels()
+        pixels = _dim_pixels(submission)
         right = pixels / 255
-        found = as_array(submission.function("scale", _IF_SCALE_STOPS)(pixels), "`scale(images)`")
-        expect(found, "`scale(images)`").to_be_close_to(
-            right,
-            tolerance=1e-4,
-            mistakes=[
-                (
-                    pixels.astype(float),
-                    Hint(
-                        "Nothing is scaled yet: the pixels still go up to 255. Divide them.",
-                        id="not-scaled-only-converted",
-                    ),
-                ),
-                (pixels / pixels.max(), _SAME_NUMBER),
-                ((pixels - pixels.min()) / np.ptp(pixels), _SAME_NUMBER),
-                (
-                    (pixels - pixels.mean()) / pixels.std(),
-                    Hint("That scales every set of images differently. Divide by 255.", id="standardised"),
-                ),
-                (
-                    np.zeros(pixels.shape),
-                    Hint(
-                        "Every pixel became 0: `//`, or a whole-number dtype, cuts the fraction off. Look at"
-                        " what you divide, and how.",
-                        id="every-pixel-became-0-or",
-                    ),
-                ),
-                (right / 255, Hint("Divided twice. Divide once.", id="scaled-twice")),
-                (
-                    pixels / 256,
-                    Hint(
-                        "The largest pixel is 255, and it should become 1: divide by 255.",
-                        id="largest-pixel-255-should",
-                    ),
-                ),
-                (
-                    1 - right,
-                    Hint(
-                        "Black and white are swapped: 0 should stay 0. Compare a dark pixel before and after.",
-                        id="black-white-exchanged-0",
-                    ),
-                ),
-                (
-                    2 * right - 1,
-                    Hint("That is a scale from -1 to 1. Here it is 0 to 1. Divide only.", id="scale-from-1-1"),
-                ),
-                (
-                    pixels.reshape(len(pixels), -1) / 255,
-                    Hint(
-                        "The shape should stay as it is: only the values change. Leave out what changes it.",
-                        id="shape-should-stay-as",
-                    ),
-                ),
-            ],
-            hint=["255 should become 1, and 0 stay 0. What do you divide by?", "Change the dtype first, then divide."],
-        )
+        function = submission.function("scale", _IF_SCALE_STOPS)
+        found = as_array(function(pixels), "`scale(images)`")
+        with unless_it_ignores(function, "scale", (pixels,), (255 - pixels,)):
+            _is_scaled(found, pixels, right)
 
     def test_dtype(self, submission: Submission) -> None:
         """`scale` returns float32"""
-        found = as_array(submission.function("scale", _IF_SCALE_STOPS)(_dim_pixels()), "`scale(images)`")
+        found = as_array(submission.function("scale", _IF_SCALE_STOPS)(_dim_pixels(submission)), "`scale(images)`")
         expect(found, "`scale(images)`").to_have_dtype(
             "float32",
             mistakes={
@@ -453,6 +456,79 @@ class TestScaled:
         )
 
 
+def _is_scaled(found: np.ndarray, pixels: np.ndarray, right: np.ndarray) -> None:
+    expect(found, "`scale(images)`").to_be_close_to(
+        right,
+        tolerance=1e-4,
+        mistakes=[
+            (
+                pixels.astype(float),
+                Hint(
+                    "Nothing is scaled yet: the pixels still go up to 255. Divide them.",
+                    id="not-scaled-only-converted",
+                ),
+            ),
+            (pixels / pixels.max(), _SAME_NUMBER),
+            ((pixels - pixels.min()) / np.ptp(pixels), _SAME_NUMBER),
+            (
+                (pixels - pixels.mean()) / pixels.std(),
+                Hint("That scales every set of images differently. Divide by 255.", id="standardised"),
+            ),
+            (
+                np.zeros(pixels.shape),
+                Hint(
+                    "Every pixel became 0: `//`, or a whole-number dtype, cuts the fraction off. Look at"
+                    " what you divide, and how.",
+                    id="every-pixel-became-0-or",
+                ),
+            ),
+            (right / 255, Hint("Divided twice. Divide once.", id="scaled-twice")),
+            (
+                pixels / 256,
+                Hint(
+                    "The largest pixel is 255, and it should become 1: divide by 255.",
+                    id="largest-pixel-255-should",
+                ),
+            ),
+            (
+                lambda v: 200 < _divided_by(v, pixels) < 300 and not np.allclose(v, right, 1e-4),
+                Hint(
+                    "You divide by a number near the right one. Print the largest value that a pixel can have.",
+                    id="divided-by-another-number",
+                ),
+            ),
+            (
+                1 - right,
+                Hint(
+                    "Black and white are swapped: 0 should stay 0. Compare a dark pixel before and after.",
+                    id="black-white-exchanged-0",
+                ),
+            ),
+            (
+                2 * right - 1,
+                Hint("That is a scale from -1 to 1. Here it is 0 to 1. Divide only.", id="scale-from-1-1"),
+            ),
+            (
+                pixels.reshape(len(pixels), -1) / 255,
+                Hint(
+                    "The shape should stay as it is: only the values change. Leave out what changes it.",
+                    id="shape-should-stay-as",
+                ),
+            ),
+        ],
+        given=(pixels,),
+        hint=["255 should become 1, and 0 stay 0. What do you divide by?", "Change the dtype first, then divide."],
+    )
+
+
+def _divided_by(values: Any, pixels: np.ndarray) -> float:
+    """What all pixels were divided by; 0 if it was not one number."""
+    if not isinstance(values, np.ndarray) or values.shape != pixels.shape or not np.all(values > 0):
+        return 0.0
+    by = pixels / values.astype(float)
+    return float(by.mean()) if np.ptp(by) < 0.01 else 0.0
+
+
 _IF_SCALE_STOPS = Hint(
     "An array of uint8 cannot be divided in place. Make a new array of another dtype first: look at `astype`.",
     id="divided-place",
@@ -467,128 +543,130 @@ _SAME_NUMBER = Hint(
 class TestCounted:
     def test_counts(self, submission: Submission) -> None:
         """It counts each class"""
-        numbers = np.array([2, 0, 2, 1, 2, 0, 3, 3, 3, 3])
-        right = np.array([2, 1, 3, 4])
-        _counts(
-            submission,
-            numbers,
-            4,
-            right,
-            [
-                (
-                    right / 10,
-                    Hint(
-                        "Those are shares. The task asks for numbers of images. Leave out the division.",
-                        id="shares-not-counts",
-                    ),
-                ),
-                (
-                    right[::-1],
-                    Hint("The order is reversed: class 0 comes first. Turn it round.", id="order-reversed-class-0"),
-                ),
-                (
-                    np.sort(right),
-                    Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them"),
-                ),
-                (
-                    np.sort(right)[::-1],
-                    Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them"),
-                ),
-                (
-                    np.array([1, 3, 4, 0]),
-                    Hint(
-                        "Everything is off by one: class numbers start at 0. Count again from there.",
-                        id="counted-from-one",
-                    ),
-                ),
-                (
-                    np.array([0, 1, 2, 3]),
-                    Hint("Those are the classes that occur. How often does each one occur?", id="which-classes-there"),
-                ),
-                (
-                    np.array(10),
-                    Hint(
-                        "That is how many there are altogether. Count each class separately: one number for each.",
-                        id="how-many-there-together",
-                    ),
-                ),
-            ],
-        )
+        _counts(submission, "counts", 4, _some_numbers, _counted)
 
     def test_counts_an_absent_class(self, submission: Submission) -> None:
         """A class that does not occur counts 0"""
-        numbers = np.array([3, 1, 3, 3, 1])
-        _counts(
-            submission,
-            numbers,
-            5,
-            np.array([0, 2, 0, 3, 0]),
-            [
-                (
-                    np.array([2, 3]),
-                    Hint(
-                        "Only classes that occur are counted. Class 0 is absent here, and should count 0. Use"
-                        " `classes`.",
-                        id="absent-class-not-counted",
-                    ),
-                ),
-                (
-                    np.array([0, 2, 0, 3]),
-                    Hint(
-                        "The last class is absent here, so it was forgotten. There are `classes` classes. Use"
-                        " that number.",
-                        id="last-class-forgotten",
-                    ),
-                ),
-                (
-                    np.array([2, 0, 3, 0, 0]),
-                    Hint(
-                        "Everything is off by one: class numbers start at 0. Count again from there.",
-                        id="counted-from-one",
-                    ),
-                ),
-                (
-                    np.array([0, 2, 0, 3, 0, 0]),
-                    Hint("One class too many: they run from 0 to `classes - 1`. Count them.", id="one-class-too-many"),
-                ),
-            ],
-        )
+        _counts(submission, "absent", 5, _numbers_with_gaps, _counted_with_gaps)
+
+
+def _some_numbers(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """Ten class numbers (10,) of four classes, of which none is absent."""
+    return (rng.permutation(np.concatenate([np.arange(4), rng.integers(0, 4, 6)])),)
+
+
+def _numbers_with_gaps(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """Five class numbers (5,) of five classes, of which the first, the last and the middle one are absent."""
+    return (rng.permutation(np.concatenate([[1, 3], rng.choice([1, 3], 3)])),)
+
+
+def _counted(numbers: np.ndarray) -> Answers:
+    right = np.bincount(numbers, minlength=4)
+    sorted_ = Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them")
+    return right, [
+        (
+            right / len(numbers),
+            Hint(
+                "Those are shares. The task asks for numbers of images. Leave out the division.",
+                id="shares-not-counts",
+            ),
+        ),
+        (right[::-1], Hint("The order is reversed: class 0 comes first. Turn it round.", id="order-reversed-class-0")),
+        (np.sort(right), sorted_),
+        (np.sort(right)[::-1], sorted_),
+        (np.append(right[1:], 0), _FROM_ONE),
+        (
+            np.arange(4),
+            Hint("Those are the classes that occur. How often does each one occur?", id="which-classes-there"),
+        ),
+        (
+            np.array(len(numbers)),
+            Hint(
+                "That is how many there are altogether. Count each class separately: one number for each.",
+                id="how-many-there-together",
+            ),
+        ),
+    ]
+
+
+def _counted_with_gaps(numbers: np.ndarray) -> Answers:
+    right = np.bincount(numbers, minlength=5)
+    return right, [
+        (
+            right[right > 0],
+            Hint(
+                "Only classes that occur are counted. Class 0 is absent here, and should count 0. Use `classes`.",
+                id="absent-class-not-counted",
+            ),
+        ),
+        (
+            right[:4],
+            Hint(
+                "The last class is absent here, so it was forgotten. There are `classes` classes. Use that number.",
+                id="last-class-forgotten",
+            ),
+        ),
+        (np.append(right[1:], 0), _FROM_ONE),
+        (
+            np.append(right, 0),
+            Hint("One class too many: they run from 0 to `classes - 1`. Count them.", id="one-class-too-many"),
+        ),
+    ]
+
+
+_FROM_ONE = Hint("Everything is off by one: class numbers start at 0. Count again from there.", id="counted-from-one")
 
 
 class TestSplit:
     def test_sizes(self, submission: Submission) -> None:
         """Its four parts have the right sizes"""
-        parts = _split(submission)
-        shapes = tuple(part.shape for part in parts)
-        expect(shapes, "what `split` returns").to_be(
-            ((60, 2, 2, 1), (60,), (30, 2, 2, 1), (30,)),
-            because="30 of 90 images are asked for; images before numbers, training before validation",
-            mistakes={
-                ((0, 2, 2, 1), (0,), (90, 2, 2, 1), (90,)): _EMPTY,
-                ((90, 2, 2, 1), (90,), (0, 2, 2, 1), (0,)): _EMPTY,
-                ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)): Hint(
-                    "The parts are swapped: the training set comes first. Turn them round.", id="sizes-exchanged"
-                ),
-                (
-                    (60, 2, 2, 1),
-                    (30, 2, 2, 1),
-                    (60,),
-                    (30,),
-                ): Hint(
+        right = ((60, 2, 2, 1), (60,), (30, 2, 2, 1), (30,))
+        mistakes: list[tuple[Any, str]] = [
+            (((0, 2, 2, 1), (0,), (90, 2, 2, 1), (90,)), _EMPTY),
+            (((90, 2, 2, 1), (90,), (0, 2, 2, 1), (0,)), _EMPTY),
+            (
+                ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)),
+                Hint("The parts are swapped: the training set comes first. Turn them round.", id="sizes-exchanged"),
+            ),
+            (
+                lambda shapes: shapes != right and sorted(shapes) == sorted(right),
+                Hint(
                     "The order is different. Return images and numbers of the training set first, then those of"
                     " the validation set.",
                     id="another-order-parts",
                 ),
-                ((90, 2, 2, 1), (90,), (30, 2, 2, 1), (30,)): Hint(
+            ),
+            (
+                ((90, 2, 2, 1), (90,), (30, 2, 2, 1), (30,)),
+                Hint(
                     "The validation images are still in the training set. Take them out there.",
                     id="validation-images-left-training-set",
                 ),
-            },
-            hint=Hint(
-                "The images that do not go to validation are left to train with. How many is that?",
-                id="with-90-images-validation",
             ),
-        )
+            (
+                lambda shapes: shapes[0] == shapes[2] and shapes[0] in (right[0], right[2]),
+                Hint(
+                    "Both sets are cut from the same end, so one of them is made twice. Which part is left for the"
+                    " other?",
+                    id="same-part-twice",
+                ),
+            ),
+        ]
+
+        def sizes(size: int, images: int = 90) -> tuple[tuple[int, ...], ...]:
+            return tuple(part.shape for part in _split(submission, size=size, images=images))
+
+        with unless_it_ignores(sizes, "split", (30, 90), (30, 60)):
+            expect(sizes(30), "what `split` returns").to_be(
+                right,
+                because="30 of 90 images are asked for; images before numbers, training before validation",
+                mistakes=mistakes,
+                hint=Hint(
+                    "The images that do not go to validation are left to train with. How many is that?",
+                    id="with-90-images-validation",
+                ),
+            )
+        depends_on_arguments(sizes, "split", (30, 90), (40, 90))
 
     def test_no_image_in_both(self, submission: Submission) -> None:
         """Each image is in one of the two sets, once"""
@@ -664,194 +742,24 @@ class TestSplit:
 class TestMajority:
     def test_takes_the_majority_of_the_training_set(self, submission: Submission) -> None:
         """The answer is the most frequent class of the training set"""
-        training = np.array([3, 0, 3, 1, 3, 1, 4, 0])
-        new = np.array([0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4])
-        _majority(
-            submission,
-            training,
-            new,
-            0.2,
-            [
-                (
-                    0.3,
-                    Hint(
-                        "That is the most frequent class of the *new* images. You must not look at those"
-                        " beforehand. Look only at the training set.",
-                        id="majority-new-images",
-                    ),
-                ),
-                (
-                    0.375,
-                    Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
-                ),
-                (
-                    0.1,
-                    Hint(
-                        "That is the class nearest to the mean of the class numbers. Count how often each class"
-                        " occurs.",
-                        id="class-nearest-mean-class",
-                    ),
-                ),
-                (
-                    0.15,
-                    Hint(
-                        "That is class 0, whatever the training set holds. Which class is its most frequent one?",
-                        id="class-0-whatever-training",
-                    ),
-                ),
-                (
-                    4,
-                    Hint(
-                        "That is how many are right. The task asks for a share, 0 to 1. Divide by how many there are.",
-                        id="how-many-right-asked-for",
-                    ),
-                ),
-                (
-                    3,
-                    Hint("That is the class itself. What share of the new images is of that class?", id="class-itself"),
-                ),
-                (
-                    20,
-                    Hint(
-                        "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.",
-                        id="per-cent-asked-for-share",
-                    ),
-                ),
-                (0.8, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
-            ],
-        )
+        _majority(submission, "majority", _TRAINING_COUNTS, _NEW_COUNTS)
 
     def test_is_a_share_of_the_new_images(self, submission: Submission) -> None:
         """The accuracy is measured on the new images"""
-        training = np.array([2, 2, 0, 0, 2, 1, 2])
-        new = np.array([2, 0, 0, 1, 0, 1, 0, 2, 0])
-        _majority(
-            submission,
-            training,
-            new,
-            2 / 9,
-            [
-                (
-                    4 / 7,
-                    Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
-                ),
-                (
-                    5 / 9,
-                    Hint(
-                        "That is the most frequent class of the *new* images. Take that of the training set.",
-                        id="most-frequent-class-new",
-                    ),
-                ),
-                (2 / 7, Hint("Divide by the number of *new* images.", id="divide-by-number-new")),
-                (
-                    2,
-                    Hint(
-                        "That is how many are right, or the class itself. The task asks for a share, 0 to 1. Divide"
-                        " by how many there are.",
-                        id="how-many-right-or-class",
-                    ),
-                ),
-                (
-                    200 / 9,
-                    Hint(
-                        "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.",
-                        id="per-cent-asked-for-share",
-                    ),
-                ),
-                (7 / 9, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
-                (
-                    1 / 3,
-                    Hint(
-                        "A third is what guessing gets with three equal classes. Count the classes here.",
-                        id="third-what-guessing-gets",
-                    ),
-                ),
-            ],
-        )
+        _majority(submission, "share", _NEW_COUNTS, (1, 2, 3, 4, 6, 9))
 
 
 class TestMeans:
     def test_means(self, submission: Submission) -> None:
         """`class_means` takes the mean of each class"""
-        rng = np.random.default_rng(41)
-        images, numbers = rng.uniform(0, 1, (12, 3, 4, 1)), np.array([2, 0, 1, 2, 3, 0, 1, 2, 3, 2, 1, 2])
+        rng = submission.rng("means")
+        images, numbers = rng.uniform(0, 1, (14, 3, 4, 1)), rng.permutation([0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3, 3])
         right = np.array([images[numbers == k].mean(axis=0) for k in range(4)])
-        found = submission.function("class_means", _IF_MEANS_STOP)(images, numbers, 4)
-        expect(as_array(found, "`class_means(...)`"), "`class_means(images, numbers, classes)`").to_be_close_to(
-            right,
-            mistakes=[
-                (
-                    images.mean(axis=0),
-                    Hint(
-                        "That is the mean of all images. Choose those of one class first, then take their mean.",
-                        id="mean-everything",
-                    ),
-                ),
-                (
-                    right.mean(axis=(1, 2, 3)),
-                    Hint(
-                        "That is one number per class. Take the mean over the images only: which axis is that?",
-                        id="one-number-per-class-take",
-                    ),
-                ),
-                (
-                    np.array([images[numbers == k].sum(axis=0) for k in range(4)]),
-                    Hint("Those are sums. Divide by the number of images.", id="sums-not-means"),
-                ),
-                (
-                    right[::-1],
-                    Hint("The order of the classes is reversed. Begin with class 0.", id="order-classes-reversed"),
-                ),
-                (
-                    right[..., 0],
-                    Hint(
-                        "The channel axis is gone. Take the mean along the first axis only, and keep the channels.",
-                        id="channel-axis-gone-take",
-                    ),
-                ),
-                (
-                    right.mean(axis=1),
-                    Hint(
-                        "Take the mean along the first axis only, the one that counts images.",
-                        id="take-mean-along-first",
-                    ),
-                ),
-                (
-                    right.reshape(4, -1),
-                    Hint(
-                        "The means should keep the form of an image. Only the first axis changes. Which axis do"
-                        " you take the mean of?",
-                        id="means-should-keep-form",
-                    ),
-                ),
-                (
-                    np.array([np.median(images[numbers == k], axis=0) for k in range(4)]),
-                    Hint("That is the median. Take the mean.", id="median"),
-                ),
-                (
-                    np.array([images[numbers == k][0] for k in range(4)]),
-                    Hint(
-                        "That is one image of each class, not their mean. Take the mean over all of them.",
-                        id="first-image-each-class",
-                    ),
-                ),
-                (
-                    np.array([images[numbers == k].sum(axis=0) / len(images) for k in range(4)]),
-                    Hint("Divide by the number of images of that class, not of all.", id="divide-by-number-images"),
-                ),
-                (
-                    right[:3],
-                    Hint(
-                        "One class is missing. They run from 0 to `classes - 1`: use `classes`.",
-                        id="three-classes-always",
-                    ),
-                ),
-            ],
-            hint=[
-                "Look at `images[numbers == 0]`: which images are these?",
-                "Take the mean along the axis that counts images, and do the same for every class.",
-            ],
-        )
+        function = submission.function("class_means", _IF_MEANS_STOP)
+        found = as_array(function(images, numbers, 4), "`class_means(...)`")
+        others = (images[::-1], numbers, 4), (images, 3 - numbers, 4), (images, numbers, 5)
+        with unless_it_ignores(function, "class_means", (images, numbers, 4), *others):
+            _are_means(found, images, numbers, right)
 
     def test_shape(self, submission: Submission) -> None:
         """`means` are three images"""
@@ -873,11 +781,13 @@ class TestMeans:
                 (3, 1): Hint(
                     "Take the mean over the images only, not over rows and columns.", id="take-mean-over-images"
                 ),
-                (10, 28, 28, 1): Hint(
-                    "There are three classes here, not ten. Use that number.", id="there-three-classes-here"
-                ),
                 (600, 28, 28, 1): Hint(
                     "Those are the images themselves. Take the mean of each class.", id="images-themselves"
+                ),
+                lambda shape: shape[1:] == (28, 28, 1): Hint(
+                    "That is a mean for each of another number of classes. Count the kinds of clothes, and give that"
+                    " number to `class_means`.",
+                    id="there-three-classes-here",
                 ),
             },
             hint=Hint(
@@ -906,82 +816,24 @@ class TestMeans:
 class TestNearest:
     def test_finds_the_nearest(self, submission: Submission) -> None:
         """It answers with the nearest mean"""
-        images, means = _means_to_compare()
-        differences = images[:, None] - means
-        distances = (differences**2).sum(axis=(2, 3, 4))
-        found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(images, means)
-        expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean(images, means)`").to_be_close_to(
-            distances.argmin(axis=1),
-            mistakes=[
-                (
-                    distances,
-                    Hint(
-                        "Those are the distances. Which class has the smallest, for each image?",
-                        id="distances-themselves",
-                    ),
-                ),
-                (
-                    distances.min(axis=1),
-                    Hint(
-                        "Those are the smallest distances. *Which* mean has the smallest: look at `argmin`.",
-                        id="smallest-distance",
-                    ),
-                ),
-                (
-                    distances.argmin(axis=0),
-                    Hint(
-                        "That is the nearest image for each mean. Turn it round: look along the other axis.",
-                        id="argmin-along-images",
-                    ),
-                ),
-                (
-                    distances.argmax(axis=1),
-                    Hint("That is the farthest mean. Look for the smallest distance.", id="farthest"),
-                ),
-                (differences.sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
-                (abs(differences.sum(axis=(2, 3, 4))).argmin(axis=1), _NO_SQUARE),
-                (
-                    np.abs(differences).sum(axis=(2, 3, 4)).argmin(axis=1),
-                    Hint(
-                        "You add up absolute differences. The task asks for squared ones. Square them.",
-                        id="absolute-differences",
-                    ),
-                ),
-                (
-                    np.abs(differences).max(axis=(2, 3, 4)).argmin(axis=1),
-                    Hint("You look only at the largest difference. Add up all of them.", id="you-look-at-largest"),
-                ),
-                (
-                    (images[:, None] * means).sum(axis=(2, 3, 4)).argmax(axis=1),
-                    Hint("A product favours bright means. Take the difference.", id="product-favours-bright-means"),
-                ),
-                (
-                    distances.argmin(axis=1) + 1,
-                    Hint("Off by one: class numbers start at 0. Count from there.", id="off-by-one-class"),
-                ),
-                (
-                    np.array(distances.argmin()),
-                    Hint(
-                        "That is one number. There is an answer for each image. Along which axis do you look for"
-                        " the smallest?",
-                        id="one-number-there-answer",
-                    ),
-                ),
-                (
-                    distances.argmin(axis=1)[:, None],
-                    Hint("The shape should be `(N,)`. Take away the second axis.", id="shape-should-be-n"),
-                ),
-            ],
-            hint=[
-                "For each image and each mean: subtract, square, add up over the pixels.",
-                "For each image, which mean has the smallest sum? Look at `argmin`.",
-            ],
-        )
+        (images, means), right, mistakes = told_apart(submission.rng("nearest"), _means_to_compare, _answers_to_means)
+        function = submission.function("nearest_mean", _IF_NEAREST_STOPS)
+        found = as_array(function(images, means), "`nearest_mean(...)`")
+        with unless_it_ignores(function, "nearest_mean", (images, means), (images[:1], means), (images, means[::-1])):
+            expect(found, "`nearest_mean(images, means)`").to_be_close_to(
+                right,
+                mistakes=mistakes,
+                given=(images, means),
+                hint=[
+                    "For each image and each mean: subtract, square, add up over the pixels.",
+                    "For each image, which mean has the smallest sum? Look at `argmin`.",
+                ],
+            )
 
     def test_takes_one_image(self, submission: Submission) -> None:
         """It also works for a set of one image"""
-        images, means = _means_to_compare()
-        for image in images:
+        (images, means), *__ = told_apart(submission.rng("nearest"), _means_to_compare, _answers_to_means)
+        for image in images[:7]:
             found = submission.function("nearest_mean", _IF_NEAREST_STOPS)(image[np.newaxis], means)
             expect(as_array(found, "`nearest_mean(...)`"), "`nearest_mean` of a set of one image").to_be_close_to(
                 ((image - means) ** 2).sum(axis=(1, 2, 3)).argmin(keepdims=True),
@@ -1071,6 +923,14 @@ class TestMeasured:
                     lambda v: v not in FASHION_CLASSES,
                     Hint("Write one of the three names that the task gives.", id="one-names-t-shirt"),
                 ),
+                (
+                    lambda v: v in FASHION_CLASSES and v not in least,
+                    Hint(
+                        "That is neither the best nor the least. Count from class 0: at which place is the smallest"
+                        " share?",
+                        id="neither-best-nor-least",
+                    ),
+                ),
             ],
             hint="Which class does the smallest share belong to? The first share is that of class 0: count from there.",
         )
@@ -1115,6 +975,20 @@ def _shares_recognised(submission: Submission) -> np.ndarray:
             (
                 right[::-1],
                 Hint("The shares are in the wrong order. Begin with class 0.", id="shares-turned-round"),
+            ),
+            (
+                np.array([np.mean(answers[truth != number] == number) for number in range(3)]),
+                Hint(
+                    "You look at the images that are *not* of the class. Look at those that are.",
+                    id="shares-of-the-others",
+                ),
+            ),
+            (
+                lambda v: np.ndim(v) == 1 and len(v) != 3,
+                Hint(
+                    "Every class has a share, and no other number has one. Count your shares, and the classes.",
+                    id="not-a-share-for-each-class",
+                ),
             ),
         ],
         hint="Take the test images of one class alone. What share of their answers is right? Do this for each class.",
@@ -1164,8 +1038,24 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
 
 
 def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tuple[int, ...], str]) -> None:
+    others: Any = [
+        (
+            lambda shape: len(shape) == 4 and shape[1:] == right.shape[1:] and shape[0] == 0,
+            Hint("There is no image in it: the slice ends where it begins. Where should it end?", id="empty-slice"),
+        ),
+        (
+            lambda shape: len(shape) == 4 and shape[1:] == right.shape[1:],
+            Hint(
+                "It holds another number of images. A slice begins with its first number and ends before its second:"
+                " write down which indices yours takes.",
+                id="slice-of-another-length",
+            ),
+        ),
+    ]
     expect(found, name).to_have_shape(
-        right.shape, mistakes=shapes, hint=Hint("Print the shape: which axis is which?", id="first-axis-taken-for-rows")
+        right.shape,
+        mistakes=[*shapes.items(), *others],
+        hint=Hint("Print the shape: which axis is which?", id="first-axis-taken-for-rows"),
     )
     if np.array_equal(found, right):
         return
@@ -1175,6 +1065,8 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
             hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="leave-pixels-as-they"),
         )
     hints = [_("Indices start at 0, so the first image has index 0."), _("Take it from `train_data`.")]
+    if any(np.array_equal(found, np.reshape(some, right.shape)) for some in _test_counterparts(right)):
+        hints.insert(0, Hint("These are test images. Take yours from the training images.", id="test-images-picked"))
     last = _images()[-len(right) :] if right.ndim == 4 else _images()[-1].reshape(right.shape)
     if np.array_equal(found, _images()[11:16]) or np.array_equal(found, _images()[9:14]):
         hints.insert(0, Hint("The images are off by one. Where does NumPy begin to count?", id="counting-from-one"))
@@ -1203,35 +1095,75 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
     raise fail(_("{name} has the right shape, but the wrong pixels.", name=name), hint=hints)
 
 
-def _dim_pixels() -> np.ndarray:
-    """Pixels (2, 3, 3, 1) uint8 whose largest is far from 255 and smallest far from 0."""
-    return np.random.default_rng(7).integers(30, 180, (2, 3, 3, 1)).astype(np.uint8)
+def _test_counterparts(right: np.ndarray) -> list[np.ndarray]:
+    """The first test images, and those with the indices 10 to 14, where these are as many numbers as `right`."""
+    return [some for some in (_test_images()[0], _test_images()[10:15]) if some.size == right.size]
 
 
-def _counts(submission: Submission, numbers: np.ndarray, classes: int, right: np.ndarray, mistakes: Any) -> None:
-    found = submission.function("count_classes", _("`np.bincount` counts; look at its argument `minlength`."))(
-        numbers, classes
-    )
+def _slips_in_a_shape(right: tuple[int, ...]) -> dict[Any, str]:
+    """What may be wrong with a shape that a learner wrote down, whichever it is."""
+    return {
+        lambda v: v != right and sorted(v) == sorted(right): Hint(
+            "The lengths are right, but not their order. What does each axis count, from the first on?",
+            id="lengths-in-another-order",
+        ),
+        lambda v: len(v) < len(right): Hint(
+            "An axis is missing. Write down what each axis counts: which one is not there?", id="axis-missing"
+        ),
+        lambda v: len(v) > len(right): Hint(
+            "There is an axis too many. Write down what each axis counts: which one counts nothing?",
+            id="axis-too-many",
+        ),
+        lambda v: len(set(v) - set(right)) > 0: Hint(
+            "One of the lengths belongs to none of the axes. Compare each with the task's text.",
+            id="length-of-no-axis",
+        ),
+        lambda v: v != right: Hint(
+            "A length stands there twice, and another is missing. Compare each with the task's text.",
+            id="length-twice",
+        ),
+    }
+
+
+def _dim_pixels(submission: Submission) -> np.ndarray:
+    """Pixels (2, 3, 3, 1) uint8 whose largest is far from 255 and smallest far from 0, none twice."""
+    rng = submission.rng("pixels")
+    return rng.permutation(np.arange(30, 180))[:18].reshape(2, 3, 3, 1).astype(np.uint8)
+
+
+def _counts(
+    submission: Submission,
+    purpose: str,
+    classes: int,
+    draw: Callable[[np.random.Generator], tuple[np.ndarray]],
+    answers: Callable[[np.ndarray], Answers],
+) -> None:
+    (numbers,), right, mistakes = told_apart(submission.rng(purpose), draw, answers)
+    function = submission.function("count_classes", _("`np.bincount` counts; look at its argument `minlength`."))
+    found = function(numbers, classes)
     if isinstance(found, dict):
         raise fail(
             "`count_classes` returns a dictionary, but it should return an array.",
             hint=Hint("Return an array: one count for each class, class 0 first.", id="dictionary"),
         )
-    expect(as_array(found, "`count_classes(...)`"), f"`count_classes({numbers.tolist()}, {classes})`").to_be_close_to(
-        right,
-        mistakes=mistakes,
-        hint=Hint("Return one number for each class from 0 to `classes - 1`, in order.", id="one-number-for-each"),
-    )
+    name = f"`count_classes({numbers.tolist()}, {classes})`"
+    with unless_it_ignores(function, "count_classes", (numbers, classes), (np.append(numbers, 1), classes)):
+        expect(as_array(found, "`count_classes(...)`"), name).to_be_close_to(
+            right,
+            mistakes=mistakes,
+            given=(numbers,),
+            hint=Hint("Return one number for each class from 0 to `classes - 1`, in order.", id="one-number-for-each"),
+        )
 
 
-def _split(submission: Submission, seed: int = 5) -> list[np.ndarray]:
+def _split(submission: Submission, seed: int = 5, size: int = 30, images: int = 90) -> list[np.ndarray]:
     """The four parts of 90 tiny images of five classes, sorted by class; all pixels of image i are i."""
-    images = np.tile(np.arange(90.0).reshape(90, 1, 1, 1), (1, 2, 2, 1))
+    tiny = np.tile(np.arange(float(images)).reshape(images, 1, 1, 1), (1, 2, 2, 1))
     function = submission.function(
         "split", _("`images[chosen]` takes the images with these indices; `chosen` is an array of indices.")
     )
     try:
-        parts = function(images, np.repeat(np.arange(5), 18), 30, seed)
+        parts = function(tiny, np.repeat(np.arange(5), images // 5), size, seed)
     except Mismatch as stopped:
         if "NoneType" in stopped.message:
             nothing = "`shuffle` changes its argument and returns nothing. Keep the array that you passed in."
@@ -1288,7 +1220,98 @@ def _flat_numbers(numbers: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, right: float, mistakes: Any) -> None:
+_TRAINING_COUNTS, _NEW_COUNTS = (1, 2, 3, 4, 5, 7), (1, 2, 3, 4, 5, 8)  # images of each class, in some order
+
+
+def _two_sets(
+    counts: tuple[int, ...], new_counts: tuple[int, ...]
+) -> Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]:
+    """Draws class numbers 0 to 5 of a training set and of new images, as often as the counts say, in random order."""
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        while True:
+            of_class, of_new = rng.permutation(counts), rng.permutation(new_counts)
+            majority, new_majority = int(of_class.argmax()), int(of_new.argmax())
+            nearest_mean = round(float(of_class @ np.arange(6)) / sum(counts))
+            others = {0, 5, int(of_class.argmin()), majority + 1}
+            if len({majority, new_majority, nearest_mean} - others) == 3:  # three classes, and none of the others
+                break
+        training, new = (rng.permutation(np.repeat(np.arange(6), times)) for times in (of_class, of_new))
+        return training, new
+
+    return draw
+
+
+def _shares(training: np.ndarray, new: np.ndarray) -> Answers:
+    """What the most frequent class gets right, and what misunderstandings make of that."""
+    counts, new_counts = np.bincount(training, minlength=6), np.bincount(new, minlength=6)
+    majority, hits = int(counts.argmax()), new_counts / len(new)
+
+    def hits_of(number: float) -> float:
+        return float((new == number).mean())
+
+    right = hits_of(majority)
+    return right, [
+        (
+            float(hits[new_counts.argmax()]),
+            Hint(
+                "That is the most frequent class of the *new* images. You must not look at those beforehand. Look only"
+                " at the training set.",
+                id="majority-new-images",
+            ),
+        ),
+        (
+            float(counts[majority] / len(training)),
+            Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
+        ),
+        (
+            hits_of(round(float(training.mean()))),
+            Hint(
+                "That is the class nearest to the mean of the class numbers. Count how often each class occurs.",
+                id="class-nearest-mean-class",
+            ),
+        ),
+        *((hits_of(number), _ANOTHER_CLASS) for number in (0, 5, int(counts.argmin()), majority + 1)),
+        (
+            float(new_counts[majority] / len(training)),
+            Hint("Divide by the number of *new* images.", id="divide-by-number-new"),
+        ),
+        (
+            int(new_counts[majority]),
+            Hint(
+                "That is how many are right. The task asks for a share, 0 to 1. Divide by how many there are.",
+                id="how-many-right-asked-for",
+            ),
+        ),
+        (majority, Hint("That is the class itself. What share of the new images is of that class?", id="class-itself")),
+        (
+            100 * right,
+            Hint(
+                "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for-share"
+            ),
+        ),
+        (1 - right, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
+        (
+            0,
+            Hint(
+                "None at all would be right then. Is the share cut off to a whole number, or are the new numbers"
+                " compared with something that is no class?",
+                id="none-at-all-right",
+            ),
+        ),
+    ]
+
+
+_ANOTHER_CLASS = Hint(
+    "That is the share of another class than the most frequent one of the training set. Count how often each class"
+    " occurs: where is the largest count?",
+    id="another-class-than-the-majority",
+)
+
+
+def _majority(submission: Submission, purpose: str, counts: tuple[int, ...], new_counts: tuple[int, ...]) -> None:
+    """Try the function with data in which the largest count is no class number."""
+    (training, new), right, mistakes = told_apart(submission.rng(purpose), _two_sets(counts, new_counts), _shares)
     function = submission.function(
         "majority_accuracy", _("`np.bincount(numbers).argmax()` is the most frequent number.")
     )
@@ -1302,15 +1325,106 @@ def _majority(submission: Submission, training: np.ndarray, new: np.ndarray, rig
             hint=Hint("You have a True or False for each image. What is their mean?", id="list-hits"),
         )
     name = f"`majority_accuracy({training.tolist()}, {new.tolist()})`"
-    close = [(lambda v, wrong=wrong: abs(v - wrong) < 1e-6, says) for wrong, says in mistakes]
-    expect(found, name).to_be_about(
+    close: list[tuple[Any, str]] = [
+        (lambda v, wrong=wrong: abs(v - wrong) < 1e-6, says)  # type: ignore[misc]
+        for wrong, says in mistakes
+    ]
+    others = (training[::-1] * 0 + 1, new), (training, np.append(new, 6))
+    with unless_it_ignores(function, "majority_accuracy", (training, new), *others):
+        expect(found, name).to_be_about(
+            right,
+            1e-6,
+            mistakes=close,
+            hint=Hint(
+                "Find the most frequent class first. Then: what share of the new ones is of that class?",
+                id="find-most-frequent-class",
+            ),
+        )
+
+
+def _are_means(found: np.ndarray, images: np.ndarray, numbers: np.ndarray, right: np.ndarray) -> None:
+    expect(found, "`class_means(images, numbers, classes)`").to_be_close_to(
         right,
-        1e-6,
-        mistakes=close,
-        hint=Hint(
-            "Find the most frequent class first. Then: what share of the new ones is of that class?",
-            id="find-most-frequent-class",
-        ),
+        mistakes=[
+            (
+                images.mean(axis=0),
+                Hint(
+                    "That is the mean of all images. Choose those of one class first, then take their mean.",
+                    id="mean-everything",
+                ),
+            ),
+            (
+                right.mean(axis=(1, 2, 3)),
+                Hint(
+                    "That is one number per class. Take the mean over the images only: which axis is that?",
+                    id="one-number-per-class-take",
+                ),
+            ),
+            (
+                np.array([images[numbers == k].sum(axis=0) for k in range(4)]),
+                Hint("Those are sums. Divide by the number of images.", id="sums-not-means"),
+            ),
+            (
+                right[::-1],
+                Hint("The order of the classes is reversed. Begin with class 0.", id="order-classes-reversed"),
+            ),
+            (
+                right[..., 0],
+                Hint(
+                    "The channel axis is gone. Take the mean along the first axis only, and keep the channels.",
+                    id="channel-axis-gone-take",
+                ),
+            ),
+            (
+                right.mean(axis=1),
+                Hint(
+                    "Take the mean along the first axis only, the one that counts images.",
+                    id="take-mean-along-first",
+                ),
+            ),
+            (
+                right.reshape(4, -1),
+                Hint(
+                    "The means should keep the form of an image. Only the first axis changes. Which axis do"
+                    " you take the mean of?",
+                    id="means-should-keep-form",
+                ),
+            ),
+            (
+                np.array([np.median(images[numbers == k], axis=0) for k in range(4)]),
+                Hint("That is the median. Take the mean.", id="median"),
+            ),
+            (
+                np.array([images[numbers == k][0] for k in range(4)]),
+                Hint(
+                    "That is one image of each class, not their mean. Take the mean over all of them.",
+                    id="first-image-each-class",
+                ),
+            ),
+            (
+                np.array([images[numbers == k].sum(axis=0) / len(images) for k in range(4)]),
+                Hint("Divide by the number of images of that class, not of all.", id="divide-by-number-images"),
+            ),
+            (
+                np.array([images[numbers != k].mean(axis=0) for k in range(4)]),
+                Hint(
+                    "Those are the means of all images that are *not* of the class. Take those that are.",
+                    id="all-but-the-class",
+                ),
+            ),
+            (
+                right[:3],
+                Hint(
+                    "One class is missing. They run from 0 to `classes - 1`: use `classes`.",
+                    id="three-classes-always",
+                ),
+            ),
+        ],
+        given=(images, numbers),
+        hint=[
+            "Look at `images[numbers == 0]`: which images are these?",
+            "Take the mean along the axis that counts images, and do the same for every class.",
+        ],
     )
 
 
@@ -1382,15 +1496,93 @@ def _explain_poor_means(means: np.ndarray) -> None:
         )
 
 
-def _means_to_compare() -> tuple[np.ndarray, np.ndarray]:
-    """Images (7, 3, 2, 1) and means (4, 3, 2, 1) for which every mistake gives other answers."""
-    rng = np.random.default_rng(0)
-    return rng.uniform(0, 1, (7, 3, 2, 1)), rng.uniform(0, 1, (4, 3, 2, 1))
+def _means_to_compare(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Images (24, 3, 2, 1) and means (4, 3, 2, 1)."""
+    return rng.uniform(0, 1, (24, 3, 2, 1)), rng.uniform(0, 1, (4, 3, 2, 1))
+
+
+def _answers_to_means(images: np.ndarray, means: np.ndarray) -> Answers:
+    """Which mean is nearest to each image, and what misunderstandings make of that."""
+    differences = images[:, None] - means
+    distances = (differences**2).sum(axis=(2, 3, 4))
+    return distances.argmin(axis=1), [
+        (
+            distances,
+            Hint(
+                "Those are the distances. Which class has the smallest, for each image?",
+                id="distances-themselves",
+            ),
+        ),
+        (
+            distances.min(axis=1),
+            Hint(
+                "Those are the smallest distances. *Which* mean has the smallest: look at `argmin`.",
+                id="smallest-distance",
+            ),
+        ),
+        (
+            distances.argmin(axis=0),
+            Hint(
+                "That is the nearest image for each mean. Turn it round: look along the other axis.",
+                id="argmin-along-images",
+            ),
+        ),
+        (
+            distances.argmax(axis=1),
+            Hint("That is the farthest mean. Look for the smallest distance.", id="farthest"),
+        ),
+        (differences.sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
+        (abs(differences.sum(axis=(2, 3, 4))).argmin(axis=1), _NO_SQUARE),
+        (
+            np.abs(differences).sum(axis=(2, 3, 4)).argmin(axis=1),
+            Hint(
+                "You add up absolute differences. The task asks for squared ones. Square them.",
+                id="absolute-differences",
+            ),
+        ),
+        (
+            np.abs(differences).max(axis=(2, 3, 4)).argmin(axis=1),
+            Hint("You look only at the largest difference. Add up all of them.", id="you-look-at-largest"),
+        ),
+        (
+            (images[:, None] * means).sum(axis=(2, 3, 4)).argmax(axis=1),
+            Hint("A product favours bright means. Take the difference.", id="product-favours-bright-means"),
+        ),
+        (
+            distances.argmin(axis=1) + 1,
+            Hint("Off by one: class numbers start at 0. Count from there.", id="off-by-one-class"),
+        ),
+        (
+            np.array(distances.argmin()),
+            Hint(
+                "That is one number. There is an answer for each image. Along which axis do you look for the smallest?",
+                id="one-number-there-answer",
+            ),
+        ),
+        (
+            distances.argmin(axis=1)[:, None],
+            Hint("The shape should be `(N,)`. Take away the second axis.", id="shape-should-be-n"),
+        ),
+        ((differences**3).sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
+        (
+            ((images[:, None] + means) ** 2).sum(axis=(2, 3, 4)).argmin(axis=1),
+            Hint("You add image and mean. What tells how far apart two numbers are?", id="added-not-subtracted"),
+        ),
+        *(((differences**2).sum(axis=axes).argmin(axis=1), _SOME_PIXEL_AXES) for axes in ((3, 4), (2, 4), 2, 3)),
+        (
+            distances.argmin(axis=1)[::-1],
+            Hint("The answers are in reverse order. Keep that of the images.", id="answers-reversed"),
+        ),
+    ]
 
 
 _IF_NEAREST_STOPS = Hint(
     "Images and means have different first axes. Give the images a new second axis with `np.newaxis`, then subtract.",
     id="not-subtracted-from-every-image",
+)
+_SOME_PIXEL_AXES = Hint(
+    "You add up over some of the pixels' axes only. Over which of them does one distance run?",
+    id="some-pixel-axes",
 )
 _NO_SQUARE = Hint(
     "Without the square, differences above and below cancel. Square them before you add. Do that now.", id="not-squared"

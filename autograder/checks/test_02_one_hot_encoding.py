@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercise.expect import Hint, expect, expect_group, fail
+from autograder.exercise.drawing import Answers, told_apart
+from autograder.exercise.expect import Hint, expect, expect_group, fail, unless_it_ignores
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
 from autograder.language import _
@@ -87,6 +88,13 @@ class TestPredicted:
                     Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-label"),
                 ),
                 (
+                    lambda v: np.count_nonzero(v) > 1 and set(np.unique(v)) <= {0, 1},
+                    Hint(
+                        "There is more than a single 1 in it, but the label is of one class. Which 1 belongs to it?",
+                        id="more-than-one-1",
+                    ),
+                ),
+                (
                     np.arange(10),
                     Hint(
                         "Those are the classes. In the row, a 1 marks the right one. Where does the 1 go?",
@@ -124,6 +132,7 @@ class TestPredicted:
                 (200, 28, 28, 10): Hint(
                     "The labels are encoded, not the images. Leave out the pixels.", id="labels-encoded-not-images"
                 ),
+                **_slips_in_a_table((200, 10)),
             },
             hint=Hint("How many rows, how many columns?", id="how-many-rows-how"),
         )
@@ -132,129 +141,11 @@ class TestPredicted:
 class TestEncoded:
     def test_rows(self, submission: Submission) -> None:
         """Each label becomes its row"""
-        labels = np.array([2, 0, 3, 1, 2, 2])
-        right = np.eye(4)[labels]
-        _encodes(
-            submission,
-            labels,
-            4,
-            right,
-            [
-                (
-                    right.T,
-                    Hint(
-                        "Rows and columns are swapped: one row for each label. Turn them round.",
-                        id="rows-columns-exchanged-one-row",
-                    ),
-                ),
-                (np.roll(right, 1, axis=1), _OFF_BY_ONE),
-                (np.roll(right, -1, axis=1), _OFF_BY_ONE),
-                (np.eye(4)[(labels - 1).clip(0)], _OFF_BY_ONE),
-                (
-                    np.eye(5)[labels],
-                    Hint(
-                        "One column too many: the classes run from 0 to `classes - 1`. Count them.",
-                        id="column-too-many",
-                    ),
-                ),
-                (
-                    right[:, ::-1],
-                    Hint(
-                        "The columns are in reverse order: column 0 belongs to class 0. Turn them round.",
-                        id="columns-reverse-order-column",
-                    ),
-                ),
-                (
-                    right * labels[:, None],
-                    Hint(
-                        "The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"
-                    ),
-                ),
-                (1 - right, Hint("0 and 1 are swapped. Turn them round.", id="0-1-exchanged")),
-                (
-                    labels.astype(float),
-                    Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were"),
-                ),
-                (
-                    labels[:, None],
-                    Hint(
-                        "Those are the labels, unchanged, in a column. Turn each into a row.",
-                        id="labels-as-they-were-column",
-                    ),
-                ),
-                (
-                    right.ravel(),
-                    Hint(
-                        "The rows are joined. The result is a table with two axes. Keep one row for each label.",
-                        id="rows-stick-together-result",
-                    ),
-                ),
-                (
-                    np.broadcast_to(right.any(axis=0), right.shape) * 1.0,
-                    Hint(
-                        "Each row has a 1 for *every* label. Give each row its own place: pair the row numbers with"
-                        " the labels.",
-                        id="a-1-for-every-label",
-                    ),
-                ),
-                (
-                    right[0],
-                    Hint(
-                        "Only one label is encoded. Every label has a row. Encode all of them.",
-                        id="only-one-label-encoded",
-                    ),
-                ),
-                (
-                    right.sum(axis=0),
-                    Hint(
-                        "All labels share one row. Each has a row of its own. Make one for each label.",
-                        id="all-labels-one-row",
-                    ),
-                ),
-                (
-                    np.minimum(right.sum(axis=0), 1),
-                    Hint(
-                        "All labels share one row. Each has a row of its own. Make one for each label.",
-                        id="all-labels-one-row",
-                    ),
-                ),
-            ],
-        )
+        _encodes(submission, "rows", 4, _some_labels, _encoded)
 
     def test_absent_class(self, submission: Submission) -> None:
         """A class that no label belongs to keeps its column"""
-        labels = np.array([1, 3, 1])
-        right = np.eye(6)[labels]
-        _encodes(
-            submission,
-            labels,
-            6,
-            right,
-            [
-                (
-                    np.eye(4)[labels],
-                    Hint(
-                        "You count the classes as `max + 1` of these labels. Their number is `classes`. Use that.",
-                        id="classes-counted-as-max-1",
-                    ),
-                ),
-                (
-                    np.eye(2)[[0, 1, 0]],
-                    Hint(
-                        "Only classes that occur have a column here. Every class has one: there are `classes`."
-                        " Use that number.",
-                        id="only-classes-occur",
-                    ),
-                ),
-                (
-                    np.eye(3)[[0, 2, 0]],
-                    Hint(
-                        "The columns begin at the smallest label. Column 0 belongs to class 0. Begin there.",
-                        id="columns-begin-at-smallest",
-                    ),
-                ),
-            ],
-        )
+        _encodes(submission, "absent", 6, _labels_with_gaps, _encoded_with_gaps)
 
     def test_dtype(self, submission: Submission) -> None:
         """The rows are float32"""
@@ -291,19 +182,142 @@ class TestEncoded:
         _refuses(submission, (np.array([0, -1, 1]), 3), _("the label -1"), _NEGATIVE)
 
 
+def _some_labels(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """Seven labels (7,) of four classes, of which none is absent."""
+    return (rng.permutation(np.concatenate([np.arange(4), rng.integers(0, 4, 3)])),)
+
+
+def _labels_with_gaps(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """Four labels (4,) of two of six classes: not the first, nor the last, and one between them is absent, too."""
+    one, other = [(1, 3), (2, 4), (1, 4)][rng.integers(3)]
+    return (rng.permutation([one, other, *rng.choice([one, other], 2)]),)
+
+
+def _encoded(labels: np.ndarray) -> Answers:
+    right = np.eye(4)[labels]
+    return right, [
+        (
+            right.T,
+            Hint(
+                "Rows and columns are swapped: one row for each label. Turn them round.",
+                id="rows-columns-exchanged-one-row",
+            ),
+        ),
+        (np.roll(right, 1, axis=1), _OFF_BY_ONE),
+        (np.roll(right, -1, axis=1), _OFF_BY_ONE),
+        (np.eye(4)[(labels - 1).clip(0)], _OFF_BY_ONE),
+        (
+            np.eye(5)[labels],
+            Hint(
+                "One column too many: the classes run from 0 to `classes - 1`. Count them.",
+                id="column-too-many",
+            ),
+        ),
+        (
+            right[:, ::-1],
+            Hint(
+                "The columns are in reverse order: column 0 belongs to class 0. Turn them round.",
+                id="columns-reverse-order-column",
+            ),
+        ),
+        (
+            right * labels[:, None],
+            Hint("The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"),
+        ),
+        (1 - right, Hint("0 and 1 are swapped. Turn them round.", id="0-1-exchanged")),
+        (
+            labels.astype(float),
+            Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were"),
+        ),
+        (
+            labels[:, None],
+            Hint(
+                "Those are the labels, unchanged, in a column. Turn each into a row.",
+                id="labels-as-they-were-column",
+            ),
+        ),
+        (
+            right.ravel(),
+            Hint(
+                "The rows are joined. The result is a table with two axes. Keep one row for each label.",
+                id="rows-stick-together-result",
+            ),
+        ),
+        (
+            np.broadcast_to(right.any(axis=0), right.shape) * 1.0,
+            Hint(
+                "Each row has a 1 for *every* label. Give each row its own place: pair the row numbers with"
+                " the labels.",
+                id="a-1-for-every-label",
+            ),
+        ),
+        (
+            right[0],
+            Hint(
+                "Only one label is encoded. Every label has a row. Encode all of them.",
+                id="only-one-label-encoded",
+            ),
+        ),
+        (
+            right.sum(axis=0),
+            Hint(
+                "All labels share one row. Each has a row of its own. Make one for each label.",
+                id="all-labels-one-row",
+            ),
+        ),
+        (
+            np.minimum(right.sum(axis=0), 1),
+            Hint(
+                "All labels share one row. Each has a row of its own. Make one for each label.",
+                id="all-labels-one-row",
+            ),
+        ),
+    ]
+
+
+def _encoded_with_gaps(labels: np.ndarray) -> Answers:
+    return np.eye(6)[labels], [
+        (
+            np.eye(labels.max() + 1)[labels],
+            Hint(
+                "You count the classes as `max + 1` of these labels. Their number is `classes`. Use that.",
+                id="classes-counted-as-max-1",
+            ),
+        ),
+        (
+            np.eye(2)[(labels == labels.max()) * 1],
+            Hint(
+                "Only classes that occur have a column here. Every class has one: there are `classes`."
+                " Use that number.",
+                id="only-classes-occur",
+            ),
+        ),
+        (
+            np.eye(np.ptp(labels) + 1)[labels - labels.min()],
+            Hint(
+                "The columns begin at the smallest label. Column 0 belongs to class 0. Begin there.",
+                id="columns-begin-at-smallest",
+            ),
+        ),
+    ]
+
+
 _OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
 _IF_ENCODING_STOPS = Hint(
     "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?", id="one-hot-stops"
 )
 _RANGE = (
-    "Ask first: `if np.any(labels >= classes): raise ValueError(...)`.",
+    Hint("Is any label too large for the columns that there are? Ask before you encode.", id="too-large-passes"),
     Hint(
         "A wrong label that nobody notices is found months later. Check for it before you encode.",
         id="wrong-label-passes-silently",
     ),
 )
 _NEGATIVE = (
-    "In NumPy, -1 is the *last* place, so no error appears by itself. Ask: is any label below 0?",
+    Hint(
+        "In NumPy, -1 is the *last* place, so no error appears by itself. Ask: is any label below 0?",
+        id="minus-one-is-the-last",
+    ),
     Hint(
         "Look for a label that is too small, and raise the error that the task names.", id="raise-valueerror-when-one"
     ),
@@ -384,6 +398,7 @@ class TestByKeras:
                 (7, 4): Hint(
                     "Rows and columns are swapped: the labels are the rows. Swap them back.", id="counted-from-right"
                 ),
+                **_slips_in_a_table((4, 7)),
             },
             hint=Hint("Try it in a cell of your own, without the number of classes.", id="try-keras-utils-categorical"),
         )
@@ -392,98 +407,33 @@ class TestByKeras:
 class TestDecoded:
     def test_one_hot_rows(self, submission: Submission) -> None:
         """One-hot rows become class numbers"""
-        labels = np.array([3, 0, 2, 2, 1, 4])
-        rows = np.eye(5)[labels]
-        _decodes(submission, rows, labels, _("`decode` of one-hot rows"))
+        _decodes(submission, "decode rows", _one_hot_rows, _("`decode` of one-hot rows"))
 
     def test_probabilities(self, submission: Submission) -> None:
         """Given probabilities, it takes the largest"""
-        rows = np.random.default_rng(6).dirichlet(np.ones(4), 7)
-        rows[0] = [0.3, 0.2, 0.25, 0.25]  # the largest is below one half
-        _decodes(submission, rows, rows.argmax(axis=1), _("`decode` of probabilities"))
+        _decodes(submission, "decode probabilities", _probabilities, _("`decode` of probabilities"))
+
+
+def _one_hot_rows(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """One-hot rows (7, 5) in which no class is absent."""
+    return (np.eye(5)[rng.permutation(np.concatenate([np.arange(5), rng.integers(0, 5, 2)]))],)
+
+
+def _probabilities(rng: np.random.Generator) -> tuple[np.ndarray]:
+    """Rows of probabilities (8, 4); the largest of the first row is below one half."""
+    rows = rng.dirichlet(np.ones(4), 8)
+    rows[0] = rng.permutation([0.3, 0.2, 0.26, 0.24])
+    return (rows,)
 
 
 class TestNamed:
     def test_given_order(self, submission: Submission) -> None:
         """The columns are in the given order"""
-        names, order = ["owl", "cat", "elk", "cat", "bee"], ["elk", "owl", "cat", "bee"]
-        alphabet, seen = sorted(order), ["owl", "cat", "elk", "bee"]
-        _names(
-            submission,
-            names,
-            order,
-            [
-                (
-                    _rows(names, alphabet),
-                    Hint(
-                        "Your columns are in alphabetical order. Use the order in `order`.",
-                        id="columns-order-alphabet",
-                    ),
-                ),
-                (
-                    _rows(names, seen),
-                    Hint(
-                        "Your columns are in the order in which the names appear. Use the order in `order`.",
-                        id="columns-as-names-appear",
-                    ),
-                ),
-                (
-                    _rows(names, order)[:, ::-1],
-                    Hint("The columns are in reverse order. Look each name up in `order`.", id="columns-reverse-order"),
-                ),
-                (
-                    _rows(names, order).T,
-                    Hint(
-                        "Rows and columns are swapped: one row for each name. Turn them round.",
-                        id="rows-columns-exchanged-one-row",
-                    ),
-                ),
-                (
-                    np.array([order.index(name) for name in names]),
-                    Hint("Those are the numbers of the columns. Turn them into rows.", id="numbers-not-rows"),
-                ),
-                (
-                    np.roll(_rows(names, order), 1, axis=1),
-                    Hint(
-                        "The columns are off by one: `order[0]` is column 0. Count from there.", id="columns-off-by-one"
-                    ),
-                ),
-            ],
-        )
+        _names(submission, "given order", _names_in_order, _named)
 
     def test_absent_name(self, submission: Submission) -> None:
         """A name that does not occur keeps its column"""
-        names, order = ["fig", "pea", "fig"], ["yam", "pea", "nut", "fig"]
-        _names(
-            submission,
-            names,
-            order,
-            [
-                (
-                    _rows(names, ["pea", "fig"]),
-                    Hint(
-                        "Only names that occur have a column. Every name in `order` has one. Use `order` for the"
-                        " columns.",
-                        id="only-names-occur-have",
-                    ),
-                ),
-                (
-                    _rows(names, ["fig", "pea"]),
-                    Hint(
-                        "Only names that occur have a column. Every name in `order` has one. Use `order` for the"
-                        " columns.",
-                        id="only-names-occur-have",
-                    ),
-                ),
-                (
-                    _rows(names, sorted(order)),
-                    Hint(
-                        "Your columns are in alphabetical order. Use the order in `order`.",
-                        id="columns-order-alphabet",
-                    ),
-                ),
-            ],
-        )
+        _names(submission, "absent name", _names_with_gaps, _named_with_gaps)
 
     def test_refuses_unknown_name(self, submission: Submission) -> None:
         """It refuses a name that is not in the order"""
@@ -503,62 +453,115 @@ class TestNamed:
             )
 
 
+_ANIMALS = ["ant", "bat", "bee", "cat", "cow", "doe", "elk", "fox", "owl", "pig"]
+
+
+def _names_in_order(rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Five names of four, of which none is absent, and the four in some order."""
+    order = rng.choice(_ANIMALS, 4, replace=False).tolist()
+    return rng.permutation([*order, order[int(rng.integers(4))]]).tolist(), order
+
+
+def _names_with_gaps(rng: np.random.Generator) -> tuple[list[str], list[str]]:
+    """Three names of two, and an order of four."""
+    order = rng.choice(_ANIMALS, 4, replace=False).tolist()
+    one, other = rng.choice(order, 2, replace=False).tolist()
+    return [one, other, one], order
+
+
+def _named(names: list[str], order: list[str]) -> Answers:
+    alphabet, seen = sorted(order), list(dict.fromkeys(names))
+    return _rows(names, order), [
+        (
+            _rows(names, alphabet),
+            Hint(
+                "Your columns are in alphabetical order. Use the order in `order`.",
+                id="columns-order-alphabet",
+            ),
+        ),
+        (
+            _rows(names, seen),
+            Hint(
+                "Your columns are in the order in which the names appear. Use the order in `order`.",
+                id="columns-as-names-appear",
+            ),
+        ),
+        (
+            _rows(names, order)[:, ::-1],
+            Hint("The columns are in reverse order. Look each name up in `order`.", id="columns-reverse-order"),
+        ),
+        (
+            _rows(names, order).T,
+            Hint(
+                "Rows and columns are swapped: one row for each name. Turn them round.",
+                id="rows-columns-exchanged-one-row",
+            ),
+        ),
+        (
+            np.array([order.index(name) for name in names]),
+            Hint("Those are the numbers of the columns. Turn them into rows.", id="numbers-not-rows"),
+        ),
+        (
+            np.roll(_rows(names, order), 1, axis=1),
+            Hint("The columns are off by one: `order[0]` is column 0. Count from there.", id="columns-off-by-one"),
+        ),
+        (
+            _rows(names, order)[::-1],
+            Hint("The rows are in reverse order. Keep the order of the names.", id="names-in-reverse-order"),
+        ),
+    ]
+
+
+def _named_with_gaps(names: list[str], order: list[str]) -> Answers:
+    seen = list(dict.fromkeys(names))
+    return _rows(names, order), [
+        (
+            _rows(names, seen),
+            Hint(
+                "Only names that occur have a column. Every name in `order` has one. Use `order` for the columns.",
+                id="only-names-occur-have",
+            ),
+        ),
+        (
+            _rows(names, seen[::-1]),
+            Hint(
+                "Only names that occur have a column. Every name in `order` has one. Use `order` for the columns.",
+                id="only-names-occur-have",
+            ),
+        ),
+        (
+            _rows(names, sorted(order)),
+            Hint(
+                "Your columns are in alphabetical order. Use the order in `order`.",
+                id="columns-order-alphabet",
+            ),
+        ),
+    ]
+
+
 class TestReordered:
     def test_four_columns(self, submission: Submission) -> None:
         """Each row keeps its class"""
-        old, new = ["bat", "cow", "ant", "doe"], ["ant", "bat", "doe", "cow"]
-        rows = np.eye(4)[[0, 1, 2, 3, 3, 0, 2]]
-        columns = [old.index(name) for name in new]
-        back = [new.index(name) for name in old]
-        expect(
-            _reordered(submission, rows, old, new), _("`reorder` from {old} to {new}", old=old, new=new)
-        ).to_be_close_to(
-            rows[:, columns],
-            mistakes=[
-                (rows, Hint("Nothing has moved. Which old column belongs in the first new one?", id="nothing-moved")),
-                (
-                    rows[:, back],
-                    Hint(
-                        "That goes the wrong way. For each *new* column: where was it in the old order?", id="way-back"
-                    ),
-                ),
-                (
-                    rows[columns],
-                    Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
-                ),
-                (
-                    rows[back],
-                    Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
-                ),
-                (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
-                (
-                    rows[:, columns].T,
-                    Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged"),
-                ),
-                (
-                    rows[:, np.argsort(old)],
-                    Hint("The columns are sorted. Use the order in `new_order`.", id="columns-sorted"),
-                ),
-                (
-                    rows[:, columns].argmax(axis=1),
-                    Hint(
-                        "Those are class numbers. The result is a table again. Keep all the columns.",
-                        id="class-numbers-result-table",
-                    ),
-                ),
-            ],
-            hint=[
-                "For each name in `new_order`: which column was it in `old_order`?",
-                "Look at an index after a comma: `table[:, [2, 0]]` takes columns 2 and 0, in this order.",
-            ],
-        )
+        (rows, old, new), right, mistakes = told_apart(submission.rng("reorder"), _tables, _reorderings)
+        function = _reordering(submission)
+        others = (rows[:3], old, new), (rows, new, old), (rows, old, old)
+        with unless_it_ignores(function, "reorder", (rows, old, new), *others):
+            expect(function(rows, old, new), _("`reorder` from {old} to {new}", old=old, new=new)).to_be_close_to(
+                right,
+                mistakes=mistakes,
+                given=(rows,),
+                hint=[
+                    "For each name in `new_order`: which column was it in `old_order`?",
+                    "Look at an index after a comma: `table[:, [2, 0]]` takes columns 2 and 0, in this order.",
+                ],
+            )
 
     def test_there_and_back(self, submission: Submission) -> None:
         """There and back again, nothing has changed"""
-        rng = np.random.default_rng(12)
+        rng = submission.rng("there and back")
         old, new = ["dress", "t-shirt", "shoe"], ["t-shirt", "shoe", "dress"]
-        rows = np.eye(3)[rng.integers(0, 3, 8)]
-        there = _reordered(submission, rows, old, new)
+        rows = np.eye(3)[rng.permutation([0, 0, 1, 1, 2, 2, 2, 0])]
+        there = _reordering(submission)(rows, old, new)
         expect(there, _("`reorder` from {old} to {new}", old=old, new=new)).to_have_shape(
             rows.shape,
             hint=Hint("The columns change places; none is lost. Count them.", id="columns-change-places-none"),
@@ -568,9 +571,56 @@ class TestReordered:
                 "Nothing has moved.",
                 hint=Hint("Which old column belongs in the first new one?", id="which-old-column-belongs"),
             )
-        expect(_reordered(submission, there, new, old), "there and back").to_be_close_to(
+        expect(_reordering(submission)(there, new, old), "there and back").to_be_close_to(
             rows, hint=Hint("For each name in `new_order`: which column was it in `old_order`?", id="for-each-name-new")
         )
+
+
+def _tables(rng: np.random.Generator) -> tuple[np.ndarray, list[str], list[str]]:
+    """One-hot rows (7, 4) in which no class is absent, and two orders of the classes' names."""
+    names = rng.choice(_ANIMALS, 4, replace=False).tolist()
+    rows = np.eye(4)[rng.permutation([0, 1, 2, 3, *rng.integers(0, 4, 3)])]
+    return rows, names, rng.permutation(names).tolist()
+
+
+def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
+    columns = [old.index(name) for name in new]
+    back = [new.index(name) for name in old]
+    return rows[:, columns], [
+        (rows, Hint("Nothing has moved. Which old column belongs in the first new one?", id="nothing-moved")),
+        (
+            rows[:, back],
+            Hint("That goes the wrong way. For each *new* column: where was it in the old order?", id="way-back"),
+        ),
+        (
+            rows[columns],
+            Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
+        ),
+        (
+            rows[back],
+            Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
+        ),
+        (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
+        (
+            rows[:, columns].T,
+            Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged"),
+        ),
+        (
+            rows[:, np.argsort(old)],
+            Hint("The columns are sorted. Use the order in `new_order`.", id="columns-sorted"),
+        ),
+        (
+            rows[:, columns].argmax(axis=1),
+            Hint(
+                "Those are class numbers. The result is a table again. Keep all the columns.",
+                id="class-numbers-result-table",
+            ),
+        ),
+        (
+            rows[::-1][:, columns],
+            Hint("The rows are in reverse order. Only the columns change places: leave the rows.", id="rows-reversed"),
+        ),
+    ]
 
 
 class TestDistances:
@@ -578,13 +628,25 @@ class TestDistances:
         """Between class numbers"""
         expect(submission.number("numbers_0_1"), "`numbers_0_1`").to_be(
             1,
-            mistakes={-1: Hint("A distance has no sign. Leave it out.", id="distance-with-sign")},
+            mistakes={
+                -1: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
+                0: Hint("They would be the same class then. Subtract one from the other.", id="no-distance-at-all"),
+                2: Hint(
+                    "Those are the two classes. Count the steps from one to the other.", id="classes-counted-not-steps"
+                ),
+            },
             hint=Hint("How far is it from 0 to 1 on a ruler?", id="how-far-from-0-1"),
         )
         expect(submission.number("numbers_0_9"), "`numbers_0_9`").to_be(
             9,
             mistakes={
                 -9: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
+                0: Hint("They would be the same class then. Subtract one from the other.", id="no-distance-at-all"),
+                8: Hint(
+                    "Those are the classes between the two. Count the steps from one to the other.",
+                    id="classes-between-counted",
+                ),
+                18: Hint("That is the way there and back. How long is one way?", id="there-and-back"),
                 81: Hint("That is the square. The distance is its root. Take the root.", id="square-root-distance"),
                 10: Hint(
                     "There are ten classes, but count the steps from 0 to 9. How many are there?", id="ten-steps-from-0"
@@ -627,6 +689,20 @@ class TestDistances:
                         Hint(
                             "The rows are not the same. Subtract them, place by place.",
                             id="rows-not-same-subtract-them",
+                        ),
+                    ),
+                    (
+                        lambda v: abs(v - 4) < 1e-6,
+                        Hint(
+                            "You square after adding up. Square each difference, add up, and take the root last.",
+                            id="squared-for-rooted",
+                        ),
+                    ),
+                    (
+                        lambda v: v > 0 and abs(v**2 - 2) > 0.05 and abs(v**2 - round(v**2)) < 0.02 and v**2 < 11,
+                        Hint(
+                            "That is the root of another number of places. In how many do the two rows differ?",
+                            id="places-miscounted",
                         ),
                     ),
                     (
@@ -692,6 +768,13 @@ class TestLosses:
                     id="form-of-the-label",
                 )
             )
+        if "binary_crossentropy" in (given["loss_for_rows"], given["loss_for_numbers"]):
+            hints.append(
+                Hint(
+                    "The binary loss asks yes or no. Does it belong to a case in which one of ten digits is right?",
+                    id="binary-for-one-of-many",
+                )
+            )
         which = _("Is one class right, or could several be? Is the label a row or a number? Ask both for each case.")
         expect_group(given, _LOSSES, hint=[*hints, which])
 
@@ -707,22 +790,104 @@ _LOSSES = {
 class TestAgreement:
     def test_counts_images(self, submission: Submission) -> None:
         """It counts images, not places"""
-        truth = np.eye(4)[[0, 1, 2, 3, 0, 1, 2, 3, 0, 0]]
-        given = np.eye(4)[[0, 1, 2, 0, 1, 1, 3, 3, 0, 2]]
-        _agrees(submission, truth, given, 0.6)
+        _agrees(submission, "agreement-rows", _two_tables)
 
     def test_takes_probabilities(self, submission: Submission) -> None:
         """It also takes probabilities"""
-        rng = submission.rng("agreement")
-        while True:  # rows that are right although no probability in them reaches one half, and no two mistakes alike
-            truth, given = np.eye(4)[rng.integers(0, 4, 11)], rng.dirichlet(np.full(4, 1.5), 11)
-            for row in (0, 1, 2):
-                given[row] = 0.2 + 0.2 * truth[row] + rng.uniform(-0.05, 0.05, 4)
-            right = float((truth.argmax(axis=1) == given.argmax(axis=1)).mean())
-            above_half = float(((given > 0.5) == (truth == 1)).all(axis=1).mean())
-            if 0.3 < right < 0.8 and len({round(v, 6) for v in (right, 1 - right, above_half, 0)}) == 4:
-                break
-        _agrees(submission, truth, given, right)
+        _agrees(submission, "agreement", _table_and_probabilities)
+
+
+def _true_classes(rng: np.random.Generator) -> np.ndarray:
+    """Forty classes 0 to 3, some more frequent than others."""
+    return rng.permutation(np.repeat(np.arange(4), rng.permutation([5, 8, 12, 15])))
+
+
+def _two_tables(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two tables of one-hot rows (40, 4) that agree in about two of three rows."""
+    truth = _true_classes(rng)
+    return np.eye(4)[truth], np.eye(4)[np.where(rng.random(40) < 0.6, truth, rng.integers(0, 4, 40))]
+
+
+def _table_and_probabilities(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One-hot rows and rows of probabilities, both (40, 4); no probability of the first five reaches one half."""
+    truth, given = np.eye(4)[_true_classes(rng)], rng.dirichlet(np.full(4, 1.5), 40)
+    given = np.where(rng.random((40, 1)) < 0.4, (given + truth) / 2, given)
+    given[:5] = 0.2 + 0.2 * truth[:5] + rng.uniform(-0.05, 0.05, (5, 4))
+    given[5] = 0.01 + 0.96 * truth[5]
+    return truth, given
+
+
+def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
+    """The share of rows that name the same class, and what misunderstandings make of that."""
+    classes, named = truth.argmax(axis=1), given.argmax(axis=1)
+    right = float((classes == named).mean())
+    one_for_all = Hint(
+        "One of the two tables is decoded to a single class for all images. Each row has its own: look at `axis`.",
+        id="one-class-for-all",
+    )
+    values = Hint(
+        "One of the two is a value and no class. *Where* in the row is the largest? Look at `argmax`.",
+        id="value-for-class",
+    )
+    smallest = Hint("In one of the two you look for the smallest value. Look for the largest.", id="smallest-value")
+    shifted = Hint(
+        "The classes of one table are shifted by one. Both begin at 0: leave out what is added.", id="classes-shifted"
+    )
+    places = Hint(
+        "You compare place by place. Two different rows agree in most places: in all the zeros. Compare the classes"
+        " instead.",
+        id="you-compare-place-by-place",
+    )
+    if np.isin(given, (0, 1)).all():
+        compared = float((truth == given).mean()), places
+        nothing = Hint(
+            "None at all would agree then. Is the share cut off to a whole number, or is a class compared with"
+            " something that is none?",
+            id="none-agree",
+        )
+    else:
+        compared = float((truth == np.rint(given)).mean()), places
+        nothing = Hint(
+            "Probabilities are never equal to a one-hot row. Decode both first. Compare the classes.", id="equal-rows"
+        )
+    wrong: list[tuple[float, str]] = [
+        compared,
+        (
+            float(((given > 0.5) == (truth == 1)).all(axis=1).mean()),
+            Hint(
+                "Does it look for probabilities above one half? The largest may be smaller. Decode both tables first.",
+                id="threshold-for-argmax",
+            ),
+        ),
+        (
+            right * len(truth),
+            Hint(
+                "That is how many agree. The task asks for the share, 0 to 1. Divide by the number of images.",
+                id="number-images",
+            ),
+        ),
+        (
+            right * 100,
+            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
+        ),
+        (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
+        (
+            float((truth.argmax(axis=0) == given.argmax(axis=0)).mean()),
+            Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-columns"),
+        ),
+        (float((truth.argmax() == named).mean()), one_for_all),
+        (float((classes == given.argmax()).mean()), one_for_all),
+        (float((classes == 0).mean()), one_for_all),
+        (float((named == 0).mean()), one_for_all),
+        (float((truth.max(axis=1) == named).mean()), values),
+        (float((classes == given.max(axis=1)).mean()), values),
+        (float((truth.argmin(axis=1) == named).mean()), smallest),
+        (float((classes == given.argmin(axis=1)).mean()), smallest),
+        (float((classes + 1 == named).mean()), shifted),
+        (float((classes == named + 1).mean()), shifted),
+    ]
+    # Who is told that none agree may have made any of those that come to 0 for these tables.
+    return right, [(0.0, nothing), *((value, says) for value, says in wrong if value > 1e-9 and value != right)]
 
 
 def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
@@ -743,20 +908,44 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _slips_in_a_table(right: tuple[int, int]) -> dict[Any, str]:
+    """What may be wrong with the shape of a table of labels that a learner wrote down."""
+    return {
+        lambda v: len(v) < 2: Hint("A table has two axes: labels and classes. Write both lengths.", id="axis-missing"),
+        lambda v: len(v) > 2: Hint(
+            "A table has two axes: labels and classes. What would another one count? Leave it out.", id="axis-too-many"
+        ),
+        lambda v: v[0] != right[0]: Hint(
+            "Each label has one row. Count the labels that are to be encoded.", id="rows-miscounted"
+        ),
+        lambda v: v != right: Hint("Each class has one column. Count the classes again.", id="columns-miscounted"),
+    }
+
+
 def _rows(names: list[str], order: list[str]) -> np.ndarray:
     return np.eye(len(order))[[order.index(name) for name in names]]
 
 
-def _encodes(submission: Submission, labels: np.ndarray, classes: int, right: np.ndarray, mistakes: Any) -> None:
-    found = _function(submission, "one_hot", _IF_ENCODING_STOPS)(labels, classes)
+def _encodes(
+    submission: Submission,
+    purpose: str,
+    classes: int,
+    draw: Callable[[np.random.Generator], tuple[np.ndarray]],
+    answers: Callable[[np.ndarray], Answers],
+) -> None:
+    (labels,), right, mistakes = told_apart(submission.rng(purpose), draw, answers)
+    function = _function(submission, "one_hot", _IF_ENCODING_STOPS)
     name = f"`one_hot({labels.tolist()}, {classes})`"
-    expect(as_array(found, name), name).to_be_close_to(
-        right,
-        mistakes=mistakes,
-        hint=Hint(
-            "Make one row for each label, one column for each class, and a single 1 in each row.", id="whole-block-ones"
-        ),
-    )
+    with unless_it_ignores(function, "one_hot", (labels, classes), (labels[:2], classes), (labels, classes + 2)):
+        expect(as_array(function(labels, classes), name), name).to_be_close_to(
+            right,
+            mistakes=mistakes,
+            given=(labels,),
+            hint=Hint(
+                "Make one row for each label, one column for each class, and a single 1 in each row.",
+                id="whole-block-ones",
+            ),
+        )
 
 
 def _function(submission: Submission, name: str, hint: str) -> Callable[..., Any]:
@@ -805,50 +994,66 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
         )
 
 
-def _decodes(submission: Submission, rows: np.ndarray, right: np.ndarray, name: str) -> None:
-    found = _function(submission, "decode", _("`np.argmax` has an argument `axis`."))(rows)
-    expect(as_array(found, "`decode(rows)`"), name).to_be_close_to(
-        right,
-        mistakes=[
-            (
-                rows.argmax(axis=0),
-                Hint(
-                    "For each *column* you look for its largest row. Turn it round: look along the other axis.",
-                    id="argmax-along-columns",
-                ),
+def _decoded(rows: np.ndarray) -> Answers:
+    right = rows.argmax(axis=1)
+    return right, [
+        (
+            rows.argmax(axis=0),
+            Hint(
+                "For each *column* you look for its largest row. Turn it round: look along the other axis.",
+                id="argmax-along-columns",
             ),
-            (
-                np.array(rows.argmax()),
-                Hint(
-                    "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
-                    " the argument `axis`.",
-                    id="argmax-whole-table",
-                ),
+        ),
+        (
+            np.array(rows.argmax()),
+            Hint(
+                "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
+                " the argument `axis`.",
+                id="argmax-whole-table",
             ),
-            (
-                rows.max(axis=1),
-                Hint("Those are the largest values. *Where* are they? Look at `argmax`.", id="max-for-argmax"),
-            ),
-            (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
-            (
-                rows.argmin(axis=1),
-                Hint("That is where the smallest value is. Look for the largest.", id="where-smallest-value-stands"),
-            ),
-            (
-                rows.argsort(axis=1),
-                Hint("Those are all the columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
-            ),
-            (
-                right[:, None],
-                Hint("The shape should be `(N,)`, a flat array. Take away the second axis.", id="shape-should-be-n"),
-            ),
-            (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
-            (rows, Hint("Those are still rows. Which column is the largest?", id="rounded")),
-            (lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(v) != len(right), _NO_EXACT_ONE),
-            (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
-        ],
-        hint=Hint("For each row: in which column is the largest value?", id="for-each-row-which"),
-    )
+        ),
+        (
+            rows.max(axis=1),
+            Hint("Those are the largest values. *Where* are they? Look at `argmax`.", id="max-for-argmax"),
+        ),
+        (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
+        (
+            rows.argmin(axis=1),
+            Hint("That is where the smallest value is. Look for the largest.", id="where-smallest-value-stands"),
+        ),
+        (
+            rows.argsort(axis=1),
+            Hint("Those are all the columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
+        ),
+        (
+            right[:, None],
+            Hint("The shape should be `(N,)`, a flat array. Take away the second axis.", id="shape-should-be-n"),
+        ),
+        (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
+        (rows, Hint("Those are still rows. Which column is the largest?", id="rounded")),
+        (
+            right[::-1],
+            Hint("The class numbers are in reverse order. Keep the order of the rows.", id="class-numbers-reversed"),
+        ),
+    ]
+
+
+def _decodes(
+    submission: Submission, purpose: str, draw: Callable[[np.random.Generator], tuple[np.ndarray]], name: str
+) -> None:
+    (rows,), right, mistakes = told_apart(submission.rng(purpose), draw, _decoded)
+    function = _function(submission, "decode", _("`np.argmax` has an argument `axis`."))
+    with unless_it_ignores(function, "decode", (rows,), (rows[:3],)):
+        expect(as_array(function(rows), "`decode(rows)`"), name).to_be_close_to(
+            right,
+            mistakes=[
+                *mistakes,
+                (lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(v) != len(right), _NO_EXACT_ONE),
+                (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
+            ],
+            given=(rows,),
+            hint=Hint("For each row: in which column is the largest value?", id="for-each-row-which"),
+        )
 
 
 _NO_EXACT_ONE = Hint(
@@ -857,23 +1062,33 @@ _NO_EXACT_ONE = Hint(
 )
 
 
-def _names(submission: Submission, names: list[str], order: list[str], mistakes: Any) -> None:
-    found = _function(submission, "encode_names", _("`list(order).index(name)` is the column of a name."))(names, order)
-    says = f"`encode_names({names}, {order})`"
-    expect(as_array(found, "`encode_names(...)`"), says).to_be_close_to(
-        _rows(names, order),
-        mistakes=mistakes,
-        hint=Hint("Which column does the first name have? Look it up in `order`.", id="which-column-has-first"),
-    )
+def _names(
+    submission: Submission,
+    purpose: str,
+    draw: Callable[[np.random.Generator], tuple[list[str], list[str]]],
+    answers: Callable[[list[str], list[str]], Answers],
+) -> None:
+    (names, order), right, mistakes = told_apart(submission.rng(purpose), draw, answers)
+    function = _function(submission, "encode_names", _("`list(order).index(name)` is the column of a name."))
+    others = (names[:2], order), (names, order[::-1])
+    with unless_it_ignores(function, "encode_names", (names, order), *others):
+        expect(
+            as_array(function(names, order), "`encode_names(...)`"), f"`encode_names({names}, {order})`"
+        ).to_be_close_to(
+            right,
+            mistakes=mistakes,
+            given=(names, order),
+            hint=Hint("Which column does the first name have? Look it up in `order`.", id="which-column-has-first"),
+        )
 
 
-def _reordered(submission: Submission, rows: np.ndarray, old: list[str], new: list[str]) -> np.ndarray:
+def _reordering(submission: Submission) -> Callable[..., np.ndarray]:
     function = _function(
         submission,
         "reorder",
         _("An index takes columns by their numbers, not by their names. Look up each name's number."),
     )
-    return as_array(function(rows, old, new), "`reorder(...)`")
+    return lambda *arguments: as_array(function(*arguments), "`reorder(...)`")
 
 
 def _loss(submission: Submission, name: str) -> str:
@@ -889,7 +1104,10 @@ def _loss(submission: Submission, name: str) -> str:
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
 
 
-def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right: float) -> None:
+def _agrees(
+    submission: Submission, purpose: str, draw: Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
+) -> None:
+    (truth, given), right, mistakes = told_apart(submission.rng(purpose), draw, _agreements)
     function = _function(submission, "agreement", _("Decode both tables first: `argmax` along the right axis."))
     found = as_array(function(truth, given), "`agreement(...)`")
     if found.ndim:
@@ -900,59 +1118,13 @@ def _agrees(submission: Submission, truth: np.ndarray, given: np.ndarray, right:
                 id="not-averaged",
             ),
         )
-    along_columns = float((truth.argmax(axis=0) == given.argmax(axis=0)).mean())
-    wrong = [
-        (
-            float((truth == given).all(axis=1).mean()),
-            Hint(
-                "Probabilities are never equal to a one-hot row. Decode both first. Compare the classes.",
-                id="equal-rows",
+    with unless_it_ignores(function, "agreement", (truth, given), (truth, truth), (given, given)):
+        expect(found, "`agreement(true_rows, given_rows)`").to_be_about(
+            right,
+            1e-6,
+            mistakes=[(lambda v, w=w: abs(v - w) < 1e-6, says) for w, says in mistakes],  # type: ignore[misc]
+            hint=Hint(
+                "Which class does each row name? For what share of the images is it the same?",
+                id="which-class-does-each",
             ),
-        ),
-        (
-            float((truth == given).mean()),
-            Hint(
-                "You compare place by place. Two different rows agree in most places: in all the zeros. Compare"
-                " the classes instead.",
-                id="you-compare-place-by-place",
-            ),
-        ),
-        (
-            float(((given > 0.5) == (truth == 1)).all(axis=1).mean()),
-            Hint(
-                "Does it look for probabilities above one half? The largest may be smaller. Decode both tables first.",
-                id="threshold-for-argmax",
-            ),
-        ),
-        (
-            right * len(truth),
-            Hint(
-                "That is how many agree. The task asks for the share, 0 to 1. Divide by the number of images.",
-                id="number-images",
-            ),
-        ),
-        (
-            right * 100,
-            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
-        ),
-        (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
-        (
-            float((truth == np.rint(given)).mean()),
-            Hint(
-                "You compare place by place, zeros and all. Decode both first, then compare classes.",
-                id="place-by-place",
-            ),
-        ),
-        (
-            along_columns,
-            Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-columns"),
-        ),
-    ]
-    expect(found, "`agreement(true_rows, given_rows)`").to_be_about(
-        right,
-        1e-6,
-        mistakes=[(lambda v, w=w: abs(v - w) < 1e-6, says) for w, says in wrong if abs(w - right) > 1e-3],
-        hint=Hint(
-            "Which class does each row name? For what share of the images is it the same?", id="which-class-does-each"
-        ),
-    )
+        )

@@ -1,5 +1,6 @@
 """Checks of exercise 3, dense networks. One class per graded cell, in the field's words."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograder.data import load_fashion
-from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail
+from autograder.exercise.expect import Hint, expect, fail, unless_it_ignores
 from autograder.exercise.models import ModelReport
 from autograder.exercise.networks import (
     SPARSE_LOSS,
@@ -144,7 +145,19 @@ class TestFlattened:
             stated=True,
         )
         expect(top, _("the largest value in `{name}`", name=name)).to_be_about(
-            1.0, 0.002, stated=True, hint="Divide by 255, the same number for the training and the test images."
+            1.0,
+            0.002,
+            stated=True,
+            mistakes=[
+                (
+                    lambda v: 0.8 < v < 1.25 and abs(v - 1) > 0.002,
+                    Hint(
+                        "You divide by a number near the right one. Print the largest value of the images as loaded.",
+                        id="divided-by-another-number",
+                    ),
+                )
+            ],
+            hint="Divide by 255, the same number for the training and the test images.",
         )
 
 
@@ -152,31 +165,9 @@ class TestByHand:
     def test_weighs_and_adds(self, submission: Submission) -> None:
         """It computes xW + b for every image and unit"""
         x, weights, bias = _layer(submission, positive=True)
-        function = submission.function("dense_relu", _IF_IT_STOPS)
-        depends_on_arguments(function, "dense_relu", (x, weights, bias), (-x, weights, bias))
         right = x @ weights + bias
-        found = _dense_relu(submission, x, weights, bias)
-        expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
-            right,
-            mistakes=[
-                (x @ weights, _NO_BIAS),
-                (x @ weights - bias, Hint("The bias is subtracted. Add it instead.", id="bias-subtracted")),
-                (right.T, Hint("Rows and columns are swapped. Make one row for each image.", id="transposed")),
-                (
-                    right.sum(axis=0),
-                    Hint("The images are added up. Keep a separate row for each image.", id="images-added-up"),
-                ),
-                (right[0], Hint("That is the first image only. Return one row for each image.", id="first-image")),
-                *_other_activations(right),
-            ],
-            hint=[
-                Hint(
-                    "`x @ W` multiplies matrices; `x * W` multiplies value by value. Which one do you need?",
-                    id="product-value-by-value",
-                ),
-                "The result has one row for each image and one column for each unit. Print its shape.",
-            ],
-        )
+        with _unless_it_ignores(submission, x, weights, bias):
+            _weighs_and_adds(submission, x, weights, bias, right)
 
     def test_cuts_negative_values(self, submission: Submission) -> None:
         """Its activation is relu"""
@@ -185,7 +176,12 @@ class TestByHand:
         found = _dense_relu(submission, x, weights, bias)
         expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
             np.maximum(scores, 0),
+            given=(x, weights, bias),
             mistakes=[
+                (
+                    np.maximum(scores, 1),
+                    Hint("It cuts at 1. At which value does relu begin to let through?", id="cut-at-1"),
+                ),
                 (
                     scores,
                     Hint("The function at the end is missing. Turn every negative value into 0.", id="no-activation"),
@@ -223,11 +219,59 @@ class TestByHand:
         expect(found, "`dense_relu` of another layer").to_be_close_to(
             np.maximum(x @ weights + bias, 0),
             mistakes=[(np.maximum(x @ weights, 0), _NO_BIAS)],
-            hint=Hint(
-                "Does your function use its own arguments, or names from the notebook? Use only `x`, `W` and `b`.",
-                id="ignores-its-arguments",
-            ),
+            hint="Does it work with any number of images, inputs and units? Try it with other shapes.",
         )
+
+
+def _weighs_and_adds(
+    submission: Submission, x: np.ndarray, weights: np.ndarray, bias: np.ndarray, right: np.ndarray
+) -> None:
+    found = _dense_relu(submission, x, weights, bias)
+    expect(found, "`dense_relu(x, W, b)`").to_be_close_to(
+        right,
+        mistakes=[
+            (x @ weights, _NO_BIAS),
+            (x @ weights - bias, Hint("The bias is subtracted. Add it instead.", id="bias-subtracted")),
+            (right.T, Hint("Rows and columns are swapped. Make one row for each image.", id="transposed")),
+            (
+                right.sum(axis=0),
+                Hint("The images are added up. Keep a separate row for each image.", id="images-added-up"),
+            ),
+            (
+                right[::-1],
+                Hint("The rows are in reverse order. Keep the order of the images.", id="rows-reversed"),
+            ),
+            (right[0], Hint("That is the first image only. Return one row for each image.", id="first-image")),
+            (
+                np.minimum(right, 0),
+                Hint("The wrong half is cut off. Keep the positive values.", id="wrong-half-cut-off"),
+            ),
+            *_forgotten_parts(x, weights, bias),
+            *_other_activations(right),
+        ],
+        given=(x, weights, bias),
+        hint=[
+            Hint(
+                "`x @ W` multiplies matrices; `x * W` multiplies value by value. Which one do you need?",
+                id="product-value-by-value",
+            ),
+            "The result has one row for each image and one column for each unit. Print its shape.",
+        ],
+    )
+
+
+def _forgotten_parts(x: np.ndarray, weights: np.ndarray, bias: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """What a layer makes in which the images, or images and weights, are forgotten."""
+    no_images = Hint("The images do not come into it. Where is `x`?", id="images-forgotten")
+    return [(weights + bias, no_images), (weights, no_images), (bias, no_images)]
+
+
+def _unless_it_ignores(
+    submission: Submission, x: np.ndarray, weights: np.ndarray, bias: np.ndarray
+) -> AbstractContextManager[None]:
+    function = submission.function("dense_relu", _IF_IT_STOPS)
+    others = (-x, weights, bias), (x, weights / 2, bias), (x, weights, bias / 2)
+    return unless_it_ignores(function, "dense_relu", (x, weights, bias), *others)
 
 
 _NO_BIAS = Hint("The bias is missing. Add `b` to every row.", id="bias-missing")
@@ -264,6 +308,10 @@ class TestCounted:
                 ),
                 10: Hint("Those are the units. How many weights does each of them have?", id="units-only"),
                 33: Hint("That belongs to the output layer. What goes into the hidden layer?", id="other-layer"),
+                20: Hint("The inputs are left out. How many weights has a unit?", id="inputs-left-out"),
+                7830: Hint("A bias is a parameter like a weight. Is it taken away, or added?", id="biases-taken-away"),
+                784 / 10 + 10: _DIVIDED,
+                lambda v: 0 < abs(v - 7850) < 10: _BIASES_MISCOUNTED,
             },
             hint=[
                 "Each unit has a weight for every input, and a bias. Draw a small layer and count its arrows.",
@@ -288,6 +336,11 @@ class TestCounted:
                 13: _ADDED,
                 16: _ADDED,
                 7850: Hint("That belongs to the hidden layer. What goes into the output layer?", id="other-layer"),
+                6: Hint("The inputs are left out. How many weights has a unit?", id="inputs-left-out"),
+                3: Hint("Those are the units, or their biases. How many weights has each?", id="units-only"),
+                27: Hint("A bias is a parameter like a weight. Is it taken away, or added?", id="biases-taken-away"),
+                10 / 3 + 3: _DIVIDED,
+                lambda v: 30 < v < 37 and v != 33: _BIASES_MISCOUNTED,
             },
             hint=["What goes into the output layer? Look at what comes out of the hidden layer.", _EXAMPLE],
         )
@@ -305,6 +358,9 @@ class TestCounted:
                 7896: Hint("The biases are in the layers' counts already. Count them once.", id="biases-twice"),
                 7960: Hint("That fits ten classes. How many are there here?", id="ten-classes"),
                 797: _ADDED,
+                7850: _ONE_LAYER,
+                33: _ONE_LAYER,
+                7850 - 33: Hint("Layers follow one another. Is one taken away, or added?", id="layers-subtracted"),
                 784 + 7850 + 33: Hint(
                     "The input has no parameters, because nothing is learned there. Leave it out.", id="input-counted"
                 ),
@@ -313,6 +369,13 @@ class TestCounted:
         )
 
 
+_DIVIDED = Hint(
+    "Inputs are divided by units here. Every unit has a weight for every input: multiply.", id="inputs-divided-by-units"
+)
+_BIASES_MISCOUNTED = Hint(
+    "The weights are there, but not the right number of biases. How many biases has a unit?", id="biases-miscounted"
+)
+_ONE_LAYER = Hint("That is one layer alone. Add up all that have parameters.", id="one-layer-alone")
 _WEIGHTS_ALONE = Hint("Those are only the weights. What else does each unit have?", id="bias-forgotten")
 _ADDED = Hint(
     "Inputs and units are added here. Every unit has a weight for every input: multiply.", id="inputs-and-units-added"
@@ -525,6 +588,7 @@ class TestDeeper:
         # With class numbers the sparse loss is right, and with one-hot rows nothing can be learned with it.
         if not sparse or submission.accuracy("deeper_model").value < NOTHING_BELOW:
             loss_fits_labels(model, 3)
+        ends_in_probabilities(model, 3)
         loss_fits_output(model, 3)
 
     def test_is_good_enough(self, submission: Submission) -> None:
@@ -701,6 +765,11 @@ def _takes_an_image(model: ModelReport) -> None:
             (None, 28): Hint("28 is one row of pixels. Give the network all the rows of an image.", id="28-values"),
             (None, 600): images,
             (None, 600, 784): images,
+            lambda shape: len(shape) == 2 and shape[1] != 784: Hint(
+                "The images have another number of values. Print the shape of `x_train`: which of its lengths is that"
+                " of one image?",
+                id="other-number-of-inputs",
+            ),
         },
         hint="The input shape is that of one image as your model receives it. Print the shape of `x_train`.",
         stated=True,
@@ -727,6 +796,10 @@ def _has_three_outputs(model: ModelReport) -> None:
             ),
             (None, 28, 28, 3): flatten,
             (None, 28, 3): flatten,
+            lambda shape: isinstance(shape, tuple) and len(shape) == 2 and shape[1] != 3: Hint(
+                "The output layer has another number of units than there are classes. Count the kinds of clothes.",
+                id="other-number-of-outputs",
+            ),
         },
         hint="The last dense layer needs as many units as there are classes. Look at `summary`.",
         stated=True,

@@ -22,6 +22,7 @@ import numpy as np
 
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Hint, Mismatch, NotAttempted, hint_id
+from autograder.exercise.slips import of_a_number, of_an_array
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
 from autograder.language import Sentence, _, as_sentence, beginning
@@ -88,33 +89,35 @@ def expect_group(given: Mapping[str, Any], right: Mapping[str, Any], hint: Hints
 
 
 def depends_on_arguments(
-    function: Callable[..., Any], name: str, some: tuple[Any, ...], others: tuple[Any, ...]
+    function: Callable[..., Any], name: str, some: tuple[Any, ...], *others: tuple[Any, ...]
 ) -> None:
     """See that a learner's function looks at what it is given, and not at variables of the notebook.
 
     Args:
         function: as `Submission.function` returns it.
         name: how the learner knows it, without backticks: "dense_relu".
-        some, others: two sets of arguments for which the right answers differ, in shape or in values.
+        some: arguments.
+        others: other arguments, for each of which the right answer differs from that to `some`, in shape or in values.
+            Where only one argument differs, a function that ignores this one is found.
 
     Raises:
         Mismatch: the function returned the same for both, or could do nothing with one of them.
     """
-    if _same_plain(function(*some), function(*others)):
-        raise Mismatch(
-            _("`{name}` returns the same value whatever it is given.", name=name),
-            (
-                Hint(
-                    "It seems to use variables of the notebook instead of its own arguments. Look at each name in it.",
-                    id="ignores-its-arguments",
-                ),
-            ),
-        )
+    one = function(*some)
+    if any(_same_plain(one, function(*other)) for other in others):
+        raise Mismatch(_("`{name}` returns the same value whatever it is given.", name=name), (_IGNORES,))
+
+
+_IGNORES = Hint(
+    "What it is given makes no difference. Does it return a fixed value, or use variables of the notebook instead of"
+    " its own arguments? Look at each name in it.",
+    id="ignores-its-arguments",
+)
 
 
 @contextmanager
 def unless_it_ignores(
-    function: Callable[..., Any], name: str, some: tuple[Any, ...], others: tuple[Any, ...]
+    function: Callable[..., Any], name: str, some: tuple[Any, ...], *others: tuple[Any, ...]
 ) -> Iterator[None]:
     """Inside, a mismatch that no known mistake explains is looked at once more: does the function ignore its arguments?
 
@@ -127,8 +130,8 @@ def unless_it_ignores(
     try:
         yield
     except Mismatch as error:
-        if not error.hints or not hint_id(error.hints[0]):
-            depends_on_arguments(function, name, some, others)
+        if error.unexplained or not error.hints or not hint_id(error.hints[0]):
+            depends_on_arguments(function, name, some, *others)
         raise
 
 
@@ -243,8 +246,13 @@ class Expectation:
         mistakes: Mistakes = (),
         hint: Hints = (),
         stated: bool = False,
+        given: Sequence[Any] = (),
     ) -> Expectation:
-        """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays."""
+        """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays.
+
+        `given` are the arguments of the function that returned it: it may have returned one of them unchanged.
+        What is wrong with so many arrays in any task (`slips`) is said where none of the `mistakes` fits.
+        """
         found, wanted = as_array(self.value, self.name), np.asarray(expected)
         if found.shape != wanted.shape:
             right = _("but it should be {right}", right=show(wanted.shape))
@@ -255,7 +263,10 @@ class Expectation:
         else:
             return self
         named = [text for mistake, text in _pairs(mistakes) if _matches(found, mistake, tolerance)]
-        raise Mismatch(_with_reason(says, because if stated else ""), (*named[:1], *_hints(hint)))
+        if not named and (slip := of_an_array(found, wanted, tolerance, given, _close)):
+            named = [slip]
+        text = _with_reason(says, because if stated else "")
+        raise Mismatch(text, (*named[:1], *_hints(hint)), unexplained=not named)
 
     def to_reach(self, accuracy: float, zero_at: float, hint: Hints = (), because: str = "") -> None:
         """An `Accuracy` of at least `accuracy`. Below that, credit falls evenly to nothing at `zero_at`."""
@@ -308,9 +319,9 @@ class Expectation:
     def _number(self) -> float:
         value = self.value.item() if isinstance(self.value, np.ndarray) and self.value.size == 1 else self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Mismatch(
-                _("{name} should be one number, but it is {kind}.", name=beginning(self.name), kind=a(type_name(value)))
-            )
+            kind = a(type_name(value))
+            says = _("{name} should be one number, but it is {kind}.", name=beginning(self.name), kind=kind)
+            raise Mismatch(says, (of_a_number(value),))
         return float(value)
 
     def _fail(
@@ -333,7 +344,7 @@ class Expectation:
         for mistake, names_it in _pairs(mistakes):
             if _matches(self.value, mistake, 0.0):
                 raise Mismatch(text, (names_it, *_hints(hint)))
-        raise Mismatch(text, _hints(hint))
+        raise Mismatch(text, _hints(hint), unexplained=True)
 
 
 def one_of(texts: Sequence[str]) -> str:

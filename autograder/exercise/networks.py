@@ -98,6 +98,8 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
             id="softmax-along-images",
         ),
     }
+    along_images = "softmax along axis 0"
+    known = along_images if along_images in str(activation) else str(activation)
     raise fail(
         _(
             "`{name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
@@ -105,7 +107,7 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
             activation=activation,
         ),
         hint=[
-            *([kinds[str(activation)]] if activation in kinds else []),
+            *([kinds[known]] if known in kinds else []),
             "Add up the outputs for one image. Which function of the lesson makes the sum 1?",
         ],
     )

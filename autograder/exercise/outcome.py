@@ -78,13 +78,17 @@ class Mismatch(AssertionError):
         message: one or two sentences: what was expected, what was found.
         hints: from general to particular; the first is shown with the message, `hint` gives the next.
         share: the part of the test that was earned all the same, 0 to 1 (a ramp near a threshold).
+        unexplained: whether it was compared with known mistakes, and none of them makes what was found.
     """
 
-    def __init__(self, message: str, hints: tuple[str, ...] = (), share: float = 0.0) -> None:
+    def __init__(
+        self, message: str, hints: tuple[str, ...] = (), share: float = 0.0, unexplained: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hints = hints
         self.share = share
+        self.unexplained = unexplained
 
 
 class NotAttempted(Exception):

@@ -19,6 +19,7 @@ from autograder import data
 from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
+from autograder.exercise.slips import RETURNS_NOTHING, TEXT_FOR_NUMBER, of_a_number, of_no_array
 from autograder.exercise.wire import History, Opaque, type_name
 from autograder.language import _, as_sentence
 
@@ -142,9 +143,7 @@ class Submission:
         """Variable `name` as an array of numbers; a list of numbers counts as one."""
         array = as_array(self.value(name), f"`{name}`")
         if array.dtype.kind == "U":
-            raise Mismatch(
-                _("`{name}` should hold numbers, but it holds text.", name=name), ("Write numbers without quotes.",)
-            )
+            raise Mismatch(_("`{name}` should hold numbers, but it holds text.", name=name), (TEXT_FOR_NUMBER,))
         return array
 
     def number(self, name: str) -> float:
@@ -155,7 +154,7 @@ class Submission:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Mismatch(
                 _("`{name}` should be one number, but it is {kind}.", name=name, kind=a(type_name(value))),
-                (_why_no_number(value),),
+                (of_a_number(value),),
             )
         if isinstance(value, int) and abs(value) > 1e300:  # more than a float can hold
             raise Mismatch(_("`{name}` is a huge number.", name=name), ("Print it: is it what you meant?",))
@@ -167,7 +166,7 @@ class Submission:
         if not isinstance(value, str):
             raise Mismatch(
                 _("`{name}` should be text in quotes, but it is {kind}.", name=name, kind=a(type_name(value))),
-                (_('Write text in quotes: `{name} = "..."`.', name=name),),
+                (Hint(_('Write text in quotes: `{name} = "..."`.', name=name), id="text-without-quotes"),),
             )
         return value
 
@@ -179,7 +178,12 @@ class Submission:
         if not isinstance(value, History):
             raise Mismatch(
                 _("`{name}` should be what `fit` returns, but it is {kind}.", name=name, kind=a(type_name(value))),
-                (_("`fit` returns a History object. Keep it: `{name} = model.fit(...)`.", name=name),),
+                (
+                    Hint(
+                        _("`fit` returns a History object. Keep it: `{name} = model.fit(...)`.", name=name),
+                        id="no-history",
+                    ),
+                ),
             )
         if name in self.curves or len(self.curves) < MAX_CURVES:
             self.curves[name] = _curve(value)
@@ -204,10 +208,7 @@ class Submission:
                     _("`{name}` stopped with {error}.", name=name, error=str(error)), (*advice(str(error)), *hints)
                 ) from None
             if result is None:
-                raise Mismatch(
-                    _("`{name}` returned nothing (None).", name=name),
-                    ("Does every path through it end in a `return`?",),
-                )
+                raise Mismatch(_("`{name}` returned nothing (None).", name=name), (RETURNS_NOTHING,))
             return result
 
         ask.__name__ = name
@@ -360,7 +361,7 @@ def as_array(value: Any, name: str) -> np.ndarray:
         if array.dtype.kind in "biufU":
             return array
     raise Mismatch(
-        _("{name} should be an array, but it is {kind}.", name=name, kind=a(type_name(value))), (_why_no_array(value),)
+        _("{name} should be an array, but it is {kind}.", name=name, kind=a(type_name(value))), (of_no_array(value),)
     )
 
 
@@ -390,24 +391,6 @@ def _why_no_model(reason: str) -> tuple[str, ...]:
     if "activation" in reason:
         return (_NO_ACTIVATION,)
     return (_NOT_BUILT_IN,) if "built-in" in reason or "class of your own" in reason else ()
-
-
-def _why_no_array(value: Any) -> str:
-    if isinstance(value, str):
-        return _("Numbers in square brackets, without quotes: `[1, 2, 3]`, or `np.array([1, 2, 3])`.")
-    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return _("A function has to be called: put brackets after its name.")
-    return _("Print it: what does it hold, and is it what you meant to keep?")
-
-
-def _why_no_number(value: Any) -> str:
-    if isinstance(value, tuple):
-        return _("A comma makes it two values: `1,234` is 1 and 234. Write 1234.")
-    if isinstance(value, str):
-        return _("Write numbers without quotes.")
-    if isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name):
-        return _("A function has to be called: put brackets after its name.")
-    return _("Print it: what does it hold, and which one number of it is asked for?")
 
 
 _SCALING = ("Rescaling", "Normalization", "TrueDivide", "Divide", "FloorDivide", "Multiply", "Subtract")

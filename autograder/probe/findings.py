@@ -10,7 +10,7 @@ from typing import Any
 
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome
-from autograder.exercise.submission import STOPPED
+from autograder.exercise.submission import MEND_FIRST, STOPPED
 from autograder.probe.hints import Written, hints_in
 from autograder.probe.parrot import Earned
 from autograder.probe.plan import Case, Plan, difference
@@ -246,7 +246,7 @@ def _verdict(case: Case, check: Mapping[str, Any], last_resorts: set[str]) -> Ve
         return Verdict.PASSES
     if check["outcome"] == Outcome.NOT_ATTEMPTED:
         return Verdict.MISSING
-    if check["hint_id"] and check["hint_id"] not in last_resorts:
+    if check["hint_id"] and check["hint_id"] not in last_resorts and check["hint_id"] != MEND_FIRST.id:
         return Verdict.NAMED
     return Verdict.ERROR if STOPPED in check["message"] or "` stopped with " in check["message"] else Verdict.GENERIC
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,13 @@ def hints_in(checks: Path) -> tuple[Written, ...]:
     """The named hints of a module, in the order of the source; a name that is given twice comes twice."""
     tree = ast.parse(checks.read_text("utf-8"))
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    resorts = {
+        part.id
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for part in _last_resorts(call)
+        if isinstance(part, ast.Name)
+    }
     found = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "Hint":
@@ -31,18 +39,28 @@ def hints_in(checks: Path) -> tuple[Written, ...]:
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str) or not node.args:
             continue
         last, test_class = False, ""
-        child: ast.AST = node
         parent = parents.get(node)
         while parent is not None:
-            if isinstance(parent, ast.Call) and isinstance(child, ast.keyword):
-                function = parent.func
-                asks = isinstance(function, ast.Attribute) and function.attr.startswith("to_")
-                last = last or (asks and child.arg == "hint")
+            last = last or (isinstance(parent, ast.Call) and any(node is part for part in _last_resorts(parent)))
+            if isinstance(parent, ast.Assign) and parent.value is node:
+                last = last or any(isinstance(name, ast.Name) and name.id in resorts for name in parent.targets)
             if isinstance(parent, ast.ClassDef):
                 test_class = parent.name
-            child, parent = parent, parents.get(parent)
+            parent = parents.get(parent)
         found.append((node.lineno, node.col_offset, Written(name.value, _text(node.args[0]), test_class, last)))
     return tuple(hint for _, _, hint in sorted(found, key=lambda one: one[:2]))
+
+
+def _last_resorts(call: ast.Call) -> Iterator[ast.expr]:
+    """What a call is given to say whatever is wrong: as `hint` of an expectation, or where a function stops."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    given: list[ast.expr] = []
+    if isinstance(call.func, ast.Attribute) and called.startswith("to_"):
+        given = [keyword.value for keyword in call.keywords if keyword.arg == "hint"]
+    elif called.lstrip("_") == "function":
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    for value in given:
+        yield from value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
 
 
 def _text(node: ast.expr) -> str:

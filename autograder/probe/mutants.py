@@ -614,12 +614,9 @@ def _argument_changed(node: ast.AST, cell: Cell, around: Around) -> _Made:
 
 @_operator("ignores-argument", "a fixed value, or the notebook's variable, for an argument")
 def _ignores_argument(node: ast.AST, cell: Cell, around: Around) -> _Made:
-    if _returned(node, cell) is None:
-        return
-    function = _function_of(node, cell)
-    assert function is not None
-    if _solution_begin(function, cell) is not node:
-        return  # once for each function
+    function = cell.parents.get(node)
+    if not isinstance(function, ast.FunctionDef) or _solution_begin(function, cell) is not node:
+        return  # where its solution begins: what was worked out before stays as it is
     for name in _parameters(node, cell):
         if _counts(name, function):
             yield f"{name} = 3\n{cell.text_of(node)}"
@@ -787,9 +784,14 @@ def _parameters(node: ast.AST, cell: Cell) -> list[str]:
 
 
 def _solution_begin(function: ast.FunctionDef, cell: Cell) -> ast.AST | None:
-    """The first statement of a function's solution."""
+    """The first statement of a function's solution, of a cell's own function that returns something."""
+    if not isinstance(cell.parents.get(function), ast.Module):
+        return None
+    if not any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function)):
+        return None
     inside = [node for node in cell.nodes() if cell.parents.get(node) is function and isinstance(node, ast.stmt)]
-    return next((s for s in inside if isinstance(s, ast.Return)), None)
+    described = function.body[0] if ast.get_docstring(function) is not None else None
+    return next((statement for statement in inside if statement is not described), None)
 
 
 def _counts(name: str, function: ast.FunctionDef) -> bool:

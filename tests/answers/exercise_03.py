@@ -550,6 +550,56 @@ WRONG = [
         "deeper",
         "The training diverged",
     ),
+    Wrong(
+        "rows divided by 254",
+        _rows("{data}.reshape({n}, 784).astype('float32') / 254"),
+        "flattened",
+        "divided-by-another-number",
+    ),
+    Wrong("bias without images", _dense_relu("return np.maximum(b, 0)"), "by_hand", "images-forgotten"),
+    Wrong("cut at 1", _dense_relu("return np.maximum(x @ W + b, 1)"), "by_hand", "cut-at-1"),
+    Wrong(
+        "a layer cut off to whole numbers",
+        _dense_relu("return np.maximum(x @ W + b, 0).astype(int)"),
+        "by_hand",
+        "fractions-cut-off",
+    ),
+    Wrong(
+        "a layer from the last image on",
+        _dense_relu("return np.maximum(x @ W + b, 0)[::-1]"),
+        "by_hand",
+        "rows-reversed",
+    ),
+    Wrong("one bias too many", _counted("7851"), "counted", "biases-miscounted"),
+    Wrong("biases taken away", _counted("7830"), "counted", "biases-taken-away"),
+    Wrong("inputs left out", _counted("20"), "counted", "inputs-left-out"),
+    Wrong("inputs divided by units", _counted("784 / 10 + 10"), "counted", "inputs-divided-by-units"),
+    Wrong("one layer for all", _counted("7850", "33", "7850"), "counted", "one-layer-alone"),
+    Wrong("one layer taken from the other", _counted("7850", "33", "7817"), "counted", "layers-subtracted"),
+    Wrong(
+        "785 inputs",
+        _model("keras.Input((785,)), layers.Dense(10, activation='relu'), layers.Dense(3, activation='softmax')"),
+        "architecture",
+        "other-number-of-inputs",
+    ),
+    Wrong(
+        "four outputs",
+        _model("keras.Input((784,)), layers.Dense(10, activation='relu'), layers.Dense(4, activation='softmax')"),
+        "architecture",
+        "other-number-of-outputs",
+    ),
+    Wrong(
+        "dropout behind the output of the deeper network",
+        {
+            "deeper-answer": _network(
+                "deeper_model",
+                "keras.Input((784,)), layers.Dense(32, activation='relu'), layers.Dense(16, activation='relu'),"
+                " layers.Dense(3, activation='softmax'), layers.Dropout(0.5)",
+            )
+        },
+        "deeper",
+        "dropout-on-output",
+    ),
 ]
 
 _FIT = "x_train, train_labels, epochs=12, batch_size=32, validation_split=0.2"

@@ -1,0 +1,155 @@
+"""Slips that can be made in any task, told by what was found: a forgotten `return`, text for numbers, and more.
+
+A check's own mistakes come first, because they know the task. What is said here names only what was found and how such
+a thing comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograder.exercise.outcome import Hint
+from autograder.exercise.wire import Opaque
+from autograder.language import _
+
+RETURNS_NOTHING = Hint(
+    "Without a `return`, a function gives back None; `print` only shows a value. Does every path through it end in a"
+    " `return`?",
+    id="returns-nothing",
+)
+TEXT_FOR_NUMBER = Hint(
+    "In quotes, or made by `str`, a number is text, and nobody can compute with it. Write numbers without quotes.",
+    id="text-for-number",
+)
+_COMMA = Hint("A comma makes it two values: `1,234` is 1 and 234. Write 1234.", id="comma-in-a-number")
+_SEVERAL = Hint(
+    "It holds several numbers, and only one is asked for. Print it: which of them do you mean?",
+    id="several-for-one-number",
+)
+_TEXT_FOR_ARRAY = Hint(
+    "`str` or quotes make it text, and text is no array. Keep the numbers themselves: `[1, 2, 3]`, or"
+    " `np.array([1, 2, 3])`, without quotes.",
+    id="text-for-array",
+)
+_NOT_CALLED = Hint("A function has to be called: put brackets after its name.", id="function-not-called")
+
+_ONE_FOR_MANY = Hint(
+    "It is a single number, where several are asked for. Does each place of the result get its own?",
+    id="one-number-for-many",
+)
+_BRACKETS = Hint(
+    "There is one pair of brackets too many: the whole result lies alone in a list. Take it out of there.",
+    id="brackets-too-many",
+)
+_UNCHANGED = Hint(
+    "That is what the function was given, unchanged. What should happen to it before you return it?",
+    id="returned-unchanged",
+)
+_FIRST_LEFT_OUT = Hint(
+    "The first one is missing. Does your loop or your slice begin at 0?",
+    id="first-left-out",
+)
+_LAST_LEFT_OUT = Hint(
+    "The last one is missing. A range and a slice end before their second number: where should yours end?",
+    id="last-left-out",
+)
+_SWAPPED = Hint("Rows and columns are swapped. Turn the table round.", id="rows-and-columns-swapped")
+_REVERSED = Hint(
+    "The values are in reverse order: what should come first comes last. Turn them round.", id="reverse-order"
+)
+_NO_NUMBERS = Hint(
+    "Some of the values are NaN or infinite, so they are no numbers. Is something divided by 0? Print each step.",
+    id="nan-or-infinite",
+)
+_ALL_ZEROS = Hint(
+    "Every value is 0. Was the result never filled, multiplied by 0, or cut off to whole numbers? Print each step.",
+    id="all-zeros",
+)
+_CUT_OFF = Hint(
+    "Only whole numbers are left: `//`, `int` or a whole-number dtype cuts the fraction off. Look for it.",
+    id="fractions-cut-off",
+)
+_ALL_THE_SAME = Hint(
+    "Every value is the same. Is each one worked out from its own part of the data? Print each step.",
+    id="all-the-same",
+)
+_WRONG_SIGN = Hint("Every value has the opposite sign. Look at what you subtract from what.", id="opposite-sign")
+
+Close = Callable[[Any, Any, float], bool]
+
+
+def of_a_number(value: Any) -> str:
+    """What to say of something that is not one number."""
+    if isinstance(value, tuple):
+        return _COMMA
+    if isinstance(value, str):
+        return TEXT_FOR_NUMBER
+    if _is_function(value):
+        return _NOT_CALLED
+    if isinstance(value, (list, np.ndarray)):
+        return _SEVERAL
+    return _("Print it: what does it hold, and which one number of it is asked for?")
+
+
+def of_no_array(value: Any) -> str:
+    """What to say of something that is no array, nor can be made one."""
+    if isinstance(value, str):
+        return _TEXT_FOR_ARRAY
+    if _is_function(value):
+        return _NOT_CALLED
+    return _("Print it: what does it hold, and is it what you meant to keep?")
+
+
+def of_an_array(found: np.ndarray, wanted: np.ndarray, tolerance: float, given: Sequence[Any], close: Close) -> str:
+    """What to say of an array that is not the right one; '' if it is wrong in no way that is known here.
+
+    Args:
+        given: what the function that returned it was called with.
+        close: whether two values are equal up to a tolerance.
+    """
+    if any(isinstance(one, (list, np.ndarray)) and close(found, one, 0.0) for one in given):
+        return _UNCHANGED
+    if found.dtype.kind == "U":
+        return TEXT_FOR_NUMBER if wanted.dtype.kind != "U" else ""
+    if found.shape != wanted.shape:
+        return _of_a_shape(found, wanted, tolerance, close)
+    if found.ndim == 0 or wanted.dtype.kind == "U":
+        return ""
+    return _of_values(found, wanted, tolerance, close)
+
+
+def _of_a_shape(found: np.ndarray, wanted: np.ndarray, tolerance: float, close: Close) -> str:
+    if found.ndim == 0:
+        return _ONE_FOR_MANY
+    if found.ndim > wanted.ndim and found.shape == (1,) * (found.ndim - wanted.ndim) + wanted.shape:
+        return _BRACKETS
+    if close(found.T, wanted, tolerance):
+        return _SWAPPED
+    if wanted.ndim and len(wanted) > 1:
+        if close(found, wanted[1:], tolerance):
+            return _FIRST_LEFT_OUT
+        if close(found, wanted[:-1], tolerance):
+            return _LAST_LEFT_OUT
+    return ""
+
+
+def _of_values(found: np.ndarray, wanted: np.ndarray, tolerance: float, close: Close) -> str:
+    number, right = found.astype(np.float64), wanted.astype(np.float64)
+    if not np.isfinite(number).all() and np.isfinite(right).all():
+        return _NO_NUMBERS
+    slips = (
+        (not number.any(), _ALL_ZEROS),
+        (close(number, right[::-1], tolerance), _REVERSED),
+        (close(number.T, right, tolerance), _SWAPPED),
+        (not close(right, np.trunc(right), tolerance) and close(number, np.trunc(right), 0.0), _CUT_OFF),
+        (number.size > 1 and bool((number == number.flat[0]).all()), _ALL_THE_SAME),
+        (close(number, -right, tolerance), _WRONG_SIGN),
+    )
+    return next((hint for holds, hint in slips if holds), "")
+
+
+def _is_function(value: Any) -> bool:
+    return isinstance(value, Opaque) and ("function" in value.type_name or "method" in value.type_name)
