@@ -41,7 +41,7 @@ _ONE_FOR_MANY = Hint(
     id="one-number-for-many",
 )
 _BRACKETS = Hint(
-    "There is one pair of brackets too many: the whole result is inside a list of its own. Take it out of that list.",
+    "There is one pair of brackets too many: the whole result is inside a list of its own. Remove the outer pair.",
     id="brackets-too-many",
 )
 _UNCHANGED = Hint(
