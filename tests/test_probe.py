@@ -378,7 +378,7 @@ def test_gaps_are_found_and_a_second_run_knows_the_first(own: Path) -> None:
     assert verdicts["largest", "return np.argmax(rows, axis=1) + 1"] == "named"
     assert verdicts["largest", "return np.max(rows, axis=1)"] == "named"
     assert verdicts["largest", "return np.argmin(rows, axis=1)"] == "generic"
-    assert verdicts["largest", "np.argmax(rows, axis=1)"] == "generic"
+    assert verdicts["largest", "np.argmax(rows, axis=1)"] == "named"  # as in any task
     assert verdicts["count", "count = 5"] == "passes"
     assert verdicts["count", "count = 7"] == "equivalent"
     assert [one["line"] for one in found["answers"] if one["verdict"] == "passes" and one["task"] == "count"]

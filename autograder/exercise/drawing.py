@@ -38,11 +38,18 @@ def told_apart(
         RuntimeError: there are no such data, or hardly any: two of the mistakes are one.
     """
     for _ in range(_TRIES):
-        arguments = draw(rng)
+        arguments = tuple(_whole_numbers_of_this_machine(argument) for argument in draw(rng))
         right, mistakes = answers(*arguments)
         if alike(right, mistakes, tolerance) is None:
             return arguments, right, mistakes
     raise RuntimeError(f"no data tell these apart: {alike(right, mistakes, tolerance)}")
+
+
+def _whole_numbers_of_this_machine(argument: Any) -> Any:
+    """A generator draws 64 bits everywhere; NumPy in a browser's page counts and indexes with 32, and refuses others."""
+    if isinstance(argument, np.ndarray) and argument.dtype == np.int64:
+        return argument.astype(np.intp, copy=False)
+    return argument
 
 
 def alike(right: Any, mistakes: Sequence[Mistake], tolerance: float = 1e-3) -> tuple[str, str] | None:

@@ -226,6 +226,8 @@ def test_what_jupyterlite_lacks_is_in_the_accessibility_statement(visited: tuple
         missing("axe-core is not installed: build the book first")
     context, address = visited
     learner = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
+    learner.run(1, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    learner.cells.nth(1).locator("img").wait_for()
     learner.frame.evaluate(script.read_text("utf-8"))
     found = learner.frame.evaluate("axe.run(document, {preload: false})")
     ids = {v["id"] for v in found["violations"] if v["impact"] in ("moderate", "serious", "critical")}
