@@ -46,7 +46,7 @@ def told_apart(
 
 
 def _whole_numbers_of_this_machine(argument: Any) -> Any:
-    """A generator draws 64 bits everywhere; NumPy in a browser's page counts and indexes with 32, and refuses others."""
+    """A generator draws 64 bits everywhere; NumPy in a browser's page counts and indexes with 32 and refuses others."""
     if isinstance(argument, np.ndarray) and argument.dtype == np.int64:
         return argument.astype(np.intp, copy=False)
     return argument
