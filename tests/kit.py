@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 60_000  # milliseconds that a browser may take for what it does at once on an idle machine
+PATIENCE = 180_000  # milliseconds that a browser may take for what it does at once on an idle machine
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb"))
 

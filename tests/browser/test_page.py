@@ -235,7 +235,8 @@ def test_what_jupyterlite_lacks_is_in_the_accessibility_statement(visited: tuple
     statement = (ROOT / "book" / "accessibility.md").read_text("utf-8").partition("The notebook in such a page")[2]
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", statement, re.M))
     # (Some depend on which cell is selected, and on what has loaded.)
-    assert ids and ids <= listed, [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
+    assert ids
+    assert ids <= listed, [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
     learner.page.close()
 
 

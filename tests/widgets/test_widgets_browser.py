@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from handwriting import STYLES, Line, drawn, plain
+from kit import PATIENCE
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 from web import answers_of
@@ -482,7 +483,7 @@ def test_on_paper_widgets_are_light_and_still(open_page: Opener) -> None:
 
 def trained(widget: Locator, epochs: int) -> float:
     """The loss that the widget tells after so many epochs."""
-    expect(status(widget)).to_contain_text(f"After {epochs} epochs", timeout=60_000)
+    expect(status(widget)).to_contain_text(f"After {epochs} epochs", timeout=PATIENCE)
     found = re.search(r"the loss is (\d+\.\d+)", status(widget).inner_text())
     assert found
     return float(found[1])
