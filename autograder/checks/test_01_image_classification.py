@@ -9,7 +9,7 @@ import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
 from autograder.exercise.drawing import Answers, told_apart
-from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail, unless_it_ignores
+from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail, near, unless_it_ignores
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Accuracy, Submission, as_array
 from autograder.language import _
@@ -861,7 +861,7 @@ class TestMeasured:
             because="for that share of the 100 test images, the nearest mean is the right one",
             mistakes=[
                 (
-                    lambda v: abs(v - training) < 1e-3,
+                    near(training, 1e-3),
                     Hint(
                         "That is the accuracy on the training images, from which the means were made. Measure"
                         " on the test images.",
@@ -869,7 +869,7 @@ class TestMeasured:
                     ),
                 ),
                 (
-                    lambda v: abs(v - 100 * right) < 0.5,
+                    near(100 * right, 0.5),
                     Hint(
                         "That is per cent, or a number of images. The task asks for a share, 0 to 1. Which number"
                         " between 0 and 1 is it?",
@@ -877,11 +877,11 @@ class TestMeasured:
                     ),
                 ),
                 (
-                    lambda v: abs(v - (1 - right)) < 1e-3,
+                    near(1 - right, 1e-3),
                     Hint("That is the share of wrong answers. What share is right?", id="share-errors"),
                 ),
                 (
-                    lambda v: abs(v - unscaled) < 1e-3,
+                    near(unscaled, 1e-3),
                     Hint(
                         "Are the test images scaled? Use `x_test`, scaled like the means.", id="test-images-not-scaled"
                     ),
@@ -1325,16 +1325,12 @@ def _majority(submission: Submission, purpose: str, counts: tuple[int, ...], new
             hint=Hint("You have a True or False for each image. What is their mean?", id="list-hits"),
         )
     name = f"`majority_accuracy({training.tolist()}, {new.tolist()})`"
-    close: list[tuple[Any, str]] = [
-        (lambda v, wrong=wrong: abs(v - wrong) < 1e-6, says)  # type: ignore[misc]
-        for wrong, says in mistakes
-    ]
     others = (training[::-1] * 0 + 1, new), (training, np.append(new, 6))
     with unless_it_ignores(function, "majority_accuracy", (training, new), *others):
         expect(found, name).to_be_about(
             right,
             1e-6,
-            mistakes=close,
+            mistakes=[(near(wrong, 1e-6), says) for wrong, says in mistakes],
             hint=Hint(
                 "Find the most frequent class first. Then: what share of the new ones is of that class?",
                 id="find-most-frequent-class",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from autograder.exercise.drawing import Answers, told_apart
-from autograder.exercise.expect import Hint, expect, expect_group, fail, unless_it_ignores
+from autograder.exercise.expect import Hint, expect, expect_group, fail, near, unless_it_ignores
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
 from autograder.language import _
@@ -668,20 +668,20 @@ class TestDistances:
                 because="two rows differ in two places, by 1 each",
                 mistakes=[
                     (
-                        lambda v: abs(v - 2) < 1e-6,
+                        near(2, 1e-6),
                         Hint(
                             "That is the sum of the squares. The root is still missing. Take it.", id="squared-distance"
                         ),
                     ),
                     (
-                        lambda v: abs(v - 1) < 1e-6,
+                        near(1, 1e-6),
                         Hint(
                             "The rows differ in two places: one has its 1 here, the other there. Count both.",
                             id="rows-differ-one-place",
                         ),
                     ),
                     (
-                        lambda v: abs(v - 9) < 1e-6,
+                        near(9, 1e-6),
                         Hint("That is the distance of the numbers. Subtract the *rows*.", id="rows-as-far-as-numbers"),
                     ),
                     (
@@ -692,7 +692,7 @@ class TestDistances:
                         ),
                     ),
                     (
-                        lambda v: abs(v - 4) < 1e-6,
+                        near(4, 1e-6),
                         Hint(
                             "You square after adding up. Square each difference, add up, and take the root last.",
                             id="squared-for-rooted",
@@ -706,7 +706,7 @@ class TestDistances:
                         ),
                     ),
                     (
-                        lambda v: abs(v - 9 * 2**0.5) < 0.1,
+                        near(9 * 2**0.5, 0.1),
                         Hint(
                             "How far apart the places are does not matter. How many places differ?",
                             id="how-far-apart-places",
@@ -1122,7 +1122,7 @@ def _agrees(
         expect(found, "`agreement(true_rows, given_rows)`").to_be_about(
             right,
             1e-6,
-            mistakes=[(lambda v, w=w: abs(v - w) < 1e-6, says) for w, says in mistakes],  # type: ignore[misc]
+            mistakes=[(near(wrong, 1e-6), says) for wrong, says in mistakes],
             hint=Hint(
                 "Which class does each row name? For what share of the images is it the same?",
                 id="which-class-does-each",

@@ -347,6 +347,11 @@ class Expectation:
         raise Mismatch(text, _hints(hint), unexplained=True)
 
 
+def near(number: float, within: float) -> Callable[[Any], bool]:
+    """For `mistakes`: whether a number is less than `within` away from this one."""
+    return lambda found: bool(abs(found - number) < within)
+
+
 def one_of(texts: Sequence[str]) -> str:
     """Several possibilities in a sentence: "a, b or c"."""
     if len(texts) == 1:
