@@ -355,12 +355,7 @@ def _grade_with(
     view, counts = ProgressView(people, sandbox), {name: len(found) for name, found in submitted.items()}
     view.begin(counts, workers, course.nbgrader.not_used)
     events.begin(counts, workers, sandbox)
-    works = []
-    for name, found in submitted.items():
-        exercise = course.make_ready(name)
-        limits, settings = course.settings.of(name).limits, course.settings
-        setup = batch.prepare(exercise, limits, sandbox, course.files_of(name), settings.book, settings.language)
-        works.append(batch.Work(exercise, setup, found))
+    works = [batch.Work.of_course(course, name, sandbox, found) for name, found in submitted.items()]
 
     def on_progress(progress: Any, result: dict[str, Any] | None) -> None:
         view.on_progress(progress, result)

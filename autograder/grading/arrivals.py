@@ -143,12 +143,7 @@ class Watcher:
                 found = course.handed_in(name)
             those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
             if those:
-                exercise = course.make_ready(name)
-                limits, settings = course.settings.of(name).limits, course.settings
-                setup = batch.prepare(
-                    exercise, limits, self.sandbox, course.files_of(name), settings.book, settings.language
-                )
-                works.append(batch.Work(exercise, setup, those))
+                works.append(batch.Work.of_course(course, name, self.sandbox, those))
                 self._receive(course, name, those, first)
         if not works:
             return 0
