@@ -148,8 +148,9 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
                 found = connection.execute(_DUE, {"exercise": exercise}).fetchone()
                 rows = connection.execute(_EXTENSIONS, {"exercise": exercise}).fetchall()
             due = datetime.fromisoformat(found[0]) if found and found[0] else None
-            extensions = {student: datetime.fromisoformat(longer) - _NO_TIME for student, longer in rows}
-        except (sqlite3.Error, ValueError) as error:
+            longer = {student: datetime.fromisoformat(kept) - _NO_TIME for student, kept in rows}
+            extensions = {student: by for student, by in longer.items() if by}
+        except (sqlite3.Error, ValueError, TypeError) as error:
             raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
     return course.settings.of(exercise).deadline_beside(due, extensions)
 

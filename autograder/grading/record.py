@@ -299,11 +299,7 @@ class Recorder:
         self._uncommitted.clear()
 
     def _note(self, student: str) -> dict[str, Any] | None:
-        try:
-            note = json.loads(self._note_file(student).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-        return note if isinstance(note, dict) else None
+        return read_note(self._note_file(student))
 
     def _graded(self, student: str) -> Path:
         return self._course.autograded / student / self._name
@@ -342,6 +338,15 @@ def observed_file(course: Course, exercise: str, student: str) -> Path:
 def note_file(course: Course, exercise: str, student: str) -> Path:
     """Where a student's result is noted, if there is one."""
     return _file(course.state / exercise / "done", student, "json")
+
+
+def read_note(file: Path) -> dict[str, Any] | None:
+    """What was noted of a student's result; None if there is nothing that can be read."""
+    try:
+        note = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None
 
 
 def _file(folder: Path, student: str, ending: str) -> Path:

@@ -6,24 +6,20 @@ Plain facts and sentences for the course's page on a Hub; nothing here changes a
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from autograder.course.deadlines import Deadline, LatePolicy, as_utc, duration, shown
 from autograder.course.directory import Course
-from autograder.course.grades import read_grades
+from autograder.course.grades import read_deadline, read_grades
 from autograder.course.receipts import Receipts
 from autograder.course.submissions import contents
 from autograder.course.times import time_of
+from autograder.errors import CourseError
 from autograder.exercise.outcome import shown as shown_points
-from autograder.grading.record import note_file
-
-_EPOCH = datetime(1970, 1, 1)
+from autograder.grading.record import note_file, read_note
 
 
 @dataclass(frozen=True)
@@ -74,8 +70,10 @@ def exercises(course: Course) -> list[str]:
 
 def deadline_of(course: Course, exercise: str) -> Deadline | None:
     """When an exercise is due, as the settings or else the gradebook say."""
-    due, extensions = _of_gradebook(course, exercise)
-    return course.settings.of(exercise).deadline_beside(due, extensions)
+    try:
+        return read_deadline(course, exercise)
+    except CourseError:  # the rest of the page says more than none
+        return course.settings.of(exercise).deadline
 
 
 def of_learner(course: Course, student: str, now: datetime) -> list[Standing]:
@@ -179,7 +177,7 @@ def _policy(policy: LatePolicy) -> tuple[str, ...]:
 def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
     """What the course says of the version that counts, and whether there is a page of it."""
     current = course.submission(exercise, student)
-    note = _note(course, exercise, current.student)
+    note = read_note(note_file(course, exercise, current.student))
     if note is None or str(note.get("key", "")).partition("-")[0] != current.digest:
         return "Not graded yet.", False
     grades = read_grades(course, exercise).get(current.student)
@@ -191,14 +189,6 @@ def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
         return "Graded as far as the checks go. Your teacher still has to look at some of it.", has_page
     lost = f", {shown_points(grades.penalty)} taken off for being late" if grades.penalty else ""
     return f"{shown_points(grades.score)} of {shown_points(grades.max_score)} points{lost}.", has_page
-
-
-def _note(course: Course, exercise: str, student: str) -> dict[str, Any] | None:
-    try:
-        note = json.loads(note_file(course, exercise, student).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) else None
 
 
 def of_class(course: Course, now: datetime) -> list[ClassStanding]:
@@ -244,29 +234,6 @@ def _stamps(course: Course, exercise: str) -> dict[str, str]:
         except OSError:
             found[entry.name] = ""
     return found
-
-
-_DUE = "select duedate from assignment where name = ?"
-_LONGER = """
-select s.student_id, s.extension from submitted_assignment s join assignment a on a.id = s.assignment_id
-where a.name = ? and s.extension is not null
-"""
-
-
-def _of_gradebook(course: Course, exercise: str) -> tuple[datetime | None, Mapping[str, timedelta]]:
-    """nbgrader's due date, in UTC, and by how much it extends that; SQLite keeps a length as a date after 1970."""
-    if not course.gradebook.exists():
-        return None, {}
-    try:
-        with contextlib.closing(
-            sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
-        ) as connection:
-            (due,) = connection.execute(_DUE, (exercise,)).fetchone() or (None,)
-            longer = connection.execute(_LONGER, (exercise,)).fetchall()
-        extensions = {student: datetime.fromisoformat(value) - _EPOCH for student, value in longer}
-        return (None if due is None else datetime.fromisoformat(due)), {s: e for s, e in extensions.items() if e}
-    except (sqlite3.Error, ValueError, TypeError):
-        return None, {}  # the rest of the page says more than none
 
 
 def now() -> datetime:
