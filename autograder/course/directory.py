@@ -129,6 +129,21 @@ class Course:
             " kit's solutions/ folder to the course directory as source/."
         )
 
+    def source(self, name: str) -> Path:
+        """The exercise's notebook with its answers, which stays with the teacher."""
+        return self.source_root() / name / f"{name}.ipynb"
+
+    def checks(self, name: str) -> Path:
+        """The module that checks an exercise. Raises `UnknownExercise` if there is none."""
+        module = check_module_name(name)
+        folders = [self.root / "checks", *check_folders()]
+        checks = next((f / module for f in folders if (f / module).is_file()), None)
+        if checks is None:
+            raise UnknownExercise(
+                f"There is no check module {module} for '{name}' (looked in {self.root / 'checks'} and the package)."
+            )
+        return checks
+
     def exercise_names(self) -> list[str]:
         """Names of the exercises that have a source here, or come with the kit; sorted."""
         return sorted(set(self._sources()) | set(exercise_names()))
@@ -143,7 +158,7 @@ class Course:
             UnknownExercise: it has no source or no check module here.
             CourseError: it is none of those that can be graded here.
         """
-        if Path(name).name != name or not os.path.isfile(self._source(name)):
+        if Path(name).name != name or not os.path.isfile(self.source(name)):
             here = self._sources()
             close = difflib.get_close_matches(name, here, 1)
             advice = f"Did you mean '{close[0]}'?" if close else f"Exercises here: {', '.join(here) or 'none'}."
@@ -153,12 +168,12 @@ class Course:
                 f"The exercise '{name}' needs another name: nbgrader allows no + and no space at either end. Rename its"
                 " folder and its notebook."
             )
-        self._checks(name)
-        graded = [f.name for f in sorted(self._source(name).parent.glob("*.ipynb")) if _is_graded(f)]
+        self.checks(name)
+        graded = [f.name for f in sorted(self.source(name).parent.glob("*.ipynb")) if _is_graded(f)]
         others = [notebook for notebook in graded if notebook != f"{name}.ipynb"]
         if others:
             raise CourseError(
-                f"{self._source(name).parent} has more than one graded notebook: {', '.join(graded)}. An exercise is"
+                f"{self.source(name).parent} has more than one graded notebook: {', '.join(graded)}. An exercise is"
                 f" one notebook here. Make {others[0]} an exercise of its own, or grade with nbgrader autograde."
             )
 
@@ -182,11 +197,7 @@ class Course:
             release(self.source_root(), self.nbgrader.release, name, self.db_url, self.course_id, self._making())
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(digest + "\n")
-        return Exercise.read(name, released, self._checks(name))
-
-    def checks(self, name: str) -> Path:
-        """The module that checks an exercise. Raises `UnknownExercise` if there is none."""
-        return self._checks(name)
+        return Exercise.read(name, released, self.checks(name))
 
     def places(self, names: list[str]) -> list[Path]:
         """The folders that results of these exercises are written to, whether they are there yet or not."""
@@ -325,19 +336,12 @@ class Course:
                         " course; if another tool did, move it away."
                     )
 
-    def source(self, name: str) -> Path:
-        """The exercise's notebook with its answers, which stays with the teacher."""
-        return self._source(name)
-
     def answer_marks(self) -> tuple[str, str]:
         """What stands in the lines before and after the part of an answer that a release clears."""
         from nbgrader.preprocessors import ClearSolutions
 
         clears = ClearSolutions(config=self.nbgrader.config)
         return str(clears.begin_solution_delimeter), str(clears.end_solution_delimeter)
-
-    def _source(self, name: str) -> Path:
-        return self.source_root() / name / f"{name}.ipynb"
 
     def _making(self) -> Any:
         """What is configured about the making of releases."""
@@ -346,22 +350,12 @@ class Course:
 
     def _digest(self, name: str) -> str:
         making = json.dumps(self._making(), sort_keys=True, default=repr).encode() if self._making() else b""
-        return hashlib.sha256(self._source(name).read_bytes() + making).hexdigest()
+        return hashlib.sha256(self.source(name).read_bytes() + making).hexdigest()
 
     def _write_config(self) -> None:
         path = self.root / f"{nbgrader_config.NAME}.py"
         if not path.exists() and not path.with_suffix(".json").exists():
             path.write_text(_config(self.root, _PACKAGE_ROOT / "solutions", self.course_id), "utf-8")
-
-    def _checks(self, name: str) -> Path:
-        module = check_module_name(name)
-        folders = [self.root / "checks", *check_folders()]
-        checks = next((f / module for f in folders if (f / module).is_file()), None)
-        if checks is None:
-            raise UnknownExercise(
-                f"There is no check module {module} for '{name}' (looked in {self.root / 'checks'} and the package)."
-            )
-        return checks
 
 
 def _limits_of(config: NbgraderConfig) -> Limits:
