@@ -35,7 +35,7 @@ from autograder.exercise.passages import Reading
 from autograder.language import _, number, right_to_left, said, say, tag
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
-# sandbox holds here. All five exercises together hold less than a page may show.
+# sandbox holds here. All exercises together hold less than a page may show.
 MAX_CELL = 20_000  # characters of one cell that a page shows
 MAX_LINE = 500  # of one line of code: the colouring goes back and forth within a line
 MAX_PAGE = 100_000  # of all cells that are not the exercise's own

@@ -217,6 +217,10 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
         """Do something that only reads, beside other requests."""
         return await asyncio.get_running_loop().run_in_executor(self.service.reading, what, *arguments)
 
+    async def in_turn(self, what: Any, *arguments: Any) -> Any:
+        """Do something in the thread that writes."""
+        return await asyncio.get_running_loop().run_in_executor(self.service.writing, what, *arguments)
+
     def write_error(self, status_code: int, **about: Any) -> None:
         error = about.get("exc_info", (None, None, None))[1]
         why = "This did not work. That is our fault."
@@ -266,9 +270,7 @@ class HandInHandler(LearnerHandler):
             await self.show(trouble="Nothing was handed in: choose a file first.")
             return
         name, content = str(sent[0]["filename"]), bytes(sent[0]["body"])
-        received = await asyncio.get_running_loop().run_in_executor(
-            self.service.writing, self.service.receive, exercise, student, name, content
-        )
+        received = await self.in_turn(self.service.receive, exercise, student, name, content)
         if received.receipt is None:
             self.set_status(HTTPStatus.BAD_REQUEST)
             await self.show(trouble=f"{exercise}: {received.why_not}")
@@ -333,8 +335,7 @@ class CountHandler(_Handler):
 
     @web.authenticated
     async def post(self) -> None:
-        loop, body = asyncio.get_running_loop(), bytes(self.request.body)
-        await loop.run_in_executor(self.service.writing, self.service.count, self.entered, body)
+        await self.in_turn(self.service.count, self.entered, bytes(self.request.body))
         self.set_status(HTTPStatus.NO_CONTENT)  # whatever came of it: who sends is told nothing
 
 
@@ -345,7 +346,7 @@ class LiveHandler(_Handler):
     async def get(self) -> None:
         self.require_teacher()
         course = self.service.course()
-        found = await asyncio.get_running_loop().run_in_executor(self.service.writing, self.service.seen)
+        found = await self.in_turn(self.service.seen)
         nonce = secrets.token_urlsafe(16)
         self.set_header("Content-Security-Policy", f"{_OURS}; script-src 'nonce-{nonce}'; connect-src 'self'")
         settings, at = course.settings, datetime.now().strftime("%H:%M:%S")
