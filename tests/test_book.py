@@ -323,6 +323,18 @@ def test_a_lesson_comes_as_a_notebook_without_solutions(book: Path) -> None:
             assert leftover not in text, f"{path.name}: {leftover}"
 
 
+def test_an_exercise_comes_as_learners_get_it(book: Path) -> None:
+    handed_out = {path.name: path.read_bytes() for path in (ROOT / "exercises").glob("*/*.ipynb")}
+    assert {path.name: path.read_bytes() for path in (book / "notebooks" / "exercises").iterdir()} == handed_out
+
+
+def test_the_first_page_asks_the_network_that_a_lesson_trained(book: Path) -> None:
+    written = re.compile(r'<script type="application/json" data-widget-data="digits">.*?</script>', re.S)
+    first, lesson = ((book / page).read_text("utf-8") for page in ("book/intro.html", "lessons/04-softmax.html"))
+    assert written.findall(first) == written.findall(lesson)
+    assert len(written.findall(first)) == 1
+
+
 def test_no_notebook_needs_a_cell_that_stayed_in_the_book(book: Path, tmp_path: Path) -> None:
     # What a cell of the book alone defines is missing outside: ruff finds every name that nobody defines.
     for path in notebooks(book):

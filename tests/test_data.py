@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import zlib
+from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,10 @@ import pytest
 from autograder import data, errors
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+sys.path.insert(0, str(DATA.parent / "book" / "_ext"))
+
+from kitbook.first_cell import FROM_KERAS  # noqa: E402
+
 FASHION_SETS = ("01-image-classification", "03-dense-networks", "05-overfitting")
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 276325\n"
 
@@ -70,6 +76,39 @@ def load_build_script() -> ModuleType:
 
 
 build = load_build_script()
+
+
+def test_a_notebook_without_the_kit_draws_the_same_clothes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Made-up originals: some images occur twice, as in Fashion-MNIST, and each may be drawn once.
+    numbers = np.random.default_rng(5)
+
+    def pair(count: int) -> tuple[np.ndarray, np.ndarray]:
+        images = numbers.integers(0, 256, (count, 28, 28), np.uint8)
+        images[count // 2 :: 3] = images[: len(images[count // 2 :: 3])]
+        return images, numbers.integers(0, 10, count).astype(np.uint8)
+
+    train, test = pair(4000), pair(800)
+    expected = build.draw_fashion(build.Original(build.Labelled(*train), build.Labelled(*test)), set())
+
+    keras = ModuleType("keras")  # the real one takes four seconds
+    keras.__spec__ = ModuleSpec("keras", None)
+    loaders = {"fashion_mnist": lambda: (train, test), "mnist": data.load_mnist}
+    keras.datasets = SimpleNamespace(  # type: ignore[attr-defined]
+        **{name: SimpleNamespace(load_data=load) for name, load in loaders.items()}
+    )
+    monkeypatch.setitem(sys.modules, "keras", keras)
+    # An import of a name that is None there fails, as where the kit is not installed.
+    for name in ("autograder", "autograder.data", "autograder.learner", "autograder.learner.device"):
+        monkeypatch.setitem(sys.modules, name, None)
+    names: dict[str, Any] = {}
+    exec(FROM_KERAS + "\nfrom autograder.data import FASHION_CLASSES, load_fashion, load_mnist", names)
+    for (images, rows), drawn in zip(names["load_fashion"](), expected, strict=True):
+        np.testing.assert_array_equal(images[..., 0], drawn.images)
+        np.testing.assert_array_equal(rows.argmax(axis=1), drawn.labels)
+        assert images.shape[1:] == (28, 28, 1)
+        assert rows.dtype == np.uint8
+        assert (rows.sum(axis=1) == 1).all()
+    assert names["FASHION_CLASSES"] == data.FASHION_CLASSES
 
 
 @pytest.fixture(autouse=True)

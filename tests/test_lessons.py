@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+from kitbook.about import about  # noqa: E402
 from kitbook.accessibility import mend  # noqa: E402
 from kitbook.execution import execution_digest, what_ended  # noqa: E402
 from kitbook.figures import adapt_svg  # noqa: E402
@@ -29,6 +30,7 @@ from kitbook.front_matter import (  # noqa: E402
 )
 from kitbook.generated_pages import clock, tasks_by_objective, timetable  # noqa: E402
 from kitbook.notebooks import launch_links, notebook_to_take_away, plain_markdown  # noqa: E402
+from kitbook.pictures import ANSWER, PICTURES  # noqa: E402
 
 from book.build import ensure_packages  # noqa: E402
 
@@ -219,6 +221,40 @@ def test_a_notebook_installs_the_package_only_where_that_is_asked_for() -> None:
     assert '%pip install --quiet "https://example.org/kit.whl"' in first.source
 
 
+def test_a_notebook_takes_the_images_from_keras_where_the_package_is_missing() -> None:
+    source = "---\nfile_format: mystnb\nkernelspec: {name: python3, display_name: Python 3}\n---\n\n# T\n\n"
+    source += "```{code-cell} python\nfrom autograder.data import load_mnist\n```\n"
+    first, *rest = notebook_to_take_away(source, NO_LESSON, {}).cells
+    assert "keras.datasets.mnist.load_data" in first.source
+    assert len(rest) == 2
+
+
+def test_the_first_page_names_the_repository_where_there_is_one() -> None:
+    address = "https://git.example.org/owner/kit"
+    named = "\n".join(about("A. Uthor", f"{address}/"))
+    for part in ("A. Uthor", f"]({address}/issues)", f"]({address})"):
+        assert part in named
+    assert "](" not in "\n".join(about("A. Uthor", "")), "no link that leads nowhere"
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_says_what_it_shows_and_fits_a_phone(name: str) -> None:
+    drawing = PICTURES[name]()
+    assert drawing.width <= 440, "its words have 10 pixels at least on a phone of 360"
+    svg = drawing.svg('A "unit".')
+    assert 'aria-label="A &quot;unit&quot;."' in svg
+    sizes = [float(size) for size in re.findall(r'font-size="([\d.]+)"', svg)]
+    assert min(sizes) >= 13
+    for x in map(float, re.findall(r'<text x="([\d.]+)"', svg)):
+        assert 0 < x < drawing.width
+
+
+def test_the_drawn_probabilities_are_probabilities() -> None:
+    assert min(ANSWER) >= 0
+    assert round(sum(ANSWER), 9) == 1
+    assert max(range(10), key=ANSWER.__getitem__) == 7, "the image is a 7"
+
+
 def test_sessions_are_as_alike_as_whole_lessons_allow() -> None:
     rows = timetable(read_lessons(ROOT / "lessons"), 9 * 60, 15, 2)
     starts = [row for row in rows if row.startswith("| 09:00")]
@@ -258,6 +294,8 @@ def test_launch_links_are_off_until_a_repository_is_set() -> None:
     assert links["Colab"] == "https://colab.example.org/github/owner/kit/blob/gh-pages/notebooks/04-softmax.ipynb"
     assert links["JupyterHub"].startswith("https://hub.example.org/hub/user-redirect/git-pull?repo=https%3A%2F%2F")
     assert "Binder" not in links
+    exercise = launch_links({**services, "repository": "https://github.com/owner/kit"}, "exercises/04-softmax")
+    assert exercise["Colab"].endswith("/gh-pages/notebooks/exercises/04-softmax.ipynb")
 
 
 def test_spelling() -> None:

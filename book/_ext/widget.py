@@ -8,8 +8,8 @@
     What stands here is what a reader sees whose browser runs no scripts.
     ```
 
-The argument names the module. ``:data:`` names what a cell of the same page wrote with ``book.widget_data``. A page
-without a widget loads none of the scripts.
+The argument names the module. ``:data:`` names what a cell of the same page wrote with ``book.widget_data``, or, with
+``:from: lessons/04-softmax``, a cell of that page. A page without a widget loads none of the scripts.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Widget(SphinxDirective):
     option_spec: ClassVar[dict[str, Callable[[str], str]]] = {
         "title": directives.unchanged_required,
         "data": directives.unchanged_required,
+        "from": directives.unchanged_required,
         "options": json_object,
     }
 
@@ -73,6 +74,11 @@ class Widget(SphinxDirective):
         attributes = {"data-widget": name, "role": "group", "aria-label": title}
         if "data" in self.options:
             attributes["data-source"] = self.options["data"]
+        if "from" in self.options:
+            if self.options["from"] not in self.env.found_docs:
+                raise self.error(f"there is no page {self.options['from']} whose data the figure could take")
+            attributes["data-from"] = self.options["from"]
+            self.env.note_dependency(self.env.doc2path(self.options["from"]))
         if "options" in self.options:
             attributes["data-options"] = self.options["options"]
         host = element("div", text("p", title, classes=("widget-title",)), still, classes=("widget",))
@@ -93,6 +99,19 @@ class Widget(SphinxDirective):
 def is_widget(node: nodes.Node) -> bool:
     """Whether a node is a widget's place."""
     return isinstance(node, nodes.Element) and "data-widget" in (node.get("attrs") or {})
+
+
+def borrow_data(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Copy what another page's cell wrote to where a widget asks for it, so that it is computed once."""
+    for widget in list(doctree.findall(is_widget)):
+        assert isinstance(widget, nodes.Element)
+        origin = widget["attrs"].pop("data-from", None)
+        if origin is None or widget.parent is None:
+            continue
+        wanted = f'data-widget-data="{widget["attrs"].get("data-source")}"'
+        written = [node for node in app.env.get_doctree(origin).findall(nodes.raw) if wanted in node.astext()]
+        if written:
+            widget.parent.insert(widget.parent.index(widget), written[0].deepcopy())
 
 
 def check_data(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -126,6 +145,7 @@ def write_sources(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive and what it needs on the page."""
     app.add_directive("widget", Widget)
+    app.connect("doctree-resolved", borrow_data, priority=400)
     app.connect("doctree-resolved", check_data)
     app.connect("html-page-context", add_scripts)
     app.connect("build-finished", write_sources)

@@ -15,6 +15,8 @@ Each module does one thing and can be read alone:
 ``quiz``            ``quiz`` and ``predict``: questions that answer back
 ``glossary_hover``  a term's definition, wherever the term is used
 ``figures``         figures as inline SVG that follows the page's light or dark colours
+``pictures``        ``picture``: neuron, layer, network, the way of an image, in one language
+``about``           ``about-this-copy``: repository, feedback, authors
 ``notebooks``       each lesson as a notebook to take away, and the launch buttons
 ``accessibility``   repairs to what the theme writes, so that axe-core finds nothing serious
 =================== ===========================================================================
@@ -39,6 +41,8 @@ MODULES = (
     "quiz",
     "glossary_hover",
     "figures",
+    "pictures",
+    "about",
     "notebooks",
     "accessibility",
 )

@@ -80,15 +80,28 @@ def timetable(lessons: list[Lesson], start: int, pause: int, sessions: int) -> l
 
 
 class LessonList(AllLessons):
-    """``{lesson-list}``: every lesson with the questions it answers."""
+    """``{lesson-list}``: every lesson with the questions it answers, and its exercise."""
 
     def run(self) -> list[nodes.Node]:
         """Build the list."""
         rows: list[str] = []
-        for number, lesson in enumerate(self.lessons(), 1):
+        lessons = self.lessons()
+        for number, lesson in enumerate(lessons, 1):
             questions = " ".join(lesson.questions)
             rows.append(f"{number}. **[](/lessons/{lesson.path.name})** ({lesson.minutes} min). {questions}")
-        return parse_markdown(self, rows)
+        built = parse_markdown(self, rows)
+        entries = [entry for listed in built for entry in listed.findall(nodes.list_item)]
+        root = "../" * self.env.docname.count("/")
+        for lesson, entry in zip(lessons, entries, strict=True):
+            exercise = Path(self.env.srcdir) / "exercises" / lesson.name / f"{lesson.name}.ipynb"
+            if exercise.is_file():
+                # `notebooks` puts it there.
+                address = f"{root}notebooks/exercises/{lesson.name}.ipynb"
+                link = nodes.reference("", "Download the exercise", refuri=address, internal=True)
+                paragraph = entry.children[0]
+                assert isinstance(paragraph, nodes.paragraph)
+                paragraph += [nodes.Text(" "), link]
+        return built
 
 
 class Schedule(AllLessons):

@@ -4,14 +4,15 @@ The notebook is made from the lesson's source and this build's run: prose withou
 outputs. What belongs to the book alone stays behind: solutions of challenges, notes for instructors, answers to
 quizzes, cells that only hand numbers to the prose (those numbers are filled in).
 
-It lies in `notebooks/` of the built book. A publisher who pushes the book to a branch can point the launch buttons at
-it: set ``kitbook_launch`` in `_config.yml`.
+It lies in `notebooks/` of the built book, and its exercise, as learners get it, in `notebooks/exercises/`. A publisher
+who pushes the book to a branch can point the launch buttons at it: set ``kitbook_launch`` in `_config.yml`.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 from .execution import failed_pages
+from .first_cell import FROM_KERAS, INSTALL
 from .front_matter import Lesson, read_lesson, split_front_matter
 from .lesson_boxes import CALLOUTS
 
@@ -138,13 +140,11 @@ def json_value(text: str) -> Any:
         return text
 
 
-INSTALL = """\
-# Where the lessons' package is missing, as on Colab, install it.
-try:
-    import autograder.learner
-except ImportError:
-    %pip install --quiet "{package}"
-"""
+def first_cell(source: str, install: str) -> str:
+    """What has to run first where the lessons' package is missing; empty for a lesson that can do without it."""
+    if install:
+        return INSTALL.format(package=install).strip()
+    return FROM_KERAS.strip() if "from autograder" in source else ""
 
 
 def notebook_to_take_away(
@@ -152,7 +152,7 @@ def notebook_to_take_away(
 ) -> nbformat.NotebookNode:
     """Make the notebook of a lesson. ``numbers`` are what the prose quotes from the run.
 
-    ``install`` is what pip needs to install the lessons' package; empty where the notebook need not do it.
+    ``install`` is what pip needs to install the lessons' package; empty where it is not to be had from anywhere.
     """
     header, _ = split_front_matter(source)
     without_solutions = SOLUTION.sub("", source)
@@ -165,8 +165,9 @@ def notebook_to_take_away(
                 cells.append(nbformat.v4.new_markdown_cell(text))  # type: ignore[no-untyped-call]
         elif not BOOK_ONLY & set(cell.metadata.get("tags", [])):
             cells.append(nbformat.v4.new_code_cell(cell.source))  # type: ignore[no-untyped-call]
-    if install:
-        cells.insert(0, nbformat.v4.new_code_cell(INSTALL.format(package=install).strip()))  # type: ignore[no-untyped-call]
+    first = first_cell(without_solutions, install)
+    if first:
+        cells.insert(0, nbformat.v4.new_code_cell(first))  # type: ignore[no-untyped-call]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
@@ -200,6 +201,16 @@ def write_notebooks(app: Sphinx, error: Exception | None) -> None:
         glued = Path(app.outdir).parent / "jupyter_execute" / f"{page}.glue.json"
         notebook = notebook_to_take_away(path.read_text("utf-8"), lesson, glued_numbers(glued), install)
         nbformat.write(notebook, target / f"{lesson.name}.ipynb")  # type: ignore[no-untyped-call]
+        exercise = exercise_of(app, lesson.name)
+        if exercise is not None:
+            (target / "exercises").mkdir(exist_ok=True)
+            shutil.copyfile(exercise, target / "exercises" / exercise.name)
+
+
+def exercise_of(app: Sphinx, name: str) -> Path | None:
+    """The notebook that learners get with a lesson; None where there is no exercise to it."""
+    path = Path(app.srcdir) / "exercises" / name / f"{name}.ipynb"
+    return path if path.is_file() else None
 
 
 def offered_pages(app: Sphinx) -> list[str]:
@@ -209,7 +220,10 @@ def offered_pages(app: Sphinx) -> list[str]:
 
 
 def launch_links(launch: dict[str, str], name: str) -> dict[str, str]:
-    """Where each configured service opens a lesson's notebook, by the service's name."""
+    """Where each configured service opens a notebook, by the service's name.
+
+    ``name`` is that of a lesson, or ``exercises/`` and that of an exercise.
+    """
     repository = launch.get("repository", "").rstrip("/")
     if not repository:
         return {}
@@ -237,6 +251,10 @@ def add_links(app: Sphinx, doctree: nodes.document, page: str) -> None:
     links = {"Download this lesson as a notebook": f"../notebooks/{name}.ipynb"}
     for service, address in launch_links(app.config.kitbook_launch, name).items():
         links[f"Open in {service}"] = address
+    if exercise_of(app, name) is not None:
+        links["Download the exercise"] = f"../notebooks/exercises/{name}.ipynb"
+        for service, address in launch_links(app.config.kitbook_launch, f"exercises/{name}").items():
+            links[f"Exercise in {service}"] = address
     paragraph = nodes.paragraph(classes=["lesson-actions"])
     for label, address in links.items():
         paragraph += nodes.reference("", label, refuri=address, internal=True)
