@@ -37,6 +37,6 @@ export function paintSigned(canvas, numbers, reach, [against, none, forIt], side
 
 /** The size below which all but one in fifty numbers stay: a few extreme weights must not make the rest pale. */
 export function usualReach(numbers) {
-  const sizes = Array.from(numbers, Math.abs).sort((one, other) => one - other);
+  const sizes = Float64Array.from(numbers).map(Math.abs).sort(); // typed, so that they are sorted as numbers and at once
   return sizes[Math.floor(0.98 * (sizes.length - 1))] || 1;
 }

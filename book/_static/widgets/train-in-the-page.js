@@ -3,7 +3,7 @@
 import { button, choose, decimals, liveSentence, make, makeSvg, percent, slider, whenLooksChange, whole } from "./controls.js";
 import { weightsOfUnit } from "./dense-network.js";
 import { paintSigned, signedColours, usualReach } from "./pixel-pictures.js";
-import { freshLayers, measure, permutation, randomFrom, trainStep, unpackImages } from "./training.js";
+import { freshLayers, measure, measurePart, permutation, randomFrom, trainStep, unpackImages } from "./training.js";
 
 const RATES = [0.0003, 0.003, 0.03, 0.1, 0.3, 1, 3];
 const WIDTHS = [0, 4, 16, 32];
@@ -12,7 +12,9 @@ const EPOCHS = 60;
 const SEEN = 8; // hidden units that are painted
 const FRAME = { width: 340, height: 200, left: 40, right: 10, top: 10, bottom: 34 };
 const TOP = 2.5; // of the plot; a loss above it runs along its edge
-const PATIENCE = 8; // milliseconds of a frame, so that the page stays smooth
+const PATIENCE = 6; // milliseconds of work for a frame; painting comes on top, and 60 frames a second leave 16
+const MOST_BATCHES = 3; // for a frame, or a fast machine would be done before one sees the templates form
+const PIECE = 60; // images measured at a time
 
 /** The loss over the epochs. */
 function lossPlot() {
@@ -49,6 +51,7 @@ export function start(stage, { images: packed, labels: right, names }) {
   const pictures = make("div", { class: "widget-weights-row" });
   let run;
   let running = false;
+  let queued = 0;
 
   const labels = () => (chosen.labels === "right" ? right : stranger);
   const rate = slider({ label: "learning rate", min: 0, max: RATES.length - 1, step: 1, value: 3, show: (place) => String(RATES[place]), onInput: beginAnew });
@@ -60,7 +63,7 @@ export function start(stage, { images: packed, labels: right, names }) {
     const random = randomFrom(1);
     const widths = chosen.width ? [784, chosen.width, names.length] : [784, names.length];
     const layers = freshLayers(widths, random);
-    run = { layers, random, losses: [measure(layers, images, labels()).loss], accuracy: 0, order: [], epoch: 0 };
+    run = { layers, random, losses: [measure(layers, images, labels()).loss], accuracy: 0, order: [], measured: null, epoch: 0, until: EPOCHS };
     const shown = Math.min(layers[0].units, SEEN);
     pictures.replaceChildren(...Array.from({ length: shown }, (_, unit) => {
       const words = chosen.width ? `unit ${unit + 1}` : names[unit];
@@ -71,17 +74,29 @@ export function start(stage, { images: packed, labels: right, names }) {
     says.say(`Not trained yet. The weights are noise, and the loss is ${decimals(run.losses[0])}.`);
   }
 
-  /** One mini-batch; at the end of an epoch the loss is measured. */
-  function one() {
-    if (!run.order.length) run.order = permutation(right.length, run.random);
-    trainStep(run.layers, images, labels(), run.order.splice(0, BATCH), RATES[rate.value]);
-    if (run.order.length) return;
-    const { loss, accuracy } = measure(run.layers, images, labels());
-    run.losses.push(loss);
-    run.accuracy = accuracy;
+  /** A little work: one mini-batch, or, when the epoch is over, the loss on a few more of the images. Returns the mini-batches taken. */
+  function work() {
+    if (!run.measured) {
+      if (!run.order.length) run.order = permutation(right.length, run.random);
+      trainStep(run.layers, images, labels(), run.order.splice(0, BATCH), RATES[rate.value]);
+      if (!run.order.length) run.measured = { images: 0, loss: 0, right: 0 };
+      return 1;
+    }
+    const sum = run.measured;
+    const end = Math.min(sum.images + PIECE, right.length);
+    const part = measurePart(run.layers, images, labels(), sum.images, end);
+    run.measured = { images: end, loss: sum.loss + part.loss, right: sum.right + part.right };
+    if (end === right.length) endEpoch();
+    return 0;
+  }
+
+  function endEpoch() {
+    run.losses.push(run.measured.loss / right.length);
+    run.accuracy = run.measured.right / right.length;
+    run.measured = null;
     run.epoch += 1;
     if (run.epoch % 10 === 0 || run.epoch === EPOCHS) tell();
-    if (run.epoch === EPOCHS) stop();
+    if (run.epoch === run.until) stop();
   }
 
   function tell() {
@@ -103,14 +118,17 @@ export function start(stage, { images: packed, labels: right, names }) {
   function stop() {
     running = false;
     trains.textContent = run.epoch === EPOCHS ? "Train anew" : "Train";
+    show();
   }
 
   function frame() {
     if (!running || !stage.isConnected) return;
     const until = performance.now() + PATIENCE;
-    for (let batch = 0; batch < 3 && running && performance.now() < until; batch += 1) one();
-    show();
-    if (running) requestAnimationFrame(frame);
+    let batches = 0;
+    while (running && batches < MOST_BATCHES && performance.now() < until) batches += work();
+    if (!running) return; // the work came to its end, and has shown it
+    if (!run.still) show();
+    queued = requestAnimationFrame(frame);
   }
 
   function toggle() {
@@ -121,15 +139,11 @@ export function start(stage, { images: packed, labels: right, names }) {
     }
     if (run.epoch === EPOCHS) beginAnew();
     running = true;
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      const target = run.epoch + 10; // nothing moves: ten epochs at once
-      while (running && run.epoch < target) one();
-      stop();
-      show();
-      return;
-    }
+    run.still = matchMedia("(prefers-reduced-motion: reduce)").matches; // nothing moves: ten epochs at a time, shown when they are done
+    run.until = run.still ? Math.min(EPOCHS, run.epoch + 10) : EPOCHS;
     trains.textContent = "Pause";
-    requestAnimationFrame(frame);
+    cancelAnimationFrame(queued); // of a run that was left a moment ago
+    queued = requestAnimationFrame(frame);
   }
 
   const control = (name, label, options) => choose({

@@ -48,7 +48,7 @@ export function freshLayers(widths, random) {
 function outputs(layers, images, start) {
   let values = images.subarray(start, start + layers[0].inputs);
   return layers.map(({ inputs, units, weights, bias }, depth) => {
-    const sums = Float64Array.from(bias);
+    const sums = bias.slice();
     for (let from = 0; from < inputs; from += 1) {
       const value = values[from];
       if (value === 0) continue; // most of an image is black
@@ -65,7 +65,7 @@ export function trainStep(layers, images, labels, rows, rate) {
   for (const row of rows) {
     const start = row * layers[0].inputs;
     const found = outputs(layers, images, start);
-    let error = Float64Array.from(found.at(-1));
+    let error = found.at(-1).slice();
     error[labels[row]] -= 1; // p - y
     for (let depth = layers.length - 1; depth >= 0; depth -= 1) {
       const { inputs, units, weights } = layers[depth];
@@ -90,14 +90,21 @@ export function trainStep(layers, images, labels, rows, rate) {
   });
 }
 
-/** Mean cross-entropy, and the share of images that are right. */
-export function measure(layers, images, labels) {
+/** Cross-entropy and right answers of the images from `first` up to `end`, added up: a page measures all of them in pieces. */
+export function measurePart(layers, images, labels, first, end) {
   let loss = 0;
   let right = 0;
-  labels.forEach((label, row) => {
+  for (let row = first; row < end; row += 1) {
     const shares = outputs(layers, images, row * layers[0].inputs).at(-1);
+    const label = labels[row];
     loss -= Math.log(Math.max(shares[label], 1e-7));
     right += shares.every((share, place) => place === label || share < shares[label]);
-  });
+  }
+  return { loss, right };
+}
+
+/** Mean cross-entropy, and the share of images that are right. */
+export function measure(layers, images, labels) {
+  const { loss, right } = measurePart(layers, images, labels, 0, labels.length);
   return { loss: loss / labels.length, accuracy: right / labels.length };
 }
