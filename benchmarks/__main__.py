@@ -48,6 +48,7 @@ def main() -> int:
         "cluster": cluster,
         "coordinator": coordinator,
         "latency": latency,
+        "first": first,
         "page": page,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -236,6 +237,13 @@ def latency(scratch: Path) -> dict[str, Any]:
     """How long a learner waits for `check`, median after the first, in seconds."""
     found = latencies()
     return {"check_seconds": found, "check_seconds_median": statistics.median(found.values())}
+
+
+def first(scratch: Path) -> dict[str, Any]:
+    """How long a learner waits for the first cell and the first check, and for what."""
+    from benchmarks.first_cell import measured
+
+    return measured(scratch)
 
 
 def page(scratch: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from kit import ROOT
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder import doctor
-from autograder.learner import device
+from autograder.learner import ahead, device
 
 SMI = "#!/bin/sh\nprintf '%s\\n' 'NVIDIA A100-SXM4-80GB, 1234, 81920' 'NVIDIA H100, [N/A], [N/A]'\n"
 
@@ -100,7 +100,8 @@ def test_no_cap_unless_a_number_is_given(tmp_path: Path, limit: str) -> None:
 
 def test_kernels_of_a_hub_load_it() -> None:
     config = PyFileConfigLoader("ipython_kernel_config.py", path=str(ROOT / "deploy" / "hub" / "roles")).load_config()
-    assert [importlib.import_module(name) for name in config.IPKernelApp.extensions] == [device]
+    assert [importlib.import_module(name) for name in config.IPKernelApp.extensions] == [device, ahead]
+    assert callable(ahead.load_ipython_extension)
     assert callable(device.load_ipython_extension)
 
 

@@ -1,8 +1,9 @@
-"""What happens around the first import of a module: something is done after it, or its chatter is held back."""
+"""What happens around the first import of a module: done after it, held back, or put off until it is used."""
 
 from __future__ import annotations
 
 import importlib.abc
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _STDERR = 2
 
@@ -75,3 +77,48 @@ def held_back() -> Iterator[None]:
             if failed and sys.stderr is not None:
                 kept.seek(0)
                 sys.stderr.write(kept.read().decode("utf-8", errors="replace"))
+
+
+def leave_scikit_learn_until_used() -> None:
+    """Let Keras import scikit-learn when somebody asks for its wrappers, and not when Keras itself is imported.
+
+    Those wrappers are the only part of Keras that needs scikit-learn, which brings SciPy along: where it is installed,
+    a quarter of the processor time of an exercise's first cell.
+    """
+    if not any(isinstance(finder, WhenUsed) for finder in sys.meta_path):
+        sys.meta_path.insert(0, WhenUsed("keras.wrappers", "keras._tf_keras.keras.wrappers"))
+
+
+class WhenUsed(importlib.abc.MetaPathFinder):
+    """Finds modules whose code waits until one of their names is asked for.
+
+    Not `importlib.util.LazyLoader`: IPython looks at the `__name__` of every module when a kernel starts, and that
+    would be enough for it.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The module's own spec with a loader that waits; None for all other modules."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Waiting(spec.loader)
+        return spec
+
+
+class _Waiting(importlib.abc.Loader):
+    def __init__(self, loader: importlib.abc.Loader) -> None:
+        self._loader = loader
+
+    def exec_module(self, module: ModuleType) -> None:
+        def __getattr__(name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name, name=name, obj=module)
+            del module.__getattr__  # type: ignore[attr-defined]
+            self._loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__getattr__ = __getattr__  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ from autograder.exercise.outcome import CheckResult, Outcome
 from autograder.exercise.passages import Reading, book_here
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.language import say
-from autograder.learner.first_import import keep_tensorflow_quiet
+from autograder.learner.first_import import keep_tensorflow_quiet, leave_scikit_learn_until_used
 from autograder.learner.live import Counting
 
 Check = Callable[[str], float]
@@ -43,6 +43,7 @@ def start(exercise: str) -> tuple[Check, Hint]:
     if os.environ.get("AUTOGRADER_SANDBOX"):
         return _later, lambda task: None
     keep_tensorflow_quiet()
+    leave_scikit_learn_until_used()
     session = Session(find_exercise(exercise), _namespace())
     return session.check, session.hint
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib.abc
-import importlib.machinery
 import json
 import os
 import select
@@ -18,10 +16,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
+from autograder.learner import first_import
 from autograder.sandbox import failure, namespaces
 
 MAX_REQUEST = 64_000
@@ -59,8 +56,7 @@ def _import_everything() -> None:
     gc.disable()  # imports make hardly any garbage, and the collector looks through all of it again and again
     # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
-    # Its wrappers for scikit-learn are the only part of Keras to need that, and with it a fifth of the time.
-    sys.meta_path.insert(0, _WhenUsed("keras.wrappers", "keras._tf_keras.keras.wrappers"))
+    first_import.leave_scikit_learn_until_used()
     # What a kernel imports when it starts, or before its first cell.
     import ipykernel.debugger
     import ipykernel.kernelapp  # noqa: F401
@@ -89,41 +85,6 @@ def _import_everything() -> None:
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
     gc.enable()
     gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
-
-
-class _WhenUsed(importlib.abc.MetaPathFinder):
-    """Finds modules whose code waits until one of their names is asked for.
-
-    Not `importlib.util.LazyLoader`: IPython looks at the `__name__` of every module when a kernel starts, and that
-    would be enough for it.
-    """
-
-    def __init__(self, *names: str) -> None:
-        self._names = names
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """The module's own spec with a loader that waits; None for all other modules."""
-        spec = importlib.machinery.PathFinder.find_spec(name, path, target) if name in self._names else None
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Waiting(spec.loader)
-        return spec
-
-
-class _Waiting(importlib.abc.Loader):
-    def __init__(self, loader: importlib.abc.Loader) -> None:
-        self._loader = loader
-
-    def exec_module(self, module: ModuleType) -> None:
-        def __getattr__(name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            del module.__getattr__  # type: ignore[attr-defined]
-            self._loader.exec_module(module)
-            return getattr(module, name)
-
-        module.__getattr__ = __getattr__  # type: ignore[method-assign]
 
 
 def _draw_a_figure() -> None:
