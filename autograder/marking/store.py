@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import hmac
 import json
 import math
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from autograder.course.blind import code_of, key_of
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, TaskGrade, read_grades
@@ -63,32 +62,16 @@ class Marks:
         """
         self.course, self.exercise = course, exercise
         self._folder = course.state / exercise
-        self._key = self._secret()
+        self._key = key_of(self._folder)
         self._history = self._folder / "marks.jsonl"
         self._bank = course.root / "comments.json"
         if not any(one.tasks for one in self.everybody().values()):
             raise CourseError(f"Nothing of '{exercise}' has been graded in {course.root}. Grade it first.")
         self.answers = self._answer_cells()
 
-    def _secret(self) -> bytes:
-        path = self._folder / "marking.key"
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            pass
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(secrets.token_bytes(32))
-            return path.read_bytes()
-        except OSError as error:
-            raise CourseError(f"{path} cannot be written: {error.strerror}.") from error
-
     def key_of(self, student: str) -> str:
         """What a student is called in addresses, and how they are sorted where names are hidden."""
-        return hmac.new(self._key, student.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:20]
+        return code_of(self._key, student)
 
     def everybody(self) -> dict[str, StudentGrades]:
         """Who handed something in, by key."""
@@ -169,7 +152,7 @@ class Marks:
             CourseError: the gradebook cannot be written.
         """
         with self._writing() as connection:
-            grades = read_grades(self.course, self.exercise)[student]
+            grades = read_grades(self.course, self.exercise, student)[student]
             task = next((t for t in grades.tasks if t.name == new.task), None)
             if task is None:
                 raise UsageError(f"There is no task '{one_line(new.task, 60)}'.")
@@ -254,7 +237,7 @@ class Marks:
         path = self.course.feedback / student / self.exercise / f"{self.exercise}.html"
         with contextlib.suppress(OSError):
             page = path.read_text("utf-8", "replace")
-            write_atomically(path, as_in_gradebook(page, read_grades(self.course, self.exercise)[student]))
+            write_atomically(path, as_in_gradebook(page, read_grades(self.course, self.exercise, student)[student]))
 
     # -- comments to use again ----------------------------------------------------------------------------------------
 

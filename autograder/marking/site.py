@@ -1,0 +1,266 @@
+"""The pages for marking, wherever they are served: on somebody's own machine, or on a course's server on a Hub.
+
+No script runs in them and none may: forms do all there is to do. Whatever a learner made is shown in a frame that is a
+world of its own (sandboxed, without scripts, forms or addresses).
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from autograder.course.blind import name_of
+from autograder.course.grades import StudentGrades
+from autograder.errors import UsageError
+from autograder.marking.recheck import recheck
+from autograder.marking.store import ChangedMeanwhile, Marks, NewMark
+
+MAX_FORM = 40_000  # bytes
+OURS = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+_THEIRS = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who marks."""
+
+    marker: str
+    home: str  # the address of their list of works; ends in a slash
+    form_token: str  # the secret that stands in each form of their pages
+    hidden: str = ""  # HTML of more fields for each form, as the server that shows the pages wants them
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    content: str  # HTML; for 303, an address
+    policy: str = OURS  # for the page's content
+
+
+class Refused(Exception):
+    """There is nothing to show. `status` is HTTP's."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class _Pages:
+    """The pages' one template, filled in."""
+
+    def __init__(self) -> None:
+        here = files(__package__)
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
+        )
+        environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
+        environment.filters["points"] = lambda number: f"{round(number, 2):g}"
+        self._template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+
+    def made(self, kind: str, **about: Any) -> str:
+        return self._template.render(kind=kind, **about)
+
+
+def _harmless(value: Any) -> Any:
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in value)
+
+
+@cache
+def _pages() -> _Pages:
+    return _Pages()
+
+
+def refusal(status: int, why: str) -> Answer:
+    """A page that says why there is nothing to show."""
+    return Answer(status, _pages().made("refused", why=why))
+
+
+class MarkingSite:
+    """The pages of one exercise."""
+
+    def __init__(self, marks: Marks, markers: list[str], blind: bool = False) -> None:
+        """Open it.
+
+        Args:
+            markers: between whom the works are divided.
+            blind: hide whose work it is.
+        """
+        self.marks, self.markers, self.blind = marks, markers, blind
+        self._pages = _pages()
+
+    def get(self, visitor: Visitor, path: list[str]) -> Answer:
+        """A page.
+
+        Args:
+            path: the parts of its address below the visitor's home.
+
+        Raises:
+            Refused: there is no such page.
+            KitError: the course cannot be read.
+        """
+        marks = self.marks
+        if not path:
+            return Answer(200, self._list(visitor))
+        if path[0] == "work" and len(path) == 2:
+            return Answer(200, self._work(visitor, path[1]))
+        if path[0] == "feedback" and len(path) == 2:
+            student = self._student(path[1]).student
+            page = marks.course.feedback / student / marks.exercise / f"{marks.exercise}.html"
+            try:
+                return Answer(200, page.read_text("utf-8", "replace"), _THEIRS)
+            except OSError:
+                return Answer(
+                    200, "<!DOCTYPE html><html lang='en'><title>No page</title><p>There is no page.</p>", _THEIRS
+                )
+        raise Refused(404, "There is no such page.")
+
+    def _student(self, key: str) -> StudentGrades:
+        everybody = self.marks.everybody()
+        if key not in everybody:
+            raise Refused(404, "There is no such work any more.")
+        return everybody[key]
+
+    def _rows(self) -> list[dict[str, Any]]:
+        marks = self.marks
+        everybody = marks.everybody()
+        turn = {key: n for n, key in enumerate(sorted(everybody))}  # by chance, and the same for everybody
+        order = sorted(everybody, key=lambda key: turn[key] if self.blind else everybody[key].student)
+        rows = []
+        for key in order:
+            grades = everybody[key]
+            request = marks.request(grades.student)
+            open_request = bool(request) and not marks.answered(grades.student, request)
+            why = [
+                *(["asks for another look"] if open_request else []),
+                *(f"{t.name}: waits for points" for t in grades.tasks if t.waits),
+                *(f"{t.name}: graded again since" for t in grades.tasks if t.needs_look and not t.waits),
+            ]
+            rows.append(
+                {
+                    "key": key,
+                    "name": self._name(grades, turn[key]),
+                    "score": grades.score,
+                    "most": grades.max_score,
+                    "why": why,
+                    "by_hand": grades.by_hand,
+                    "marker": self.markers[turn[key] % len(self.markers)],
+                }
+            )
+        return rows
+
+    def _name(self, grades: StudentGrades, turn: int) -> str:
+        if self.blind:
+            return name_of(turn)
+        return f"{grades.student} ({grades.name})" if grades.name else grades.student
+
+    def _list(self, visitor: Visitor) -> str:
+        rows = self._rows()
+        return self._pages.made(
+            "list",
+            exercise=self.marks.exercise,
+            marker=visitor.marker,
+            several=len(self.markers) > 1,
+            look=[row for row in rows if row["why"]],
+            rest=[row for row in rows if not row["why"]],
+        )
+
+    def _work(self, visitor: Visitor, key: str, **about: Any) -> str:
+        marks = self.marks
+        grades = self._student(key)
+        turns = {k: n for n, k in enumerate(sorted(marks.everybody()))}
+        rows = [row["key"] for row in self._rows()]
+        at = rows.index(key)
+        request = marks.request(grades.student)
+        history = [one for one in marks.history(grades.student) if "task" in one]
+        return self._pages.made(
+            "work",
+            exercise=marks.exercise,
+            name=self._name(grades, turns[key]),
+            key=key,
+            grades=grades,
+            versions={task.name: marks.version(grades, task) for task in grades.tasks},
+            comments={task.name: marks.comment(grades, task.name) for task in grades.tasks},
+            bank=marks.bank(),
+            history=history,
+            request="" if request and marks.answered(grades.student, request) else request,
+            form_token=visitor.form_token,
+            hidden=Markup(visitor.hidden),
+            before=rows[at - 1] if at else "",
+            after=rows[at + 1] if at + 1 < len(rows) else "",
+            **({"told": "", "trouble": "", "mine": None, "checked": None} | about),
+        )
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def post(self, visitor: Visitor, path: list[str], form: Mapping[str, str], sent_from: str) -> Answer:
+        """Do what a form asks for, and show the page.
+
+        Args:
+            sent_from: what the browser says of the form's page (`Sec-Fetch-Site`); '' if it says nothing.
+
+        Raises:
+            Refused: the form is none of this visitor's.
+            KitError: the course cannot be read or written.
+        """
+        if not hmac.compare_digest(form.get("form_token", ""), visitor.form_token):
+            raise Refused(403, "This form is not from this page. Open the work again.")
+        if sent_from not in ("", "same-origin", "none"):
+            raise Refused(403, "This form is not from this page. Open the work again.")
+        if len(path) != 2 or path[0] not in ("work", "request", "recheck"):
+            raise Refused(404, "There is no such page.")
+        marks, key, marker = self.marks, path[1], visitor.marker
+        student = self._student(key).student
+        if path[0] == "request":
+            marks.answer_request(student, marks.request(student), marker)
+            return Answer(303, visitor.home)
+        if path[0] == "recheck":
+            return Answer(200, self._work(visitor, key, checked=recheck(marks.course, marks.exercise, student)))
+        new = None
+        try:
+            new = _new_mark(form)
+            marks.give(student, new, form.get("seen", ""), marker)
+            if form.get("keep") and new.comment.strip():
+                marks.keep(new.comment)
+        except ChangedMeanwhile as error:
+            trouble = (
+                f"Not saved, because somebody was faster. {error.by} Yours stands below; save it again if it holds."
+            )
+            return Answer(409, self._work(visitor, key, trouble=trouble, mine=new))
+        except UsageError as error:
+            return Answer(400, self._work(visitor, key, trouble=f"Not saved. {error}", mine=new))
+        return Answer(200, self._work(visitor, key, told=f"Saved: {new.task}."))
+
+
+def _new_mark(form: Mapping[str, str]) -> NewMark:
+    comment = form.get("comment", "").replace("\r\n", "\n")
+    if chosen := form.get("banked", ""):
+        comment = f"{comment.rstrip()}\n{chosen}".strip() if chosen not in comment else comment
+    points, extra = _number(form.get("points", "")), _number(form.get("extra", ""))
+    return NewMark(form.get("task", ""), points, extra or 0.0, comment, form.get("reason", ""))
+
+
+def _number(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        number = float(text.strip().replace(",", "."))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError("Points are a number.")
+    return number
