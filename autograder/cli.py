@@ -246,6 +246,7 @@ def _collect(options: argparse.Namespace) -> int:
     from autograder.course.class_list import enter_names
     from autograder.course.collect import collect, lines
     from autograder.course.directory import Course
+    from autograder.course.kept import REPLACED
     from autograder.course.receipts import Receipts
     from autograder.course.roster import Roster
     from autograder.course.sources import open_source
@@ -257,7 +258,7 @@ def _collect(options: argparse.Namespace) -> int:
         raise UsageError("--id names a column of the roster. Give the roster as well: --roster CSV.")
     roster = Roster.read(options.roster, options.id) if options.roster else None
     source = open_source(options.source)
-    kept = course.state / options.exercise / "replaced"
+    kept = course.state / options.exercise / REPLACED
     released = course.released(options.exercise)
     done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)
     if not options.dry_run:
@@ -335,6 +336,8 @@ def _grade_class(
         _tell_unused([one for found in handed_in.values() for one in found.unused], people)
         for name, those in submitted.items():
             for line in course.unknown_extensions(name, {one.student for one in those}):
+                print(terminal.shown(line), file=people)
+            if line := course.not_the_kits(name):
                 print(terminal.shown(line), file=people)
         return results
 
@@ -499,7 +502,8 @@ def _mark(options: argparse.Namespace) -> int:
     course.require_exercise(options.exercise)
     markers = list(dict.fromkeys(options.marker or [getpass.getuser()]))
     try:
-        server = MarkingServer(Marks(course, options.exercise), markers, options.blind, options.port or 0)
+        blind = options.blind or course.settings.blind
+        server = MarkingServer(Marks(course, options.exercise), markers, blind, options.port or 0)
     except (OSError, OverflowError) as error:
         raise UsageError(f"The page cannot be served on port {options.port}: {error}.") from error
     with server:

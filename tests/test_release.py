@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from kit import EXERCISES, ROOT
 
+from autograder.course.directory import Course
 from autograder.course.release import release
 from autograder.errors import ReleaseFailed
-from autograder.exercise.definition import Exercise, find_exercise
+from autograder.exercise.definition import Exercise, check_folders, check_module_name, find_exercise
 
 
 @pytest.mark.slow
@@ -99,3 +100,21 @@ def test_an_exchange_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="not-made"):
         _exchange(tmp_path / "not-made", tmp_path / "old")
     assert (tmp_path / "old" / "x.ipynb").exists()
+
+
+def test_a_course_with_a_copy_of_an_older_exercise_is_told_so(tmp_path: Path) -> None:
+    name = EXERCISES[0]
+    source = tmp_path / "source" / name
+    shutil.copytree(ROOT / "solutions" / name, source)
+    released = tmp_path / "release" / name / f"{name}.ipynb"
+    released.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "exercises" / name / f"{name}.ipynb", released)
+    assert Course(tmp_path).not_the_kits(name) == ""
+    content = json.loads(released.read_text("utf-8"))
+    about = [cell["metadata"]["nbgrader"] for cell in content["cells"] if "nbgrader" in cell["metadata"]]
+    next(one for one in about if one["grade"])["points"] += 1
+    released.write_text(json.dumps(content))
+    assert str(source) in Course(tmp_path).not_the_kits(name)
+    (tmp_path / "checks").mkdir()
+    shutil.copy(check_folders()[0] / check_module_name(name), tmp_path / "checks")
+    assert Course(tmp_path).not_the_kits(name) == "", "it has checks of its own"

@@ -114,6 +114,22 @@ def test_what_arrives_is_graded_once_and_said_in_a_line(watched: Watched) -> Non
     assert set(watched.notes()) == {"ada", "bob"}
 
 
+def test_where_the_best_counts_a_worse_one_is_said_to_count_for_nothing(watched: Watched) -> None:
+    (watched.root / "autograder.json").write_text('{"counts": "best"}')
+    watched.look()
+    for number in range(4):
+        watched.hand_in("ada", f"x = {number}")
+        watched.look(3)
+    lines = [line for line in watched.lines if " points" in line]
+    scores = [float(line.split()[2]) for line in lines]
+    for number, (line, score) in enumerate(zip(lines, scores, strict=True), 1):
+        best = max(scores[:number])
+        assert (f"; another hand-in counts, with {best:g}, " in line) == (score < best), line
+    assert min(scores) < max(scores)
+    assert watched.jobs == ["ada"] * 4
+    assert watched.notes()["ada"]["result"]["score"] == max(scores)
+
+
 def test_the_receipt_is_genuine_and_the_files(watched: Watched) -> None:
     watched.look()
     watched.hand_in("ada")

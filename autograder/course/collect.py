@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.files import write_atomically
+from autograder.course.kept import keep
 from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to
 from autograder.course.roster import Roster, fits_a_folder
 from autograder.course.sources import MAX_FILE_BYTES, REQUEST, Delivery, SubmissionSource
@@ -163,7 +164,7 @@ def _take(
         if left is not choice.counts and left.content != choice.counts.content:
             unused.append(Unused(left.path / left.member, left.why_not or f"{ANOTHER} {student} counts"))
     one = by_candidate[id(choice.counts)]
-    what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run)
+    what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run, one.secret or "")
     if one.secret is not None and not dry_run:
         _keep_secret(submitted / student / exercise / "submission_secret.txt", one.secret, what in ("new", "changed"))
     return Taken(student, what, written(one.when), one.late, choice.because, one.delivered)
@@ -241,7 +242,16 @@ def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Cand
     return [Candidate(one.path, "", content, one.when, belongs_to(content, exercise))]
 
 
-def _put(content: bytes, when: float, student: str, exercise: str, submitted: Path, kept: Path, dry_run: bool) -> str:
+def _put(
+    content: bytes,
+    when: float,
+    student: str,
+    exercise: str,
+    submitted: Path,
+    kept: Path,
+    dry_run: bool,
+    secret: str,
+) -> str:
     """Write one student's hand-in, and say what it is beside what was there: new, changed, the same, or older."""
     folder = submitted / student / exercise
     notebook, stamp = folder / f"{exercise}.ipynb", folder / "timestamp.txt"
@@ -256,37 +266,26 @@ def _put(content: bytes, when: float, student: str, exercise: str, submitted: Pa
         earlier = time_of(written(when))
         if said is not None and earlier is not None and earlier < said and before != content:
             if not dry_run:
-                _keep(kept / student, written(when), content)
+                keep(kept / student, written(when), content, secret)
             return "older"
         if before == content:
             return "the same"
     if dry_run:
         return "new" if before is None else "changed"
     if before is not None:
-        _keep(kept / student, _text(stamp), before)
+        keep(kept / student, _text(stamp), before, _raw(folder / "submission_secret.txt"))
     write_atomically(stamp, written(when) + "\n")
     write_atomically(notebook, content)
     return "new" if before is None else "changed"
 
 
-def _keep(folder: Path, when: str, content: bytes) -> None:
-    """Keep a hand-in that does not count, under the time at which it came; two of one time are both kept."""
-    name = when.replace("/", "-").replace(":", "-")[:40].strip().lstrip(".") or "earlier"
-    number = 1
-    while True:
-        place = folder / f"{name}{f' ({number})' if number > 1 else ''}.ipynb"
-        try:
-            if contents(place) == content:
-                return
-        except FileNotFoundError:
-            write_atomically(place, content)
-            return
-        number += 1
-
-
 def _text(path: Path) -> str:
+    return _raw(path)[:200].strip()
+
+
+def _raw(path: Path) -> str:
     try:
-        return contents(path, 200).decode("utf-8", "replace").strip()
+        return contents(path, 1_000).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -269,6 +269,21 @@ class Course:
             lines.append(f"{where}: nobody called {student[:60]!r} has handed in anything here so far.{advice}")
         return lines
 
+    def not_the_kits(self, name: str) -> str:
+        """A line if the course's own source has other tasks than the kit's exercise, whose checks grade it; or ''.
+
+        That is how a copy of an older version of the kit looks, once the kit has a newer one.
+        """
+        source, released = self.source(name), self.nbgrader.release / name / f"{name}.ipynb"
+        theirs = next((f for folder in exercise_folders() if (f := folder / name / f"{name}.ipynb").is_file()), None)
+        own = source.is_relative_to(self.root) and not self.checks(name).is_relative_to(self.root)
+        if not own or theirs is None or _graded_cells(released) == _graded_cells(theirs):
+            return ""
+        return (
+            f"{source.parent} has other tasks than the kit's '{name}', whose checks grade it. If nobody changed it"
+            f" here, it is a copy of an older one: put the kit's solutions/{name} in its place."
+        )
+
     def _students_entered(self) -> set[str]:
         try:
             with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
@@ -367,6 +382,20 @@ def _limits_of(config: NbgraderConfig) -> Limits:
     factor = max(seconds / usual.cell_seconds, 1.0)
     longer = {name: int(getattr(usual, name) * factor) for name in names}
     return usual.with_settings(longer | {"cell_seconds": seconds}, config.where("Execute", "timeout"))
+
+
+def _graded_cells(notebook: Path) -> list[tuple[Any, ...]]:
+    """What a notebook's graded cells are: name, points, and what stands in those that nobody may change."""
+    try:
+        cells = json.loads(notebook.read_text("utf-8"))["cells"]
+        about = [(cell, (cell.get("metadata") or {}).get("nbgrader") or {}) for cell in cells]
+        return [
+            (a.get("grade_id"), a.get("points"), "" if a.get("solution") else "".join(cell.get("source", "")))
+            for cell, a in about
+            if a.get("grade")
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return []
 
 
 def _is_graded(notebook: Path) -> bool:

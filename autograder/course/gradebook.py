@@ -211,6 +211,14 @@ class Gradebook:
             return self.deadline.penalty(student, lateness.handed_in, total)
         return 0.0 if self._late is None else self._late.of(student, total, lateness.seconds)
 
+    def what_counts(self, student: str, timestamp: str, result: SubmissionResult) -> float:
+        """The points that a submission would have in it: as checked and given by hand, less what lateness takes.
+
+        Raises:
+            BadSetting: the course's own plugin failed.
+        """
+        return round(max(0.0, self._total(student, result) - self.late_penalty(student, timestamp, result)), 4)
+
     def _total(self, student: str, result: SubmissionResult) -> float:
         """What a submission scores: as checked, but where somebody gave points by hand."""
         checks = {check.name: check for check in result.checks}

@@ -107,6 +107,7 @@ left join submitted_assignment a on a.student_id = s.id
 left join submitted_notebook n on n.assignment_id = a.id
     and n.notebook_id in (select k.id from notebook k join assignment b on b.id = k.assignment_id
                           where b.name = :exercise and k.name = :exercise)
+{person}
 order by s.id
 """
 _GRADES = """
@@ -115,14 +116,22 @@ select g.notebook_id, c.name, coalesce(d.max_score, t.max_score, 0), g.auto_scor
 from grade g join base_cell c on c.id = g.cell_id left join grade_cells d on d.id = c.id
 left join task_cells t on t.id = c.id
 join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment_id
-where a.name = :exercise and k.name = :exercise order by c.rowid
+where a.name = :exercise and k.name = :exercise
+    {work}
+order by c.rowid
 """
 _COMMENTS = """
 select m.notebook_id, c.name, m.manual_comment
 from comment m join base_cell c on c.id = m.cell_id
 join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment_id
 where a.name = :exercise and k.name = :exercise and m.manual_comment is not null and m.manual_comment != ''
+    {work}
 """
+# What the queries ask in addition if they are about one student, so that nobody else's rows are read.
+_PERSON = "where s.id = :student"
+_WORK = """and {table}.notebook_id in (select id from submitted_notebook where assignment_id in (
+    select s.id from submitted_assignment s join assignment x on x.id = s.assignment_id
+    where s.student_id = :student and x.name = :exercise))"""
 
 
 _DUE = "select duedate from assignment where name = :exercise"
@@ -155,8 +164,11 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
     return course.settings.of(exercise).deadline_beside(due, extensions)
 
 
-def read_grades(course: Course, exercise: str) -> dict[str, StudentGrades]:
+def read_grades(course: Course, exercise: str, student: str | None = None) -> dict[str, StudentGrades]:
     """Everybody in the gradebook by id; who handed in nothing, too. Nobody where there is no gradebook yet.
+
+    Args:
+        student: only this one, as the course's page on a Hub asks for every learner who opens it.
 
     Raises:
         CourseError: the gradebook cannot be read.
@@ -167,10 +179,19 @@ def read_grades(course: Course, exercise: str) -> dict[str, StudentGrades]:
         with contextlib.closing(
             sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
         ) as connection:
-            about = {"exercise": exercise}
-            people = connection.execute(_PEOPLE, about).fetchall()
-            grades = connection.execute(_GRADES, about).fetchall()
-            said = connection.execute(_COMMENTS, about).fetchall()
+            about = {"exercise": exercise, "student": student}
+            person, grade, comment = (
+                ("", "", "")
+                if student is None
+                else (
+                    _PERSON,
+                    _WORK.format(table="g"),
+                    _WORK.format(table="m"),
+                )
+            )
+            people = connection.execute(_PEOPLE.format(person=person), about).fetchall()
+            grades = connection.execute(_GRADES.format(work=grade), about).fetchall()
+            said = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
     except sqlite3.Error as error:
         raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
     tasks: dict[str, list[TaskGrade]] = {}

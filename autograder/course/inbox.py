@@ -18,6 +18,7 @@ from typing import Any
 
 from autograder.course.collect import ANOTHER, Collected, collect
 from autograder.course.directory import Course
+from autograder.course.kept import REPLACED
 from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
@@ -103,7 +104,7 @@ def take_in(
     Raises:
         CourseError: the course cannot be written to.
     """
-    kept = course.state / exercise / "replaced"
+    kept = course.state / exercise / REPLACED
     collected = collect(source, exercise, course.submitted, kept, roster, course.released(exercise))
     receipts = []
     book = Receipts(course.state, course.course_id)
@@ -116,7 +117,7 @@ def take_in(
 
 def room_for(course: Course, exercise: str, student: str, size: int) -> bool:
     """Whether a student may hand in so many bytes more: nobody fills the course's disk."""
-    folder = course.state / exercise / "replaced" / student
+    folder = course.state / exercise / REPLACED / student
     total = size
     try:
         for entry in os.scandir(folder):

@@ -49,6 +49,21 @@ def only_run(state: Path, by: str = "") -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_watched(state: Path) -> bool:
+    """Whether `autograder watch` grades what arrives in this course now, on this machine.
+
+    The lock itself is left alone: whoever tries it, even for a moment, could keep a run from starting.
+    """
+    try:
+        holder = (state / "lock").read_text("utf-8", "replace")
+        number = holder.removeprefix(f"{WATCHING}, process ").partition(",")[0]
+        if not holder.startswith(WATCHING) or not number.isdigit():
+            return False
+        return b"watch" in Path("/proc", number, "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 def refuse_beside_another(state: Path) -> None:
     """Find out early, before workers start, that `only_run` would be refused. Makes nothing in a new course.
 

@@ -39,6 +39,7 @@ MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's note
 
 # When feedback pages may show an exercise's answers. The first is the default.
 AFTER_DEADLINE, ALWAYS, NEVER = ANSWERS = ("after-deadline", "always", "never")
+LAST, BEST = COUNTS = ("last", "best")  # which of a student's hand-ins counts. The first is the default.
 _READ_HERE = ("limits", "exercises", "late", "due", "extensions")  # each in a way of its own; the rest by its type
 
 
@@ -53,6 +54,7 @@ class ExerciseSettings:
     late: LatePolicy = field(default_factory=LatePolicy)
     time_zone: str = ""  # the course's
     answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`; the course's, if it is not set
+    counts: str = LAST  # which hand-in does, one of `COUNTS`; the course's, if it is not set
 
     @property
     def zone(self) -> tzinfo:
@@ -87,6 +89,8 @@ class Settings:
     time_zone: str = ""  # of the times in this file, as in "Europe/Vienna"
     late: LatePolicy = field(default_factory=LatePolicy)
     answers: str = AFTER_DEADLINE  # when feedback pages show them, one of `ANSWERS`
+    counts: str = LAST  # which of a student's hand-ins does, one of `COUNTS`
+    blind: bool = False  # the report and marking by hand do not say whose work it is
     results_at_once: bool = False  # on the course's page on a Hub, learners see their result as soon as there is one
     live: bool = False  # what `check` finds on a Hub is counted, for the teacher's page while the class works
     live_names: bool = False  # with names
@@ -95,7 +99,7 @@ class Settings:
     def of(self, exercise: str) -> ExerciseSettings:
         """What holds for an exercise."""
         return self.exercises.get(exercise) or ExerciseSettings(
-            limits=self.limits, late=self.late, time_zone=self.time_zone, answers=self.answers
+            limits=self.limits, late=self.late, time_zone=self.time_zone, answers=self.answers, counts=self.counts
         )
 
 
@@ -123,6 +127,7 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     course = Settings(limits=everywhere, late=late, **_typed(Settings, others, path, ""))
     deadlines.read_zone(course.time_zone, f"{path}: time_zone")
     _one_of(course.answers, ANSWERS, path, "answers")
+    _one_of(course.counts, COUNTS, path, "counts")
     if course.language:
         _one_of(course.language, languages(), path, "language")
     try:
@@ -178,7 +183,7 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
     own = [name for name in _names(ExerciseSettings) if name not in ("limits", "time_zone")]
     limits = {name: value for name, value in given.items() if name not in own}
     _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", "setting or limit")
-    plain = {"answers": course.answers}
+    plain = {"answers": course.answers, "counts": course.counts}
     plain |= {name: given[name] for name in own if name in given and name not in _READ_HERE}
     where, zone = f"{path}: {key}", deadlines.read_zone(course.time_zone, f"{path}: time_zone")
     due = deadlines.read_time(given["due"], zone, f"{where}.due") if "due" in given else None
@@ -186,6 +191,7 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
     late = _object(given.get("late", {}), str(path), f"{key}.late")
     typed = _typed(ExerciseSettings, plain, path, f"{key}.")
     _one_of(typed["answers"], ANSWERS, path, f"{key}.answers")
+    _one_of(typed["counts"], COUNTS, path, f"{key}.counts")
     return ExerciseSettings(
         limits=course.limits.with_settings(limits, where),
         due=due,

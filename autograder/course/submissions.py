@@ -65,6 +65,8 @@ class Submitted:
     member: str = ""  # of the zip file at `path`, if the notebook is in one
     unread: str = ""
     unused: tuple[Unused, ...] = ()
+    came: str | None = None  # of a version that was kept aside: what its timestamp.txt said,
+    named_by: str | None = None  # and its submission_secret.txt
 
     @property
     def raw(self) -> bytes | None:
@@ -88,7 +90,7 @@ class Submitted:
         Where that file says no time at all, it is when the notebook was saved here. nbgrader's own commands end for
         the whole class at a timestamp that they cannot read.
         """
-        text = self._beside("timestamp.txt").strip()[:100]
+        text = (self._beside("timestamp.txt") if self.came is None else self.came).strip()[:100]
         if not text or time_of(text) is not None:
             return text
         try:
@@ -99,7 +101,7 @@ class Submitted:
     @property
     def secret(self) -> str:
         """Content of nbgrader's submission_secret.txt, or ''; the name of the released feedback is made from it."""
-        return self._beside("submission_secret.txt")
+        return self._beside("submission_secret.txt") if self.named_by is None else self.named_by
 
     def _beside(self, name: str) -> str:
         """A short text file that lies with the notebook; '' if it is not there, or behind a link."""

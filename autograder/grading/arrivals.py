@@ -191,9 +191,11 @@ class Watcher:
         after = f", {max(took, 0):.1f} s after it arrived" if arrived >= self._began else ""
         says = result["message"] if result["status"] != str(Status.GRADED) else ""
         late = f", late, {shown(result['late_penalty'])} points less" if result.get("late_penalty") else ""
+        best = result.get("best", result["score"])
+        counts = f"; another hand-in counts, with {shown(best)}" if best != result["score"] else ""
         return (
             f"{one_line(result['student'], 100)}  {result['exercise']}: {shown(result['score'])} of"
-            f" {shown(result['max_score'])} points{late}{after}.{' ' + one_line(says, 300) if says else ''}"
+            f" {shown(result['max_score'])} points{late}{counts}{after}.{' ' + one_line(says, 300) if says else ''}"
         )
 
 

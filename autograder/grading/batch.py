@@ -26,6 +26,7 @@ from autograder.grading.pool import Pools, open_pool
 from autograder.grading.record import Observations, Recorder
 from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
+from autograder.grading.versions import MAX_AT_ONCE, Several
 from autograder.grading.worker import Done, Files, Job, Setup
 from autograder.language import _, speaking
 from autograder.sandbox.bubblewrap import Sandbox
@@ -161,14 +162,21 @@ def grade_as_the_only_run(
         pending = 0.0  # since when there is something to flush
         writing = runs[0]  # the gradebook has one open transaction at most
 
-        def record(run: _ExerciseRun, submitted: Submitted, done: Done, more: bool) -> None:
+        def record(task: _Task, done: Done, more: bool) -> None:
             nonlocal pending, writing
+            run, submitted = task.run, task.submitted
             if run is not writing:
                 writing.recorder.flush()
                 writing = run
             with speaking(run.work.setup.language):
-                result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
-            run.results.add(result_json)
+                if task.several is None:
+                    result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
+                    run.results.add(result_json)
+                else:
+                    result_json, best = run.recorder.record_best(task.several, submitted, done, run.basis_of)
+                    if best is not None:
+                        run.results.add(best)
+                        result_json |= {"best": best["score"]}
             pending = pending or time.monotonic()
             if not more or time.monotonic() - pending > FLUSH_SECONDS:
                 run.recorder.flush()
@@ -177,7 +185,16 @@ def grade_as_the_only_run(
             on_progress(progress, {"exercise": run.work.exercise.name} | result_json)
 
         for run in runs:
-            for submitted in run.work.submissions:
+            for last in run.work.submissions:
+                with speaking(run.work.setup.language):
+                    versions = run.recorder.all_of(last)
+                    if len(versions) > 1:
+                        tasks = run.begin_several(versions, force)
+                        progress.total += max(len(tasks) - 1, 0)
+                        progress.skipped += not tasks
+                        todo += tasks
+                        continue
+                (submitted,) = versions
                 with speaking(run.work.setup.language):
                     earlier = None if force else run.recorder.earlier(submitted, run.basis_of(submitted))
                 if (
@@ -194,12 +211,13 @@ def grade_as_the_only_run(
                     run.skipped += 1
                     progress.skipped += 1
                 elif submitted.unread:
-                    record(run, submitted, _unread(_Task(submitted, run), submitted.unread), True)
+                    task = _Task(submitted, run)
+                    record(task, _unread(task, submitted.unread), True)
                 elif submitted.path is None:
                     where = run.work.exercise, run.work.setup.sandbox
                     with speaking(run.work.setup.language):
                         nothing = missing(submitted.student, *where, submitted.problem)
-                    record(run, submitted, Done(nothing, None, None), True)
+                    record(_Task(submitted, run), Done(nothing, None, None), True)
                 else:
                     todo.append(_Task(submitted, run))
         on_progress(progress, None)
@@ -210,11 +228,11 @@ def grade_as_the_only_run(
                 task.run.replayed += 1
                 progress.replayed += 1
                 progress.failed += again.result.status is not Status.GRADED
-                record(task.run, task.submitted, again, False)
+                record(task, again, False)
         todo = [task for task in todo if task not in replayed]
         for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or open_pool, progress):
             progress.failed += done.result.status is not Status.GRADED
-            record(task.run, task.submitted, done, more)
+            record(task, done, more)
     return [
         Batch(r.work.exercise.name, r.results, r.skipped, data.origin_of(r.work.setup.held_out), r.replayed, r.again)
         for r in runs
@@ -241,6 +259,24 @@ class _ExerciseRun:
         """What a result of this submission rests on."""
         return self._basis.of_submission(submitted.digest)
 
+    def begin_several(self, versions: list[Submitted], force: bool) -> list[_Task]:
+        """What there is to grade of a student of whose versions the best counts; its result is added if it holds."""
+        unknown = versions if force else self.recorder.unknown(versions, self.basis_of)
+        for one in [] if force else unknown:
+            if why := self.recorder.why_again(one, self.basis_of(one)):
+                self.again[why] += self.recorder.is_recorded(one)
+        those = unknown[-MAX_AT_ONCE:]
+        best = None if force else self.recorder.best_known(versions, self.basis_of)
+        if best is not None:
+            earlier = self.recorder.earlier(best, self.basis_of(best))
+            if earlier is None:  # another one counted until now
+                those.append(best)
+            else:
+                self.results.add(earlier)
+                self.skipped += not those
+        several = Several(versions, len(those))
+        return [_Task(one, self, several) for one in those]
+
     def has_run(self, done: Done) -> None:
         """Count a submission that was run, and what it took."""
         self.ran += 1
@@ -253,6 +289,7 @@ class _Task:
 
     submitted: Submitted
     run: _ExerciseRun
+    several: Several | None = None  # the student's versions, where the best counts and there is more than one
 
 
 class _LongestFirst:
@@ -293,9 +330,15 @@ class _LongestFirst:
 def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iterator[tuple[_Task, Done]]:
     """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
     for run in runs:
-        mine = {task.submitted.student: task for task in todo if task.run is run}
-        known = [run.recorder.recorded(task.submitted, run.basis_of(task.submitted)) for task in mine.values()]
-        recorded, setup = [one for one in known if one is not None], run.work.setup
+        mine: dict[str, _Task] = {}
+        recorded, setup = [], run.work.setup
+        for task in todo:
+            if task.run is not run:
+                continue
+            known = run.recorder.recorded(task.submitted, run.basis_of(task.submitted))
+            if known is not None:  # of one version of each student at most
+                mine[task.submitted.student] = task
+                recorded.append(known)
         for student, again in regrade_all(
             recorded, run.work.exercise, setup.held_out, workers, setup.book, setup.language
         ):
@@ -381,7 +424,7 @@ def _refill(
             continue
         digest = hashlib.sha256(raw).hexdigest()
         if digest != one.digest:  # it was saved anew since; the result is one of what is graded now
-            task = _Task(replace(one, digest=digest), task.run)
+            task = replace(task, submitted=replace(one, digest=digest))
         job = Job(task.run.work.exercise.name, one.student, raw, _notes(one))
         try:
             running[pool.submit(worker.work, job)] = task, attempt

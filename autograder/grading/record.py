@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,15 +23,18 @@ from sqlalchemy.exc import OperationalError
 
 from autograder.course import model_answers
 from autograder.course.deadlines import as_utc
+from autograder.course.deadlines import shown as shown_time
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.gradebook import Gradebook, Mark, by_hand
+from autograder.course.settings import BEST
 from autograder.course.submissions import Submitted
 from autograder.course.times import time_of
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
+from autograder.grading import versions
 from autograder.grading.basis import Basis
 from autograder.grading.feedback import deadline_line, language_attributes, with_answers, with_deadline, with_marks
 from autograder.grading.grade import not_graded
@@ -39,6 +43,7 @@ from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
 from autograder.language import _, said, say
 
+BEST_COUNTS = _("Of all that you hand in for this exercise, the best counts.")
 AFTER_ANSWERS = _("This came after the answers to the exercise could be seen.")
 GIVE_UP_AFTER = 8  # students in a row whose files cannot be written: then it is not their files
 _NOT_THIS_STUDENT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
@@ -80,6 +85,7 @@ class Recorder:
         self._gradebook = Gradebook(
             course.db_url, course.course_id, exercise.name, course.late, course.settings.of(exercise.name)
         )
+        self._best_counts = course.settings.of(exercise.name).counts == BEST
         self._answers = model_answers.to_show(course, exercise.name, self._gradebook.deadline)
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text
 
@@ -152,11 +158,89 @@ class Recorder:
     def _today(self, submitted: Submitted, result: SubmissionResult) -> SubmissionResult:
         """The result beside today's due date and extensions."""
         lateness = self._gradebook.lateness(submitted.student, submitted.timestamp)
+        deadline = None if lateness is None else lateness.to_json()
         return replace(
             result,
             late_penalty=self._gradebook.late_penalty(submitted.student, submitted.timestamp, result),
-            deadline=None if lateness is None else lateness.to_json(),
+            deadline=self._with_best(submitted, deadline) if self._best_counts else deadline,
         )
+
+    def _with_best(self, submitted: Submitted, deadline: dict[str, Any] | None) -> dict[str, Any]:
+        """What a result says of its due date, and that it is the one of a version among others."""
+        came = time_of(submitted.timestamp)
+        zone = self._course.settings.of(self._name).zone
+        if deadline is None:
+            nothing = {"due": None, "handed_in": None, "extended": False, "seconds_late": 0.0, "says": ""}
+            when = None if came is None else as_utc(came).astimezone(zone)
+            deadline = nothing | {"handed_in": None if when is None else when.isoformat()}
+        about = []
+        if came is not None:
+            date = shown_time(as_utc(came).astimezone(zone).replace(microsecond=0), False)
+            about = [say("This is about what you handed in on {date}.", date=date)]
+        return deadline | {"says": " ".join([str(deadline["says"]), said(BEST_COUNTS), *about]).strip()}
+
+    def all_of(self, submitted: Submitted) -> list[Submitted]:
+        """All that a student handed in, the earliest first, where the best counts; else what was handed in last.
+
+        Raises:
+            CourseError: what was handed in cannot be kept.
+        """
+        return versions.of_student(self._course, self._name, submitted) if self._best_counts else [submitted]
+
+    def best_known(self, those: list[Submitted], basis_of: Callable[[Submitted], Basis]) -> Submitted | None:
+        """The version that counts, of those whose result is known; None if none is.
+
+        Raises:
+            BadSetting: the course's own plugin for late submissions failed.
+        """
+        known, points = self._known(those[0].student), []
+        for one in those:
+            result = versions.result_in(self._name, known.get(one.digest), basis_of(one).key)
+            if result is not None:
+                points.append((one, self._gradebook.what_counts(one.student, one.timestamp, result)))
+        return versions.best(points)
+
+    def unknown(self, those: list[Submitted], basis_of: Callable[[Submitted], Basis]) -> list[Submitted]:
+        """Those versions of a student's work that have no result that holds."""
+        known = self._known(those[0].student)
+        return [o for o in those if versions.result_in(self._name, known.get(o.digest), basis_of(o).key) is None]
+
+    def record_best(
+        self, several: versions.Several, submitted: Submitted, done: Done, basis_of: Callable[[Submitted], Basis]
+    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Take one version's result, and once all are there, write that of the best.
+
+        Returns:
+            The JSON of this version's result, and of the one that counts, or None as long as some are still graded.
+
+        Raises:
+            CourseError, BadSetting: see `record`.
+        """
+        several.finish(submitted, done)
+        own = self._today(submitted, done.result).to_json()
+        if several.left:
+            return own, None
+        student = submitted.student
+        keys = {one.digest: basis_of(one).key for one in several.versions}
+        try:
+            versions.write(self._versions_file(student), several, self._known(student), keys)
+        except OSError as error:
+            raise _cannot_write(student, error) from error
+        counts = self.best_known(several.versions, basis_of)
+        if counts is None or counts.digest in several.done:
+            one, its = several.done[counts.digest] if counts is not None else (submitted, done)
+            return own, self.record(one, its, basis_of(one))
+        return own, self.earlier(counts, basis_of(counts)) or own
+
+    def _known(self, student: str) -> dict[str, Any]:
+        """The results of a student's versions, by digest, with the one that is recorded."""
+        known, note = versions.read(self._versions_file(student)), self._note(student)
+        if note is not None:
+            known[str(note.get("key", "")).partition("-")[0]] = note
+        return known
+
+    def _versions_file(self, student: str) -> Path:
+        return versions_file(self._course, self._name, student)
 
     def why_again(self, submitted: Submitted, basis: Basis) -> str:
         """Why an earlier result does not hold any more, as a clause; '' if there was none."""
@@ -167,6 +251,11 @@ class Recorder:
             return "the gradebook or the feedback page was gone"
         changed = basis.changed_since(note.get("basis"))
         return f"{changed} changed since" if changed else "nothing says what it was graded with"
+
+    def is_recorded(self, submitted: Submitted) -> bool:
+        """Whether the last result of this student was one of this very file."""
+        note = self._note(submitted.student)
+        return note is not None and str(note.get("key", "")).partition("-")[0] == submitted.digest
 
     def of_last_time(self, submitted: Submitted) -> dict[str, Any] | None:
         """The JSON of the last result, whatever it rests on, for a student whose files cannot be read now.
@@ -216,7 +305,7 @@ class Recorder:
         """
         student, result = submitted.student, done.result
         if self._answers and self._answers.since and _came_after(submitted, self._answers.since):
-            result = result.with_notes(said(AFTER_ANSWERS))
+            result = result.with_notes(*[note for note in [said(AFTER_ANSWERS)] if note not in result.notes])
             done = replace(done, result=result)
         today = self._today(submitted, result)
         if today != result:
@@ -333,6 +422,11 @@ def _note_of(basis: Basis, content: dict[str, Any], marks: list[Mark], answers: 
 def observed_file(course: Course, exercise: str, student: str) -> Path:
     """Where the record of a student's last run lies, if there is one."""
     return _file(course.state / exercise / "observed", student, "record")
+
+
+def versions_file(course: Course, exercise: str, student: str) -> Path:
+    """Where the results of all that a student handed in are kept, if the best counts."""
+    return _file(course.state / exercise / "versions", student, "json")
 
 
 def note_file(course: Course, exercise: str, student: str) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +16,14 @@ from autograder.course.deadlines import Deadline, LatePolicy, as_utc, duration, 
 from autograder.course.directory import Course
 from autograder.course.grades import read_deadline, read_grades
 from autograder.course.receipts import Receipts
+from autograder.course.settings import BEST
 from autograder.course.submissions import contents
 from autograder.course.times import time_of
 from autograder.errors import CourseError
+from autograder.exercise.outcome import SubmissionResult
 from autograder.exercise.outcome import shown as shown_points
-from autograder.grading.record import note_file, read_note
+from autograder.grading import versions
+from autograder.grading.record import BEST_COUNTS, note_file, read_note, versions_file
 
 
 @dataclass(frozen=True)
@@ -90,35 +94,81 @@ def of_learner(course: Course, student: str, now: datetime) -> list[Standing]:
 
 def _of_learner(course: Course, exercise: str, student: str, now: datetime) -> Standing:
     deadline = deadline_of(course, exercise)
-    versions = _versions(course, exercise, student, deadline)
+    handed_in = _versions(course, exercise, student, deadline)
     result, feedback = "", False
-    if course.settings.results_at_once and versions:
+    if course.settings.results_at_once and handed_in:
         result, feedback = _result(course, exercise, student)
-    return Standing(exercise, due_sentences(deadline, student, now), versions, result, feedback)
+    due = due_sentences(deadline, student, now)
+    if course.settings.of(exercise).counts == BEST:
+        due += (BEST_COUNTS,)
+    return Standing(exercise, due, handed_in, result, feedback)
 
 
 def _versions(course: Course, exercise: str, student: str, deadline: Deadline | None) -> tuple[Version, ...]:
-    zone = course.settings.of(exercise).zone if deadline is None else deadline.zone
+    settings = course.settings.of(exercise)
+    zone = settings.zone if deadline is None else deadline.zone
     current = course.submission(exercise, student)
+    best = _Best.of(course, exercise, current.student) if settings.counts == BEST else None
     stamp = current.timestamp if current.path is not None else ""
     found, has_receipt = [], False
     for receipt in Receipts(course.state, course.course_id).given(exercise, current.student):
-        counts = current.path is not None and (receipt.digest, receipt.handed_in) == (current.digest, stamp)
-        has_receipt = has_receipt or counts
+        is_last = current.path is not None and (receipt.digest, receipt.handed_in) == (current.digest, stamp)
+        has_receipt = has_receipt or is_last
+        counts = is_last if best is None else best.counts(receipt.digest)
         handed_in, received = time_of(receipt.handed_in), time_of(receipt.received)
         found.append(
             Version(
                 _when(handed_in or received, zone),
                 "" if received is None else f"{as_utc(received).astimezone(zone):%H:%M:%S}",
                 receipt.number,
-                _says(counts, deadline, student, handed_in),
+                _says(is_last, deadline, student, handed_in)
+                if best is None
+                else best.says(receipt.digest, _lateness_says(deadline, student, handed_in)),
                 counts,
             )
         )
     if current.path is not None and not has_receipt:
         when = time_of(stamp)
-        found.append(Version(_when(when, zone), "", "", _says(True, deadline, student, when), True))
+        says = _says(True, deadline, student, when)
+        if best is not None:
+            says = best.says(current.digest, _lateness_says(deadline, student, when))
+        found.append(Version(_when(when, zone), "", "", says, best is None or best.counts(current.digest)))
     return tuple(reversed(found))
+
+
+@dataclass(frozen=True)
+class _Best:
+    """What is known of a learner's versions where the best of them counts."""
+
+    counted: str  # digest of the one that is recorded; '' if none is
+    points: Mapping[str, str]  # as checked, by digest
+    shows: bool  # whether learners see results here
+
+    @classmethod
+    def of(cls, course: Course, exercise: str, student: str) -> _Best:
+        note = read_note(note_file(course, exercise, student)) or {}
+        counted = str(note.get("key", "")).partition("-")[0]
+        known = versions.read(versions_file(course, exercise, student)) | ({counted: note} if counted else {})
+        points = {}
+        for digest, one in known.items():
+            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                result = SubmissionResult.from_json(exercise, one["result"])
+                checked = sum(check.points for check in result.checks)
+                points[digest] = f"{shown_points(checked)} of {shown_points(result.max_score)} points"
+        return cls(counted, points, course.settings.results_at_once)
+
+    def counts(self, digest: str) -> bool:
+        """Whether it is known, and may be told, that this one counts."""
+        return self.shows and bool(digest) and digest == self.counted
+
+    def says(self, digest: str, lateness: str) -> str:
+        """What became of a version."""
+        if not self.shows:
+            return f"the best of yours counts{f'; {lateness}' if lateness else ''}"
+        if digest not in self.points:
+            return f"not graded yet{f'; {lateness}' if lateness else ''}"
+        which = "this one counts" if self.counts(digest) else "another one counts"
+        return "; ".join(part for part in (which, self.points[digest], lateness) if part)
 
 
 def _when(when: datetime | None, zone: Any) -> str:
@@ -132,17 +182,23 @@ def _whole(when: datetime) -> datetime:
 def _says(counts: bool, deadline: Deadline | None, student: str, when: datetime | None) -> str:
     if not counts:
         return "replaced by a later one"
+    lateness = _lateness_says(deadline, student, when)
+    return f"this one counts{f'; {lateness}' if lateness else ''}"
+
+
+def _lateness_says(deadline: Deadline | None, student: str, when: datetime | None) -> str:
+    """Whether a version came in time, and what it loses otherwise; '' if nobody knows."""
     if deadline is None or when is None:
-        return "this one counts"
+        return ""
     lateness = deadline.lateness(student, when)
     if not lateness.late:
-        return "this one counts; in time"
+        return "in time"
     lost = ""
     if lateness.percent >= 100:
         lost = ", so it earns no points"
     elif lateness.percent > 0:
         lost = f", which takes off {lateness.percent:g} % of its points"
-    return f"this one counts; {duration(lateness.seconds)} late{lost}"
+    return f"{duration(lateness.seconds)} late{lost}"
 
 
 def due_sentences(deadline: Deadline | None, student: str, now: datetime) -> tuple[str, ...]:
@@ -178,9 +234,10 @@ def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
     """What the course says of the version that counts, and whether there is a page of it."""
     current = course.submission(exercise, student)
     note = read_note(note_file(course, exercise, current.student))
-    if note is None or str(note.get("key", "")).partition("-")[0] != current.digest:
+    graded = "" if note is None else str(note.get("key", "")).partition("-")[0]
+    if not graded or (graded != current.digest and course.settings.of(exercise).counts != BEST):
         return "Not graded yet.", False
-    grades = read_grades(course, exercise).get(current.student)
+    grades = read_grades(course, exercise, current.student).get(current.student)
     if grades is None or not grades.tasks:
         return "Not graded yet.", False
     page = course.feedback / current.student / exercise / f"{exercise}.html"

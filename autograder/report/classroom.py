@@ -7,15 +7,19 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from autograder.course import blind
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, as_it_counts, read_grades
+from autograder.course.settings import BEST
 from autograder.errors import CourseError
 from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
+from autograder.grading import versions
+from autograder.grading.record import versions_file
 
 _LESSONS = Path(__file__).resolve().parent.parent.parent / "lessons"
 MIN_ANSWER_CHARACTERS = 200  # shorter answers are alike by themselves
@@ -68,6 +72,7 @@ class Classroom:
     waiting: tuple[str, ...]  # handed in, but there is no result: not run yet, or our failure
     absent: tuple[str, ...] = ()  # in the gradebook, and handed in nothing
     names: Mapping[str, str] = field(default_factory=dict)  # of those whose names the gradebook has
+    blind: bool = False  # students are called by the numbers that marking by hand has for their works
 
 
 def _notes(folder: Path) -> list[Path]:
@@ -110,7 +115,32 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
     waiting = tuple(s for s, folder in _handed_in(course, exercise) if not known & {s, folder})
     absent = tuple(s for s, theirs in grades.items() if not theirs.handed_in and s not in known | set(waiting))
     names = {student: theirs.name for student, theirs in grades.items() if theirs.name}
-    return Classroom(exercise, _tasks(exercise, release, entries), tuple(entries), waiting, absent, names)
+    tasks = _tasks(exercise, release, entries)
+    if course.settings.blind:
+        return Classroom(
+            exercise, tasks, _without_names(course, exercise, entries, grades), waiting, absent, blind=True
+        )
+    return Classroom(exercise, tasks, tuple(entries), waiting, absent, names)
+
+
+def _without_names(
+    course: Course, exercise: str, entries: list[Entry], grades: Mapping[str, StudentGrades]
+) -> tuple[Entry, ...]:
+    """The same results, called as marking by hand calls the works, and in that order."""
+    marked = [student for student, theirs in grades.items() if theirs.handed_in and theirs.tasks]
+    others = [entry.student for entry in entries if entry.student not in set(marked)]  # the gradebook forgot them
+    called = blind.names(course.state / exercise, marked)
+    called |= {student: f"Work without a grade {number}" for number, student in enumerate(sorted(others), 1)}
+    order = {name: number for number, name in enumerate(called.values())}
+    nameless = [
+        replace(
+            entry,
+            result=replace(entry.result, student=called[entry.student]),
+            grades=None if entry.grades is None else StudentGrades(called[entry.student], entry.grades.tasks),
+        )
+        for entry in entries
+    ]
+    return tuple(sorted(nameless, key=lambda entry: order[entry.student]))
 
 
 def _entry(
@@ -123,7 +153,9 @@ def _entry(
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # damaged: it counts as not graded, which the next `grade` mends
     result = as_it_counts(result, grades.get(result.student))
-    submitted = course.submission(exercise, result.student)
+    submitted, graded = course.submission(exercise, result.student), {digest}
+    if course.settings.of(exercise).counts == BEST:
+        graded |= set(versions.read(versions_file(course, exercise, result.student)))
     answers = _answers(_cells(course.autograded / result.student / exercise / f"{exercise}.ipynb"))
     own = {name: source for name, source in answers.items() if source != blank.get(name)}
     long_enough = len(own) >= MIN_ANSWER_CELLS and sum(map(len, own.values())) >= MIN_ANSWER_CHARACTERS
@@ -132,7 +164,7 @@ def _entry(
         digest,
         answers=hashlib.sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest() if long_enough else "",
         untouched=bool(answers) and not own,
-        changed=submitted.path is not None and submitted.digest != digest,
+        changed=submitted.path is not None and submitted.digest not in graded,
         grades=grades.get(result.student),
     )
 
