@@ -36,7 +36,7 @@ TABLE: dict[str, set[str]] = {
     "lms": {"course", "errors", "grading"},
     "probe": {"course", "errors", "exercise", "grading", "sandbox", "terminal"},
     # The course's page says points as everything else does; the live page has hints by their ids, as probe reads them.
-    "jupyter": {"compat", "course", "errors", "exercise", "grading", "probe", "report", "sandbox"},
+    "jupyter": {"compat", "course", "errors", "exercise", "grading", "marking", "probe", "report", "sandbox"},
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.course import blind
 from autograder.course.directory import Course
-from autograder.errors import AlreadyRunning, KitError, NoReport
+from autograder.course.grades import read_grades
+from autograder.course.lock import is_watched
+from autograder.course.settings import BEST
+from autograder.errors import AlreadyRunning, KitError, NoReport, NotReleased
+from autograder.jupyter import standing
 
 _LINES = 400  # kept of what the command prints
 _STOP_SECONDS = 10.0
@@ -87,12 +92,44 @@ class Grading:
     def state(self) -> dict[str, Any]:
         """All that there is to show, as JSON."""
         collected = _collected(self.submitted())
+        course = self._readable()
+        hides = course is not None and course.settings.blind
         exercises = [
-            {"name": name, "collected": collected.get(name, 0), "result": self._result(name)}
+            {
+                "name": name,
+                "collected": collected.get(name, 0),
+                "result": self._result(name, course if hides else None),
+                "due": self._due(course, name),
+            }
             for name in self.exercises()
         ]
-        run = self._run
-        return {"course": self.course.name, "exercises": exercises, "run": run.to_json() if run else None}
+        run = self._run.to_json() if self._run else None
+        if run is not None and hides:  # its lines name people
+            run["lines"] = [] if run["status"] in (None, 0) else run["lines"][-1:]
+        watched = course is not None and is_watched(course.state)
+        return {"course": self.course.name, "exercises": exercises, "run": run, "watched": watched}
+
+    def _readable(self) -> Course | None:
+        """The course, if its settings can be read; `grade` says what is wrong with them otherwise."""
+        try:
+            course = Course(self.course)
+            _ = course.settings
+        except KitError:
+            return None
+        return course
+
+    @staticmethod
+    def _due(course: Course | None, exercise: str) -> list[str]:
+        """When an exercise is due for the class, what being late costs, and how many have more time; sentences."""
+        if course is None:
+            return []
+        deadline = standing.deadline_of(course, exercise)
+        told = list(standing.due_sentences(deadline, "", standing.now()))
+        if deadline is not None and (more := len(deadline.extensions)):
+            told.append(f"{more} {'student has' if more == 1 else 'students have'} an extension.")
+        if course.settings.of(exercise).counts == BEST:
+            told.append("The best of a student's hand-ins counts.")
+        return told
 
     def submitted(self) -> Path:
         """Where the students' folders are."""
@@ -144,6 +181,39 @@ class Grading:
             raise NoReport(output.decode("utf-8", errors="replace").strip())
         return self.course / "report" / f"{exercise}.html"
 
+    async def similar(self, exercise: str) -> Path:
+        """Compare the class's work on an exercise, as `autograder similar` does; return the page.
+
+        Raises:
+            NoReport: nothing of it was handed in, most often.
+        """
+        process = await self._autograder("similar", exercise)
+        output, _ = await process.communicate()
+        if process.returncode:
+            raise NoReport(output.decode("utf-8", errors="replace").strip())
+        return self.course / "report" / f"{exercise}-similar.html"
+
+    async def give_back(self, exercise: str) -> str:
+        """Release the feedback of an exercise to those who handed it in; return what there is to say.
+
+        Raises:
+            NotReleased: it did not work; the message is what was printed.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "autograder.jupyter.give_back", str(self.course), exercise),
+            cwd=self.course,
+            env=_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        output, trouble = await process.communicate()
+        if process.returncode:
+            lines = trouble.decode("utf-8", errors="replace").strip().splitlines()
+            raise NotReleased(lines[-1] if lines else "The feedback was not released.")
+        return output.decode("utf-8", errors="replace").strip()
+
     async def _autograder(self, *arguments: str, stderr: int = asyncio.subprocess.STDOUT) -> asyncio.subprocess.Process:
         """Start one of our commands on this course, in a session of its own, its output in one pipe or in two."""
         return await asyncio.create_subprocess_exec(
@@ -160,16 +230,43 @@ class Grading:
     def _results(self, exercise: str) -> Path:
         return self.course / ".autograder" / exercise / "last-run.json"
 
-    def _result(self, exercise: str) -> list[dict[str, Any]] | None:
-        """A row for each student of the last run over the whole class; None before the first."""
+    def _result(self, exercise: str, hides: Course | None) -> list[dict[str, Any]] | None:
+        """A row for each student who has a result; None before anybody has.
+
+        Args:
+            hides: the course, if its pages do not say whose work it is.
+        """
         from autograder.grading.progress import first_hint
 
-        try:
-            submissions = json.loads(self._results(exercise).read_text("utf-8"))["submissions"]
-        except (OSError, ValueError, KeyError):
+        submissions = self._last_results(exercise)
+        if submissions is None:
             return None
         keys = ("student", "status", "score", "max_score")
-        return [{key: s[key] for key in keys} | {"hint": first_hint(s)} for s in submissions]
+        rows = [{key: s[key] for key in keys} | {"hint": first_hint(s)} for s in submissions]
+        if hides is None:
+            return rows
+        marked = {s for s, grades in read_grades(hides, exercise).items() if grades.handed_in and grades.tasks}
+        called = blind.names(hides.state / exercise, marked)
+        return sorted(
+            ({**row, "student": called[row["student"]]} for row in rows if row["student"] in called),
+            key=lambda row: int(row["student"].rpartition(" ")[2]),
+        )
+
+    def _last_results(self, exercise: str) -> list[dict[str, Any]] | None:
+        """The results of the last run over the whole class from here, and what was graded since in any other way."""
+        path, found = self._results(exercise), {}
+        try:
+            found = {one["student"]: one for one in json.loads(path.read_text("utf-8"))["submissions"]}
+            since = path.stat().st_mtime_ns
+        except (OSError, ValueError, KeyError, TypeError):
+            since = 0
+        with contextlib.suppress(OSError):
+            for note in os.scandir(path.parent / "done"):
+                if note.name.endswith(".json") and note.stat().st_mtime_ns > since:
+                    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                        result = json.loads(Path(note.path).read_text("utf-8"))["result"]
+                        found[result["student"]] = result
+        return [found[student] for student in sorted(found)] if found or since else None
 
 
 def _collected(submitted: Path) -> dict[str, int]:

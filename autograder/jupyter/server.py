@@ -7,8 +7,12 @@ It is for the course's own server, which a JupyterHub opens to its instructors a
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import os
+import secrets
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,11 @@ from jupyter_server.utils import url_escape, url_path_join
 from tornado import web
 from traitlets import Enum, Unicode
 
-from autograder.errors import AlreadyRunning, NoReport
+from autograder.course.directory import Course
+from autograder.errors import AlreadyRunning, KitError, NoReport, NotReleased
 from autograder.jupyter.run import Grading
+from autograder.marking.site import MAX_FORM, Answer, MarkingSite, Refused, Visitor, refusal
+from autograder.marking.store import Marks
 from autograder.sandbox.bubblewrap import try_bubblewrap
 
 _PAGE = Path(__file__).parent / "page"
@@ -42,6 +49,7 @@ class GradingApp(ExtensionApp):
         assert self.serverapp is not None
         course = Path(self.course or self.serverapp.root_dir)
         self.settings["autograder_grading"] = Grading(course, self.sandbox)
+        self.settings["autograder_form_key"] = secrets.token_bytes(32)
 
     def initialize_handlers(self) -> None:
         assert self.serverapp is not None
@@ -52,7 +60,10 @@ class GradingApp(ExtensionApp):
                 (r"/autograder/api/state", StateHandler),
                 (r"/autograder/api/grade", GradeHandler),
                 (r"/autograder/api/stop", StopHandler),
+                (r"/autograder/api/feedback", GiveBackHandler),
                 (r"/autograder/report/([^/]+)", ReportHandler),
+                (r"/autograder/similar/([^/]+)", SimilarHandler),
+                (r"/autograder/mark/([^/]+)/(.*)", MarkHandler),
             ]
         )
         # The formgrader's own buttons would run students' code with the course account's rights. This extension is
@@ -122,11 +133,88 @@ class ReportHandler(_WithGrading, JupyterHandler):
     async def get(self, exercise: str) -> None:
         await _require_exercise(self.grading, exercise)
         try:
-            page = await self.grading.report(exercise)
+            page = await self.made(exercise)
         except NoReport as error:
             raise web.HTTPError(HTTPStatus.CONFLICT, str(error)) from error
         root = Path(self.settings["server_root_dir"]).expanduser().resolve()
         self.redirect(url_path_join(self.base_url, "files", url_escape(page.relative_to(root).as_posix())))
+
+    async def made(self, exercise: str) -> Path:
+        """The page. Raises `NoReport`."""
+        return await self.grading.report(exercise)
+
+
+class SimilarHandler(ReportHandler):
+    """Pairs who share more of their own code than chance allows, compared anew."""
+
+    async def made(self, exercise: str) -> Path:
+        """The page. Raises `NoReport`."""
+        return await self.grading.similar(exercise)
+
+
+class GiveBackHandler(_WithGrading, APIHandler):
+    """POST {"exercise": NAME}: release the feedback to learners; answers {"told": lines}."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        exercise = str((self.get_json_body() or {}).get("exercise", ""))
+        await _require_exercise(self.grading, exercise)
+        try:
+            self.finish({"told": await self.grading.give_back(exercise)})
+        except NotReleased as error:
+            raise web.HTTPError(HTTPStatus.CONFLICT, str(error)) from error
+
+
+class MarkHandler(_WithGrading, JupyterHandler):
+    """Marking by hand: the pages of `autograder mark`, for whoever is logged in here."""
+
+    @web.authenticated
+    async def get(self, exercise: str, rest: str) -> None:
+        await self._answer(exercise, lambda site, visitor: site.get(visitor, _parts(rest)))
+
+    @web.authenticated
+    async def post(self, exercise: str, rest: str) -> None:
+        if len(self.request.body) > MAX_FORM:
+            raise web.HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too long.")
+        form = {name: self.get_body_argument(name, "", strip=False) for name in self.request.body_arguments}
+        sent_from = self.request.headers.get("Sec-Fetch-Site", "")
+        await self._answer(exercise, lambda site, visitor: site.post(visitor, _parts(rest), form, sent_from))
+
+    async def _answer(self, exercise: str, asked: Callable[[MarkingSite, Visitor], Answer]) -> None:
+        await _require_exercise(self.grading, exercise)
+        marker = str(self.current_user.username)
+        home = url_path_join(self.base_url, "autograder", "mark", url_escape(exercise)) + "/"
+        secret = hmac.new(self.settings["autograder_form_key"], marker.encode(), hashlib.sha256).hexdigest()
+        visitor = Visitor(marker, home, secret, self.xsrf_form_html())
+        answer = await asyncio.to_thread(_marking, self.grading.course, exercise, visitor, asked)
+        if answer.status == HTTPStatus.SEE_OTHER:
+            self.redirect(answer.content, status=HTTPStatus.SEE_OTHER)
+            return
+        self.set_status(answer.status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", answer.policy)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.finish(answer.content.encode("utf-8", "replace"))
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part]
+
+
+def _marking(root: Path, exercise: str, visitor: Visitor, asked: Callable[[MarkingSite, Visitor], Answer]) -> Answer:
+    """Show or do what was asked for, with the course as it is now."""
+    try:
+        course = Course(root)
+        site = MarkingSite(Marks(course, exercise), [visitor.marker], course.settings.blind)
+    except KitError as error:
+        return refusal(HTTPStatus.CONFLICT, str(error))
+    try:
+        return asked(site, visitor)
+    except Refused as error:
+        return refusal(error.status, str(error))
+    except KitError as error:
+        return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 
 class FormgraderHandler(_WithGrading, JupyterHandler):

@@ -16,10 +16,15 @@ export function mount(root, address) {
   const api = (name) => `${address}/autograder/api/${name}`;
   let timer = null;
   let ended = false;
+  let shown = "";
 
   const title = element("h1", { textContent: "Grade a class" });
   const warning = element("p", { className: "ag-warning", hidden: true });
   warning.setAttribute("role", "alert");
+  const watched = element("p", {
+    hidden: true,
+    textContent: "autograder watch grades what arrives, so there is nothing to press. Results appear below.",
+  });
   const choice = element("select", { id: "ag-exercise" });
   const force = element("input", { type: "checkbox", id: "ag-force" });
   const grade = element("button", { textContent: "Grade", className: "ag-main", id: "ag-grade" });
@@ -34,7 +39,7 @@ export function mount(root, address) {
   const links = element(
     "p",
     {},
-    "Collect before, and look, comment and release after, in the ",
+    "Collect what learners submit in the ",
     element("a", { href: `${address}/formgrader`, target: "_blank", textContent: "formgrader" }),
     ". The course's files are in ",
     element("a", { href: `${address}/lab`, target: "_blank", textContent: "JupyterLab" }),
@@ -53,6 +58,7 @@ export function mount(root, address) {
       stop,
       element("label", { className: "ag-check" }, force, " also what has not changed")
     ),
+    watched,
     bar,
     status,
     results,
@@ -95,9 +101,35 @@ export function mount(root, address) {
     return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   }
 
-  function report(exercise) {
-    const href = `${address}/autograder/report/${encodeURIComponent(exercise.name)}`;
-    return element("p", {}, element("a", { id: "ag-report", href, target: "_blank", textContent: "Report of the class" }));
+  function due(exercise) {
+    return element("p", { id: "ag-due", textContent: exercise.due.join(" ") });
+  }
+
+  // What can be done once an exercise is graded. Each link opens a page of its own.
+  function after(exercise) {
+    const link = (id, path, text) => element("a", {
+      id, href: `${address}/autograder/${path}`, target: "_blank", textContent: text,
+    });
+    const name = encodeURIComponent(exercise.name);
+    const release = element("button", { id: "ag-release", textContent: "Release feedback" });
+    release.addEventListener("click", async () => {
+      release.disabled = true;
+      status.textContent = `${exercise.name}: releasing feedback`;
+      try {
+        status.textContent = (await call("feedback", { exercise: exercise.name })).told;
+      } catch (error) {
+        status.textContent = error.message;
+      }
+      release.disabled = false;
+    });
+    return element(
+      "p",
+      { className: "ag-row" },
+      link("ag-report", `report/${name}`, "Report of the class"),
+      link("ag-mark", `mark/${name}/`, "Mark by hand"),
+      link("ag-similar", `similar/${name}`, "Similar work"),
+      release
+    );
   }
 
   function show(state) {
@@ -115,7 +147,8 @@ export function mount(root, address) {
         textContent: `${exercise.name} (${exercise.collected} collected)`,
         selected: exercise.name === chosen,
       })));
-    grade.disabled = choice.disabled = running;
+    choice.disabled = running;
+    grade.disabled = force.disabled = running || state.watched;
     stop.hidden = bar.hidden = !running;
     if (running) {
       if (run.total) {
@@ -132,18 +165,26 @@ export function mount(root, address) {
         ? `${run.exercise}: done. ${run.lines.find((line) => / graded in /.test(line)) || ""}`
         : `${run.exercise}: not finished. ${last}`;
     }
+    watched.hidden = !state.watched;
     log.hidden = run === null;
     said.textContent = run === null ? "" : run.lines.join("\n");
     const exercise = state.exercises.find((one) => one.name === choice.value);
-    results.replaceChildren(...(exercise && exercise.result && !running ? [table(exercise.result), report(exercise)] : []));
-    return running;
+    const now = JSON.stringify([exercise, running]);
+    if (now !== shown) {  // else whoever is at a link or a button there would lose their place
+      shown = now;
+      results.replaceChildren(
+        ...(exercise ? [due(exercise)] : []),
+        ...(exercise && exercise.result && !running ? [after(exercise), table(exercise.result)] : [])
+      );
+    }
+    return running ? 1000 : state.watched ? 5000 : 0;
   }
 
   async function refresh() {
     clearTimeout(timer);
     let milliseconds = 5000;
     try {
-      milliseconds = show(await call("state")) ? 1000 : 0;
+      milliseconds = show(await call("state"));
     } catch (error) {
       status.textContent = error.message;
     }
