@@ -13,6 +13,7 @@ STATE/run/NAME/           0700 each: kernels' sockets
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pwd
@@ -28,6 +29,7 @@ import lesson_notebooks
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+_COPIED = ".copied.json"  # in the course's source/: the digest of each copy of the kit's as it was made
 _MARK = "autograder demonstration"  # in the comment field of the users that we made, and may therefore delete
 
 
@@ -45,6 +47,7 @@ class Class:
     learners: tuple[str, ...] = ("learner1", "learner2")
     instructors: tuple[str, ...] = ("instructor",)
     exercises: tuple[str, ...] = ()  # all of the kit's, unless some are named
+    watch: bool = False  # what is handed in is graded as it comes, and learners see their results at once
 
     @property
     def account(self) -> str:
@@ -84,6 +87,7 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     for name in ("home", "courses", "roles", "run"):
         (group.state / name).mkdir(exist_ok=True)
     _folder(group.state / "hub", "root", 0o700)
+    print(f"Making the users and folders of the class in {group.state} ...", flush=True)
     for user in group.users:
         _make_user(user, group.home(user))
     _make_user(group.account, group.state / "home" / group.account)
@@ -101,6 +105,7 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     described |= {"account": group.account, "course_folder": str(group.course_folder)}
     described |= {"address": address, "ports": ports, "proxy": proxy}
     (group.state / "class.json").write_text(json.dumps(described, indent=1) + "\n")
+    print("Releasing the exercises to the learners; new ones take some seconds each ...", flush=True)
     prepare_course(group)
     return group.state / "class.json"
 
@@ -209,6 +214,49 @@ def _lay_out_exchange(group: Class) -> None:
     _folder(course / "feedback", group.account, 0o711)
 
 
+def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -> None:
+    """Copy what is not there yet, and what the kit has changed since and nobody here; what somebody changed stays.
+
+    Args:
+        note: holds the digest of each copy when it was made.
+    """
+    try:
+        known = dict(json.loads(note.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    for original, copy in copies:
+        newest, here = _digest(original), _digest(copy) if copy.exists() else ""
+        if here and here == known.get(copy.name) and here != newest:
+            print(f"{copy.name}: the kit has a newer version, which takes the place of the course's copy.", flush=True)
+            shutil.rmtree(copy)
+        elif here and here != newest:
+            print(
+                f"{copy.name}: the course's copy is not what the kit has now and may have been changed here, so it"
+                f" stays. To get the kit's, move {copy} away and start again.",
+                flush=True,
+            )
+        if not copy.exists():
+            shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".*"))
+            _give(copy, owner)
+            here = newest
+        if here == newest:
+            known[copy.name] = newest
+    note.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
+    _give(note, owner)
+
+
+def _digest(folder: Path) -> str:
+    """Of all files in a folder but hidden ones."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            digest.update(
+                hashlib.sha256(name.as_posix().encode()).digest() + hashlib.sha256(path.read_bytes()).digest()
+            )
+    return digest.hexdigest()
+
+
 def _lay_out_course(group: Class) -> None:
     folder = group.course_folder
     _folder(folder, group.account, 0o700)
@@ -216,10 +264,12 @@ def _lay_out_course(group: Class) -> None:
     copies = [(ROOT / "solutions" / name, folder / "source" / name) for name in exercises]
     copies.append((ROOT / "data" / "held_out", folder / "held_out"))
     _folder(folder / "source", group.account, 0o700)
-    for original, copy in copies:
-        if not copy.exists():
-            shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".*"))
-            _give(copy, group.account)
+    _bring_up_to_date(copies, folder / "source" / _COPIED, group.account)
+    if group.watch:
+        _folder(folder / "submitted", group.account, 0o700)
+    if group.watch and not (folder / "autograder.json").exists():
+        (folder / "autograder.json").write_text('{"results_at_once": true}\n', "utf-8")
+        _give(folder / "autograder.json", group.account)
     config = folder / "nbgrader_config.py"
     if not config.exists():
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")

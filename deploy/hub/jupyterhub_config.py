@@ -137,3 +137,18 @@ c.JupyterHub.services = [
         "display": True,
     },
 ]
+if group["watch"]:  # grades what the page has taken in; the grading page says so instead of starting a run of its own
+    c.JupyterHub.services.append(
+        {
+            "name": f"{course}-watch",
+            "command": [
+                *(str(programs / "python"), "-P", "-m", "autograder", "watch"),
+                *("--course", group["course_folder"], "--sandbox", "require"),
+            ],
+            "user": group["account"],
+            "cwd": group["course_folder"],
+            "environment": common
+            | settings_of(group["account"], "course")
+            | {"AUTOGRADER_HELD_OUT": f"{group['course_folder']}/held_out"},
+        }
+    )

@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--remove", action="store_true", help="delete the class, its users and their work")
     options = parser.parse_args()
-    group = Class(options.prefix / "class", options.prefix / f"venv-{options.hub}")
+    group = Class(options.prefix / "class", options.prefix / f"venv-{options.hub}", watch=True)
     if options.remove:
         take_down(group)
         return 0
@@ -57,6 +57,7 @@ def main() -> int:
         # Also when told by `kill`, and where the shell made us ignore Ctrl-C (started with &).
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("Starting JupyterHub ...", flush=True)
         with running(group, described) as url:
             _welcome(group, url)
             with contextlib.suppress(KeyboardInterrupt):
@@ -168,6 +169,7 @@ def _welcome(group: Class, url: str) -> None:
     print(f"\nA launch link, as the book has them:\n  {launch}")
     print(f"The course, for the instructor:\n  {url}/services/{group.course}/autograder/")
     print(f"What is due and what was handed in, for everybody:\n  {url}/services/{group.course}-work/")
+    print("What is handed in is graded as it comes, and learners see their results there.")
     print(f"\nState and log: {group.state}. Ctrl-C ends it.", flush=True)
 
 
