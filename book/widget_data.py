@@ -167,6 +167,82 @@ def put_labelled_images(name: str, images: NDArray[np.uint8], labels: ArrayLike,
     put(name, labelled_images(images, labels, names))
 
 
+#: Temperatures that *calibration-explorer* offers, and the narrow bins into which it sorts the answers.
+TEMPERATURES = (0.25, 0.5, 0.75, 1, 1.5, 2, 4)
+BINS = 20
+
+
+def thresholds(truth: ArrayLike, answers: NDArray[np.floating[Any]], classes: Sequence[str]) -> dict[str, Any]:
+    """For each class and each threshold 0, 0.01, ... 1: how many images reach it with that class's probability.
+
+    ``truth`` are N class numbers, ``answers`` N x K probabilities. Images of the class are counted as ``hits``, the
+    others as ``alarms``.
+    """
+    true_number = np.asarray(truth)
+    steps = np.arange(101) / 100
+    each = []
+    for number in range(len(classes)):
+        reached = answers[:, number, np.newaxis] >= steps  # N x 101
+        is_class = true_number == number
+        each.append({"hits": reached[is_class].sum(axis=0).tolist(), "alarms": reached[~is_class].sum(axis=0).tolist()})
+    return {"classes": list(classes), "each": each}
+
+
+def put_thresholds(name: str, truth: ArrayLike, answers: NDArray[np.floating[Any]], classes: Sequence[str]) -> None:
+    """For *threshold-explorer*: see ``thresholds``."""
+    put(name, thresholds(truth, answers, classes))
+
+
+def calibration(truth: ArrayLike, answers: NDArray[np.floating[Any]]) -> dict[str, Any]:
+    """The answers sorted by their probability, for each of ``TEMPERATURES``.
+
+    ``truth`` are N class numbers, ``answers`` N x K probabilities. Dividing scores by a temperature T and taking the
+    softmax is the same as raising the probabilities to the power 1 / T and dividing by their sum, so no scores are
+    needed.
+    """
+    right = answers.argmax(axis=1) == np.asarray(truth)
+    logarithms = np.log(np.maximum(answers.astype(np.float64), 1e-300))
+    each = []
+    for temperature in TEMPERATURES:
+        powers = np.exp((logarithms - logarithms.max(axis=1, keepdims=True)) / temperature)
+        said = 1 / powers.sum(axis=1)  # of the largest, whose power is 1
+        bins = np.minimum((said * BINS).astype(int), BINS - 1)
+        each.append(
+            {
+                "images": np.bincount(bins, minlength=BINS).tolist(),
+                "right": np.bincount(bins[right], minlength=BINS).tolist(),
+                "sums": np.bincount(bins, weights=said, minlength=BINS).round(3).tolist(),
+            }
+        )
+    return {"temperatures": list(TEMPERATURES), "each": each}
+
+
+def put_calibration(name: str, truth: ArrayLike, answers: NDArray[np.floating[Any]]) -> None:
+    """For *calibration-explorer*: see ``calibration``."""
+    put(name, calibration(truth, answers))
+
+
+def kernels(images: Mapping[str, NDArray[np.uint8]], layer: Any) -> dict[str, Any]:
+    """Images (28, 28) by the words to call them, and the kernels of a trained ``Conv2D(..., 3)`` on one channel."""
+    weights, bias = (np.asarray(value, dtype=np.float64) for value in layer.get_weights())
+    return {
+        "images": [{"name": name, "pixels": base64_of(pixels)} for name, pixels in images.items()],
+        "kernels": [
+            {
+                "name": f"found in training, {number + 1}",
+                "weights": weights[:, :, 0, number].ravel().tolist(),
+                "bias": float(bias[number]),
+            }
+            for number in range(weights.shape[-1])
+        ],
+    }
+
+
+def put_kernels(name: str, images: Mapping[str, NDArray[np.uint8]], layer: Any) -> None:
+    """For *kernel-explorer*: see ``kernels``."""
+    put(name, kernels(images, layer))
+
+
 def put_confusion(
     name: str, images: NDArray[np.uint8], truth: ArrayLike, answers: NDArray[np.floating[Any]], classes: Sequence[str]
 ) -> None:

@@ -21,9 +21,16 @@ from autograder.data import load_mnist
 LESSONS = {
     "02-one-hot-encoding": ["one-hot-explorer"],
     "03-dense-networks": ["shapes-explorer"],
-    "04-softmax": ["softmax-explorer", "draw-a-digit", "confusion-explorer"],
+    "04-softmax": [
+        "softmax-explorer",
+        "draw-a-digit",
+        "confusion-explorer",
+        "threshold-explorer",
+        "calibration-explorer",
+    ],
     "05-overfitting": ["overfitting-explorer"],
     "06-how-a-network-learns": ["train-in-the-page"],
+    "07-networks-that-see": ["kernel-explorer"],
 }
 #: Over the wire, by what a web server compresses.
 MOST_BYTES = 1_000_000

@@ -385,3 +385,20 @@ def test_a_cell_past_its_time_limit_is_reported_as_that(tmp_path: Path, rest: in
 def test_a_cell_with_an_error_is_reported_as_that(tmp_path: Path) -> None:
     said = what_ended(traceback_of(["1 / 0"], tmp_path, timeout=120))
     assert said == 'the cell that begins with "1 / 0" raised an error: ZeroDivisionError: division by zero'
+
+
+def test_numbers_above_and_below_zero_have_the_same_two_colours_everywhere() -> None:
+    """Blue and orange, in the lessons' figures, in the exercises' and in the widgets."""
+    style = (ROOT / "book" / "_static" / "widgets" / "widgets.css").read_text("utf-8")
+    colours = re.search(r"--widget-for: (#\w+); --widget-against: (#\w+)", style)
+    assert colours
+    above, below = colours.groups()
+    uses = 0
+    for path in [*(ROOT / "lessons").glob("*.md"), *(ROOT / "solutions").glob("*/*.ipynb")]:
+        text = path.read_text("utf-8").replace('\\"', '"')
+        other = re.search(r"\b(RdBu|RdYlBu|RdYlGn|RdGy|bwr|seismic|coolwarm|PuOr|BrBG|PiYG|PRGn)(_r)?\b", text)
+        assert not other, f"{path.name} uses {other[0]}"
+        for first, last in re.findall(r'"orange-blue", \["(#\w+)", "white", "(#\w+)"\]', text):
+            uses += 1
+            assert (first, last) == (below, above), path.name
+    assert uses >= 4

@@ -19,7 +19,16 @@ from sphinx.application import Sphinx  # noqa: E402
 from sphinx.util.docutils import docutils_namespace  # noqa: E402
 
 from autograder.data import FASHION_CLASSES, load_fashion, load_mnist  # noqa: E402
-from book.widget_data import as_script, confusion, labelled_images, network_data, probabilities  # noqa: E402
+from book.widget_data import (  # noqa: E402
+    as_script,
+    calibration,
+    confusion,
+    kernels,
+    labelled_images,
+    network_data,
+    probabilities,
+    thresholds,
+)
 
 CONFIGURATION = """
 project = "Widgets"
@@ -32,7 +41,14 @@ html_copy_source = False
 html_context = {{"default_mode": "auto"}}
 """
 #: The widgets that want data, and the name under which the page holds them.
-DATA = {"draw-a-digit": "digits", "confusion-explorer": "confusion", "train-in-the-page": "clothes"}
+DATA = {
+    "calibration-explorer": "calibration",
+    "confusion-explorer": "confusion",
+    "draw-a-digit": "digits",
+    "kernel-explorer": "kernels",
+    "threshold-explorer": "thresholds",
+    "train-in-the-page": "clothes",
+}
 
 
 def train(hidden: int, epochs: int) -> Any:
@@ -50,14 +66,27 @@ def train(hidden: int, epochs: int) -> Any:
     return model
 
 
+def convolution() -> Any:
+    """A layer of four kernels that nobody has trained: to try the widget they need not mean anything."""
+    import keras
+
+    layer = keras.layers.Conv2D(4, 3, bias_initializer="random_normal")
+    layer.build((1, 28, 28, 1))
+    return layer
+
+
 def page_data(models: dict[str, Any]) -> dict[str, Any]:
     """What a lesson's cells would write into the page, by name."""
     _, (x_test, y_test) = load_mnist()
     first = next(iter(models.values()))
     (clothes, rows), _test = load_fashion()
+    answers, names = probabilities(first, x_test), [str(digit) for digit in range(10)]
     return {
+        "calibration": calibration(y_test, answers),
+        "confusion": confusion(x_test, y_test, answers, names),
         "digits": network_data(models, x_test, y_test),
-        "confusion": confusion(x_test, y_test, probabilities(first, x_test), [str(digit) for digit in range(10)]),
+        "kernels": kernels({"a 4": x_test[4], "a shoe": clothes[rows[:, 1] == 1][0, :, :, 0]}, convolution()),
+        "thresholds": thresholds(y_test, answers, names),
         "clothes": labelled_images(clothes, rows.argmax(axis=1), FASHION_CLASSES),
     }
 

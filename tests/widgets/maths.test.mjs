@@ -10,6 +10,9 @@ const { network, parameters, shapeText } = await from("layer-shapes");
 const { accuracy, measures, worstMistake } = await from("confusion");
 const { SIDE, centreOfMass, inkBox, prepare, resize } = await from("digit-preparation");
 const { bestEpoch, lossGap, readRuns } = await from("learning-curves");
+const { outcomes } = await from("threshold");
+const { interval, summary, wideBins } = await from("calibration");
+const { convolve, sumAt } = await from("convolution");
 const { answer, readNetwork, weightsOfUnit } = await from("dense-network");
 
 const near = (one, other, tolerance = 1e-12) => assert.ok(Math.abs(one - other) <= tolerance, `${one} is not ${other}`);
@@ -140,4 +143,44 @@ test("the recorded runs are complete and make sense", async () => {
   }
   const gap = (images) => lossGap(runs.find((run) => run.width === 128 && run.images === images && run.dropout === 0), recorded.epochs);
   assert.ok(gap(100) > gap(3000), "more images, smaller gap");
+});
+
+test("a threshold sorts images into the four outcomes", () => {
+  const counts = { hits: [10, 8, 0], alarms: [90, 2, 0] };
+  const half = outcomes(counts, 1);
+  assert.deepEqual([half.truePositives, half.falseNegatives, half.falsePositives, half.trueNegatives], [8, 2, 2, 88]);
+  near(half.sensitivity, 0.8);
+  near(half.precision, 0.8);
+  near(half.accuracy, 0.96);
+  near(outcomes(counts, 0).precision, 0.1); // all are let through
+  assert.ok(Number.isNaN(outcomes(counts, 2).precision), "nobody is let through, so there is no share of them");
+});
+
+test("answers are put together into wider bars", () => {
+  const bins = wideBins({ images: [0, 0, 4, 6], right: [0, 0, 2, 6], sums: [0, 0, 2.4, 5.4] }, 2);
+  assert.ok(Number.isNaN(bins[0].share));
+  assert.deepEqual([bins[1].images, bins[1].right, bins[1].from, bins[1].to], [10, 8, 0.5, 1]);
+  near(bins[1].says, 0.78);
+  const fine = wideBins({ images: [0, 0, 4, 6], right: [0, 0, 2, 6], sums: [0, 0, 2.4, 5.4] }, 4);
+  const all = summary(fine);
+  near(all.says, 0.78);
+  near(all.share, 0.8);
+  near(all.gap, 0.4 * 0.1 + 0.6 * 0.1);
+});
+
+test("the interval of a share stays within 0 and 1", () => {
+  // 81 of 263, a textbook's example: 0.255 to 0.366
+  const [low, high] = interval(81, 263);
+  near(low, 0.2553, 1e-4);
+  near(high, 0.3662, 1e-4);
+  assert.deepEqual([interval(0, 1)[0], interval(5, 5)[1]], [0, 1]);
+});
+
+test("a kernel finds the left edge of a bar", () => {
+  const bar = Float64Array.from({ length: 28 * 28 }, (_, place) => Number(place % 28 >= 10 && place % 28 < 14));
+  const upright = [-1, 0, 1, -1, 0, 1, -1, 0, 1];
+  const map = convolve(bar, upright, 0.5);
+  assert.equal(map.length, 26 * 26);
+  assert.deepEqual([...map.slice(0, 26)].map((sum) => sum - 0.5).slice(6, 16), [0, 0, 3, 3, 0, 0, -3, -3, 0, 0]);
+  assert.equal(sumAt([1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0], 0, 0, 1, 4), 2);
 });

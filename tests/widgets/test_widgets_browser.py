@@ -23,12 +23,15 @@ from autograder.data import load_mnist
 ROOT = Path(__file__).resolve().parents[2]
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = [
+    "calibration-explorer",
     "confusion-explorer",
     "draw-a-digit",
+    "kernel-explorer",
     "one-hot-explorer",
     "overfitting-explorer",
     "shapes-explorer",
     "softmax-explorer",
+    "threshold-explorer",
     "train-in-the-page",
 ]
 
@@ -392,6 +395,102 @@ def test_curves_follow_the_controls(open_page: Opener) -> None:
     assert (widget.locator(".widget-old").first.get_attribute("d") or "") == long
 
 
+# --- Threshold ---
+
+
+def test_a_threshold_lets_through_what_the_network_says(open_page: Opener, models: dict[str, Any]) -> None:
+    """The four outcomes on the page are those of the network's probabilities, at two thresholds, moved by keyboard."""
+    page = open_page()
+    widget = host(page, "threshold-explorer")
+    _, (images, labels) = load_mnist()
+    answers = np.asarray(models["one layer"](images.astype("float32") / 255), dtype=np.float64)
+    widget.get_by_label("Class", exact=True).select_option("3")
+    threshold = widget.get_by_label("threshold", exact=True)
+    found = []
+    for key, at in (("Home", 0.01), ("End", 0.99)):
+        threshold.press(key)
+        said_yes, is_three = answers[:, 3] >= at, labels == 3
+        counts = [(a & b).sum() for a, b in ((is_three, said_yes), (is_three, ~said_yes), (~is_three, said_yes))]
+        cells = [int(cell.inner_text().split()[0].replace(",", "")) for cell in widget.locator("tbody td").all()]
+        assert cells[:3] == counts
+        assert sum(cells) == len(labels)
+        expect(status(widget)).to_contain_text(
+            f"From {at} on it counts as 3: {counts[0]:,} found, {counts[1]:,} missed"
+        )
+        found.append(counts)
+    (few_missed, many_missed) = (missed for _, missed, _ in found)
+    assert few_missed < many_missed
+
+
+# --- Calibration ---
+
+
+def test_bars_of_the_calibration_plot_are_the_networks(open_page: Opener, models: dict[str, Any]) -> None:
+    """The last bar at two temperatures: what is said on average, of how many images, and how many are right."""
+    page = open_page()
+    widget = host(page, "calibration-explorer")
+    _, (images, labels) = load_mnist()
+    answers = np.asarray(models["one layer"](images.astype("float32") / 255), dtype=np.float64)
+    right = answers.argmax(axis=1) == labels
+    temperature = widget.get_by_label("temperature")
+    for key, value in ((None, 1.0), ("Home", 0.25)):
+        if key:
+            temperature.press(key)
+        powers = answers ** (1 / value)
+        said = powers.max(axis=1) / powers.sum(axis=1)
+        last = said >= 0.9
+        expect(status(widget)).to_contain_text(
+            f"Temperature {value:g}: where it says 0.90 to 1.00, {said[last].mean():.3f} on average, "
+            f"{100 * right[last].mean():.1f}% of {last.sum():,} answers are right"
+        )
+    expect(status(widget)).to_contain_text("It claims more than it keeps")
+    bars = widget.locator("svg rect").count()
+    widget.get_by_text("20", exact=True).click()
+    assert widget.locator("svg rect").count() > bars
+    assert widget.locator("tbody tr").count() == widget.locator("svg rect").count(), "each bar has its line of numbers"
+
+
+# --- A kernel over an image ---
+
+
+def test_a_kernel_moves_by_mouse_and_keyboard_and_its_map_is_keras_s(open_page: Opener) -> None:
+    import keras
+
+    page = open_page()
+    widget = host(page, "kernel-explorer")
+    data = page.evaluate("JSON.parse(document.querySelector('[data-widget-data=kernels]').textContent)")
+    widget.get_by_label("Kernel", exact=True).select_option(label=data["kernels"][1]["name"])
+    picture = widget.get_by_role("application")
+    picture.scroll_into_view_if_needed()
+    frame = picture.bounding_box()
+    assert frame
+    page.mouse.move(frame["x"] + 2, frame["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + frame["width"] * 13.5 / 28, frame["y"] + frame["height"] * 10.5 / 28)
+    page.mouse.up()
+    expect(status(widget)).to_contain_text("image[9:12, 12:15]")
+    picture.press("ArrowRight")
+    picture.press("ArrowDown")
+
+    layer = keras.layers.Conv2D(4, 3)
+    layer.build((1, 28, 28, 1))
+    chosen = data["kernels"][1]
+    weights = np.repeat(np.reshape(chosen["weights"], (3, 3, 1, 1)), 4, axis=3)
+    layer.set_weights([weights, np.full(4, chosen["bias"])])
+    pixels = np.frombuffer(base64.b64decode(data["images"][0]["pixels"]), np.uint8).reshape(1, 28, 28, 1) / 255
+    by_keras = np.asarray(layer(pixels.astype("float32")))[0, :, :, 0]
+    expect(status(widget)).to_have_text(f"image[10:13, 13:16]: {by_keras[10, 13]:.2f} in the map.".replace("-", "−"))
+    map_ = widget.get_by_role("img", name=f"from {by_keras.min():.2f} to {by_keras.max():.2f}".replace("-", "−"))
+    assert map_.is_visible()
+
+    for place in range(9):
+        widget.get_by_label(f"kernel, row {place // 3}, column {place % 3}").fill("1")
+    widget.get_by_label("bias", exact=True).fill("-20")
+    expect(widget.locator(".widget-total")).to_contain_text("− 20.00 bias")
+    widget.get_by_label("cut off below zero").check()
+    expect(status(widget)).to_have_text("image[10:13, 13:16]: 0.00 in the map.")
+
+
 # --- For everybody ---
 
 
@@ -414,6 +513,9 @@ def test_every_widget_answers_a_finger(open_page: Opener) -> None:
     confusion = host(page, "confusion-explorer")
     confusion.get_by_role("button", name="true 3, answer 5:").tap()
     expect(status(confusion)).to_contain_text("taken for 5")
+    kernel = host(page, "kernel-explorer")
+    kernel.get_by_role("application").tap(position={"x": 5, "y": 5})
+    expect(status(kernel)).to_contain_text("image[0:3, 0:3]")
     curves = host(page, "overfitting-explorer")
     before = curves.locator(".widget-training").last.get_attribute("d")
     curves.get_by_text("60%", exact=True).tap()
