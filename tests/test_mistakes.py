@@ -27,6 +27,7 @@ TRAINED = {
     "04-softmax": ("model", "trained", "predicted"),
     "05-overfitting": ("overfitted", "stopped", "cured", "saved"),
     "06-how-a-network-learns": ("keras_step",),
+    "07-networks-that-see": ("learned",),
 }
 
 

@@ -14,12 +14,15 @@ from autograder.exercise.networks import (
     flattens_in_time,
     loss_fits_labels,
     loss_fits_output,
+    rate_is_sensible,
     reports_accuracy,
 )
 from autograder.exercise.submission import Submission, as_array
 from autograder.language import _
 
 BUDGET = 6_000  # parameters of `seeing`; the task's text names it
+NEEDED, NOTHING_BELOW = 0.80, 0.50  # share of unseen digits; measured over seeds in benchmarks/seeds.md
+LEARNED = 0.30  # well above guessing
 POOLING = (
     "MaxPooling2D",
     "AveragePooling2D",
@@ -509,6 +512,50 @@ class TestSeeing:
         ends_in_probabilities(model, 10)
         loss_fits_output(model, 10)
         reports_accuracy(model)
+
+
+class TestLearned:
+    def test_was_trained(self, submission: Submission) -> None:
+        """It was trained, and learned something"""
+        model = submission.model("seeing")
+        _takes_images(model)
+        _has_learned(submission)
+
+    def test_reads_unseen_digits(self, submission: Submission) -> None:
+        """It gets at least 80 % of unseen digits right"""
+        _takes_images(submission.model("seeing"))
+        _has_learned(submission)
+        expect(submission.accuracy("seeing", "mnist"), "the accuracy of `seeing`").to_reach(
+            NEEDED,
+            zero_at=NOTHING_BELOW,
+            hint=[
+                Hint("It has begun to learn. Train it for longer, and look again.", id="too-few-epochs"),
+                "Print the loss after each epoch. Does it still fall at the end, or did it never fall far?",
+                "Look at the network once more. How many numbers are left for its last layer to judge by?",
+            ],
+        )
+
+
+def _has_learned(submission: Submission) -> None:
+    """It reads far more digits than guessing does; if not, say why that may be."""
+    model = submission.model("seeing")
+    if not model.finite:
+        raise fail("Some weights of `seeing` are NaN (not a number).", hint=_RAN_AWAY)
+    accuracy = submission.accuracy("seeing", "mnist")
+    if not model.untrained and accuracy.value < LEARNED and model.compiled is not None:
+        rate_is_sensible(model)
+    expect(accuracy).to_have_learned(
+        model,
+        guessing=0.1,
+        at_least=LEARNED,
+        hint=Hint(
+            "It was trained, but hardly learned. Do images and labels belong together, in the same order?",
+            id="hardly-learned",
+        ),
+    )
+
+
+_RAN_AWAY = Hint("The training ran away. Is the learning rate very large? Leave it out.", id="ran-away")
 
 
 def _takes_images(model: ModelReport) -> None:

@@ -1,6 +1,8 @@
-"""Exercise 7, networks that see: answers that learners really give. None of them trains a network."""
+"""Exercise 7, networks that see: answers that learners really give. A network is trained where its task is tried."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from catalogue import Right, Wrong
 
@@ -75,12 +77,18 @@ def _seeing(
     loss: str = '"sparse_categorical_crossentropy"',
     metrics: str = '["accuracy"]',
     build: str = "",
+    optimizer: str = '"adam"',
 ) -> dict[str, str]:
     built = build or f"seeing = keras.Sequential([keras.Input({shape}), {body}])"
-    return {"seeing-answer": f'{built}\nseeing.compile(loss={loss}, optimizer="adam", metrics={metrics})'}
+    return {"seeing-answer": f"{built}\nseeing.compile(loss={loss}, optimizer={optimizer}, metrics={metrics})"}
 
 
-WRONG = [
+def _learned(labels: str = "few_numbers", epochs: int = 8, **other: str) -> dict[str, str]:
+    options = "".join(f", {name}={value}" for name, value in other.items())
+    return {"learned-answer": f"seeing.fit(few_digits, {labels}, epochs={epochs}{options}, verbose=0)"}
+
+
+_WRONG = [
     # Slide a kernel
     Wrong("the kernel turned round", _sums(before="kernel = kernel[::-1, ::-1]"), "convolved", "kernel-turned-round"),
     Wrong(
@@ -283,65 +291,84 @@ WRONG = [
         "seeing",
         "not-compiled",
     ),
+    # Train
+    Wrong("never trained", {"learned-answer": "print(seeing.count_params())"}, "learned", "never-trained"),
+    Wrong(
+        "built again after fit",
+        {"learned-answer": _learned(epochs=1)["learned-answer"] + "\n" + _seeing()["seeing-answer"]},
+        "learned",
+        "never-trained",
+    ),
+    Wrong("labels of other images", _learned("few_numbers[::-1]", 1), "learned", "hardly-learned"),
+    Wrong("one epoch", _learned(epochs=1), "learned", "too-few-epochs"),
+    Wrong(
+        "absurd learning rate",
+        _seeing(optimizer="keras.optimizers.Adam(10.0)") | _learned(epochs=1),
+        "learned",
+        "learning-rate",
+    ),
+    Wrong(
+        "a rate that runs away",
+        _seeing(optimizer="keras.optimizers.SGD(1e30)") | _learned(epochs=1),
+        "learned",
+        "ran-away",
+    ),
 ]
 
+# The other tasks need no trained network, and so none is trained for them.
+WRONG = [
+    entry if entry.check == "learned" else replace(entry, answers={"learned-answer": "", **entry.answers})
+    for entry in _WRONG
+]
+
+#: Each trains a network, so they are few, and each answers many tasks in its own way.
 RIGHT = [
-    Right("two loops", _sums()),
     Right(
-        "windows",
-        _convolve(
-            "w = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]\n"
-            '    return np.einsum("ijkl,kl->ij", w, kernel)'
-        ),
-    ),
-    Right(
-        "Keras does it",
-        _convolve(
-            "x = image[None, :, :, None].astype('float32')\n"
-            "    k = kernel[:, :, None, None].astype('float32')\n"
-            "    return keras.ops.convert_to_numpy(keras.ops.conv(x, k, strides=stride))[0, :, :, 0]"
-        ),
-    ),
-    Right("field by field", _fields("f.max()")),
-    Right(
-        "Keras pools",
-        _pool(
-            "x = picture[None, :, :, None].astype('float32')\n"
-            "    return keras.ops.convert_to_numpy(keras.ops.max_pool(x, size))[0, :, :, 0]"
-        ),
-    ),
-    Right("counted by formula", _counted("(5 * 5 * 3 + 1) * 6", "(3 * 3 * 6 + 1) * 12", "3072 * 4 + 4")),
-    Right(
-        "scaled first, then turned round",
-        _prepare("x = photo / 255\n    return (1 - x.mean(axis=-1)).reshape(1, *photo.shape[:2], 1)"),
-    ),
-    Right(
-        "turned round, then scaled", _prepare("return np.mean(255 - photo, axis=2, keepdims=True)[np.newaxis] / 255.0")
-    ),
-    Right("capital letters", _chosen(moved="Allowed", mirrored="FORBIDDEN")),
-    Right(
-        "Functional, for one-hot labels",
-        _seeing(
+        "two loops, formulas, a Functional network for one-hot labels",
+        _sums()
+        | _fields("f.max()")
+        | _counted("(5 * 5 * 3 + 1) * 6", "(3 * 3 * 6 + 1) * 12", "3072 * 4 + 4")
+        | _prepare("x = photo / 255\n    return (1 - x.mean(axis=-1)).reshape(1, *photo.shape[:2], 1)")
+        | _chosen(moved="Allowed", mirrored="FORBIDDEN")
+        | _seeing(
             build="i = keras.Input((28, 28, 1))\n"
             'h = layers.MaxPooling2D()(layers.Conv2D(4, 5, padding="same", activation="tanh")(i))\n'
             "h = layers.AveragePooling2D(2)(h)\n"
             'seeing = keras.Model(i, layers.Dense(10, activation="softmax")(layers.Flatten()(h)))',
             loss='"categorical_crossentropy"',
-        ),
+        )
+        | _learned("keras.utils.to_categorical(few_numbers)", 12, batch_size="20"),
     ),
     Right(
-        "scores, and a loss that knows",
-        _seeing(
+        "windows, and scores with a loss that knows",
+        _convolve(
+            "w = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)[::stride, ::stride]\n"
+            '    return np.einsum("ijkl,kl->ij", w, kernel)'
+        )
+        | _prepare("return np.mean(255 - photo, axis=2, keepdims=True)[np.newaxis] / 255.0")
+        | _seeing(
             "layers.Conv2D(12, 3), layers.ReLU(), layers.MaxPooling2D(3), layers.Conv2D(16, 3),"
             " layers.BatchNormalization(), layers.ReLU(), layers.GlobalAveragePooling2D(), layers.Dense(10)",
             loss="keras.losses.SparseCategoricalCrossentropy(from_logits=True)",
-        ),
+            optimizer="keras.optimizers.Adam(0.01)",
+        )
+        | _learned(epochs=12),
     ),
     Right(
-        "scaled in the network, moved about, with dropout",
-        _seeing(
+        "Keras slides and pools; scaled in the network, moved about, with dropout",
+        _convolve(
+            "x = image[None, :, :, None].astype('float32')\n"
+            "    k = kernel[:, :, None, None].astype('float32')\n"
+            "    return keras.ops.convert_to_numpy(keras.ops.conv(x, k, strides=stride))[0, :, :, 0]"
+        )
+        | _pool(
+            "x = picture[None, :, :, None].astype('float32')\n"
+            "    return keras.ops.convert_to_numpy(keras.ops.max_pool(x, size))[0, :, :, 0]"
+        )
+        | _seeing(
             f"layers.Rescaling(1.0), layers.RandomTranslation(0.1, 0.1), {CONV}, {POOL}, {CONV}, {POOL},"
             f" layers.Dropout(0.2), {END}"
-        ),
+        )
+        | _learned(epochs=12, batch_size="25"),
     ),
 ]
