@@ -17,6 +17,32 @@ from pathlib import Path
 from typing import Any
 
 RENAMED = "_quite_another_name"
+# By name: the functions whose code names it, and the classes that hold it. Looked up once, before the first fork: to go
+# through all objects in each takes seconds, and every page of memory that is only looked at becomes the fork's own.
+mentions: dict[str, list[Any]] = {}
+
+
+def look_up(names: set[str]) -> None:
+    """Fill `mentions` with what has been imported."""
+    mentions.update({name: [] for name in names})
+    for thing in gc.get_objects():
+        if isinstance(thing, types.FunctionType):
+            for name in _named_in(thing.__code__) & names:
+                mentions[name].append(thing)
+        elif isinstance(thing, type):
+            for name in vars(thing).keys() & names:
+                mentions[name].append(thing)
+
+
+def _named_in(code: types.CodeType) -> set[str]:
+    named = {*code.co_names, *(one for one in code.co_consts if isinstance(one, str))}
+    return named.union(*(_named_in(one) for one in code.co_consts if isinstance(one, types.CodeType)))
+
+
+def names_of(part: str) -> list[str]:
+    """The names that are renamed for one part of the table, if what has another name then is private."""
+    name, _, attributes = part.partition("/")
+    return attributes.split() or [name.partition(":")[2].split(".")[-1]]
 
 
 def rename(name: str, attributes: str) -> None:
@@ -44,11 +70,12 @@ def rename(name: str, attributes: str) -> None:
 
 def _rename_everywhere(name: str, packages: tuple[str, ...]) -> None:
     new = name + RENAMED
-    for thing in gc.get_objects():
+    for thing in mentions[name]:
+        if not str(thing.__module__).startswith(packages):
+            continue
         if isinstance(thing, types.FunctionType):
-            if str(thing.__module__).startswith(packages):
-                thing.__code__ = _with(thing.__code__, name, new)
-        elif isinstance(thing, type) and name in vars(thing) and thing.__module__.startswith(packages):
+            thing.__code__ = _with(thing.__code__, name, new)
+        else:
             setattr(thing, new, vars(thing)[name])
             delattr(thing, name)
 
@@ -144,6 +171,8 @@ def main() -> None:
 
     from autograder.grading import grade as _station  # noqa: F401
 
+    look_up({one for part in names for one in names_of(part)})
+    gc.freeze()  # no fork has to go through what was there before it
     for name in names:
         ours, theirs = os.pipe()
         if (child := os.fork()) == 0:
