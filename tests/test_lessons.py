@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from kitbook.about import about  # noqa: E402
 from kitbook.accessibility import mend  # noqa: E402
-from kitbook.execution import execution_digest, what_ended  # noqa: E402
+from kitbook.execution import CELL, FIRST_LINES, execution_digest, files_that_matter, what_ended  # noqa: E402
 from kitbook.figures import adapt_svg  # noqa: E402
 from kitbook.front_matter import (  # noqa: E402
     FrontMatterError,
@@ -96,20 +96,42 @@ def test_faulty_front_matter_is_named_in_one_line(tmp_path: Path) -> None:
     assert read_lesson(page) is None
 
 
-def test_the_digest_changes_with_data_and_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for folder in ("data", "autograder", "book/_ext"):
+def test_the_digest_changes_with_data_and_what_cells_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("data", "autograder/grading", "book/_ext", "lessons"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "data" / "mnist.npz").write_bytes(b"1")
-    (tmp_path / "autograder" / "data.py").write_text("a = 1")
-    seen = {execution_digest(tmp_path)}
-    (tmp_path / "data" / "mnist.npz").write_bytes(b"2")
-    seen.add(execution_digest(tmp_path))
-    (tmp_path / "autograder" / "data.py").write_text("a = 2")
-    seen.add(execution_digest(tmp_path))
+    cell = "# T\n\n```{code-cell} python\n:tags: [hide-input]\n%time 1\nfrom autograder.data import a\n```\n"
+    files = {
+        "lessons/01-x.md": cell,
+        "data/mnist.npz": "1",
+        "autograder/__init__.py": "def __getattr__(name):\n    from autograder.grading import batch\n",
+        "autograder/data.py": "def a():\n    from autograder import errors\n",
+        "autograder/errors.py": "",
+        "autograder/grading/batch.py": "",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    seen = [execution_digest(tmp_path)]
+    changes_outputs = set(files) - {"lessons/01-x.md", "autograder/grading/batch.py"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content + "\n# changed\n")
+        seen.append(execution_digest(tmp_path))
+        assert (seen[-1] != seen[-2]) == (name in changes_outputs), name
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    seen.add(execution_digest(tmp_path))
-    assert len(seen) == 4
-    assert execution_digest(tmp_path) in seen
+    assert execution_digest(tmp_path) not in seen
+
+
+def test_no_module_that_a_cell_loads_is_missing_in_the_digest() -> None:
+    lines = [line for line in FIRST_LINES if line.startswith("from autograder")]
+    for page in [*(ROOT / "lessons").glob("*.md"), *(ROOT / "book").glob("*.md")]:
+        code = "\n".join(CELL.findall(page.read_text("utf-8")))
+        lines += re.findall(r"^(?:from|import) autograder\b.*", code, re.M)
+    assert len(lines) > 5
+    look = "import sys; print(*(m.__file__ for n, m in list(sys.modules.items()) if n.split('.')[0] == 'autograder'))"
+    code = "\n".join([*lines, look])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    loaded = {Path(file).relative_to(ROOT) for file in done.stdout.split()}
+    assert Path("autograder/data.py") in loaded
+    assert loaded <= {path.relative_to(ROOT) for path in files_that_matter(ROOT)}
 
 
 def test_a_task_stands_under_its_objective(tmp_path: Path) -> None:

@@ -42,33 +42,75 @@ TIMED_OUT_CELL = re.compile(r"preview of the cell contents:\n-+\n(?P<line>[^\n]*
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 FAILED_CELL = re.compile(r"while executing the following cell:\n-+\n(?P<line>[^\n]*)")
 
-#: The kernel draws SVG, which ``figures`` then puts into the page.
-KERNEL_CONFIG = """\
-c = get_config()  # noqa
-c.InlineBackend.figure_formats = {"svg"}
-c.HistoryManager.enabled = False
-# TensorFlow advises those who predict with several models, as lessons do, in red and at length, and on stdout.
-c.IPKernelApp.exec_lines = [
+#: A kernel's first lines. TensorFlow advises those who predict with several models, as lessons do, in red and at
+#: length, and on stdout.
+FIRST_LINES = (
     "import logging as _logging",
     "_logging.getLogger('tensorflow').addFilter(lambda record: 'retracing' not in record.getMessage())",
     "del _logging",
-]
+)
+#: The kernel draws SVG, which ``figures`` then puts into the page.
+KERNEL_CONFIG = f"""\
+c = get_config()  # noqa
+c.InlineBackend.figure_formats = {{"svg"}}
+c.HistoryManager.enabled = False
+c.IPKernelApp.exec_lines = {list(FIRST_LINES)!r}
 """
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.M | re.S)
 
 
 def files_that_matter(root: Path) -> list[Path]:
-    """The files, besides a lesson's own text, that its outputs depend on."""
+    """The files, besides a lesson's own text, that its outputs depend on.
+
+    Of the package these are the modules that a cell or a kernel's first lines import, and what those import in turn:
+    a change to grading is no reason to train for minutes.
+    """
     book = root / "book"
-    return sorted(
-        [
-            *(root / "data").glob("*.npz"),
-            *(root / "autograder").rglob("*.py"),
-            # It sets up the kernels. The extension's other modules change pages, not outputs.
-            book / "_ext" / "kitbook" / "execution.py",
-            book / "widget_data.py",
-            book / "_ext" / "matplotlibrc",
-        ]
-    )
+    # It sets up the kernels. The extension's other modules change pages, not outputs.
+    own = [book / "_ext" / "kitbook" / "execution.py", book / "widget_data.py"]
+    pages = [*(root / "lessons").glob("*.md"), *book.glob("*.md"), *book.glob("instructors/*.md")]
+    code = ["\n".join(FIRST_LINES), *(path.read_text("utf-8") for path in own if path.is_file())]
+    code += [cell for page in pages for cell in CELL.findall(page.read_text("utf-8"))]
+    return sorted([*(root / "data").glob("*.npz"), *own, book / "_ext" / "matplotlibrc", *modules_used(root, code)])
+
+
+def modules_used(root: Path, code: list[str]) -> set[Path]:
+    """The modules of the package that pieces of code import, directly or through one another."""
+    todo, found = list(code), set[Path]()
+    while todo:
+        for name in names_imported(todo.pop()):
+            # Importing a.b.c runs a/__init__.py first, and c may be a module or a name in one.
+            parts = name.split(".")
+            for place in (root.joinpath(*parts[:end]) for end in range(1, len(parts) + 1)):
+                for file in (place.with_suffix(".py"), place / "__init__.py"):
+                    if file.is_file() and file not in found:
+                        found.add(file)
+                        todo.append(file.read_text("utf-8"))
+    return found
+
+
+def names_imported(code: str) -> set[str]:
+    """What a module or a cell imports of the package: modules, and names that may be modules.
+
+    Not what a module's `__getattr__` imports, which is for those who ask for it: they name it themselves.
+    """
+    if "autograder" not in code:
+        return set()
+    # Options, magics and calls of the shell are no Python.
+    tree = ast.parse(re.sub(r"^[:%!].*$", "", code, flags=re.M))
+    names: set[str] = set()
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        todo += ast.iter_child_nodes(node)
+    names = {"autograder.learner.notebook" if name == "autograder.start" else name for name in names}
+    return {name for name in names if name.partition(".")[0] == "autograder"}
 
 
 def installed(package: str) -> str:
