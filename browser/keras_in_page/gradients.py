@@ -389,6 +389,16 @@ class _BatchNormalization(Rule):
         return [at_x.astype(g.dtype)], found
 
 
+class _UnitNormalization(Rule):
+    def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
+        x = record.inputs[0]
+        axes = tuple(np.atleast_1d(record.layer.axis))
+        squares = (x * x).sum(axis=axes, keepdims=True)
+        factor = np.minimum(1 / np.sqrt(np.maximum(squares, 1e-30)), 1e12)  # as `keras.ops.normalize` limits it
+        changes = np.where(squares > 1e-24, factor**3, 0) * (g * x).sum(axis=axes, keepdims=True)
+        return [(g * factor - x * changes).astype(g.dtype)], []
+
+
 class _Merge(Rule):
     """Layers of several inputs, element by element. `back(inputs, output, gradient)` gives one gradient each."""
 
@@ -467,6 +477,7 @@ RULES: dict[type, Rule] = {
     L.Rescaling: _Scaled(lambda layer: layer.scale),
     L.Normalization: _Scaled(_normalization_scale),
     L.BatchNormalization: _BatchNormalization(),
+    L.UnitNormalization: _UnitNormalization(),
     L.Add: _Merge(lambda inputs, output, g: [g] * len(inputs)),
     L.Subtract: _Merge(lambda inputs, output, g: [g, -g]),
     L.Multiply: _Merge(_times_others),

@@ -6,6 +6,7 @@ few of the programs are run by TensorFlow again, so that the file cannot grow ol
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -64,3 +65,14 @@ def test_the_reference_is_what_tensorflow_does_now(page: dict[str, np.ndarray], 
     reference = dict(np.load(HERE / "reference.npz"))
     assert found
     assert max(_largest(found, {name: reference[name] for name in found}).values()) < GRADIENT
+
+
+@pytest.mark.slow
+def test_what_learners_compute_with_keras_by_hand_is_answered_alike(tmp_path: Path) -> None:
+    # (The other exercises' catalogues take longer, and README.md says how they fare.)
+    out, exercise = tmp_path / "found.json", "07-networks-that-see"
+    command = [sys.executable, str(HERE / "try_catalogue.py"), str(out), exercise, "--untrained"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(json.loads(out.read_text("utf-8"))) > 60
+    assert done.stdout.strip() == ""
