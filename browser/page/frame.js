@@ -22,4 +22,19 @@
     return worker;
   };
   window.Worker.prototype = Plain.prototype;
+
+  // Where nothing can be kept, JupyterLite opens no notebook unless it is told to make do with memory.
+  if (new URLSearchParams(location.search).get("keep") === "nothing") {
+    const plainFetch = window.fetch.bind(window);
+    const settings = new URL("../jupyter-lite.json", document.baseURI).href;
+    const memory = ["memoryStorageDriver"];
+    window.fetch = async (asked, options) => {
+      const answer = await plainFetch(asked, options);
+      if (String(asked.url ?? asked) !== settings) return answer;
+      const all = await answer.json();
+      const drivers = { contentsStorageDrivers: memory, settingsStorageDrivers: memory };
+      Object.assign(all["jupyter-config-data"], { enableMemoryStorage: true, ...drivers });
+      return new Response(JSON.stringify(all), { headers: { "Content-Type": "application/json" } });
+    };
+  }
 }

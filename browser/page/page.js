@@ -8,6 +8,7 @@ const name = notebook.split("/").pop();
 const byId = (id) => document.getElementById(id);
 const frame = byId("notebook");
 const MEGABYTE = 1_000_000;
+const NOTEBOOK_SIZE = 200_000; // characters, of one with pictures in it
 const READING_TIME = 15_000; // ms that a sentence of ours stays, whatever Python does
 const STOP_PATIENCE = 8_000; // ms; then Python is restarted
 
@@ -16,6 +17,9 @@ let panel = null;
 let stopping = 0;
 let fetching = false;
 let readUntil = 0;
+let keepsNothing = false; // this window: what is written is lost with it
+let atRisk = false; // something is written that is nowhere but in this window
+let inFile = ""; // what the learner has downloaded
 
 function say(text) {
   if (byId("state").textContent !== text) byId("state").textContent = text;
@@ -52,23 +56,71 @@ function whyUnfetched({ unfetched, why, status }) {
 }
 
 const TOO_LITTLE_MEMORY = "This device has too little free memory for Python. Close other tabs and load the page again, or use a computer.";
-const NO_ROOM = `Your browser has no room left to keep your work. Press "${byId("hand-in").textContent}" now to save it as a file, then free some space.`;
+const SAVE_AS_FILE = byId("hand-in").textContent;
+const NO_ROOM = `Your browser has no room left to keep your work. Press "${SAVE_AS_FILE}" now to save it as a file, then free some space.`;
+const NO_ROOM_AT_ALL = `Your browser has no room left to keep your work: what you write is lost when you close this page, unless you press "${SAVE_AS_FILE}", which saves it as a file. Free some space and load the page again.`;
+const LITTLE_ROOM = "Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.";
+const PRIVATE = `This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press "${SAVE_AS_FILE}", which saves it as a file.`;
+const RETRY = 5_000; // ms after which work that found no room is tried again
 
 // -- what the browser must be able to do ------------------------------------------------------------------------------
 
+// What a database of this name comes to: what `use` makes of it.
+function inDatabase(database, upgrade, use) {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(database);
+    request.onupgradeneeded = () => upgrade(request);
+    request.onerror = () => reject(request.error);
+    request.onblocked = () => reject(new Error("blocked"));
+    request.onsuccess = () => {
+      const close = (end) => (value) => (request.result.close(), end(value));
+      new Promise((...ends) => use(request.result, ...ends)).then(close(resolve), close(reject));
+    };
+  });
+}
+
+// Whether what is written here is kept: "yes", "full" (there is no room for a notebook), or "private".
 async function canKeep() {
+  const database = "exercises-can-keep";
   try {
-    await new Promise((resolve, reject) => {
-      const request = indexedDB.open("exercises-can-keep");
-      request.onsuccess = () => resolve(request.result.close());
-      request.onerror = () => reject(request.error);
-      request.onblocked = () => reject(new Error("blocked"));
-    });
-    indexedDB.deleteDatabase("exercises-can-keep");
-    return true;
+    await inDatabase(
+      database,
+      ({ result }) => result.createObjectStore("tried"),
+      (opened, resolve, reject) => {
+        const tried = opened.transaction("tried", "readwrite");
+        tried.objectStore("tried").put("x".repeat(NOTEBOOK_SIZE), 0);
+        tried.oncomplete = resolve;
+        tried.onabort = () => reject(tried.error);
+      },
+    );
+    indexedDB.deleteDatabase(database);
+    return "yes";
+  } catch (error) {
+    return error?.name === "QuotaExceededError" ? "full" : "private";
+  }
+}
+
+// Whether JupyterLite has kept this notebook on an earlier visit.
+async function isKept() {
+  try {
+    return await inDatabase(
+      `JupyterLite Storage - ${new URL(KIT.base).pathname}`,
+      ({ transaction }) => transaction.abort(), // there was none, and none shall be
+      (opened, resolve, reject) => {
+        const found = opened.transaction("files").objectStore("files").count(notebook);
+        found.onsuccess = () => resolve(found.result > 0);
+        found.onerror = reject;
+      },
+    );
   } catch {
     return false;
   }
+}
+
+// The work comes first: what the page is made of can be fetched again. Returns whether there was anything to throw away.
+async function makeRoom() {
+  navigator.serviceWorker?.controller?.postMessage({ keep: false });
+  return store.forget();
 }
 
 async function startServiceWorker() {
@@ -85,6 +137,7 @@ async function startServiceWorker() {
       ]);
     }
     workers.addEventListener("message", (event) => event.data?.kit && heard(event.data.kit));
+    if (!store.keeps) workers.controller?.postMessage({ keep: false });
     return Boolean(workers.controller);
   } catch {
     return false;
@@ -92,6 +145,11 @@ async function startServiceWorker() {
 }
 
 // -- fetching ---------------------------------------------------------------------------------------------------------
+
+// A file could not be kept. Whatever is said already is worse.
+function littleRoom() {
+  if (!byId("trouble").textContent) trouble(LITTLE_ROOM);
+}
 
 async function fetchAll(paths) {
   const missing = [];
@@ -107,7 +165,7 @@ async function fetchAll(paths) {
   missing.sort((a, b) => store.entry(b).weight - store.entry(a).weight);
   const next = async () => {
     for (let path = missing.shift(); path; path = missing.shift()) {
-      await store.get(path, (bytes) => ((came += bytes), tell()), () => trouble(NO_ROOM));
+      await store.get(path, (bytes) => ((came += bytes), tell()), littleRoom);
     }
   };
   await Promise.all(Array.from({ length: 6 }, next));
@@ -117,7 +175,7 @@ async function fetchAll(paths) {
 // -- the notebook -----------------------------------------------------------------------------------------------------
 
 async function openNotebook() {
-  frame.src = `notebooks/index.html?path=${encodeURIComponent(notebook)}`;
+  frame.src = `notebooks/index.html?path=${encodeURIComponent(notebook)}${keepsNothing ? "&keep=nothing" : ""}`;
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const found = frame.contentWindow.jupyterapp?.shell?.currentWidget;
@@ -126,8 +184,9 @@ async function openNotebook() {
     panel = found;
     break;
   }
-  const keep = debounced(1_000, save);
-  panel.context.model.contentChanged.connect(keep);
+  panel.context.model.contentChanged.connect(debounced(1_000, save));
+  panel.context.model.contentChanged.connect(() => (atRisk ||= keepsNothing));
+  window.addEventListener("beforeunload", (event) => atRisk && event.preventDefault()); // the browser asks
   window.addEventListener("pagehide", () => void save());
   document.addEventListener("visibilitychange", () => document.hidden && void save());
   panel.sessionContext.statusChanged.connect(shown);
@@ -143,17 +202,45 @@ function debounced(wait, act) {
   };
 }
 
-async function save() {
-  if (!panel?.context.model.dirty) return;
+let saving = Promise.resolve();
+
+// One after the other, so that no older state of the notebook is written over a newer one.
+function save() {
+  saving = saving.then(saveNow);
+  return saving;
+}
+
+async function saveNow() {
+  const model = panel?.context.model;
+  if (!model?.dirty) return;
+  model.dirty = false; // what is written while this is being kept makes it so again
+  const content = model.toJSON();
   try {
-    // Not through `context.save()`, which asks in a window of its own when something is wrong.
-    const app = frame.contentWindow.jupyterapp;
-    const content = panel.context.model.toJSON();
-    await app.serviceManager.contents.save(panel.context.path, { type: "notebook", format: "json", content });
-    panel.context.model.dirty = false;
+    await keep(content);
+  } catch {
+    model.dirty = true;
+    setTimeout(save, RETRY);
+  }
+}
+
+async function keep(content) {
+  // Not through `context.save()`, which asks in a window of its own when something is wrong.
+  const { contents } = frame.contentWindow.jupyterapp.serviceManager;
+  const write = () => contents.save(panel.context.path, { type: "notebook", format: "json", content });
+  try {
+    await write().catch(async (error) => {
+      if (!(await makeRoom())) throw error;
+      await write();
+      trouble(LITTLE_ROOM);
+    });
+    if (!keepsNothing) atRisk = false;
     if (byId("trouble").textContent === NO_ROOM) trouble("");
   } catch (error) {
+    atRisk = JSON.stringify(content) !== inFile;
     trouble(NO_ROOM);
+    throw error;
+  } finally {
+    shown();
   }
 }
 
@@ -162,7 +249,8 @@ function shown() {
   const status = panel.sessionContext.session?.kernel?.status ?? "starting";
   byId("stop").disabled = status !== "busy";
   if (Date.now() < readUntil) return;
-  if (status === "idle") say("Python is ready. Your work is kept in this browser.");
+  const kept = atRisk || keepsNothing ? "" : " Your work is kept in this browser.";
+  if (status === "idle") say(`Python is ready.${kept}`);
   else if (status === "busy") say("Python is working.");
   else if (status === "dead" || status === "terminating") say("Python has ended. Load the page again: your work is kept.");
   else say("Starting Python.");
@@ -182,7 +270,7 @@ function heard(message) {
     progress(0, 0);
     trouble(whyUnfetched(message));
   } else if (message.full) {
-    trouble(NO_ROOM);
+    littleRoom();
   } else if (message.memory) {
     trouble(TOO_LITTLE_MEMORY);
   } else if (message.broken !== undefined) {
@@ -196,11 +284,14 @@ function heard(message) {
 
 async function handIn() {
   await save();
-  const text = `${JSON.stringify(panel.context.model.toJSON(), null, 1)}\n`;
+  const content = panel.context.model.toJSON();
+  const text = `${JSON.stringify(content, null, 1)}\n`;
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
   link.download = name;
   link.click();
+  inFile = JSON.stringify(content);
+  atRisk = false;
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   const exercise = notebook.startsWith("exercises/");
   announce(
@@ -226,7 +317,7 @@ async function beginAnew() {
   await save();
   say("Beginning anew.");
   await restart();
-  trouble("");
+  if (!keepsNothing && !atRisk) trouble("");
 }
 
 async function restart() {
@@ -263,9 +354,6 @@ async function main() {
   if (typeof WebAssembly !== "object") {
     return trouble("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Firefox, Chrome, Edge or Safari.");
   }
-  if (!(await canKeep())) {
-    trouble("This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press the button on the right.");
-  }
   if (navigator.deviceMemory < 2) trouble("This device has little memory. If the page stops, use a computer.");
   window.addEventListener("message", (event) => {
     if (event.origin === location.origin && event.data?.kit) heard(event.data.kit);
@@ -273,7 +361,12 @@ async function main() {
   byId("stop").addEventListener("click", stop);
   byId("anew").addEventListener("click", beginAnew);
   byId("hand-in").addEventListener("click", handIn);
-  if (await startServiceWorker()) {
+  let kept = await canKeep();
+  if (kept === "full" && (await makeRoom())) kept = await canKeep();
+  keepsNothing = kept === "private" || (kept === "full" && !(await isKept()));
+  if (kept !== "yes") trouble(kept === "private" ? PRIVATE : keepsNothing ? NO_ROOM_AT_ALL : NO_ROOM);
+  else if (!store.keeps) trouble(LITTLE_ROOM);
+  if ((await startServiceWorker()) && store.keeps) {
     try {
       await fetchAll([...KIT.start, `files/${notebook}`]);
     } catch (error) {

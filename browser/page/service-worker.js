@@ -10,6 +10,7 @@ self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(store.tidy()));
 self.addEventListener("message", (event) => {
   if (event.data?.stop) toStop.add(event.data.stop);
+  if (event.data?.keep === false) store.keeps = false; // there is no room
 });
 
 self.addEventListener("fetch", (event) => {

@@ -13,6 +13,8 @@ class Unfetched extends Error {
 const STORE = "exercises-in-a-page";
 
 const store = {
+  keeps: true, // until there is no room
+
   // The entry of a path that is relative to the page's folder, or of a whole address.
   entry(path) {
     const found = KIT.files[path];
@@ -26,6 +28,7 @@ const store = {
   },
 
   async open() {
+    if (!this.keeps) return null;
     try {
       return await caches.open(STORE);
     } catch {
@@ -87,6 +90,16 @@ const store = {
     } catch {
       return null; // cut short
     }
+  },
+
+  // Forget all, and keep nothing from now on; returns whether there was anything.
+  async forget() {
+    const kept = await this.open();
+    this.keeps = false;
+    const requests = (await kept?.keys()) ?? [];
+    // One by one: a cache that is deleted as a whole takes its room as long as anybody has it open.
+    await Promise.all(requests.map((request) => kept.delete(request)));
+    return requests.length > 0;
   },
 
   // Forget what no file of this page needs any more.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
+import shutil
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +17,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from page_learner import PATIENCE
+from playwright.sync_api import expect
 from web import Quiet, Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Frame, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 CHROMIUM = "/usr/bin/chromium"
+PYTHON = "pyodide.asm.wasm"
 EXERCISE = "exercises/01-image-classification.html"
 
 
@@ -93,6 +98,45 @@ def test_what_cannot_be_fetched_is_named_and_fetched_the_next_time(
     context.close()
 
 
+def with_python_elsewhere(site: Path, out: Path, host: str) -> None:
+    """The site as `make site PYODIDE=HOST` leaves it: without Python itself, which that host has.
+
+    (That build takes half a minute. What it leaves out and lists is another test's, `test_python_on_another_host`.)
+    """
+    shutil.copytree(site, out, copy_function=os.link)
+    page, name = out / "exercises", f"static/pyodide/{PYTHON}"
+    for left in (page / name, page / f"{name}.packed"):
+        left.unlink()
+    files = page / "files.js"
+    head, table = files.read_text("utf-8").split("=", 1)
+    known = json.loads(table.rstrip(";\n"))
+    size, digest, _, kind = known["files"][name]
+    known["files"][name] = [size, digest, 0, kind, f"{host}/{PYTHON}"]
+    files.unlink()  # it is a link to the other site's
+    files.write_text(f"{head}={json.dumps(known)};\n", "utf-8")
+
+
+def test_python_on_another_host_is_taken_only_with_its_own_digest(
+    pyodide: Path, site: Path, browser: Browser, tmp_path: Path
+) -> None:
+    context = browser.new_context()
+    with troubled(pyodide) as (host, troubles):
+        with_python_elsewhere(site, tmp_path / "site", host)
+        with troubled(tmp_path / "site") as (address, _):
+            page, name = context.new_page(), host.removeprefix("http://")
+            troubles[f"/{PYTHON}"] = "damaged"
+            page.goto(f"{address}/{EXERCISE}")
+            says(page, rf"^{name} sent something else in place of {re.escape(PYTHON)}; often a firewall does that")
+            troubles[f"/{PYTHON}"] = "blocked"
+            page.reload()
+            says(page, rf"^{re.escape(PYTHON)} could not be fetched: {name} does not answer, or a firewall blocks it")
+            troubles.clear()
+            page.reload()
+            page.locator("#state", has_text="Python is ready").wait_for(timeout=PATIENCE)
+            assert page.locator("#trouble").inner_text() == ""
+    context.close()
+
+
 def test_no_webassembly(site: Path, browser: Browser) -> None:
     context = browser.new_context()
     context.add_init_script("delete globalThis.WebAssembly")  # as where it is switched off
@@ -128,4 +172,112 @@ def test_a_window_that_keeps_nothing_says_so_and_works(site: Path, browser: Brow
             page,
             "^This window keeps nothing, perhaps because it is a private one: what you write is lost when you close",
         )
+    context.close()
+
+
+WRITE = """(text) => {
+    const model = window.jupyterapp.shell.currentWidget.content.model;
+    model.cells.get(2).sharedModel.setSource(text);
+}"""
+WRITTEN = "() => window.jupyterapp.shell.currentWidget.content.model.cells.get(2).sharedModel.source"
+
+KEPT = """async (text) => {
+    const app = window.jupyterapp, { contents } = app.serviceManager;
+    const kept = await contents.get(app.shell.currentWidget.context.path, { content: true });
+    return [kept.content.cells[2].source].flat().join("") === text;
+}"""
+
+
+def opened(page: Page) -> Frame:
+    """JupyterLite's own page, once the notebook is open in it."""
+    expect(page.get_by_role("button", name="Hand in")).to_be_enabled(timeout=PATIENCE)
+    return next(frame for frame in page.frames if "/notebooks/" in frame.url)
+
+
+def is_kept(frame: Frame, text: str) -> None:
+    """Wait until JupyterLite has kept this text."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not frame.evaluate(KEPT, text):
+        assert time.monotonic() < deadline, f"not kept: {text}"
+        frame.wait_for_timeout(200)
+
+
+def writes_until(page: Page, sentence: str, text: str) -> None:
+    """Go on writing until the page tells this trouble. Chromium believes for half a minute in room that it has seen."""
+    deadline, n, frame = time.monotonic() + PATIENCE / 1000, 0, opened(page)
+    while not re.search(sentence, page.locator("#trouble").inner_text()):
+        assert time.monotonic() < deadline, f"never told: {sentence}"
+        frame.evaluate(WRITE, f"{text} {(n := n + 1)}")
+        page.wait_for_timeout(1500)
+    frame.evaluate(WRITE, text)
+
+
+def handed_in(page: Page) -> str:
+    """The file that *Hand in* downloads."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hand in").click()
+    return Path(download.value.path()).read_text("utf-8")
+
+
+def test_a_full_disk_loses_no_work_and_says_so(site: Path, browser: Browser) -> None:
+    context = browser.new_context(accept_downloads=True)
+    with troubled(site) as (address, _):
+        page = context.new_page()
+        devtools = context.new_cdp_session(page)
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+        def room(**quota: int) -> None:
+            devtools.send("Storage.overrideQuotaForOrigin", {"origin": address, **quota})
+
+        # Full from the first visit on: the notebook opens, and its work goes into a file.
+        room(quotaSize=1000)
+        page.goto(f"{address}/{EXERCISE}")
+        says(page, "^Your browser has no room left to keep your work: what you write is lost when you close this page")
+        opened(page).evaluate(WRITE, "# first")
+        assert "# first" in handed_in(page)
+        opened(page).evaluate(WRITE, "# more")
+        page.locator("#state").click()  # a browser asks only whoever has touched the page
+        page.reload()
+        assert asked == ["beforeunload"]
+
+        # There is room, and then no more: an older state is not all that is left.
+        room()
+        page.goto(f"{address}/{EXERCISE}")
+        frame = opened(page)
+        assert page.locator("#trouble").inner_text() == ""
+        frame.evaluate(WRITE, "# kept")
+        is_kept(frame, "# kept")
+        room(quotaSize=1000)
+        page.reload()
+        frame = opened(page)
+        assert frame.evaluate(WRITTEN) == "# kept"
+        writes_until(page, '^Your browser has no room left to keep your work. Press "Hand in" now', "# on a full disk")
+        assert "kept in this browser" not in page.locator("#state").inner_text()
+        assert "# on a full disk" in handed_in(page)
+
+        # Room is made: what was written is kept by itself.
+        room()
+        expect(page.locator("#trouble")).to_have_text("", timeout=PATIENCE)
+        is_kept(frame, "# on a full disk")
+        page.reload()
+        assert opened(page).evaluate(WRITTEN) == "# on a full disk"
+    context.close()
+
+
+def test_work_comes_before_what_can_be_fetched_again(site: Path, browser: Browser) -> None:
+    context = browser.new_context()
+    with troubled(site) as (address, _):
+        page = context.new_page()
+        page.goto(f"{address}/{EXERCISE}")
+        opened(page)
+        used = page.evaluate("navigator.storage.estimate().then((found) => found.usage)")
+        devtools = context.new_cdp_session(page)
+        # Less than what the page has kept of itself, and more than any notebook takes.
+        devtools.send("Storage.overrideQuotaForOrigin", {"origin": address, "quotaSize": used // 2})
+        page.reload()
+        writes_until(page, "^Your browser has little room left. Your work is kept, but the next", "# in spite of that")
+        is_kept(opened(page), "# in spite of that")
+        page.reload()
+        assert opened(page).evaluate(WRITTEN) == "# in spite of that"
     context.close()
