@@ -607,6 +607,25 @@ def test_a_network_trains_while_one_watches(open_page: Opener) -> None:
     expect(status(widget)).to_contain_text("Not trained yet")
 
 
+#: Trains, begins anew and trains at once. Returns how many frames were asked for while five passed.
+FRAMES_ASKED = """() => new Promise((done) => {
+    const usual = window.requestAnimationFrame.bind(window);
+    let asked = 0;
+    window.requestAnimationFrame = (callback) => { asked += 1; return usual(callback); };
+    const [train, anew] = document.querySelectorAll('[data-widget=train-in-the-page] .widget-button');
+    for (const button of [train, anew, train]) button.click();
+    const wait = (frames) => (frames ? usual(() => wait(frames - 1)) : done(asked));
+    wait(5);
+})"""
+
+
+def test_a_network_begun_anew_trains_no_faster(open_page: Opener) -> None:
+    """The frame that the first training had asked for does not go on beside those of the second."""
+    page = open_page()
+    host(page, "train-in-the-page").scroll_into_view_if_needed()
+    assert page.evaluate(FRAMES_ASKED) <= 8, "two clicks and one for each frame"
+
+
 def test_without_motion_ten_epochs_come_at_once(open_page: Opener) -> None:
     page = open_page(reduced_motion="reduce")
     widget = host(page, "train-in-the-page")

@@ -152,7 +152,7 @@ def notebook_to_take_away(
 ) -> nbformat.NotebookNode:
     """Make the notebook of a lesson. ``numbers`` are what the prose quotes from the run.
 
-    ``install`` is what pip needs to install the lessons' package; empty where it is not to be had from anywhere.
+    ``install`` is what pip needs to install the lessons' package; empty where it cannot be installed from anywhere.
     """
     header, _ = split_front_matter(source)
     without_solutions = SOLUTION.sub("", source)
