@@ -28,7 +28,7 @@ from kitbook.front_matter import (  # noqa: E402
     read_lessons,
     split_front_matter,
 )
-from kitbook.generated_pages import clock, tasks_by_objective, timetable  # noqa: E402
+from kitbook.generated_pages import Size, clock, size_of, tasks_by_objective, timetable  # noqa: E402
 from kitbook.notebooks import launch_links, notebook_to_take_away, plain_markdown  # noqa: E402
 from kitbook.pictures import ANSWER, PICTURES  # noqa: E402
 
@@ -285,6 +285,19 @@ def test_sessions_are_as_alike_as_whole_lessons_allow() -> None:
     assert "06-how-a-network-learns" in starts[1]
     assert sum("*Break*" in row for row in rows) == 5
     assert rows[-1].startswith("| 13:55"), "90 + 15 + 85 + 15 + 90 minutes after nine"
+
+
+def test_a_lesson_is_counted_without_what_is_folded_away(tmp_path: Path) -> None:
+    lesson, exercise = tmp_path / "a.md", tmp_path / "a.ipynb"
+    hidden = "```{code-cell} python\n:tags: [hide-input]\nhidden = 1\n```\n"
+    note = ":::{instructor-note} Ask\nNot for readers.\n:::\n"
+    solution = ":::{solution-start} x\n:::\nSECRET\n```{code-cell} python\ny = 2\n```\n:::{solution-end}\n:::\n"
+    lesson.write_text(
+        f"# A title\n\nTwo words.\n\n```{{code-cell}} python\nx = 1\n\nx + 1\n```\n{hidden}{note}{solution}"
+    )
+    assert size_of(lesson, exercise) == Size(words=3, lines=2, allowed=None)
+    exercise.write_text("Allow 40 minutes.")
+    assert size_of(lesson, exercise).allowed == 40
 
 
 def test_markdown_is_tidy() -> None:

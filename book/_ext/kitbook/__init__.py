@@ -8,7 +8,7 @@ Each module does one thing and can be read alone:
 ``html_element``    the one node that the other modules write their HTML with
 ``front_matter``    questions, objectives, key points and minutes, read from a lesson's YAML
 ``lesson_boxes``    ``overview``, ``keypoints``, ``instructor-note``, ``callout``
-``generated_pages`` ``lesson-list``, ``schedule``, ``all-keypoints``, ``objectives-and-tasks``
+``generated_pages`` ``lesson-list``, ``schedule``, ``lesson-sizes``, ``all-keypoints``, ``objectives-and-tasks``
 ``messages``        ``all-messages``: every sentence of the package that people see
 ``misconceptions``  ``misconceptions``, ``reported-misconceptions``, ``passage``: the hints by their ids
 ``challenges``      the titles of challenges and their solutions

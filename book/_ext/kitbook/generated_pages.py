@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-from .front_matter import FrontMatterError, Lesson, read_lessons
+from .front_matter import FrontMatterError, Lesson, read_lessons, split_front_matter
 from .lesson_boxes import bullets, parse_markdown
 
 
@@ -124,6 +126,57 @@ class Schedule(AllLessons):
         return parse_markdown(self, timetable(self.lessons(), start, self.options.get("break", 15), sessions))
 
 
+@dataclass(frozen=True)
+class Size:
+    """How much there is in a lesson, counted."""
+
+    words: int
+    """Of its text, without code, notes for instructors and solutions."""
+    lines: int
+    """Of code that a reader sees at once: neither folded away nor part of a solution."""
+    allowed: int | None
+    """The minutes that the exercise's notebook names; None where it names none, or there is no exercise."""
+
+
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?P<body>.*?)^```$\n?", re.M | re.S)
+NOT_TAUGHT = re.compile(r"^:::\{(?:solution-start\}.*?^:::\{solution-end|instructor-note)\}.*?^:::$\n?", re.M | re.S)
+
+
+def size_of(lesson: Path, exercise: Path) -> Size:
+    """Count a lesson and read what its exercise allows."""
+    _, body = split_front_matter(lesson.read_text("utf-8"))
+    body = NOT_TAUGHT.sub("", body)
+    cells = [match["body"] for match in CELL.finditer(body)]
+    shown = [cell for cell in cells if not re.search(r"remove-cell|remove-input|hide-input|hide-cell", cell)]
+    lines = [line for cell in shown for line in cell.splitlines() if line.strip() and not line.startswith(":")]
+    prose = re.sub(r"^:.*$", "", CELL.sub("", body), flags=re.M)
+    allowed = None
+    if exercise.is_file():
+        named = re.search(r"Allow (\d+) minutes", exercise.read_text("utf-8"))
+        allowed = int(named[1]) if named else None
+    return Size(len(re.findall(r"[A-Za-z]{2,}", prose)), len(lines), allowed)
+
+
+class LessonSizes(AllLessons):
+    """``{lesson-sizes}``: words, lines of code and the exercise's minutes of each lesson, beside what is planned."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table."""
+        rows = ["| Lesson | Words | Lines of code | Planned | Exercise, alone |", "|---|---|---|---|---|"]
+        words = lines = minutes = allowed = 0
+        for lesson in self.lessons():
+            exercise = Path(self.env.srcdir) / "exercises" / lesson.name / f"{lesson.name}.ipynb"
+            if exercise.is_file():
+                self.env.note_dependency(str(exercise))
+            size = size_of(lesson.path, exercise)
+            alone = f"{size.allowed} min" if size.allowed else ""
+            planned = f"{lesson.teaching} + {lesson.exercises} min"
+            rows.append(f"| [](/lessons/{lesson.path.name}) | {size.words:,} | {size.lines} | {planned} | {alone} |")
+            words, lines, minutes = words + size.words, lines + size.lines, minutes + lesson.minutes
+            allowed += size.allowed or 0
+        return parse_markdown(self, [*rows, f"| *In all* | {words:,} | {lines} | {minutes} min | {allowed} min |"])
+
+
 class AllKeypoints(AllLessons):
     """``{all-keypoints}``: every lesson's key points under its title."""
 
@@ -159,6 +212,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directives."""
     app.add_directive("lesson-list", LessonList)
     app.add_directive("schedule", Schedule)
+    app.add_directive("lesson-sizes", LessonSizes)
     app.add_directive("all-keypoints", AllKeypoints)
     app.add_directive("objectives-and-tasks", ObjectivesAndTasks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

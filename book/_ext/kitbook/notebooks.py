@@ -91,6 +91,7 @@ DIRECTIVES: dict[str, Callable[[str, str, Lesson], str]] = {
     "predict": as_question("Predict, then run the next cell"),
     "exercise": lambda title, body, lesson: as_box(f"Challenge: {title}", OPTION.sub("", body)),
     "callout": write_callout,
+    "picture": nothing,
     "widget": nothing,
     "bibliography": nothing,
     "math": lambda title, body, lesson: f"$$\n{body.strip()}\n$$\n",
