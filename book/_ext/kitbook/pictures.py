@@ -82,7 +82,7 @@ class Drawing:
             f'<path d="M{x:g} {y:g}H{end:g}m-5 -4l5 4l-5 4" fill="none" stroke="currentColor" stroke-width="1.4"/>'
         )
 
-    def words(self, x: float, y: float, words: str, size: float = 13, anchor: str = "middle") -> None:
+    def words(self, x: float, y: float, words: str, size: float = 14, anchor: str = "middle") -> None:
         """Words whose line stands at ``y``."""
         self._parts.append(
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" text-anchor="{anchor}" fill="currentColor">'
@@ -135,7 +135,7 @@ def way_of_an_image() -> Drawing:
                         drawing.weight((161, start), (249, y), chosen)
     for unit, y in enumerate(units):
         drawing.unit(257, y, 7.5, unit == 7)
-        drawing.words(330, y + 4.5, str(unit), 13)
+        drawing.words(330, y + 4.5, str(unit))
         drawing.bar(341, y - 5, max(2.0, 92 * ANSWER[unit]), 10, unit == 7)
     drawing.arrow(276, 94, 34)
     for x, words in ((54, "an image"), (155, "784 numbers"), (257, "10 units"), (385, "10 probabilities")):
@@ -152,7 +152,7 @@ def neuron() -> Drawing:
         drawing.words(42, y + 4.5, name, 14, "end")
         drawing.weight((66, y), (187, 80), chosen=True)
         # Above its line, or below where the line rises to the unit.
-        drawing.words(88, y + (80 - y) * 0.2 - 5, weight, 13) if y < 120 else drawing.words(106, y + 4, weight, 13)
+        drawing.words(88, y + (80 - y) * 0.2 - 5, weight) if y < 120 else drawing.words(106, y + 4, weight)
     drawing.words(58, 122, "⋮", 14)
     drawing.unit(214, 80, 27)
     drawing.words(214, 85, "Σ + b", 15)
@@ -193,7 +193,7 @@ def _layers(sizes: tuple[tuple[int, str], ...], followed: tuple[int, ...]) -> Dr
 
 def layer() -> Drawing:
     """One dense layer: every unit sees every number."""
-    return _layers(((7, "784 numbers"), (3, "a layer of 3 units")), (-1, 1))
+    return _layers(((7, "784 numbers"), (3, "layer of 3 units")), (-1, 1))
 
 
 def network() -> Drawing:
