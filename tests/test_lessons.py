@@ -177,6 +177,17 @@ def test_repairs_take_away_what_axe_objects_to_and_nothing_else() -> None:
     assert mend(mended) == mended
 
 
+def test_the_arrow_of_a_chapter_that_unfolds_has_a_name() -> None:
+    arrow = '<span class="toctree-toggle" role="presentation"></span></summary>'
+    for kind, href, fold in (
+        ("reference internal", "a.html", "<details>"),
+        ("current reference", "#", '<details open="">'),
+    ):
+        mended = mend(f'<li><a class="{kind}" href="{href}">A guide</a>{fold}<summary>{arrow}')
+        assert f'<summary aria-label="Pages below: A guide">{arrow}' in mended
+        assert mend(mended) == mended
+
+
 def test_markdown_for_notebooks_loses_roles_and_fills_in_numbers() -> None:
     text = (
         "{term}`Scores <score>` reach {glue:text}`a:.1%` {cite}`x2020`, see [](keras-at-a-glance.md) on [layers](a.md)."

@@ -22,6 +22,11 @@ ICON_TITLE = re.compile(r'(?P<start><i class="theme-switch [^>]*?) title="[^"]*"
 RICH_COLOUR = re.compile(r'<span style="color: #[0-9a-f]{6}; text-decoration-color: #[0-9a-f]{6}">')
 #: Every challenge of a page gets the same id from sphinx-exercise, and so does every solution (duplicate-id).
 REPEATED_ID = re.compile(r'<section id="(?:exercise|solution)-content">')
+#: A chapter of the sidebar that unfolds is opened by an arrow without a name (summary-name).
+NAMELESS_FOLD = re.compile(
+    r'(?P<link><a class="[^"]*" href="[^"]*">(?P<title>[^<]*)</a><details[^>]*>)'
+    r'<summary>(?=<span class="toctree-toggle")'
+)
 #: A list of citations has no list items (aria-required-children).
 CITATION_LIST = '<div role="list" class="citation-list">'
 
@@ -32,6 +37,7 @@ def mend(html: str) -> str:
     html = ICON_TITLE.sub(lambda match: match["start"], html)
     html = RICH_COLOUR.sub("<span>", html)
     html = REPEATED_ID.sub("<section>", html)
+    html = NAMELESS_FOLD.sub(r'\g<link><summary aria-label="Pages below: \g<title>">', html)
     return html.replace(CITATION_LIST, '<div class="citation-list">')
 
 
