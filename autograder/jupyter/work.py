@@ -276,7 +276,7 @@ class HandInHandler(LearnerHandler):
             await self.show(trouble=f"{exercise}: {received.why_not}")
         elif received.known:
             await self.show(
-                told=f"{exercise}: this very file is what counts already, receipt {received.receipt.number}."
+                told=f"{exercise}: this very file is what you handed in last, receipt {received.receipt.number}."
             )
         else:
             await self.show(told=f"{exercise}: received, receipt {received.receipt.number}.")
