@@ -27,7 +27,7 @@ from nodes import PREFIX, nodes
 
 sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
-from autograder.errors import SchedulerRefused
+from autograder.errors import SchedulerRefused, WorkerDied
 from autograder.grading import batch
 from autograder.grading.answered import answered
 from autograder.grading.cluster import Workers, check_address, look_at
@@ -77,6 +77,30 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         pytest.raises(SchedulerRefused, match=r"use tls://"),
     ):
         look_at("tcp://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_a_result_that_is_lost_while_it_is_fetched_is_graded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a node's plug is pulled between a submission's end and its fetching: dask's executor never answers."""
+    local = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster, set_as_default=False) as client:
+        fetch = client._gather
+        lost = iter([distributed.client.FutureCancelledError("a key", "unknown"), OSError("the submission's own")])
+
+        async def gather(*args: Any, **kwargs: Any) -> Any:
+            if (error := next(lost, None)) is not None:
+                raise error
+            return await fetch(*args, **kwargs)
+
+        monkeypatch.setattr(client, "_gather", gather)
+        with Workers(client) as workers:
+            with pytest.raises(WorkerDied, match="lost with the worker"):
+                workers.submit(len, "abc").result(60)
+            with pytest.raises(OSError, match="the submission's own"):
+                workers.submit(len, "abc").result(60)
+            assert workers.submit(len, "abcd").result(20) == 4
+            with pytest.raises(TypeError):  # a task's own error is told as it is
+                workers.submit(len, 3).result(60)
 
 
 @pytest.mark.slow

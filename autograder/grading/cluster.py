@@ -6,13 +6,15 @@ worker once, through a worker plugin, to those that join later too.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import wait as futures_ended
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,16 +88,16 @@ class Cluster:
 
 
 class Workers(Executor):
-    """Dask's executor, but its futures always come to an end, with the errors that `batch` knows.
+    """The workers of a dask cluster as an executor whose futures always come to an end, with errors `batch` knows.
 
-    Dask cancels what runs when the connection to the scheduler is lost, and what is submitted before it is found
-    again stays pending for ever. Here all of it is broken, as with a process pool.
+    Not dask's own executor: a result that is lost with its worker while it is fetched leaves that one's future pending
+    for ever, or with an error of its own; and when the connection to the scheduler is lost, what is submitted before it
+    is found again stays pending, too. Here all of it is broken then, as with a process pool.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._dask = client.get_executor(pure=False)
-        self._pending: set[Future[Any]] = set()
+        self._pending: dict[Future[Any], Any] = {}  # ours -> dask's
         self._lock = threading.Lock()
         self._closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -103,43 +105,66 @@ class Workers(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._client.status != "running":
             raise BrokenExecutor(LOST)
+        if self._closed.is_set():
+            raise RuntimeError("no submissions after shutdown")
         try:
-            theirs = self._dask.submit(fn, *args, **kwargs)
+            theirs = self._client.submit(fn, *args, pure=False, **kwargs)
         except distributed.client.ClosedClientError as error:
             raise BrokenExecutor(LOST) from error
         ours: Future[Any] = Future()
-        self._pending.add(ours)
-        theirs.add_done_callback(lambda theirs: self._settle(ours, theirs))
+        with self._lock:
+            self._pending[ours] = theirs
+        self._client.loop.add_callback(self._follow, ours, theirs)
         return ours
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._closed.set()
-        if self._client.status == "running":
-            self._dask.shutdown(wait=wait)
+        with self._lock:
+            pending = dict(self._pending)
+        if self._client.status == "running" and pending:
+            if wait:
+                futures_ended(pending)
+            else:
+                self._client.cancel(list(pending.values()))
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(wait=False)
 
+    async def _follow(self, ours: Future[Any], theirs: Any) -> None:
+        """Wait for a result in the client's event loop, and pass it on."""
+        try:
+            result = await self._client.gather(theirs, asynchronous=True)
+        except BaseException as error:  # an event loop that closes cancels, which is no Exception
+            self._settle(ours, error=self._known(error))
+        else:
+            self._settle(ours, result)
+
+    def _known(self, error: BaseException) -> BaseException:
+        """What `batch` is told of an error of dask's; a task's own is left as it is."""
+        if self._client.status != "running":
+            return BrokenExecutor(LOST)
+        if isinstance(error, distributed.scheduler.KilledWorker):
+            return WorkerDied("the grading process died")
+        if isinstance(error, distributed.scheduler.NoWorkerError):
+            return BrokenExecutor(str(error))
+        if isinstance(error, (asyncio.CancelledError, CancelledError, distributed.comm.CommClosedError)):
+            return WorkerDied("its result was lost with the worker")
+        return error
+
     def _watch(self) -> None:
-        lost: Future[Any] = Future()
-        lost.set_exception(BrokenExecutor(LOST))
         while not self._closed.wait(1):
             if self._client.status != "running":
-                for ours in list(self._pending):
-                    self._settle(ours, lost)
+                with self._lock:
+                    pending = list(self._pending)
+                for ours in pending:
+                    self._settle(ours, error=BrokenExecutor(LOST))
 
-    def _settle(self, ours: Future[Any], theirs: Future[Any]) -> None:
+    def _settle(self, ours: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
         with self._lock:
-            if ours not in self._pending:
+            if self._pending.pop(ours, None) is None:
                 return
-            self._pending.discard(ours)
-        error = BrokenExecutor(LOST) if theirs.cancelled() else theirs.exception()
         if error is None:
-            ours.set_result(theirs.result())
-        elif isinstance(error, distributed.scheduler.KilledWorker):
-            ours.set_exception(WorkerDied("the grading process died"))
-        elif isinstance(error, distributed.scheduler.NoWorkerError):
-            ours.set_exception(BrokenExecutor(str(error)))
+            ours.set_result(result)
         else:
             ours.set_exception(error)
 
