@@ -1,5 +1,7 @@
 """`make bench`: everything as a ratio within one run. Writes benchmarks/results.json and prints a table.
 
+Each part that has run adds a line to benchmarks/history.jsonl.
+
 Other work on the machine disturbs both sides of a ratio alike only if it is steady; run it on an idle one.
 """
 
@@ -21,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import autograder
 from autograder import data
 from autograder.course.directory import Course
 from autograder.exercise.definition import find_exercise
@@ -31,7 +34,7 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from benchmarks import honest_class, stand_in
+from benchmarks import history, honest_class, stand_in
 from benchmarks.cluster import two_workers_over_one
 from benchmarks.latency import latencies
 from benchmarks.memory import PeakMemory
@@ -49,6 +52,7 @@ def main() -> int:
         "coordinator": coordinator,
         "latency": latency,
         "first": first,
+        "costs": costs,
         "page": page,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -58,12 +62,15 @@ def main() -> int:
     )
     options = parser.parse_args()
     chosen = options.parts or list(parts)
+    print(", ".join(f"{name} {value}" for name, value in machine().items()), f"load {os.getloadavg()[0]:.1f}", sep=", ")
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for name in chosen:
         print(f"-- {name}", flush=True)
         with tempfile.TemporaryDirectory() as scratch:
-            results |= parts[name](Path(scratch))
+            found = parts[name](Path(scratch))
+        results |= found
         results["machine"] = machine()
+        history.add(history.line(name, found, machine(), autograder.__version__))
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     print()
     for key, value in sorted(results.items()):
@@ -242,6 +249,13 @@ def latency(scratch: Path) -> dict[str, Any]:
 def first(scratch: Path) -> dict[str, Any]:
     """How long a learner waits for the first cell and the first check, and for what."""
     from benchmarks.first_cell import measured
+
+    return measured(scratch)
+
+
+def costs(scratch: Path) -> dict[str, Any]:
+    """Processor time of a submission of each exercise, and what of it is the sandbox's."""
+    from benchmarks.costs import measured
 
     return measured(scratch)
 

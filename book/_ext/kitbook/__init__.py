@@ -16,6 +16,7 @@ Each module does one thing and can be read alone:
 ``glossary_hover``  a term's definition, wherever the term is used
 ``figures``         figures as inline SVG that follows the page's light or dark colours
 ``pictures``        ``picture``: neuron, layer, network, the way of an image, in one language
+``measured``        ``measured``: what the bench measured, run by run
 ``about``           ``about-this-copy``: repository, feedback, authors
 ``notebooks``       each lesson as a notebook to take away, and the launch buttons
 ``accessibility``   repairs to what the theme writes, so that axe-core finds nothing serious
@@ -42,6 +43,7 @@ MODULES = (
     "glossary_hover",
     "figures",
     "pictures",
+    "measured",
     "about",
     "notebooks",
     "accessibility",

@@ -1,0 +1,205 @@
+"""What one submission costs in processor time, by exercise; and what of it is the sandbox's.
+
+    python -m benchmarks costs
+
+Processor time and not the clock's, so that it may be measured on a machine that does other things. Forks are made in
+turn with the sandbox and without, and what is printed is the difference of the medians.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from autograder import data
+from autograder.exercise.definition import exercise_names, find_exercise
+from autograder.grading import canary, grade
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.bubblewrap import Sandbox
+from autograder.sandbox.client import ForkServer, wait_for
+from autograder.sandbox.limits import Limits
+
+ROOT = Path(__file__).resolve().parent.parent
+FORKS = 30
+CALLS = 200_000
+
+# In a process of its own, since a filter cannot be taken off again. `os.getppid` is a system call and nothing else.
+FILTER = """
+import json, os, sys, time
+from autograder.sandbox import syscalls
+from autograder.sandbox.limits import Limits
+CALLS = int(sys.argv[1])
+def calls():
+    began = time.process_time()
+    for _ in range(CALLS):
+        os.getppid()
+    return time.process_time() - began
+calls()
+before = calls()
+import ctypes; ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+began = time.process_time()
+syscalls.restrict(internet=True, memory_bytes=Limits().memory_mb * 10**6)
+installed = time.process_time() - began
+print(json.dumps({"install": installed, "call": (calls() - before) / CALLS}))
+"""
+
+
+def measured(scratch: Path) -> dict[str, Any]:
+    """Processor seconds of a submission of each exercise, and the sandbox's share."""
+    wall = _sandbox()
+    print(
+        f"   a fork in the sandbox: {wall['fork_ms']:.1f} ms of processor time, without it {wall['bare_fork_ms']:.1f};"
+        f" by the clock {wall['fork_wall_ms']:.1f} and {wall['bare_fork_wall_ms']:.1f} ms",
+        flush=True,
+    )
+    print(
+        f"   bubblewrap, once for a worker, {wall['bubblewrap_ms']:.0f} ms; the filter {wall['filter_ms']:.2f} ms, and"
+        f" {wall['filter_ns_a_call']:.0f} ns for each system call",
+        flush=True,
+    )
+    costs = _by_exercise()
+    whole = statistics.mean(cost["sandbox"] + cost["checks"] for cost in costs.values())
+    return {
+        "sandbox_price": wall,
+        "core_seconds_by_exercise": costs,
+        "core_seconds_per_submission": whole,
+    }
+
+
+def _sandbox() -> dict[str, float]:
+    """What keeping a fork apart costs, in milliseconds."""
+    kept = _forks(Sandbox.BUBBLEWRAP)
+    bare = _forks(Sandbox.LIMITS_ONLY)
+    done = subprocess.run(
+        [sys.executable, "-c", FILTER, str(CALLS)], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    filtered = json.loads(done.stdout)
+    return {
+        "fork_ms": 1000 * kept[0],
+        "fork_wall_ms": 1000 * kept[1],
+        "bare_fork_ms": 1000 * bare[0],
+        "bare_fork_wall_ms": 1000 * bare[1],
+        "price_of_a_fork_ms": 1000 * (kept[0] - bare[0]),
+        "price_of_a_fork_wall_ms": 1000 * (kept[1] - bare[1]),
+        "filter_ms": 1000 * filtered["install"],
+        "filter_ns_a_call": 1e9 * filtered["call"],
+        "bubblewrap_ms": 1000 * _bubblewrap(),
+    }
+
+
+def _forks(sandbox: Sandbox) -> tuple[float, float]:
+    """Mean processor and median wall seconds of a fork that is made, seals itself and ends."""
+    with ForkServer(sandbox) as server:
+        server.wait_until_ready()
+        _one_fork(server)
+        before = _used(server)
+        walls = [_one_fork(server) for _ in range(FORKS)]
+        return (_used(server) - before) / FORKS, statistics.median(walls)
+
+
+def _one_fork(server: ForkServer) -> float:
+    began = time.perf_counter()
+    fork, channel = server.fork_observer(Limits())
+    channel.close()  # nobody asks it anything, so it ends as soon as it listens
+    wait_for(lambda: server.poll(fork) is not None, 60)
+    taken = time.perf_counter() - began
+    server.end(fork)
+    return taken
+
+
+def _used(server: ForkServer) -> float:
+    """Processor seconds of a fork server, of bubblewrap, and of all forks that have ended.
+
+    What is killed is waited for by the next one above, up to bubblewrap's first process: so all of them are asked.
+    """
+    first = psutil.Process(server.pid)
+    return sum(sum(process.cpu_times()[:4]) for process in [first, *first.children(recursive=True)])
+
+
+class _Watched:
+    """Adds up the processor time that a fork server tells of its submission, as of a tenth of a second ago.
+
+    It begins anew when no fork is left; and forks are killed, whose time nobody's children's time includes.
+    """
+
+    def __init__(self, server: ForkServer) -> None:
+        self._server = server
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._before = self._present = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self._before + self._present
+
+    def __enter__(self) -> _Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.03):
+            now = self._server.cpu_seconds
+            if now < self._present:
+                self._before += self._present
+            self._present = now
+
+
+def _bubblewrap() -> float:
+    """Processor seconds of setting up bubblewrap's root and namespaces, beside the program that runs in it."""
+    there = ["bwrap", *bubblewrap._namespaces(), *bubblewrap._root()[0], "--", "/bin/true"]
+    return statistics.median(
+        _processor(lambda: _run(there)) - _processor(lambda: _run(["/bin/true"])) for _ in range(9)
+    )
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+def _processor(work: Callable[[], None]) -> float:
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = used()
+    work()
+    return used() - before
+
+
+def _by_exercise() -> dict[str, dict[str, float]]:
+    """Processor seconds of each reference solution's submission: its own processes', and the trusted side's."""
+    costs = {}
+    with ForkServer(bubblewrap.choose("auto")) as server:
+        server.wait_until_ready()
+        canary.prove(server)  # once for each worker
+        for name in exercise_names():
+            exercise, held_out = find_exercise(name), data.load_held_out(name)
+            raw = (ROOT / "solutions" / name / f"{name}.ipynb").read_bytes()
+            own = time.process_time()
+            with _Watched(server) as watched:
+                graded = grade.grade(raw, exercise, server, Limits(), held_out=held_out)
+            checks = time.process_time() - own
+            if graded.result.score < graded.result.max_score:
+                raise RuntimeError(f"The solution of {name} has {graded.result.score} points: {graded.result.message}")
+            sandbox = watched.seconds
+            costs[name] = {"sandbox": sandbox, "checks": checks}
+            print(f"   {name:26} {sandbox:5.2f} s in the sandbox, {checks:5.2f} s beside it", flush=True)
+    return costs
+
+
+if __name__ == "__main__":
+    measured(ROOT)
