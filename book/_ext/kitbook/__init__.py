@@ -20,6 +20,7 @@ Each module does one thing and can be read alone:
 ``about``           ``about-this-copy``: repository, feedback, authors
 ``notebooks``       each lesson as a notebook to take away, and the launch buttons
 ``accessibility``   repairs to what the theme writes, so that axe-core finds nothing serious
+``slow_line``       what a page loads before its first text, made less
 =================== ===========================================================================
 
 The page *Writing for the book* shows how to use them.
@@ -47,6 +48,7 @@ MODULES = (
     "about",
     "notebooks",
     "accessibility",
+    "slow_line",
 )
 
 
