@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 BUILD = BOOK / "_build"
@@ -55,6 +57,25 @@ def run_jupyter_book(*options: str) -> int:
     return subprocess.run(command, cwd=ROOT).returncode
 
 
+def gather_texts() -> int:
+    """Write the texts of all pages into book/_build/gettext, for translators. Returns 0 when all are there.
+
+    No lesson is run: what code prints is not translated, and running it takes most of a build's time.
+    """
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    config["execute"]["execute_notebooks"] = "off"
+    BUILD.mkdir(exist_ok=True)
+    as_texts = BUILD / "config-for-texts.yml"
+    as_texts.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
+    # Without outputs, figures warn that nothing has made their data: nothing that translators need to see.
+    options = ("--builder", "custom", "--custom-builder", "gettext", "--config", str(as_texts), "-qq")
+    if run_jupyter_book("--all", *options):
+        return 1
+    texts = {file.name: file.read_text("utf-8").count("\nmsgid ") for file in sorted((BUILD / "gettext").glob("*.pot"))}
+    print("\n".join(f"{BUILD.relative_to(ROOT)}/gettext/{name}: {count} texts" for name, count in texts.items()))
+    return 0 if texts else 1
+
+
 def write_entrance() -> None:
     """Write the page that leads from the book's address to its first page."""
     (HTML / "index.html").write_text(
@@ -90,7 +111,7 @@ def main() -> int:
     if arguments.links:
         return 1 if run_jupyter_book("--builder", "linkcheck") else 0
     if arguments.texts:
-        return 1 if run_jupyter_book("--builder", "custom", "--custom-builder", "gettext") else 0
+        return gather_texts()
     started = time.monotonic()
     digest = structure_digest()
     unchanged = STAMP.is_file() and STAMP.read_text() == digest
