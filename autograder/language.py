@@ -13,6 +13,7 @@ stays English. The book's page *Add a language* says how one is made; ``tools/la
 from __future__ import annotations
 
 import gettext
+import html
 import os
 import string
 from collections.abc import Iterator, Mapping
@@ -124,6 +125,21 @@ def say_plural(one: str, many: str, n: int, /, **values: Any) -> str:
     return said(plural(one, many, n, **values))
 
 
+def translated(text: str, many: str = "", n: int = 1) -> str:
+    """A text in the language in use with its names in braces, for whoever fills them in (see `filled`)."""
+    if not many:
+        return _catalogue(language()).gettext(text) if text else text
+    return _catalogue(language()).ngettext(text, many, n)
+
+
+def filled(text: str, values: Mapping[str, Any], instead: str) -> str:
+    """A text that `translated` gave with `values` for its names; made of `instead` if it has other names."""
+    try:
+        return _filled(text, values, said, _signs())
+    except (KeyError, ValueError, IndexError, TypeError):
+        return _filled(instead, values, said, _signs())
+
+
 def number(value: float, form: str = "g") -> str:
     """A number as the reader's language writes it: 1234.5 with ``,.1f`` is "1,234.5" or "1.234,5"."""
     return _as_written(format(value, form), _signs())
@@ -168,6 +184,11 @@ def tag() -> str:
 def right_to_left() -> bool:
     """Whether the language in use is written from right to left."""
     return tag().partition("-")[0] in ("ar", "dv", "fa", "he", "ks", "ku", "ps", "sd", "ug", "ur", "yi")
+
+
+def language_attributes() -> str:
+    """What a page's outermost element says of the language in use."""
+    return f'lang="{html.escape(tag())}"' + (' dir="rtl"' if right_to_left() else "")
 
 
 def folders() -> list[Path]:

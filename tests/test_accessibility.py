@@ -17,45 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import class_of_300
 import nbformat
 import pytest
 from kit import EXERCISES, PATIENCE, ROOT
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets, violations
 from playwright.sync_api import Browser, Page, TimeoutError
+from web import served
 
-from autograder.course.directory import Course
-from autograder.exercise.display import CheckView
-from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
+from autograder.exercise.outcome import Status, SubmissionResult
 from autograder.grading.feedback import feedback_page
-from autograder.grading.outputs import make_safe, show_result
-from autograder.jupyter.live import Common, ExerciseLive, TaskLine
-from autograder.jupyter.standing import ClassStanding, Standing, Version
-from autograder.jupyter.work import Pages
-from autograder.report import write_report
 
-AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
 GOLDEN = Path(__file__).parent / "golden"
-NAME = "04-softmax"
-WIDTHS = {"wide": 1300, "at 200 %": 640, "a phone": 320}
-RIGHT = CheckResult("softmax", 3.0, (TestResult("The probabilities add up to 1", Outcome.PASSED, share=1.0),) * 2)
-WRONG = CheckResult(
-    "softmax_rows",
-    3.0,
-    (
-        TestResult("It returns one row for each image", Outcome.PASSED, share=1.0),
-        TestResult(
-            "Each row adds up to 1",
-            Outcome.FAILED,
-            "The columns of `softmax_rows(z)` add up to 1, not the rows.",
-            ("Which axis of `z` counts the classes?",),
-        ),
-    ),
-)
-OTHERS = (
-    CheckResult("hot_limit", 1.0, (TestResult("The limit", Outcome.NOT_ATTEMPTED, "There is no `hot_limit` yet."),)),
-    CheckResult("cross_entropy", 3.0, (TestResult("The mean", Outcome.ERROR, "This check broke. That is our fault."),)),
-)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -63,88 +36,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What there is to see, as files."""
-    folder = tmp_path_factory.mktemp("pages")
-    made = {"feedback": _feedback(), "feedback of nothing": _feedback(Status.CRASHED, "It crashed Python (signal 11).")}
-    for theme, colours in (("light", "#000;background:#fff"), ("dark", "#e0e0e0;background:#111111")):  # JupyterLab's
-        answers = "".join(CheckView(check)._repr_html_() for check in (RIGHT, WRONG, *OTHERS))
-        body = f"<body style='color:{colours}'><main><h1>Notebook</h1>{answers}</main>"
-        made[f"answers, {theme}"] = f"<!DOCTYPE html><html lang='en'><title>Notebook</title>{body}</html>"
-    made |= _work_pages()
-    files = {}
-    for name, text in made.items():
-        files[name] = folder / f"{name}.html"
-        files[name].write_text(text, "utf-8")
-    class_of_300.write_class(folder / "school")
-    files["report"] = write_report(Course(folder / "school"), class_of_300.NAME).page
-    return files
-
-
-def _work_pages() -> dict[str, str]:
-    """The course's page on a Hub, as a learner and as an instructor have it."""
-    due = ("Due Fri 20 Nov 2026, 23:59 (Europe/Vienna), in 2 days 3 hours.", "Late work earns no points.")
-    versions = (
-        Version("Wed 18 Nov 2026, 14:03:20", "14:03:22", "K7QF-2ABC", "this one counts; in time", True),
-        Version("Tue 17 Nov 2026, 09:12:40", "", "", "replaced by a later one", False),
-    )
-    standings = [Standing(NAME, due, versions, "21 of 25 points.", True), Standing("05", due, (), "", False)]
-    about: dict[str, Any] = {"course": "keras", "base": "/services/keras-work/"}
-    learner = {"told": "Received.", "trouble": "Nothing was handed in: choose a file first.", "xsrf": "", "who": "ada"}
-    those = [ClassStanding(NAME, due, 2, ("ada, 2 hours late",), ("bo, until Mon",), ("cy",))]
-    teacher = {"title": "the class", "standings": those, "grading": "/services/keras/", "results_at_once": False}
-    tasks, common = (TaskLine("counted", 3, 1),), (Common("counted", "Those are only the weights.", 2),)
-    seen = [ExerciseLive(NAME, 4, 1, ("ada",), tasks, common, ("ada, at counted: 5 checks in 9 minutes",))]
-    watched: dict[str, Any] = {"on": True, "names": True, "at": "14:03:22", "nonce": "n", "xsrf": "x"}
-    pages = Pages()
-    return {
-        "work, live": pages.made("live", title="live", seen=seen, **watched, **about),
-        "work, learner": pages.made("learner", title="your work", standings=standings, **learner, **about),
-        "work, class": pages.made("class", **teacher, **about),
-        "work, refused": pages.made("refused", title="Not possible", why="This page is for people.", **about),
-    }
-
-
-def _feedback(status: Status = Status.GRADED, message: str = "") -> str:
-    """The page of a notebook with a table, a picture, an error and much text in one line."""
-    notebook = new_notebook()
-    checks = (RIGHT, WRONG, *OTHERS)
-    head = "".join(f"<th>column {n} of a wide table</th>" for n in range(8))
-    table = f"<table><tr>{head}</tr><tr>{'<td>1</td>' * 8}</tr></table>"
-    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    outputs = [
-        new_output("display_data", {"text/html": table}),
-        new_output("display_data", {"image/png": pixel}),
-        new_output("stream", name="stdout", text="x" * 400 + "\n\x1b[31mred\x1b[0m \x1b[32mgreen\x1b[0m\n"),
-        new_output("error", ename="ValueError", evalue="no", traceback=["\x1b[0;31mValueError\x1b[0m: no"]),
-    ]
-    notebook.cells = [
-        _locked(new_markdown_cell("# Softmax\n\nScores $z$ become\n\n$$p_k = \\frac{e^{z_k}}{\\sum_j e^{z_j}}$$")),
-        _locked(new_markdown_cell("## Task 1\n\nWrite `softmax`.")),
-        new_code_cell("def softmax(z):  # mine\n    return 'x' + 1.5", metadata={"nbgrader": {"solution": True}}),
-        new_markdown_cell("I cost $5.", metadata={"nbgrader": {"solution": True, "grade": True, "grade_id": "why"}}),
-        *(new_code_cell(f'check("{check.name}")') for check in checks),
-    ]
-    notebook.cells[2].outputs = outputs
-    make_safe(notebook)
-    for cell, check in zip(notebook.cells[4:], checks, strict=True):
-        show_result(_locked(cell), check, 1)
-    return feedback_page(notebook, SubmissionResult("ada", NAME, status, checks, message, ("It came late.",)))
-
-
-def _locked(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    cell.metadata["nbgrader"] = {"locked": True}
-    return cell
-
-
-def violations(page: Page, where: Any = None) -> list[str]:
-    """What axe-core finds that is more than minor, on the page or in a part of it (axe-core's context)."""
-    page.evaluate(AXE.read_text("utf-8"))  # not as a script of the page's, which allows itself none
-    options = "{resultTypes: ['violations'], preload: false}"
-    found: dict[str, Any] = page.evaluate(f"where => axe.run(where || document, {options})", where)
-    return [
-        f"{v['id']} ({v['impact']}): {v['nodes'][0]['html'][:160]}"
-        for v in found["violations"]
-        if v["impact"] != "minor"
-    ]
+    return make(tmp_path_factory.mktemp("pages"))
 
 
 @pytest.fixture
@@ -167,16 +59,27 @@ def test_axe_finds_nothing_and_no_page_is_wider_than_its_window(pages: dict[str,
     found = []
     for name, file in pages.items():
         for window, width in WIDTHS.items():
-            for theme in ("light", "dark"):
-                # (300 students: axe-core takes its time. The pages on a Hub are of one make.)
+            for theme in THEMES:
+                # (300 students: axe-core takes its time. The others are of one make; the command looks at all.)
                 both_ends = (window, theme) in (("wide", "light"), ("a phone", "dark"))
-                if (name == "report" or name.startswith("work")) and not both_ends:
+                if not name.startswith(("feedback", "answers")) and not both_ends:
                     continue
                 page = visit(file, width, theme)
-                found += [f"{name}, {window}, {theme}: {one}" for one in violations(page)]
-                if page.evaluate("document.documentElement.scrollWidth") > width:
-                    found.append(f"{name}, {window}: wider than its window")
+                found += [f"{name}, {window}, {theme}: {one}" for one in look(page, width)]
+                if window == "a phone":
+                    found += [f"{name}, {window}: small: {one}" for one in small_targets(page)]
     assert found == []
+
+
+def test_the_page_for_grading_on_a_hub(browser: Browser, tmp_path: Path) -> None:
+    path = grading_page(tmp_path)
+    with served(tmp_path) as address:
+        for width in (1300, 320):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.goto(f"{address}/{path}")
+            page.get_by_role("table").wait_for()
+            assert look(page, width) == []
+            page.close()
 
 
 def test_axe_would_find_something(visit: Any, tmp_path: Path) -> None:

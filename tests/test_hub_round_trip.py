@@ -27,8 +27,8 @@ import pytest
 from hub_class import EXERCISE, TrialHub, as_user
 from kit import PATIENCE, ROOT
 from nbgrader.api import Gradebook
+from our_pages import violations
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
-from test_accessibility import violations
 
 from autograder.grading.answered import answered
 

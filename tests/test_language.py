@@ -15,23 +15,28 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import class_of_300
 import nbformat
 import pytest
 from catalogue import catalogues, try_answers
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import Environment, nodes
 from kit import ROOT
 
 from autograder import language
 from autograder.course import settings
 from autograder.course.deadlines import Lateness
+from autograder.course.directory import Course
 from autograder.course.gradebook import Mark
 from autograder.errors import BadSetting
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import Hint, Outcome, hint_id
 from autograder.grading.feedback import feedback_page, with_late_penalty, with_marks
 from autograder.grading.grade import LIMITS_ONLY_NOTE, grade, says_limits_only
+from autograder.jupyter.run import SAID, Grading
 from autograder.language import _, beginning, number, plural, said, say, speaking
+from autograder.report import write_report
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
@@ -53,15 +58,31 @@ CONVERTED = (
     "grading/outputs.py",
     "grading/repair.py",
     "grading/run.py",
+    "jupyter/live.py",
+    "jupyter/run.py",
+    "jupyter/server.py",
+    "jupyter/standing.py",
+    "jupyter/work.py",
     "learner",
+    "marking",
+    "report",
+    "similar",
+    "templates.py",
 )
+# Pages, and a script that makes one.
+TEMPLATES = sorted(
+    file for file in (ROOT / "autograder").rglob("*") if file.suffix in (".html", ".j2") and file.parent.name != "probe"
+)
+SCRIPT = ROOT / "autograder" / "jupyter" / "page" / "grading.js"
 # Texts of theirs that nobody is told, or that are the same in every language.
 NO_WORDS = {
     "causes.py": r"NameError",
     "answers.py": r"^a time limit$",
     "checking.py": r"cacheprovider|pytest|cannot be run|has no class|^it has",  # for whoever writes checks
+    "compare.py": r"students are more than",  # was asked before
     "drawing.py": r"no data tell",
     "expect.py": r"to_reach needs|to_have_learned needs",
+    "exporters.py": r"",  # nbgrader's program shows them: its options, its log, and Canvas's columns
     "feedback.py": r"^\{",
     "habits.py": r"\\|\{'lr'|\(|positional argument|No module named|Invalid filepath|Received instead",  # of errors
     "networks.py": r"^softmax along axis 0$",
@@ -69,7 +90,14 @@ NO_WORDS = {
     "outcome.py": r"^out of memory$",
     "passages.py": r"^\{parts",
     "run.py": r"^RuntimeError",
+    "server.py": r"-src '|^The course directory;|^As for `autograder grade`",  # rules for browsers; nbgrader's options
+    "site.py": r"-src '",
+    "standing.py": r"^select ",
+    "store.py": r"^(?:select|update) ",
+    "table.py": r"^handed in nothing$",  # a table for programs has the same words in every language
     "submission.py": r"^your cell stopped with$|^\{self\.value\} on|^accuracy of|^not a Keras model$|^class of your",
+    "work.py": r"-src '|received, receipt|Nothing is lost|^Not used|page is at|page on a Hub|^cells of their own$"
+    r"|^the course directory|^what the course calls|^python -m",  # a log, for operators
     "wire.py": r"too large|that is|items$|NumPy array|\{(MAX_|dtype|len)",
     "test_03_dense_networks.py": r"^dense \{positive\}",
     "test_04_softmax.py": r"^out of bounds$",
@@ -118,6 +146,42 @@ def test_no_sentence_bypasses_the_catalogue(room: str) -> None:
         if not re.search(NO_WORDS.get(file.name, r"(?!)"), message.text)
     ]
     assert not missed, "\n".join(missed)
+
+
+def _visible(template: str) -> list[str]:
+    """The words of a template that no catalogue has: between tags, in attributes that are read out, in its own code."""
+    tree = Environment().parse(template)
+    page = "\0".join(text for _line, kind, text in Environment().lex(template) if kind == "data")
+    page = re.sub(r"<(style|script)\b.*?</\1>|&\w+;", "", page, flags=re.S)
+    found = re.findall(r"\b(?:aria-label|title|placeholder|alt)=\"([^\"]*)\"", page)
+    found += re.split(r"<[^<>]*>|\0", page)
+    said = {
+        id(part)
+        for node in tree.find_all((nodes.Call, nodes.Filter))
+        if getattr(getattr(node, "node", None), "name", getattr(node, "name", "")) in ("say", "say_plural")
+        for part in node.find_all(nodes.Const)
+    }
+    others = [str(one.value).strip() for one in tree.find_all(nodes.Const) if id(one) not in said]
+    found += [text for text in others if " " in text]
+    return [" ".join(text.split()) for text in found if re.search(r"[^\W\d_]{2}", text)]
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: "/".join(file.parts[-2:]))
+def test_no_word_of_a_page_bypasses_the_catalogue(file: Path) -> None:
+    words = [text for text in _visible(file.read_text("utf-8")) if not text.startswith("nbconvert/")]
+    assert words == (["Grade a class"] if file.parent.name == "page" else []), "write {{ say('...') }}"
+
+
+def test_a_word_that_bypasses_the_catalogue_is_found() -> None:
+    page = "<p>{{ say('One {n}', n='two') }} bare</p><a title='x' aria-label=\"spoken\">{{ table('as a text') }}</a>"
+    assert _visible(page) == ["spoken", "bare", "as a text"]
+
+
+def test_no_word_of_a_script_bypasses_the_catalogue() -> None:
+    """Every text that has a blank or a capital letter, but for names of keys, headers and elements' own words."""
+    script = re.sub(r"^\s*//.*$", "", SCRIPT.read_text("utf-8"), flags=re.M)
+    texts = {text for text in re.findall(r'"((?:[^"\\]|\\.)*)"', script) if re.search(r"[a-z] |^[A-Z]", text)}
+    assert texts - set(SAID.findall(script)) == {"X-XSRFToken", "Content-Type", "POST", "JupyterLab"}
 
 
 def test_nothing_is_filled_in_before_it_is_looked_up() -> None:
@@ -372,6 +436,33 @@ def test_what_a_report_leaves_out_it_leaves_out_in_every_language(spoken: None) 
     assert said(LIMITS_ONLY_NOTE) != LIMITS_ONLY_NOTE
     assert says_limits_only(said(LIMITS_ONLY_NOTE))
     assert not says_limits_only("Locked cells were out of order; their order was restored.")
+
+
+def test_the_page_for_grading_is_given_its_sentences(tmp_path: Path, spoken: None) -> None:
+    (tmp_path / "autograder.json").write_text('{"language": "qps"}', "utf-8")
+    with speaking(""):
+        given = Grading(tmp_path, "auto").texts()
+    assert given["language"] == "qps"
+    assert set(given["texts"]) == set(SAID.findall(SCRIPT.read_text("utf-8")))
+    assert given["texts"]["{exercise}: making ready"].startswith("«{exercise}: mákîñg")
+    assert all(text.startswith("«") for text in given["texts"].values())
+
+
+def test_a_report_is_in_the_language_of_its_course(tmp_path: Path, spoken: None) -> None:
+    """The page and its five lines, with numbers and plurals; what students wrote, and the exercise's words, stay."""
+    class_of_300.write_class(tmp_path)
+    (tmp_path / "autograder.json").write_text('{"language": "qps"}', "utf-8")
+    with speaking(""):
+        report = write_report(Course(tmp_path), class_of_300.NAME)
+    page = report.page.read_text("utf-8")
+    assert '<html lang="qps">' in page
+    assert "márkš: 24. Ñö pöîñtš: 3." in page
+    assert "thé médîáñ îš 19,5." in page
+    assert "(36 %) wéré töld:" in page
+    assert all(line.startswith("«") for line in report.summary)
+    told = re.sub(r"<style>.*?</style>|<[^<>]*>", " ", page, flags=re.S)
+    for words in ("Scores", "median", "Look at by hand", "not attempted", "students", "Handed in", "The same work"):
+        assert words not in told
 
 
 PAGE = ROOT / "book" / "add-a-language.md"

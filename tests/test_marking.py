@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +17,12 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from kit import ROOT  # noqa: F401
-from test_accessibility import violations
+from our_pages import look, violations
 from test_late import NAME, Class
 
 from autograder.course.directory import Course
 from autograder.course.grades import read_grades
+from autograder.course.nbgrader_config import FEEDBACK_PAGES
 from autograder.course.sources import REQUEST
 from autograder.errors import CourseError, UsageError
 from autograder.marking.server import MarkingServer
@@ -209,6 +213,33 @@ def test_names_are_hidden_from_those_who_mark_blind(marks: Marks) -> None:
 
 @pytest.mark.slow
 @pytest.mark.browser
+def test_nbgraders_own_command_makes_our_page(marks: Marks, group: Class, browser: Browser) -> None:
+    """From the gradebook alone, with what people gave; and axe-core finds nothing on it."""
+    task, seen = _first(marks)
+    answer = marks.answers.get(task.name, task.name)
+    marks.give("early", NewMark(task.name, 0.5, 0.0, "I see <b>why</b>.", "r"), seen, "Ann")
+    shutil.rmtree(group.root / "feedback")
+    config = group.root / "nbgrader_config.py"
+    text = config.read_text("utf-8") if config.exists() else "c = get_config()\n"
+    if FEEDBACK_PAGES not in text:
+        config.write_text(f"{text}c.GenerateFeedback.exporter_class = {FEEDBACK_PAGES!r}\n", "utf-8")
+    programs = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "nbgrader", "generate_feedback", NAME]
+    done = subprocess.run(command, cwd=group.root, env=programs, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    file = group.root / "feedback" / "early" / NAME / f"{NAME}.html"
+    grades = read_grades(marks.course, NAME)["early"]
+    text = file.read_text("utf-8")
+    assert f'data-score="{grades.score}"' in text
+    assert f'<li class="by-hand"><code>{answer}</code>: A person says: I see &lt;b&gt;why&lt;/b&gt;.</li>' in text
+    assert all(f"<li><code>{one.name}</code>: " in text for one in grades.tasks)
+    page = browser.new_page(viewport={"width": 320, "height": 900}, color_scheme="dark")
+    page.goto(file.as_uri())
+    assert look(page, 320) == []
+    assert Course(group.root).nbgrader.not_used == ()
+    page.close()
+
+
 def test_marking_by_keyboard_and_without_any_script_of_theirs(
     server: MarkingServer, marks: Marks, group: Class, browser: Browser, tmp_path: Path
 ) -> None:

@@ -30,7 +30,8 @@ def test_no_honest_pair_is_named_and_nearly_every_hidden_copy_is() -> None:
     """The small kind of `python -m benchmarks.similar`: one class of 300, and copies among it."""
     row = measuring.measure(NAME, 300, random.Random(7), copies=40)
     assert (row.false, row.false_plain) == (0, 0)
-    assert row.whole_found >= 0.9 * row.whole  # of half the tasks, next to none: see the book's page
+    assert row.whole_found >= 0.9 * row.whole
+    assert row.half_found > 0
 
 
 def _prints(text: str) -> frozenset[int]:
@@ -52,16 +53,6 @@ def _prints(text: str) -> frozenset[int]:
 def test_names_order_and_layout_make_no_difference(one: str, other: str) -> None:
     assert _prints(one) == _prints(other)
     assert _prints(one)
-
-
-@pytest.mark.parametrize("line", ["print(x.shape)", "print(f'{x}')", "x", "x[:3]", "x.dtype", "display(x)", "x[0, -1]"])
-def test_looking_at_something_is_a_habit_and_no_answer(line: str) -> None:
-    assert tokens.fingerprints(f"x = 1 + 1\n{line}", frozenset()) == tokens.fingerprints("x = 1 + 1", frozenset())
-
-
-@pytest.mark.parametrize("line", ["model.fit(x, y)", "return x", "x += 1", "x = print", "assert x", "import x", "pass"])
-def test_what_does_something_is_compared(line: str) -> None:
-    assert len(tokens.fingerprints(f"y = 1 + 1\n{line}", frozenset())) == 2
 
 
 def test_what_was_given_and_what_a_task_asks_for_is_nobodys_own() -> None:

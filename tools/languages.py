@@ -45,6 +45,8 @@ _ACCENTED = str.maketrans("aceinosuyzACEINOSUYZ", "áçéîñöšûýžÁÇÉÎ�
 # The first argument is a text for people; of some, the second is, too.
 _SAY = {"_": 1, "say": 1, "as_sentence": 1, "beginning": 1, "said": 1, "N_": 1}
 _SAY |= {
+    "Reason": 2,
+    "_each": 2,
     "Hint": 1,
     "fail": 2,
     "not_attempted": 2,
@@ -55,6 +57,7 @@ _SAY |= {
     "NotRebuildable": 1,
 }
 _PLURALS = ("plural", "say_plural")
+_IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')
 _KEYWORDS = ("hint", "hints", "because")
 _SIGNS = {".": "decimal sign", ",": "sign between thousands", "%": "sign for per cent"}
 
@@ -76,6 +79,9 @@ class Text:
 def texts_of(file: Path, root: Path = ROOT) -> list[Text]:
     """The texts of one module or template, in the order of its lines."""
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+    if file.suffix == ".js":
+        lines = enumerate(file.read_text("utf-8").splitlines(), 1)
+        return [Text(one, name, line) for line, text in lines for one in _IN_SCRIPT.findall(text)]
     if file.suffix != ".py":
         return [Text(one, name, line, many) for line, one, many in _in_template(file.read_text("utf-8"))]
     tree = ast.parse(file.read_text("utf-8"))
@@ -86,7 +92,9 @@ def texts_of(file: Path, root: Path = ROOT) -> list[Text]:
 
 def all_texts(source: Path = PACKAGE) -> list[Text]:
     """The texts of a whole folder, and how a language writes numbers."""
-    files = sorted(f for f in source.rglob("*") if f.suffix in (".py", ".j2", ".html") and "languages" not in f.parts)
+    files = sorted(
+        f for f in source.rglob("*") if f.suffix in (".py", ".j2", ".html", ".js") and "languages" not in f.parts
+    )
     root = ROOT if source.is_relative_to(ROOT) else source
     signs = [Text(sign, "autograder/language.py", 1, context=context) for sign, context in _SIGNS.items()]
     return [text for file in files for text in texts_of(file, root)] + signs

@@ -447,6 +447,8 @@ def _config(root: Path, sources: Path, course_id: str) -> str:
             f"        c.CourseDirectory.source_directory = {str(sources)!a}",
             "# What late work loses stands in autograder.json; nbgrader's own Autograde asks there, too.",
             f"c.AssignLatePenalties.plugin_class = {OURS!a}",
+            "# `nbgrader generate_feedback` makes the page that `autograder grade` makes.",
+            f"c.GenerateFeedback.exporter_class = {nbgrader_config.FEEDBACK_PAGES!a}",
             "# Seconds for a cell. It holds for `autograder grade`, too, unless autograder.json sets cell_seconds.",
             "c.Execute.timeout = 60",
             "",

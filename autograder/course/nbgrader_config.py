@@ -66,6 +66,7 @@ _NOT_USED = (
     "OverwriteKernelspec",
     "SaveAutoGrades",
 )
+FEEDBACK_PAGES = "autograder.grading.nbgrader_feedback.FeedbackPages"  # nbgrader's command makes our page by it
 _NOT_USED_OF_COURSE = ("groupshared",)
 _FOLDERS = ("submitted_directory", "autograded_directory", "feedback_directory", "release_directory")
 # Names of earlier versions, which nbgrader still takes: that section's trait is CourseDirectory's of this name.
@@ -124,6 +125,8 @@ def read(root: Path) -> NbgraderConfig:
     excluded = _text(course, "student_id_exclude", where) or ""
     unused = [f"{section}.{trait}" for section in _NOT_USED for trait in config.get(section, {})]
     unused = [name for name in unused if name != "Execute.timeout" and tuple(name.split(".")) not in _REFUSED]
+    if config.get("GenerateFeedback", {}).get("exporter_class") == FEEDBACK_PAGES:
+        unused.remove("GenerateFeedback.exporter_class")
     unused += [f"CourseDirectory.{trait}" for trait in _NOT_USED_OF_COURSE if course.get(trait)]
     return NbgraderConfig(
         config=config,

@@ -6,7 +6,7 @@ import html
 import re
 
 from autograder import data
-from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult, TestResult, shown
+from autograder.exercise.outcome import STATUS_WORDS, CheckResult, Outcome, SubmissionResult, TestResult, shown
 from autograder.exercise.passages import Reading
 from autograder.language import _, said, say, say_plural
 
@@ -135,7 +135,7 @@ def with_code(text: str) -> str:
 def submission_lines(result: SubmissionResult) -> list[str]:
     """A whole submission as lines of text, for the command line."""
     points = say("{earned} of {points} points", earned=shown(result.score), points=shown(result.max_score))
-    lines = [f"{result.exercise}: {points} ({say(str(result.status))})"]
+    lines = [f"{result.exercise}: {points} ({said(STATUS_WORDS[result.status])})"]
     lines += [line for line in (result.message, *result.notes) if line]
     if not all(check.message == result.message for check in result.checks):  # else it was said, and is all there is
         for check in result.checks:

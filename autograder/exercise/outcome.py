@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from autograder.language import Sentence, as_sentence, number, said
+from autograder.language import Sentence, _, as_sentence, number, said
 
 MAX_DETAIL = 4_000  # characters of a traceback that are kept
 
@@ -37,6 +37,17 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"  # no notebook could be made of the file
     MISSING = "missing"  # there is no notebook of this exercise
     ERROR = "error"  # ours
+
+
+STATUS_WORDS = {
+    Status.GRADED: _("graded"),
+    Status.TIMED_OUT: _("timed out"),
+    Status.CRASHED: _("crashed"),
+    Status.OUT_OF_MEMORY: _("out of memory"),
+    Status.UNREADABLE: _("unreadable"),
+    Status.MISSING: _("missing"),
+    Status.ERROR: _("error"),
+}
 
 
 class Hint(Sentence):

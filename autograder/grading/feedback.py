@@ -32,7 +32,7 @@ from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 from autograder.exercise.passages import Reading
-from autograder.language import _, number, right_to_left, said, say, tag
+from autograder.language import _, language_attributes, number, said, say
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All exercises together hold less than a page may show.
@@ -73,11 +73,6 @@ def page_without_notebook(result: SubmissionResult) -> str:
     asking = _how_to_ask() if result.score < result.max_score else ""
     body = f"<h4>{html.escape(title)}</h4>{asking}{told}{checks}"
     return f"<!DOCTYPE html><html {language_attributes()}><head>{style}</head><body>{body}</body></html>"
-
-
-def language_attributes() -> str:
-    """What a page's outermost element says of the language in use."""
-    return f'lang="{html.escape(tag())}"' + (' dir="rtl"' if right_to_left() else "")
 
 
 def _how_to_ask() -> str:
@@ -340,24 +335,51 @@ def _is_locked(cell: nbformat.NotebookNode) -> bool:
 
 
 def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
-    for cell in page.cells:
-        cell.metadata["alt"] = said(_ALT)
-    resources = {
-        "nbgrader": {
-            "notebook": result.exercise,
-            "attributes": language_attributes(),
-            "opening": opening(result.exercise, result.score, result.max_score),
-            "late": late_item(result.late_penalty) if result.late_penalty > 0 else "",
-            "tasks": [(check.name, CheckView(check).summary()) for check in result.checks],
-            "notes": [with_code(line) for line in (result.message, *result.notes) if line],
-        },
-        "metadata": {"name": result.exercise},
-    }
-    made, _resources = _exporter().from_notebook_node(page, resources=resources)
+    tasks = [(check.name, CheckView(check).summary()) for check in result.checks]
+    told = [line for line in (result.message, *result.notes) if line]
+    score = (result.score, result.max_score)
+    about = _about(page, result.exercise, score, result.late_penalty, tasks, told)
+    made, _resources = _exporter().from_notebook_node(
+        page, resources={"nbgrader": about, "metadata": {"name": result.exercise}}
+    )
     return _saying_how_to_ask(str(made))
 
 
-class _Pages(HTMLExporter):  # type: ignore[misc]
+def page_of_points(
+    page: nbformat.NotebookNode, exercise: str, score: tuple[float, float], late: float, tasks: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """What the template needs for a notebook of which only the points are known; the notebook is made fit for it.
+
+    Args:
+        score: what was earned, less what was lost for being late, and what could be.
+        late: the points lost for being late.
+        tasks: name of each task, and what there is to say about it.
+    """
+    _shorten(page)
+    return _about(page, exercise, score, late, tasks, [])
+
+
+def _about(
+    page: nbformat.NotebookNode,
+    exercise: str,
+    score: tuple[float, float],
+    late: float,
+    tasks: list[tuple[str, str]],
+    told: list[str],
+) -> dict[str, Any]:
+    for cell in page.cells:
+        cell.metadata["alt"] = said(_ALT)
+    return {
+        "notebook": exercise,
+        "attributes": language_attributes(),
+        "opening": opening(exercise, *score),
+        "late": late_item(late) if late > 0 else "",
+        "tasks": tasks,
+        "notes": [with_code(line) for line in told],
+    }
+
+
+class Pages(HTMLExporter):  # type: ignore[misc]
     """nbconvert's exporter without its second half, which parses the finished page once more, for longer than it
     took to make it: to give pictures an alternative text (here `_ALT` does) and marks to cells that this template
     does not have."""
@@ -427,8 +449,8 @@ def _shared_files() -> list[str]:
     return [str(file.parents[3]) for file in found]
 
 
-@cache
-def _exporter() -> _Pages:
+def template_config() -> Config:
+    """nbconvert's configuration for our template."""
     config = Config()
     config.HTMLExporter.template_name = "feedback_page"
     config.HTMLExporter.extra_template_basedirs = [str(Path(__file__).parent)]
@@ -436,4 +458,9 @@ def _exporter() -> _Pages:
     config.HTMLExporter.filters = {"say": _said_now, "with_formulas": _with_formulas}
     config.HTMLExporter.preprocessors = []
     config.HTMLExporter.default_preprocessors = []  # none of them is enabled, and after each the page is validated
-    return _Pages(config=config)
+    return config
+
+
+@cache
+def _exporter() -> Pages:
+    return Pages(config=template_config())

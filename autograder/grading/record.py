@@ -36,12 +36,12 @@ from autograder.exercise.outcome import Status, SubmissionResult, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import versions
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import deadline_line, language_attributes, with_answers, with_deadline, with_marks
+from autograder.grading.feedback import deadline_line, with_answers, with_deadline, with_marks
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
-from autograder.language import _, said, say
+from autograder.language import _, language_attributes, said, say
 
 BEST_COUNTS = _("Of all that you hand in for this exercise, the best counts.")
 AFTER_ANSWERS = _("This came after the answers to the exercise could be seen.")

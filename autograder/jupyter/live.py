@@ -24,6 +24,7 @@ from autograder.exercise import definition
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome
 from autograder.jupyter import standing
+from autograder.language import said, say_plural
 from autograder.probe.hints import hints_in
 
 FILE = "live.json"  # in the folder .autograder of the course
@@ -160,8 +161,17 @@ class Live:
                 ):
                     stuck[name] += 1
                     minutes = int((now - task.since) // 60)
-                    named.append(f"{person}, at {name}: {task.failed} checks in {minutes} minutes")
-        counts = [f"{n} {'person' if n == 1 else 'people'} at {t}" for t, n in stuck.most_common()]
+                    named.append(
+                        say_plural(
+                            "{person}, at {task}: {failed} checks in {n} minute",
+                            "{person}, at {task}: {failed} checks in {n} minutes",
+                            minutes,
+                            person=person,
+                            task=name,
+                            failed=task.failed,
+                        )
+                    )
+        counts = [say_plural("{n} person at {task}", "{n} people at {task}", n, task=t) for t, n in stuck.most_common()]
         finished = sum(all(_is(tasks.get(t), Outcome.PASSED) for t in known.tasks) for tasks in people.values())
         return ExerciseLive(
             exercise,
@@ -169,7 +179,7 @@ class Live:
             finished,
             tuple(sorted(people)) if names else (),
             tuple(TaskLine(t, passed[t], trying[t]) for t in known.tasks),
-            tuple(Common(t, known.wordings[hint], n) for (t, hint), n in hints.most_common(COMMONEST)),
+            tuple(Common(t, said(known.wordings[hint]), n) for (t, hint), n in hints.most_common(COMMONEST)),
             tuple(named) if names else tuple(counts),
         )
 

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from collections import deque
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from autograder.course.grades import read_grades
 from autograder.course.lock import is_watched
 from autograder.course.settings import BEST
 from autograder.errors import AlreadyRunning, KitError, NoReport, NotReleased
+from autograder.exercise.outcome import STATUS_WORDS, Status, shown
 from autograder.jupyter import standing
+from autograder.language import language, said, say, say_plural, speaking, tag, translated
 
 _LINES = 400  # kept of what the command prints
 _STOP_SECONDS = 10.0
@@ -76,6 +80,9 @@ class Run:
         }
 
 
+SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # in the page's script
+
+
 class Grading:
     """Grades the exercises of one course."""
 
@@ -89,8 +96,25 @@ class Grading:
         folders = [f for f in (self.course / "source", self.course / "solutions") if f.is_dir()]
         return sorted(f.parent.name for f in (folders[0] if folders else self.course).glob("*/*.ipynb"))
 
+    def language(self) -> str:
+        """The one that the course's people read."""
+        try:
+            return Course(self.course).settings.language or language()
+        except KitError:  # as above
+            return language()
+
+    def texts(self) -> dict[str, Any]:
+        """What the page says, by its English, and in which language."""
+        page = files("autograder.jupyter").joinpath("page", "grading.js").read_text("utf-8")
+        with speaking(self.language()):
+            return {"language": tag(), "texts": {text: translated(text) for text in SAID.findall(page)}}
+
     def state(self) -> dict[str, Any]:
         """All that there is to show, as JSON."""
+        with speaking(self.language()):
+            return self._state()
+
+    def _state(self) -> dict[str, Any]:
         collected = _collected(self.submitted())
         course = self._readable()
         hides = course is not None and course.settings.blind
@@ -126,9 +150,9 @@ class Grading:
         deadline = standing.deadline_of(course, exercise)
         told = list(standing.due_sentences(deadline, "", standing.now()))
         if deadline is not None and (more := len(deadline.extensions)):
-            told.append(f"{more} {'student has' if more == 1 else 'students have'} an extension.")
+            told.append(say_plural("{n} student has an extension.", "{n} students have an extension.", more))
         if course.settings.of(exercise).counts == BEST:
-            told.append("The best of a student's hand-ins counts.")
+            told.append(say("The best of a student's hand-ins counts."))
         return told
 
     def submitted(self) -> Path:
@@ -145,7 +169,9 @@ class Grading:
             AlreadyRunning: another run is not over yet.
         """
         if self._run is not None and self._run.status is None:
-            raise AlreadyRunning(f"{self._run.exercise} is being graded. Wait until it has finished, or stop it.")
+            raise AlreadyRunning(
+                say("{exercise} is being graded. Wait until it has finished, or stop it.", exercise=self._run.exercise)
+            )
         arguments = ["grade", exercise, "--events", "-", "--sandbox", self._sandbox, *(["--force"] if force else [])]
         if student is None:
             self._results(exercise).parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +237,7 @@ class Grading:
         output, trouble = await process.communicate()
         if process.returncode:
             lines = trouble.decode("utf-8", errors="replace").strip().splitlines()
-            raise NotReleased(lines[-1] if lines else "The feedback was not released.")
+            raise NotReleased(lines[-1] if lines else say("The feedback was not released."))
         return output.decode("utf-8", errors="replace").strip()
 
     async def _autograder(self, *arguments: str, stderr: int = asyncio.subprocess.STDOUT) -> asyncio.subprocess.Process:
@@ -242,7 +268,7 @@ class Grading:
         if submissions is None:
             return None
         keys = ("student", "status", "score", "max_score")
-        rows = [{key: s[key] for key in keys} | {"hint": first_hint(s)} for s in submissions]
+        rows = [{key: s[key] for key in keys} | {"hint": first_hint(s)} | _shown(s) for s in submissions]
         if hides is None:
             return rows
         marked = {s for s, grades in read_grades(hides, exercise).items() if grades.handed_in and grades.tasks}
@@ -267,6 +293,16 @@ class Grading:
                         result = json.loads(Path(note.path).read_text("utf-8"))["result"]
                         found[result["student"]] = result
         return [found[student] for student in sorted(found)] if found or since else None
+
+
+def _shown(submission: dict[str, Any]) -> dict[str, str]:
+    """What the page shows of a row, as its language writes it."""
+    status = submission["status"]
+    return {
+        "shown_status": said(STATUS_WORDS[Status(status)]) if status in list(Status) else str(status),
+        "shown_score": shown(submission["score"]),
+        "shown_max": shown(submission["max_score"]),
+    }
 
 
 def _collected(submitted: Path) -> dict[str, int]:

@@ -26,6 +26,7 @@ from traitlets import Enum, Unicode
 from autograder.course.directory import Course
 from autograder.errors import AlreadyRunning, KitError, NoReport, NotReleased
 from autograder.jupyter.run import Grading
+from autograder.language import say
 from autograder.marking.site import MAX_FORM, Answer, MarkingSite, Refused, Visitor, refusal
 from autograder.marking.store import Marks
 from autograder.sandbox.bubblewrap import try_bubblewrap
@@ -58,6 +59,7 @@ class GradingApp(ExtensionApp):
             [
                 (r"/autograder/?", PageHandler),
                 (r"/autograder/api/state", StateHandler),
+                (r"/autograder/api/texts", TextsHandler),
                 (r"/autograder/api/grade", GradeHandler),
                 (r"/autograder/api/stop", StopHandler),
                 (r"/autograder/api/feedback", GiveBackHandler),
@@ -104,6 +106,14 @@ class StateHandler(_WithGrading, APIHandler):
         state = await asyncio.to_thread(self.grading.state)
         verdict = await asyncio.to_thread(try_bubblewrap)
         self.finish(state | {"sandbox": "" if verdict.works else verdict.reason})
+
+
+class TextsHandler(_WithGrading, APIHandler):
+    """The page's sentences in the course's language."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        self.finish(await asyncio.to_thread(self.grading.texts))
 
 
 class GradeHandler(_WithGrading, APIHandler):
@@ -175,7 +185,7 @@ class MarkHandler(_WithGrading, JupyterHandler):
     @web.authenticated
     async def post(self, exercise: str, rest: str) -> None:
         if len(self.request.body) > MAX_FORM:
-            raise web.HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That is too long.")
+            raise web.HTTPError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, say("That is too long."))
         form = {name: self.get_body_argument(name, "", strip=False) for name in self.request.body_arguments}
         sent_from = self.request.headers.get("Sec-Fetch-Site", "")
         await self._answer(exercise, lambda site, visitor: site.post(visitor, _parts(rest), form, sent_from))
@@ -231,7 +241,9 @@ class FormgraderHandler(_WithGrading, JupyterHandler):
 
 async def _require_exercise(grading: Grading, exercise: str) -> None:
     if exercise not in await asyncio.to_thread(grading.exercises):
-        raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"There is no exercise '{exercise}' in this course.")
+        raise web.HTTPError(
+            HTTPStatus.BAD_REQUEST, say("There is no exercise '{exercise}' in this course.", exercise=exercise)
+        )
 
 
 async def _begin(grading: Grading, exercise: str, force: bool, student: str | None = None) -> Any:
@@ -242,7 +254,10 @@ async def _begin(grading: Grading, exercise: str, force: bool, student: str | No
     """
     await _require_exercise(grading, exercise)
     if student is not None and not os.path.isdir(grading.submitted() / student / exercise):
-        raise web.HTTPError(HTTPStatus.BAD_REQUEST, f"Nothing of '{student}' was collected for '{exercise}'.")
+        raise web.HTTPError(
+            HTTPStatus.BAD_REQUEST,
+            say("Nothing of '{student}' was collected for '{exercise}'.", student=student, exercise=exercise),
+        )
     try:
         return await grading.start(exercise, force, student)
     except AlreadyRunning as error:

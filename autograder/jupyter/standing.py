@@ -24,6 +24,7 @@ from autograder.exercise.outcome import SubmissionResult
 from autograder.exercise.outcome import shown as shown_points
 from autograder.grading import versions
 from autograder.grading.record import BEST_COUNTS, note_file, read_note, versions_file
+from autograder.language import _, said, say
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ class _Best:
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                 result = SubmissionResult.from_json(exercise, one["result"])
                 checked = sum(check.points for check in result.checks)
-                points[digest] = f"{shown_points(checked)} of {shown_points(result.max_score)} points"
+                most = shown_points(result.max_score)
+                points[digest] = say("{earned} of {points} points", earned=shown_points(checked), points=most)
         return cls(counted, points, course.settings.results_at_once)
 
     def counts(self, digest: str) -> bool:
@@ -164,15 +166,15 @@ class _Best:
     def says(self, digest: str, lateness: str) -> str:
         """What became of a version."""
         if not self.shows:
-            return f"the best of yours counts{f'; {lateness}' if lateness else ''}"
+            return "; ".join(part for part in (say("the best of yours counts"), lateness) if part)
         if digest not in self.points:
-            return f"not graded yet{f'; {lateness}' if lateness else ''}"
-        which = "this one counts" if self.counts(digest) else "another one counts"
+            return "; ".join(part for part in (say("not graded yet"), lateness) if part)
+        which = say("this one counts") if self.counts(digest) else say("another one counts")
         return "; ".join(part for part in (which, self.points[digest], lateness) if part)
 
 
 def _when(when: datetime | None, zone: Any) -> str:
-    return "at a time that nothing says" if when is None else shown(_whole(as_utc(when)).astimezone(zone), False)
+    return say("at a time that nothing says") if when is None else shown(_whole(as_utc(when)).astimezone(zone), False)
 
 
 def _whole(when: datetime) -> datetime:
@@ -181,9 +183,9 @@ def _whole(when: datetime) -> datetime:
 
 def _says(counts: bool, deadline: Deadline | None, student: str, when: datetime | None) -> str:
     if not counts:
-        return "replaced by a later one"
+        return say("replaced by a later one")
     lateness = _lateness_says(deadline, student, when)
-    return f"this one counts{f'; {lateness}' if lateness else ''}"
+    return say("this one counts; {lateness}", lateness=lateness) if lateness else say("this one counts")
 
 
 def _lateness_says(deadline: Deadline | None, student: str, when: datetime | None) -> str:
@@ -192,41 +194,58 @@ def _lateness_says(deadline: Deadline | None, student: str, when: datetime | Non
         return ""
     lateness = deadline.lateness(student, when)
     if not lateness.late:
-        return "in time"
-    lost = ""
+        return say("in time")
+    late = duration(lateness.seconds)
     if lateness.percent >= 100:
-        lost = ", so it earns no points"
-    elif lateness.percent > 0:
-        lost = f", which takes off {lateness.percent:g} % of its points"
-    return f"{duration(lateness.seconds)} late{lost}"
+        return say("{time} late, so it earns no points", time=late)
+    if lateness.percent > 0:
+        return say("{time} late, which takes off {percent:g} % of its points", time=late, percent=lateness.percent)
+    return say("{time} late", time=late)
 
 
 def due_sentences(deadline: Deadline | None, student: str, now: datetime) -> tuple[str, ...]:
     """When something is due for somebody (or for the class, if `student` is ''), and what being late costs."""
     if deadline is None:
-        return ("No due date is set.",)
+        return (say("No due date is set."),)
     due = deadline.due_for(student)
     left = (as_utc(due) - as_utc(now)).total_seconds()
-    if left > 0:
-        told = [f"Due {shown(due)}, in {duration(left)}."]
-    else:
-        told = [f"It was due {shown(due)}, {duration(-left)} ago."]
+    date, time = shown(due), duration(abs(left))
     if student in deadline.extensions:
-        told[0] = f"With your extension: {told[0][0].lower()}{told[0][1:]}"
-    return (*told, *_policy(deadline.policy))
+        told = say("With your extension: due {date}, in {time}.", date=date, time=time)
+        if left <= 0:
+            told = say("With your extension: it was due {date}, {time} ago.", date=date, time=time)
+    else:
+        told = (
+            say("Due {date}, in {time}.", date=date, time=time)
+            if left > 0
+            else say("It was due {date}, {time} ago.", date=date, time=time)
+        )
+    return (told, *_policy(deadline.policy))
 
 
 def _policy(policy: LatePolicy) -> tuple[str, ...]:
     told = []
     if policy.grace_minutes:
-        told.append(f"Work that comes up to {duration(policy.grace_minutes * 60)} later still counts as in time.")
+        grace = duration(policy.grace_minutes * 60)
+        told.append(say("Work that comes up to {time} later still counts as in time.", time=grace))
     if policy.no_credit_after_days == 0:
-        told.append("Late work earns no points.")
+        told.append(say("Late work earns no points."))
     elif policy.percent_per_day:
-        most = f", {policy.at_most_percent:g} % at most" if policy.at_most_percent < 100 else ""
-        told.append(f"Late work loses {policy.percent_per_day:g} % of the points it earns for each day begun{most}.")
+        percent, most = policy.percent_per_day, policy.at_most_percent
+        if most < 100:
+            told.append(
+                say(
+                    "Late work loses {percent:g} % of the points it earns for each day begun, {most:g} % at most.",
+                    percent=percent,
+                    most=most,
+                )
+            )
+        else:
+            told.append(
+                say("Late work loses {percent:g} % of the points it earns for each day begun.", percent=percent)
+            )
     if policy.no_credit_after_days:
-        told.append(f"After {duration(policy.no_credit_after_days * 86_400)} it earns no points.")
+        told.append(say("After {time} it earns no points.", time=duration(policy.no_credit_after_days * 86_400)))
     return tuple(told)
 
 
@@ -236,16 +255,22 @@ def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
     note = read_note(note_file(course, exercise, current.student))
     graded = "" if note is None else str(note.get("key", "")).partition("-")[0]
     if not graded or (graded != current.digest and course.settings.of(exercise).counts != BEST):
-        return "Not graded yet.", False
+        return say("Not graded yet."), False
     grades = read_grades(course, exercise, current.student).get(current.student)
     if grades is None or not grades.tasks:
-        return "Not graded yet.", False
+        return say("Not graded yet."), False
     page = course.feedback / current.student / exercise / f"{exercise}.html"
     has_page = page.is_file() and not page.is_symlink()
     if grades.waits:
-        return "Graded as far as the checks go. Your teacher still has to look at some of it.", has_page
-    lost = f", {shown_points(grades.penalty)} taken off for being late" if grades.penalty else ""
-    return f"{shown_points(grades.score)} of {shown_points(grades.max_score)} points{lost}.", has_page
+        return say("Graded as far as the checks go. Your teacher still has to look at some of it."), has_page
+    earned, points = shown_points(grades.score), shown_points(grades.max_score)
+    if grades.penalty:
+        lost = shown_points(grades.penalty)
+        text = _(
+            "{earned} of {points} points, {lost} taken off for being late.", earned=earned, points=points, lost=lost
+        )
+        return said(text), has_page
+    return say("{earned} of {points} points.", earned=earned, points=points), has_page
 
 
 def of_class(course: Course, now: datetime) -> list[ClassStanding]:
@@ -265,8 +290,11 @@ def of_class(course: Course, now: datetime) -> list[ClassStanding]:
             for student, stamp in sorted(stamps.items()):
                 lateness = deadline.lateness(student, time_of(stamp))
                 if lateness.late:
-                    late.append(f"{student}, {duration(lateness.seconds)} late")
-            extended = [f"{student}, until {shown(deadline.due_for(student))}" for student in deadline.extensions]
+                    late.append(say("{student}, {time} late", student=student, time=duration(lateness.seconds)))
+            extended = [
+                say("{student}, until {date}", student=student, date=shown(deadline.due_for(student)))
+                for student in deadline.extensions
+            ]
         absent = tuple(sorted(people - set(stamps)))
         due = due_sentences(deadline, "", now)
         found.append(ClassStanding(exercise, due, len(stamps), tuple(late), tuple(sorted(extended)), absent))

@@ -19,21 +19,22 @@ import re
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from http import HTTPStatus
 from http.client import responses
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import jinja2
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
 from markupsafe import Markup
 from tornado import httpserver, web
 from tornado.ioloop import PeriodicCallback
 
+from autograder import templates
 from autograder.course import inbox
 from autograder.course.directory import Course
 from autograder.course.names import entered_as
@@ -45,6 +46,9 @@ from autograder.exercise.wire import one_line
 from autograder.jupyter import standing
 from autograder.jupyter.live import FILE as LIVE_FILE
 from autograder.jupyter.live import MAX_BODY, ExerciseLive, Live
+from autograder.language import Sentence, _, language, said, say, speaking
+
+_T = TypeVar("_T")
 
 LOOK_SECONDS = 2.0  # between two looks into the exchange
 COURSE_SECONDS = 5.0  # until the course's settings are read anew
@@ -73,6 +77,15 @@ class Service:
             self._course = time.monotonic(), Course(self.root)
         return self._course[1]
 
+    def in_its_language(self, what: Callable[..., _T], *arguments: Any, **more: Any) -> _T:
+        """Do something that makes words; they are in the course's language, in whatever thread."""
+        try:
+            chosen = self.course().settings.language
+        except KitError:
+            chosen = ""
+        with speaking(chosen or language()):
+            return what(*arguments, **more)
+
     def student(self, user: str) -> str:
         """What the course calls somebody whom the Hub calls so."""
         return self._learner.replace("{name}", user)
@@ -85,10 +98,10 @@ class Service:
         """Take in a file; in the thread that writes. Raises `KitError`."""
         course = self.course()
         if exercise not in standing.exercises(course):
-            raise UnknownExercise(f"There is no exercise '{exercise}' in this course.")
+            raise UnknownExercise(say("There is no exercise '{exercise}' in this course.", exercise=exercise))
         received = inbox.receive(course, exercise, student, file, content, time.time())
         if received.receipt is not None and not received.known:
-            say(f"{student}  {exercise}: received, receipt {received.receipt.number}.")
+            log(f"{student}  {exercise}: received, receipt {received.receipt.number}.")
         return received
 
     def count(self, student: str, body: bytes) -> None:
@@ -123,21 +136,22 @@ class Service:
         except (KitError, OSError) as error:
             if (line := one_line(str(error), 1_000)) != self._trouble:
                 self._trouble = line
-                say(f"{line} Nothing is lost: what was handed in is taken in once this is mended.")
+                log(f"{line} Nothing is lost: what was handed in is taken in once this is mended.")
             return
         self._trouble = ""
         for receipt in receipts:
-            say(f"{receipt.student}  {receipt.exercise}: received, receipt {receipt.number}.")
+            log(f"{receipt.student}  {receipt.exercise}: received, receipt {receipt.number}.")
         for line in unused:
-            say(f"Not used: {line}")
+            log(f"Not used: {line}")
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """A line for the Hub's log."""
     shown = "".join(c if c.isprintable() else "?" for c in line[:1_200])
     print(f"{datetime.now():%H:%M:%S}  {shown}", flush=True)
 
 
+_NO_PAGE = _("There is no such page.")
 _EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
 
 
@@ -145,22 +159,13 @@ class Pages:
     """The page's one template, filled in."""
 
     def __init__(self) -> None:
-        here = files(__package__) / "work_page"
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
-        )
-        environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
-        self._template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+        environment = templates.environment("autograder.jupyter", "work_page/page.css", lines=True)
+        page = files("autograder.jupyter").joinpath("work_page", "page.html")
+        self._template = environment.from_string(page.read_text("utf-8"))
 
     def made(self, kind: str, **about: Any) -> str:
         """A page of some kind: learner, class or refused."""
         return self._template.render(kind=kind, **about).lstrip()
-
-
-def _harmless(value: Any) -> Any:
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in value)
 
 
 class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
@@ -196,7 +201,7 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
         user = self.current_user
         student = self.service.student(str(user["name"]))
         if user.get("kind", "user") != "user" or not fits_a_folder(student):
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason="This page is for people.")
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason=_("This page is for people."))
         return student
 
     @property
@@ -211,29 +216,40 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
     def require_teacher(self) -> None:
         """Raises `web.HTTPError` (403) for everybody else."""
         if not self.is_teacher:
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason="This page is for the course's instructors.")
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason=_("This page is for the course's instructors."))
 
     async def read(self, what: Any, *arguments: Any) -> Any:
         """Do something that only reads, beside other requests."""
-        return await asyncio.get_running_loop().run_in_executor(self.service.reading, what, *arguments)
+        loop, service = asyncio.get_running_loop(), self.service
+        return await loop.run_in_executor(service.reading, service.in_its_language, what, *arguments)
+
+    def made(self, kind: str, title: Sentence, **about: Any) -> str:
+        """A page in the course's language."""
+        told = self.service.in_its_language(said, title)
+        return self.service.in_its_language(self.pages.made, kind, title=told, base=self.base, **about)
+
+    def said(self, text: str) -> str:
+        """A sentence in the course's language."""
+        return self.service.in_its_language(said, text)
 
     async def in_turn(self, what: Any, *arguments: Any) -> Any:
         """Do something in the thread that writes."""
-        return await asyncio.get_running_loop().run_in_executor(self.service.writing, what, *arguments)
+        loop, service = asyncio.get_running_loop(), self.service
+        return await loop.run_in_executor(service.writing, service.in_its_language, what, *arguments)
 
     def write_error(self, status_code: int, **about: Any) -> None:
         error = about.get("exc_info", (None, None, None))[1]
-        why = "This did not work. That is our fault."
+        why: str = _("This did not work. That is our fault.")
         if isinstance(error, web.HTTPError):
-            why = error.reason or responses.get(status_code, "Unknown")
+            why = error.reason or (_NO_PAGE if status_code == HTTPStatus.NOT_FOUND else responses.get(status_code, "?"))
         if isinstance(error, UnknownExercise):
             self.set_status(HTTPStatus.NOT_FOUND)
             why = str(error)
         elif isinstance(error, KitError):
-            say(str(error))
+            log(str(error))
             self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
-            why = "The course cannot be read at the moment. Tell your teacher; what you handed in is not lost."
-        self.finish(self.pages.made("refused", course="", title="Not possible", why=why, base=self.base))
+            why = _("The course cannot be read at the moment. Tell your teacher; what you handed in is not lost.")
+        self.finish(self.made("refused", _("Not possible"), course="", why=self.said(why)))
 
 
 class LearnerHandler(_Handler):
@@ -250,9 +266,10 @@ class LearnerHandler(_Handler):
         """Write the page, with what has just happened on it."""
         course, student = self.service.course(), self.entered
         found = await self.read(standing.of_learner, course, student, standing.now())
-        about = {"course": course.course_id, "title": "your work", "who": student, "base": self.base}
+        about: dict[str, Any] = {"course": course.course_id, "who": student}
         xsrf = Markup(self.xsrf_form_html())  # ours, and escaped
-        self.finish(self.pages.made("learner", standings=found, told=told, trouble=trouble, xsrf=xsrf, **about))
+        about |= {"standings": found, "told": told, "trouble": trouble, "xsrf": xsrf}
+        self.finish(self.made("learner", _("your work"), **about))
 
 
 class HandInHandler(LearnerHandler):
@@ -267,19 +284,22 @@ class HandInHandler(LearnerHandler):
         sent = self.request.files.get("notebook", [])
         if len(sent) != 1 or not sent[0]["filename"]:
             self.set_status(HTTPStatus.BAD_REQUEST)
-            await self.show(trouble="Nothing was handed in: choose a file first.")
+            await self.show(trouble=self.said(_("Nothing was handed in: choose a file first.")))
             return
         name, content = str(sent[0]["filename"]), bytes(sent[0]["body"])
         received = await self.in_turn(self.service.receive, exercise, student, name, content)
         if received.receipt is None:
             self.set_status(HTTPStatus.BAD_REQUEST)
             await self.show(trouble=f"{exercise}: {received.why_not}")
-        elif received.known:
-            await self.show(
-                told=f"{exercise}: this very file is what you handed in last, receipt {received.receipt.number}."
+            return
+        number = received.receipt.number
+        if received.known:
+            told = _(
+                "{exercise}: this very file is what counts already, receipt {number}.", exercise=exercise, number=number
             )
         else:
-            await self.show(told=f"{exercise}: received, receipt {received.receipt.number}.")
+            told = _("{exercise}: received, receipt {number}.", exercise=exercise, number=number)
+        await self.show(told=self.said(told))
 
 
 class ReceiptHandler(_Handler):
@@ -291,7 +311,7 @@ class ReceiptHandler(_Handler):
         given = await self.read(Receipts(course.state, course.course_id).given, _plain(exercise), student)
         found = next((one for one in given if one.number == number), None)
         if found is None:
-            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="You have no such receipt.")
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason=_("You have no such receipt."))
         name = re.sub(r"[^A-Za-z0-9-]+", "-", f"receipt-{exercise}-{number}")
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="{name}.json"')
@@ -306,7 +326,7 @@ class FeedbackHandler(_Handler):
         course, student = self.service.course(), self.entered
         page = course.feedback / student / _plain(exercise) / f"{exercise}.html"
         if not course.settings.results_at_once or page.is_symlink() or not page.is_file():
-            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="There is no feedback to show here.")
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, reason=_("There is no feedback to show here."))
         self.set_header("Content-Security-Policy", _THEIRS)
         self.finish(await self.read(page.read_bytes))
 
@@ -319,10 +339,9 @@ class ClassHandler(_Handler):
         self.require_teacher()
         course = self.service.course()
         found = await self.read(standing.of_class, course, standing.now())
-        about = {"course": course.course_id, "title": "the class", "base": self.base}
         grading = f"{self.base.rstrip('/').rpartition('/')[0]}/{course.course_id}/"
-        at_once = course.settings.results_at_once
-        self.finish(self.pages.made("class", standings=found, grading=grading, results_at_once=at_once, **about))
+        about = {"course": course.course_id, "grading": grading, "results_at_once": course.settings.results_at_once}
+        self.finish(self.made("class", _("the class"), standings=found, **about))
 
 
 class CountHandler(_Handler):
@@ -350,9 +369,9 @@ class LiveHandler(_Handler):
         nonce = secrets.token_urlsafe(16)
         self.set_header("Content-Security-Policy", f"{_OURS}; script-src 'nonce-{nonce}'; connect-src 'self'")
         settings, at = course.settings, datetime.now().strftime("%H:%M:%S")
-        about = {"course": course.course_id, "title": "live", "base": self.base, "nonce": nonce, "at": at}
+        about = {"course": course.course_id, "nonce": nonce, "at": at}
         xsrf = str(self.xsrf_token.decode())
-        page = self.pages.made("live", seen=found, on=settings.live, names=settings.live_names, xsrf=xsrf, **about)
+        page = self.made("live", _("live"), seen=found, on=settings.live, names=settings.live_names, xsrf=xsrf, **about)
         self.finish(page)
 
 
@@ -363,7 +382,7 @@ def _plain(exercise: str) -> str:
         web.HTTPError: it is not (404).
     """
     if not fits_a_folder(exercise):
-        raise web.HTTPError(HTTPStatus.NOT_FOUND, reason="There is no such exercise.")
+        raise web.HTTPError(HTTPStatus.NOT_FOUND, reason=_("There is no such exercise."))
     return exercise
 
 
@@ -397,7 +416,7 @@ async def serve(service: Service, prefix: str, address: str, port: int) -> None:
         await asyncio.get_running_loop().run_in_executor(service.writing, service.look)
 
     PeriodicCallback(look, LOOK_SECONDS * 1000).start()
-    say(f"The course's page is at {prefix}.")
+    log(f"The course's page is at {prefix}.")
     await asyncio.Event().wait()
 
 

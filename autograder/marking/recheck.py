@@ -10,6 +10,7 @@ from autograder.errors import KitError
 from autograder.exercise.definition import Exercise
 from autograder.grading.record import observed_file
 from autograder.grading.regrade import Recorded, regrade
+from autograder.language import say
 
 
 @dataclass(frozen=True)
@@ -30,5 +31,5 @@ def recheck(course: Course, exercise: str, student: str) -> Rechecked:
     except KitError as error:
         return Rechecked(why_not=str(error))
     if done is None:
-        return Rechecked(why_not="There is no record of a run that these checks can use. Grade it again.")
+        return Rechecked(why_not=say("There is no record of a run that these checks can use. Grade it again."))
     return Rechecked(tuple((check.name, check.points, check.message) for check in done.result.checks))

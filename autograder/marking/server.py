@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from autograder.errors import KitError
+from autograder.language import say, speaking
 from autograder.marking.site import MAX_FORM, Answer, MarkingSite, Refused, Visitor, refusal
 from autograder.marking.store import Marks
 
@@ -55,6 +56,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._post)
 
     def _answer(self, what: Any) -> None:
+        with speaking(self.server.site.language):
+            self._answer_in_its_language(what)
+
+    def _answer_in_its_language(self, what: Any) -> None:
         try:
             answer: Answer = what(*self._who())
         except Refused as error:
@@ -84,11 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Whoever asks, and the rest of the path."""
         port = self.server.server_port
         if self.headers.get("Host", "") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
-            raise Refused(403, "This page is for this computer alone.")
+            raise Refused(403, say("This page is for this computer alone."))
         token, _, rest = urlsplit(self.path).path.lstrip("/").partition("/")
         known = [one for one in self.server.tokens if hmac.compare_digest(one.encode(), token.encode())]
         if not known:
-            raise Refused(403, "This address has no key, or an old one. Use the one that the command printed.")
+            raise Refused(403, say("This address has no key, or an old one. Use the one that the command printed."))
         (token,) = known
         visitor = Visitor(self.server.tokens[token], f"/{token}/", self.server.form_token(token))
         return visitor, [part for part in rest.split("/") if part]
@@ -102,9 +107,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _form(self) -> Mapping[str, str]:
         length = self.headers.get("Content-Length", "")
         if not length.isdigit() or int(length) > MAX_FORM:
-            raise Refused(413, "That is too long.")
+            raise Refused(413, say("That is too long."))
         text = self.rfile.read(int(length)).decode("utf-8", "replace")
         try:
             return {name: values[0] for name, values in parse_qs(text, max_num_fields=20).items()}
         except ValueError:
-            raise Refused(400, "That is no form of this page.") from None
+            raise Refused(400, say("That is no form of this page.")) from None

@@ -7,19 +7,24 @@ world of its own (sandboxed, without scripts, forms or addresses).
 from __future__ import annotations
 
 import hmac
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
+from autograder import templates
 from autograder.course.blind import name_of
+from autograder.course.deadlines import shown as shown_time
 from autograder.course.grades import StudentGrades
 from autograder.errors import UsageError
+from autograder.exercise.outcome import shown
+from autograder.language import language, language_attributes, say, speaking
 from autograder.marking.recheck import recheck
 from autograder.marking.store import ChangedMeanwhile, Marks, NewMark
 
@@ -62,22 +67,26 @@ class _Pages:
     """The pages' one template, filled in."""
 
     def __init__(self) -> None:
-        here = files(__package__)
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless
-        )
-        environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
-        environment.filters["points"] = lambda number: f"{round(number, 2):g}"
-        self._template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+        environment = templates.environment("autograder.marking", lines=True)
+        environment.filters["points"] = shown
+        environment.filters["moment"] = _moment
+        self._template = environment.from_string(files("autograder.marking").joinpath("page.html").read_text("utf-8"))
 
     def made(self, kind: str, **about: Any) -> str:
         return self._template.render(kind=kind, **about)
 
 
-def _harmless(value: Any) -> Any:
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in value)
+def _moment(text: str) -> str:
+    """A time of the history as the reader's language writes it."""
+    try:
+        return shown_time(datetime.fromisoformat(text).replace(second=0), with_zone=False)
+    except ValueError:
+        return text
+
+
+def _no_page() -> str:
+    told = html.escape(say("There is no page."))
+    return f"<!DOCTYPE html><html {language_attributes()}><title>{told}</title><p>{told}</p></html>"
 
 
 @cache
@@ -101,6 +110,7 @@ class MarkingSite:
             blind: hide whose work it is.
         """
         self.marks, self.markers, self.blind = marks, markers, blind
+        self.language = marks.course.settings.language or language()
         self._pages = _pages()
 
     def get(self, visitor: Visitor, path: list[str]) -> Answer:
@@ -113,6 +123,10 @@ class MarkingSite:
             Refused: there is no such page.
             KitError: the course cannot be read.
         """
+        with speaking(self.language):
+            return self._get(visitor, path)
+
+    def _get(self, visitor: Visitor, path: list[str]) -> Answer:
         marks = self.marks
         if not path:
             return Answer(200, self._list(visitor))
@@ -124,15 +138,13 @@ class MarkingSite:
             try:
                 return Answer(200, page.read_text("utf-8", "replace"), _THEIRS)
             except OSError:
-                return Answer(
-                    200, "<!DOCTYPE html><html lang='en'><title>No page</title><p>There is no page.</p>", _THEIRS
-                )
-        raise Refused(404, "There is no such page.")
+                return Answer(200, _no_page(), _THEIRS)
+        raise Refused(404, say("There is no such page."))
 
     def _student(self, key: str) -> StudentGrades:
         everybody = self.marks.everybody()
         if key not in everybody:
-            raise Refused(404, "There is no such work any more.")
+            raise Refused(404, say("There is no such work any more."))
         return everybody[key]
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -146,9 +158,9 @@ class MarkingSite:
             request = marks.request(grades.student)
             open_request = bool(request) and not marks.answered(grades.student, request)
             why = [
-                *(["asks for another look"] if open_request else []),
-                *(f"{t.name}: waits for points" for t in grades.tasks if t.waits),
-                *(f"{t.name}: graded again since" for t in grades.tasks if t.needs_look and not t.waits),
+                *([say("asks for another look")] if open_request else []),
+                *(say("{task}: waits for points", task=t.name) for t in grades.tasks if t.waits),
+                *(say("{task}: graded again since", task=t.name) for t in grades.tasks if t.needs_look and not t.waits),
             ]
             rows.append(
                 {
@@ -202,7 +214,7 @@ class MarkingSite:
             hidden=Markup(visitor.hidden),
             before=rows[at - 1] if at else "",
             after=rows[at + 1] if at + 1 < len(rows) else "",
-            **({"told": "", "trouble": "", "mine": None, "checked": None} | about),
+            **({"saved": "", "trouble": "", "mine": None, "checked": None} | about),
         )
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -217,12 +229,16 @@ class MarkingSite:
             Refused: the form is none of this visitor's.
             KitError: the course cannot be read or written.
         """
+        with speaking(self.language):
+            return self._post(visitor, path, form, sent_from)
+
+    def _post(self, visitor: Visitor, path: list[str], form: Mapping[str, str], sent_from: str) -> Answer:
         if not hmac.compare_digest(form.get("form_token", ""), visitor.form_token):
-            raise Refused(403, "This form is not from this page. Open the work again.")
+            raise Refused(403, say("This form is not from this page. Open the work again."))
         if sent_from not in ("", "same-origin", "none"):
-            raise Refused(403, "This form is not from this page. Open the work again.")
+            raise Refused(403, say("This form is not from this page. Open the work again."))
         if len(path) != 2 or path[0] not in ("work", "request", "recheck"):
-            raise Refused(404, "There is no such page.")
+            raise Refused(404, say("There is no such page."))
         marks, key, marker = self.marks, path[1], visitor.marker
         student = self._student(key).student
         if path[0] == "request":
@@ -237,13 +253,14 @@ class MarkingSite:
             if form.get("keep") and new.comment.strip():
                 marks.keep(new.comment)
         except ChangedMeanwhile as error:
-            trouble = (
-                f"Not saved, because somebody was faster. {error.by} Yours stands below; save it again if it holds."
+            trouble = say(
+                "Not saved, because somebody was faster. {what} Yours stands below; save it again if it holds.",
+                what=error.by,
             )
             return Answer(409, self._work(visitor, key, trouble=trouble, mine=new))
         except UsageError as error:
-            return Answer(400, self._work(visitor, key, trouble=f"Not saved. {error}", mine=new))
-        return Answer(200, self._work(visitor, key, told=f"Saved: {new.task}."))
+            return Answer(400, self._work(visitor, key, trouble=say("Not saved. {why}", why=str(error)), mine=new))
+        return Answer(200, self._work(visitor, key, saved=new.task))
 
 
 def _new_mark(form: Mapping[str, str]) -> NewMark:
@@ -262,5 +279,5 @@ def _number(text: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UsageError("Points are a number.")
+        raise UsageError(say("Points are a number."))
     return number

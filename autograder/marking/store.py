@@ -24,8 +24,10 @@ from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, TaskGrade, read_grades
 from autograder.course.sources import REQUEST
 from autograder.errors import CourseError, UsageError
+from autograder.exercise.outcome import shown
 from autograder.exercise.wire import one_line
 from autograder.grading.feedback import as_in_gradebook
+from autograder.language import say
 
 MAX_TEXT = 4_000  # characters of a comment or a reason
 MAX_REQUEST = 4_000  # of a learner's request for another look
@@ -66,7 +68,13 @@ class Marks:
         self._history = self._folder / "marks.jsonl"
         self._bank = course.root / "comments.json"
         if not any(one.tasks for one in self.everybody().values()):
-            raise CourseError(f"Nothing of '{exercise}' has been graded in {course.root}. Grade it first.")
+            raise CourseError(
+                say(
+                    "Nothing of '{exercise}' has been graded in {course}. Grade it first.",
+                    exercise=exercise,
+                    course=course.root,
+                )
+            )
         self.answers = self._answer_cells()
 
     def key_of(self, student: str) -> str:
@@ -131,7 +139,7 @@ class Marks:
                 text = file.read(MAX_REQUEST).decode("utf-8", "replace").strip()
         except OSError:
             return ""
-        return text or "(It says nothing.)"
+        return text or say("(It says nothing.)")
 
     def answered(self, student: str, request: str) -> bool:
         """Whether somebody has said that this very request is dealt with."""
@@ -155,7 +163,7 @@ class Marks:
             grades = read_grades(self.course, self.exercise, student)[student]
             task = next((t for t in grades.tasks if t.name == new.task), None)
             if task is None:
-                raise UsageError(f"There is no task '{one_line(new.task, 60)}'.")
+                raise UsageError(say("There is no task '{task}'.", task=one_line(new.task, 60)))
             if self.version(grades, task) != seen:
                 raise ChangedMeanwhile(self._who_changed(student, new.task))
             _reasonable(new, task)
@@ -197,7 +205,9 @@ class Marks:
                 connection.execute("begin immediate")
                 yield connection
         except sqlite3.Error as error:
-            raise CourseError(f"The gradebook cannot be written: {error}. Nothing was changed.") from error
+            raise CourseError(
+                say("The gradebook cannot be written: {error}. Nothing was changed.", error=error)
+            ) from error
 
     def _rows(self, connection: sqlite3.Connection, student: str, task: str) -> tuple[str, str, str]:
         """Ids of the submitted notebook, of the graded cell and of the answer cell that has its comment."""
@@ -217,9 +227,11 @@ class Marks:
         for one in self.history(student):
             if one.get("task") == task:
                 points = one["to"][0]
-                what = "the points of the check" if points is None else f"{points:g} points"
-                return f"{one['marker']} gave {what} at {str(one['when'])[11:16]}."
-        return "It was changed in the formgrader, or graded again."
+                who, when = one["marker"], str(one["when"])[11:16]
+                if points is None:
+                    return say("{who} gave the points of the check at {time}.", who=who, time=when)
+                return say("{who} gave {points} points at {time}.", points=shown(points), who=who, time=when)
+        return say("It was changed in the formgrader, or graded again.")
 
     def _remember(self, what: dict[str, Any]) -> None:
         line = json.dumps({"when": datetime.now().astimezone().isoformat(timespec="seconds"), **what}) + "\n"
@@ -230,7 +242,13 @@ class Marks:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise CourseError(f"{self._history} cannot be written: {error.strerror}. Nothing was changed.") from error
+            raise CourseError(
+                say(
+                    "{file} cannot be written: {reason}. Nothing was changed.",
+                    file=self._history,
+                    reason=error.strerror,
+                )
+            ) from error
 
     def _bring_page_up_to_date(self, student: str) -> None:
         """The feedback page at once; the report reads the gradebook, and the next `grade` does the rest."""
@@ -254,7 +272,9 @@ class Marks:
             try:
                 write_atomically(self._bank, json.dumps(banked, indent=1, ensure_ascii=False) + "\n")
             except OSError as error:
-                raise CourseError(f"{self._bank} cannot be written: {error.strerror}.") from error
+                raise CourseError(
+                    say("{file} cannot be written: {reason}.", file=self._bank, reason=error.strerror)
+                ) from error
 
     def _banked(self) -> dict[str, list[str]]:
         try:
@@ -262,19 +282,23 @@ class Marks:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
-            raise CourseError(f"{self._bank} cannot be read: {error}.") from error
+            raise CourseError(say("{file} cannot be read: {error}.", file=self._bank, error=error)) from error
         if not isinstance(content, dict):
-            raise CourseError(f"{self._bank} should be an object with a list of comments for each exercise.")
+            raise CourseError(
+                say("{file} should be an object with a list of comments for each exercise.", file=self._bank)
+            )
         return {str(k): [str(one) for one in v] for k, v in content.items() if isinstance(v, list)}
 
 
 def _reasonable(new: NewMark, task: TaskGrade) -> None:
     for points in (new.points if new.points is not None else 0.0, new.extra):
         if not math.isfinite(points) or abs(points) > 10_000:
-            raise UsageError("Points are a number.")
+            raise UsageError(say("Points are a number."))
     if new.points is not None and not 0 <= new.points <= task.max_points:
-        raise UsageError(f"Points are between 0 and {task.max_points:g}. What goes beyond is extra credit.")
+        raise UsageError(
+            say("Points are between 0 and {most:g}. What goes beyond is extra credit.", most=task.max_points)
+        )
     if len(new.comment) > MAX_TEXT or len(new.reason) > MAX_TEXT:
-        raise UsageError(f"A text has at most {MAX_TEXT} characters.")
+        raise UsageError(say("A text has at most {most} characters.", most=MAX_TEXT))
     if (new.points, new.extra) != (task.manual, task.extra) and not new.reason.strip():
-        raise UsageError("Say why you change the points; whoever looks at it later will want to know.")
+        raise UsageError(say("Say why you change the points; whoever looks at it later will want to know."))

@@ -9,6 +9,7 @@ from pathlib import Path
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.errors import CourseError
+from autograder.language import language, say, speaking
 from autograder.report.classroom import Classroom, read_classroom
 from autograder.report.findings import Findings, find
 from autograder.report.page import page
@@ -34,8 +35,12 @@ def write_report(course: Course, exercise: str, folder: Path | None = None) -> R
     Raises:
         CourseError: nothing was graded yet, or the files cannot be written.
     """
-    classroom = read_classroom(course, exercise)
-    findings = find(classroom)
+    with speaking(course.settings.language or language()):  # that of the results, or of whoever asks
+        return _written(course, find(read_classroom(course, exercise)), folder)
+
+
+def _written(course: Course, findings: Findings, folder: Path | None) -> Report:
+    exercise = findings.classroom.exercise
     folder = (folder or course.root / "report").absolute()
     # Links to notebooks and feedback lead from the report to the course, so that both can be moved together.
     to_feedback, to_graded = (Path(os.path.relpath(f, folder)).as_posix() for f in (course.feedback, course.autograded))
@@ -44,7 +49,9 @@ def write_report(course: Course, exercise: str, folder: Path | None = None) -> R
         write_atomically(html, page(findings, to_feedback, to_graded))
         write_atomically(csv, table(findings))
     except OSError as error:
-        raise CourseError(f"The report cannot be written to {folder}: {error.strerror}.") from error
+        raise CourseError(
+            say("The report cannot be written to {folder}: {reason}.", folder=folder, reason=error.strerror)
+        ) from error
     return Report(html, csv, summary(findings))
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograder.course.deadlines import duration
-from autograder.exercise.outcome import Outcome, Status, hint_id, shown
+from autograder.exercise.outcome import STATUS_WORDS, Outcome, Status, hint_id, shown
 from autograder.grading.grade import says_limits_only
+from autograder.language import _, said, say
 from autograder.report.classroom import Classroom, Entry
 from autograder.sandbox.bubblewrap import Sandbox
 
@@ -16,12 +17,16 @@ from autograder.sandbox.bubblewrap import Sandbox
 TEST_SET = frozenset({"trained-on-test-images", "validated-on-test-images"})
 
 _STATUS = {
-    Status.TIMED_OUT: "ran longer than it was allowed to, and what was lost with it could not be checked.",
-    Status.CRASHED: "ended Python itself, and what was lost with it could not be checked.",
-    Status.OUT_OF_MEMORY: "needed more memory than it was allowed, and what was lost with it could not be checked.",
-    Status.UNREADABLE: "could not be read as a notebook. Ask for the file again.",
-    Status.MISSING: "has no notebook of this exercise in it. Ask for the file.",
-    Status.ERROR: "could not be graded, which is our fault. Grade it again.",
+    Status.TIMED_OUT: _(
+        "The submission ran longer than it was allowed to, and what was lost with it could not be checked."
+    ),
+    Status.CRASHED: _("The submission ended Python itself, and what was lost with it could not be checked."),
+    Status.OUT_OF_MEMORY: _(
+        "The submission needed more memory than it was allowed, and what was lost with it could not be checked."
+    ),
+    Status.UNREADABLE: _("The submission could not be read as a notebook. Ask for the file again."),
+    Status.MISSING: _("The submission has no notebook of this exercise in it. Ask for the file."),
+    Status.ERROR: _("The submission could not be graded, which is our fault. Grade it again."),
 }
 
 
@@ -53,66 +58,83 @@ def reasons(classroom: Classroom) -> list[Reason]:
     entries = classroom.entries
     found = [
         Reason(
-            "Not graded",
-            "Handed in, but there is no result: not run yet, or grading failed through no fault of theirs. Run"
-            " `autograder grade` again; it grades only what is missing.",
-            (Case(classroom.waiting, "Waiting:"),) if classroom.waiting else (),
+            _("Not graded"),
+            _(
+                "Handed in, but there is no result: not run yet, or grading failed through no fault of theirs. Run"
+                " `autograder grade` again; it grades only what is missing."
+            ),
+            (Case(classroom.waiting, say("Waiting:")),) if classroom.waiting else (),
         ),
         _each(
-            "One of our checks broke",
-            "Not the student's fault. Their points for it are missing: enter them by hand in the formgrader.",
+            _("One of our checks broke"),
+            _("Not the student's fault. Their points for it are missing: enter them by hand in the formgrader."),
             entries,
             _broken,
         ),
         _each(
-            "Changed by hand, and graded again since",
-            "Points that a person gave stand, but the work or the points of the checks are not what that person saw.",
+            _("Changed by hand, and graded again since"),
+            _(
+                "Points that a person gave stand, but the work or the points of the checks are not what that person"
+                " saw."
+            ),
             entries,
             _looked_at_before,
         ),
         Reason(
-            "Handed in nothing",
-            "They are in the gradebook, and there is nothing from them.",
-            (Case(classroom.absent, "Nothing from:"),) if classroom.absent else (),
+            _("Handed in nothing"),
+            _("They are in the gradebook, and there is nothing from them."),
+            (Case(classroom.absent, say("Nothing from:")),) if classroom.absent else (),
         ),
-        _each("Handed in again", "The file changed after it was graded. Grade again.", entries, _changed),
-        *(_each(f"Status: {s}", f"The submission {why}", entries, _with_status(s)) for s, why in _STATUS.items()),
+        _each(_("Handed in again"), _("The file changed after it was graded. Grade again."), entries, _changed),
+        *(
+            _each(_("Status: {status}", status=STATUS_WORDS[s]), why, entries, _with_status(s))
+            for s, why in _STATUS.items()
+        ),
         Reason(
-            "The same work",
-            "Identical files, or answers that are identical except for white space. It may be a pair who worked"
-            " together, or one hand-in under two names: a reason to ask, but no proof.",
+            _("The same work"),
+            _(
+                "Identical files, or answers that are identical except for white space. It may be a pair who worked"
+                " together, or one hand-in under two names: a reason to ask, but no proof."
+            ),
             tuple(_alike(entries)),
         ),
         _each(
-            "May have learned from the test images",
-            "The check found traces of it and gave no points for that test. Look at how the model was fitted.",
+            _("May have learned from the test images"),
+            _("The check found traces of it and gave no points for that test. Look at how the model was fitted."),
             entries,
             _test_set,
         ),
         _each(
-            "Expected something that is not there",
-            "Not the student's fault. It costs nothing in tasks that do not need it; look at those that do. Install a"
-            " package in the environment that grades; name a file in the course's `autograder.json`, under `files` of"
-            " the exercise. Then grade again.",
+            _("Expected something that is not there"),
+            _(
+                "Not the student's fault. It costs nothing in tasks that do not need it; look at those that do."
+                " Install a"
+                " package in the environment that grades; name a file in the course's `autograder.json`, under `files`"
+                " of"
+                " the exercise. Then grade again."
+            ),
             entries,
             lambda e: f"{', '.join(e.result.surroundings)}:" if e.result.surroundings else "",
         ),
         _each(
-            "Handed in late",
-            "By their deadline, extensions included. What it costs is in their score already, and in the gradebook as a"
-            " penalty of its own. Extensions stand in the course's `autograder.json`.",
+            _("Handed in late"),
+            _(
+                "By their deadline, extensions included. What it costs is in their score already, and in the gradebook"
+                " as a"
+                " penalty of its own. Extensions stand in the course's `autograder.json`."
+            ),
             entries,
             _late,
         ),
         _each(
-            "Graded without a sandbox",
-            "The code ran with your rights on this computer. Look at what it did, or grade again behind bubblewrap.",
+            _("Graded without a sandbox"),
+            _("The code ran with your rights on this computer. Look at what it did, or grade again behind bubblewrap."),
             entries,
-            lambda e: "Only time and memory were limited." if e.result.sandbox == str(Sandbox.LIMITS_ONLY) else "",
+            lambda e: say("Only time and memory were limited.") if e.result.sandbox == str(Sandbox.LIMITS_ONLY) else "",
         ),
         _each(
-            "Repaired, or odd in some other way",
-            "They were graded anyway. Check whether this is more than a slip.",
+            _("Repaired, or odd in some other way"),
+            _("They were graded anyway. Check whether this is more than a slip."),
             entries,
             lambda e: " ".join(n for n in e.result.notes if not says_limits_only(n)),
         ),
@@ -135,8 +157,10 @@ def _late(entry: Entry) -> str:
     deadline = entry.result.deadline
     if not deadline or not deadline["seconds_late"]:
         return ""
-    lost = f", which took off {shown(entry.result.late_penalty)} points" if entry.result.late_penalty else ""
-    return f"{duration(deadline['seconds_late'])} late{lost}."
+    late, lost = duration(deadline["seconds_late"]), entry.result.late_penalty
+    if lost:
+        return say("{time} late, which took off {points} points.", time=late, points=shown(lost))
+    return say("{time} late.", time=late)
 
 
 def _broken(entry: Entry) -> str:
@@ -157,11 +181,11 @@ def _looked_at_before(entry: Entry) -> str:
 
 
 def _changed(entry: Entry) -> str:
-    return "There is a newer file from:" if entry.changed else ""
+    return say("There is a newer file from:") if entry.changed else ""
 
 
 def _with_status(status: Status) -> Callable[[Entry], str]:
-    return lambda entry: entry.result.message or str(status) if entry.result.status is status else ""
+    return lambda entry: entry.result.message or said(STATUS_WORDS[status]) if entry.result.status is status else ""
 
 
 def _test_set(entry: Entry) -> str:
@@ -182,6 +206,6 @@ def _alike(entries: tuple[Entry, ...]) -> list[Case]:
     for group in groups.values():
         if len(group) > 1:
             same_file = len({e.digest for e in group}) == 1
-            what = "The same file:" if same_file else "The same answers:"
+            what = say("The same file:") if same_file else say("The same answers:")
             cases.append(Case(tuple(e.student for e in group), what))
     return cases

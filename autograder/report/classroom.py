@@ -20,6 +20,7 @@ from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
 from autograder.grading import versions
 from autograder.grading.record import versions_file
+from autograder.language import say
 
 _LESSONS = Path(__file__).resolve().parent.parent.parent / "lessons"
 MIN_ANSWER_CHARACTERS = 200  # shorter answers are alike by themselves
@@ -99,10 +100,15 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
     if not notes:
         course.require_exercise(exercise)
         graded = sorted(f.parent.name for f in course.state.glob("*/done") if _notes(f))
-        there = f" Graded so far: {', '.join(graded)}." if graded else ""
         raise CourseError(
-            f"Nothing of '{exercise}' has been graded in {course.root}.{there} Run `autograder grade {exercise}"
-            f" --course {course.root}` first."
+            say(
+                "Nothing of '{exercise}' has been graded in {course}. Run `autograder grade {exercise} --course"
+                " {course}`"
+                " first.",
+                exercise=exercise,
+                course=course.root,
+            )
+            + (" " + say("Graded so far: {names}.", names=", ".join(graded)) if graded else "")
         )
     release = _cells(course.nbgrader.release / exercise / f"{exercise}.ipynb")
     blank = _answers(release)
@@ -130,7 +136,7 @@ def _without_names(
     marked = [student for student, theirs in grades.items() if theirs.handed_in and theirs.tasks]
     others = [entry.student for entry in entries if entry.student not in set(marked)]  # the gradebook forgot them
     called = blind.names(course.state / exercise, marked)
-    called |= {student: f"Work without a grade {number}" for number, student in enumerate(sorted(others), 1)}
+    called |= {student: say("Work without a grade {number}", number=n) for n, student in enumerate(sorted(others), 1)}
     order = {name: number for number, name in enumerate(called.values())}
     nameless = [
         replace(

@@ -11,10 +11,18 @@ from statistics import median, quantiles
 from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult, hint_id
 from autograder.exercise.submission import STOPPED
 from autograder.grading.timing import Odd, slowest, strangest
+from autograder.language import _
 from autograder.report.by_hand import Reason, reasons
 from autograder.report.classroom import Classroom, Entry, TaskInfo
 
-MARKS = ("passed", "partly", "failed", "not attempted", "ours")  # how a task can have gone, best first
+# How a task can have gone, best first, and what the page calls it.
+MARKS = {
+    "passed": _("passed"),
+    "partly": _("partly"),
+    "failed": _("failed"),
+    "not attempted": _("not attempted"),
+    "ours": _("ours"),
+}
 
 
 @dataclass(frozen=True)
@@ -169,7 +177,7 @@ def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
                 continue  # stopped before this task: nothing is known about it
             found[check.name, _same(problem)].append((entry, problem))
     common = []
-    for (name, _), cases in found.items():
+    for (name, _same_hint), cases in found.items():
         entry, problem = max(cases, key=lambda case: case[0].result.score)
         hint = problem.hints[0] if problem.hints else problem.message
         common.append(
@@ -178,7 +186,7 @@ def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
                 hint=hint,
                 message=problem.message,
                 example=entry.student,
-                students=tuple(e.student for e, _ in cases),
+                students=tuple(e.student for e, _problem in cases),
                 hint_id=hint_id(hint),
                 stopped=problem.stopped
                 or STOPPED in problem.message  # in results that do not say it by themselves

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,11 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from autograder import __version__
-from autograder.exercise.outcome import Status
-from autograder.exercise.sentences import printable
+from autograder import __version__, templates
+from autograder.exercise.outcome import STATUS_WORDS, Status
+from autograder.language import _, beginning, said, say
 from autograder.report import svg
 from autograder.report.classroom import Entry
 from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of
@@ -29,13 +28,13 @@ from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of
 # What is shown before the rest is folded away: cases of a reason, names of a case, misunderstandings.
 FEW, NAMES, MANY = 12, 40, 15
 STAGES = {
-    "repair": "making the notebook gradable",
-    "kernel": "starting a kernel",
-    "cells": "the student's own cells",
-    "models": "looking at models",
-    "checks": "the checks",
-    "notebook": "writing the graded notebook",
-    "total": "all of it",
+    "repair": _("making the notebook gradable"),
+    "kernel": _("starting a kernel"),
+    "cells": _("the student's own cells"),
+    "models": _("looking at models"),
+    "checks": _("the checks"),
+    "notebook": _("writing the graded notebook"),
+    "total": _("all of it"),
 }
 _SIGNS = {"passed": "✔", "partly": "◐", "failed": "✘", "not attempted": "○", "ours": "!"}
 
@@ -68,12 +67,16 @@ def page(findings: Findings, to_feedback: str, to_graded: str) -> str:
         checks = {check.name: check for check in entry.result.checks}
         return [mark_of(checks.get(task.name)) for task in classroom.tasks]
 
+    marks = [m for m in MARKS if m != "ours" or any(t.students[m] for t in findings.tasks)]
     shared = sum(m.count > 1 for m in findings.misunderstandings)
     return _template().render(
         found=findings,
         classroom=classroom,
         graded=sum(e.result.status is Status.GRADED for e in classroom.entries),
-        marks=[m for m in MARKS if m != "ours" or any(t.students[m] for t in findings.tasks)],
+        marks=marks,
+        words=MARKS,
+        status_words=STATUS_WORDS,
+        headings=[said(beginning(MARKS[mark])) for mark in marks],
         shown=max(min(shared, MANY), 5),
         few=FEW,
         names=NAMES,
@@ -90,34 +93,11 @@ def page(findings: Findings, to_feedback: str, to_graded: str) -> str:
     )
 
 
-def harmless(value: Any) -> Any:
-    """Text without control characters, marks of direction and lone surrogates. Markup and the rest stay as they are."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return printable(value, "\ufffd")
-
-
-def prose(value: str) -> Markup:
-    """A message or a hint: `text in backticks` is set as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(harmless(value)))))
-
-
 def _template() -> jinja2.Template:
-    here = files(__package__)
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["prose"] = prose
-    environment.filters["percent"] = lambda share: f"{100 * share:.0f}\u00a0%"
-    environment.filters["short"] = lambda number: f"{number:.4g}"
+    environment = templates.environment("autograder.report")
     environment.globals["patterns"] = Markup(svg.PATTERNS)
     environment.globals["stacked_bar"] = lambda title, students: Markup(svg.stacked_bar(title, students))
-    environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
-    return environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+    return environment.from_string(files("autograder.report").joinpath("page.html").read_text("utf-8"))
 
 
 def _links(entry: Entry, exercise: str, to_feedback: str, to_graded: str) -> Links:
@@ -137,8 +117,8 @@ def _scores(findings: Findings) -> dict[str, Any]:
     edges = [round(top * n / 10, 4) for n in range(11)]
     counts = [sum(svg.bin_of(s, edges) == n for s in scores) for n in range(10)]
     return {
-        "picture": Markup(svg.histogram("Scores", scores, edges, f"points of {top:g}")),
-        "bins": [(f"{edges[n]:g} to {edges[n + 1]:g}", count) for n, count in enumerate(counts)],
+        "picture": Markup(svg.histogram(say("Scores"), scores, edges, say("points of {most:g}", most=top))),
+        "bins": [(svg.between(edges[n], edges[n + 1]), count) for n, count in enumerate(counts)],
         "full": sum(s >= top for s in scores),
         "none": sum(s <= 0 for s in scores),
     }
@@ -151,12 +131,22 @@ def _accuracy(findings: Findings) -> list[dict[str, Any]]:
     edges = [round(first + (1 - first) * n / 20, 4) for n in range(21)]
     return [
         {
-            "name": name,
+            "name": measured(name),
             "spread": Spread.of(values),
-            "picture": Markup(svg.histogram(f"The {name}", values, edges, "images right", 150, as_percent=True)),
+            "picture": Markup(
+                svg.histogram(
+                    say("The {what}", what=measured(name)), values, edges, say("images right"), 150, as_percent=True
+                )
+            ),
         }
         for name, values in findings.accuracy.items()
     ]
+
+
+def measured(name: str) -> str:
+    """What a measure is called: "accuracy of `model`" in results, in every language."""
+    what, of, model = name.partition(" of ")
+    return say("accuracy of {model}", model=model) if (what, of) == ("accuracy", " of ") else name
 
 
 def _curves(curves: Sequence[Curve]) -> list[dict[str, Any]]:
@@ -181,4 +171,6 @@ def _seconds(findings: Findings) -> Markup:
     if not totals:
         return Markup()
     end = min(4 * median(totals), totals[-1]) or 1.0  # an endless loop would push all others into one bar
-    return Markup(svg.histogram("Seconds for a submission", totals, [end * n / 16 for n in range(17)], "seconds"))
+    return Markup(
+        svg.histogram(say("Seconds for a submission"), totals, [end * n / 16 for n in range(17)], say("seconds"))
+    )

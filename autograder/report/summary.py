@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autograder.exercise.outcome import Status
 from autograder.exercise.sentences import printable
+from autograder.language import said, say, say_plural
 from autograder.report.findings import Findings
 
 
@@ -16,39 +17,69 @@ def summary(findings: Findings) -> list[str]:
 def _who(findings: Findings) -> str:
     classroom = findings.classroom
     graded = sum(e.result.status is Status.GRADED for e in classroom.entries)
-    waiting = f", {len(classroom.waiting)} waiting to be graded" if classroom.waiting else ""
-    return f"{classroom.exercise}: {len(classroom.entries)} submissions, {graded} of them fully graded{waiting}."
+    if classroom.waiting:
+        return say_plural(
+            "{exercise}: {n} submission, {graded} of them fully graded, {waiting} waiting to be graded.",
+            "{exercise}: {n} submissions, {graded} of them fully graded, {waiting} waiting to be graded.",
+            len(classroom.entries),
+            exercise=classroom.exercise,
+            graded=graded,
+            waiting=len(classroom.waiting),
+        )
+    return say_plural(
+        "{exercise}: {n} submission, {graded} of them fully graded.",
+        "{exercise}: {n} submissions, {graded} of them fully graded.",
+        len(classroom.entries),
+        exercise=classroom.exercise,
+        graded=graded,
+    )
 
 
 def _scores(findings: Findings) -> str:
     scores = findings.scores
     if scores is None:
-        return "Scores: none yet."
-    full = sum(e.result.score >= findings.max_score for e in findings.scored)
-    return (
-        f"Scores: median {scores.median:.3g} of {findings.max_score:g}, the middle half from {scores.quarter:.3g} to"
-        f" {scores.three_quarters:.3g}; full marks for {full}."
+        return say("Scores: none yet.")
+    return say(
+        "Scores: median {median:.3g} of {most:g}, the middle half from {quarter:.3g} to {three_quarters:.3g}; full"
+        " marks"
+        " for {full}.",
+        median=scores.median,
+        most=findings.max_score,
+        quarter=scores.quarter,
+        three_quarters=scores.three_quarters,
+        full=sum(e.result.score >= findings.max_score for e in findings.scored),
     )
 
 
 def _explain(findings: Findings) -> str:
     if not findings.explain_again:
-        return "Explain again: nothing; no two students share a misunderstanding."
-    parts = [f"{m.hint} ({m.task.name}, {m.count} students)" for m in findings.explain_again]
-    return "Explain again: " + " / ".join(parts)
+        return say("Explain again: nothing; no two students share a misunderstanding.")
+    parts = [
+        say_plural(
+            "{hint} ({task}, {n} student)", "{hint} ({task}, {n} students)", m.count, hint=m.hint, task=m.task.name
+        )
+        for m in findings.explain_again
+    ]
+    return say("Explain again: {what}", what=" / ".join(parts))
 
 
 def _tasks(findings: Findings) -> str:
     tasks = sorted(findings.tasks, key=lambda t: t.pass_rate)
     if not tasks:
-        return "Tasks: none."
+        return say("Tasks: none.")
     hardest, easiest = tasks[0], tasks[-1]
-    return (
-        f"Tasks: hardest {hardest.task.name} ({hardest.pass_rate:.0%} passed), easiest {easiest.task.name}"
-        f" ({easiest.pass_rate:.0%})."
+    return say(
+        "Tasks: hardest {hardest} ({low:.0%} passed), easiest {easiest} ({high:.0%}).",
+        hardest=hardest.task.name,
+        low=hardest.pass_rate,
+        easiest=easiest.task.name,
+        high=easiest.pass_rate,
     )
 
 
 def _by_hand(findings: Findings) -> str:
-    parts = [f"{r.title.lower()} {'all' if r.everyone else r.count}" for r in findings.by_hand]
-    return "Look at by hand: " + ("; ".join(parts) + "." if parts else "nothing.")
+    if not findings.by_hand:
+        return say("Look at by hand: nothing.")
+    # A semicolon between them, and titles as they are: in some languages a noun keeps its capital letter.
+    parts = [f"{said(r.title)} ({say('all') if r.everyone else r.count})" for r in findings.by_hand]
+    return say("Look at by hand: {what}.", what="; ".join(parts))

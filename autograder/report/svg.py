@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from autograder.language import number, said, say, say_plural
 from autograder.report.findings import MARKS, Curve
 
 WIDTH, LEFT, RIGHT = 360, 34, 18
@@ -44,8 +45,8 @@ def stacked_bar(title: str, students: Mapping[str, int]) -> str:
         if width:
             parts.append(f'<rect class="{mark.replace(" ", "-")}" x="{x:.2f}" width="{width:.2f}" height="10"/>')
         x += width
-    description = ", ".join(f"{students[mark]} {mark}" for mark in MARKS if students[mark])
-    name = html.escape(title)
+    description = ", ".join(f"{students[mark]} {said(word)}" for mark, word in MARKS.items() if students[mark])
+    name, description = html.escape(title), html.escape(description)
     return (
         '<svg role="img" class="stack" viewBox="0 0 100 10" preserveAspectRatio="none"'
         f' aria-label="{name}: {description}">'
@@ -68,8 +69,8 @@ def histogram(
     width = (WIDTH - LEFT - RIGHT) / len(counts)
     labelled = width > 14
     inside, labels = [], []
-    for number, count in enumerate(counts):
-        x, tall = LEFT + number * width, (bottom - top) * count / most
+    for place, count in enumerate(counts):
+        x, tall = LEFT + place * width, (bottom - top) * count / most
         if count:
             box = f'x="{x + 1:.1f}" y="{bottom - tall:.1f}" width="{width - 2:.1f}" height="{tall:.1f}"'
             inside.append(f'<rect class="bar" {box}/>')
@@ -82,21 +83,18 @@ def histogram(
         inside.append(_label(x, bottom + 16, _number(value, as_percent), "middle"))
     middle = median(values) if values else edges[0]
     x = LEFT + (WIDTH - LEFT - RIGHT) * min(max((middle - edges[0]) / span, 0), 1)
-    description = f"{100 * middle:.1f} %" if as_percent else f"{middle:.3g}"
+    description = number(middle, ".1%" if as_percent else ".3g")
     anchor = "start" if x < WIDTH / 2 else "end"
     inside += [
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>',
         f'<line class="median" x1="{x:.1f}" x2="{x:.1f}" y1="12" y2="{bottom}"/>',
-        _label(x + (4 if anchor == "start" else -4), 12, f"median {description}", anchor, "strong"),
+        _label(x + (4 if anchor == "start" else -4), 12, say("median {value}", value=description), anchor, "strong"),
         _label((LEFT + WIDTH - RIGHT) / 2, height - 4, unit, "middle"),
         *(labels if labelled else [_label(LEFT - 4, top + 4, str(most), "end")]),
     ]
-    filled = [
-        f"{_number(edges[n], as_percent)} to {_number(edges[n + 1], as_percent)}: {count}"
-        for n, count in enumerate(counts)
-        if count
-    ]
-    return picture(title, f"Students by {unit}. Median {description}. " + "; ".join(filled), height, "".join(inside))
+    filled = [f"{between(edges[n], edges[n + 1], as_percent)}: {count}" for n, count in enumerate(counts) if count]
+    told = say("Students by {unit}. Median {value}.", unit=unit, value=description)
+    return picture(title, f"{told} {'; '.join(filled)}", height, "".join(inside))
 
 
 def curves(curve: Curve, metric: str, height: int = 210) -> str:
@@ -130,23 +128,47 @@ def curves(curve: Curve, metric: str, height: int = 210) -> str:
     for value in _ticks(lowest, highest, 4):
         y = bottom - (bottom - top) * (value - lowest) / ((highest - lowest) or 1)
         inside.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        inside.append(_label(LEFT - 4, y + 4, f"{value:g}", "end"))
+        inside.append(_label(LEFT - 4, y + 4, number(value), "end"))
     for value in _ticks(1, epochs, 5):
         if value == int(value):
             x = LEFT + (WIDTH - LEFT - RIGHT) * ((value - 1) / (epochs - 1) if epochs > 1 else 0.5)
-            inside.append(_label(x, bottom + 15, f"{value:g}", "middle"))
-    inside.append(_label((LEFT + WIDTH - RIGHT) / 2, height - 4, "epoch", "middle"))
+            inside.append(_label(x, bottom + 15, number(value), "middle"))
+    inside.append(_label((LEFT + WIDTH - RIGHT) / 2, height - 4, say("epoch"), "middle"))
     description = []
-    for kind, name, lines in (("training", metric, training), ("validation", f"val_{metric}", validation)):
+    kinds = (("training", metric, training), ("validation", f"val_{metric}", validation))
+    for kind, name, lines in kinds:
         middle = curve.median(name) if lines else []
         if middle:
             inside.append(f'<polyline class="median-{kind}" points="{points(middle)}"/>')
-            description.append(f"median {kind} {metric} from {middle[0]:.3g} to {middle[-1]:.3g}")
-    thin = "validation" if behind is validation else "training"
-    title = f"{curve.name}: {metric} of {len(behind)} students"
-    return picture(
-        title, f"One thin line for each student's {thin} {metric}; {', '.join(description)}.", height, "".join(inside)
+            first, last = middle[0], middle[-1]
+            description.append(
+                say(
+                    "The median of training {metric} goes from {first:.3g} to {last:.3g}.",
+                    metric=metric,
+                    first=first,
+                    last=last,
+                )
+                if kind == "training"
+                else say(
+                    "The median of validation {metric} goes from {first:.3g} to {last:.3g}.",
+                    metric=metric,
+                    first=first,
+                    last=last,
+                )
+            )
+    thin = (
+        say("One thin line for each student's validation {metric}.", metric=metric)
+        if behind is validation
+        else say("One thin line for each student's training {metric}.", metric=metric)
     )
+    title = say_plural(
+        "{curve}: {metric} of {n} student",
+        "{curve}: {metric} of {n} students",
+        len(behind),
+        curve=curve.name,
+        metric=metric,
+    )
+    return picture(title, " ".join([thin, *description]), height, "".join(inside))
 
 
 def _range(values: list[float], metric: str) -> tuple[float, float]:
@@ -159,9 +181,9 @@ def _range(values: list[float], metric: str) -> tuple[float, float]:
 
 def bin_of(value: float, edges: Sequence[float]) -> int:
     """Number of the bin that `value` falls into."""
-    for number in range(len(edges) - 2):
-        if value < edges[number + 1]:
-            return number
+    for place in range(len(edges) - 2):
+        if value < edges[place + 1]:
+            return place
     return len(edges) - 2
 
 
@@ -176,8 +198,13 @@ def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
+def between(low: float, high: float, as_percent: bool = False) -> str:
+    """A range of numbers: "0 to 2.5"."""
+    return say("{low} to {high}", low=_number(low, as_percent), high=_number(high, as_percent))
+
+
 def _number(value: float, as_percent: bool) -> str:
-    return f"{100 * value:.0f} %" if as_percent else f"{value:g}"
+    return number(value, ".0%" if as_percent else "g")
 
 
 def _label(x: float, y: float, text: str, anchor: str, kind: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograder.language import said
 from autograder.report import spreadsheet
 from autograder.report.findings import Findings, mark_of
 from autograder.report.spreadsheet import Cell
@@ -52,5 +53,5 @@ def _why(findings: Findings) -> dict[str, list[str]]:
     for reason in findings.by_hand:
         for case in reason.cases:
             for student in case.students:
-                why.setdefault(student, []).append(reason.title)
+                why.setdefault(student, []).append(said(reason.title))
     return why

@@ -11,6 +11,7 @@ from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.reading import Unreadable
 from autograder.errors import CourseError
+from autograder.language import language, say, say_plural, speaking
 from autograder.similar import compare
 from autograder.similar.page import page
 from autograder.similar.work import Given, read_class
@@ -32,18 +33,40 @@ class Similar:
         pairs, groups = self.content["pairs"], self.content["groups"]
         compared, exercise = self.content["compared"], self.content["exercise"]
         if compared < 3:
-            return [f"{exercise}: {compared} submissions can be compared; it takes three."]
+            return [
+                say_plural(
+                    "{exercise}: {n} submission can be compared; it takes three.",
+                    "{exercise}: {n} submissions can be compared; it takes three.",
+                    compared,
+                    exercise=exercise,
+                )
+            ]
         lines = [
-            f"{exercise}: {compared} submissions compared; {len(pairs)} pairs share more than chance allows. They are a"
-            " reason to ask, not a verdict."
+            say_plural(
+                "{exercise}: {compared} submissions compared; {n} pair shares more than chance allows. It is a reason"
+                " to"
+                " ask, not a verdict.",
+                "{exercise}: {compared} submissions compared; {n} pairs share more than chance allows. They are a"
+                " reason"
+                " to ask, not a verdict.",
+                len(pairs),
+                exercise=exercise,
+                compared=compared,
+            )
         ]
         if compared < FEWEST:
-            lines.append(f"In a class of {compared} little can be said about chance; it gets better from {FEWEST} on.")
+            lines.append(
+                say(
+                    "In a class of {compared} little can be said about chance; it gets better from {enough} on.",
+                    compared=compared,
+                    enough=FEWEST,
+                )
+            )
         lines += [f"  {', '.join(group)}" for group in groups[:20]]
         if len(groups) > 20:
-            lines.append(f"  and {len(groups) - 20} more groups")
+            lines.append("  " + say_plural("and {n} more group", "and {n} more groups", len(groups) - 20))
         if self.content["left_out"]:
-            lines.append(f"Not compared: {len(self.content['left_out'])}; the page says why.")
+            lines.append(say("Not compared: {count}; the page says why.", count=len(self.content["left_out"])))
         return lines
 
 
@@ -62,17 +85,24 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
     released = course.released(exercise)
     if released is None:
         raise CourseError(
-            f"'{exercise}' has no release here, so nobody can say what is a student's own. Grade it once."
+            say(
+                "'{exercise}' has no release here, so nobody can say what is a student's own. Grade it once.",
+                exercise=exercise,
+            )
         )
     try:
         given = Given(released.read_bytes())
     except (OSError, Unreadable) as error:
-        raise CourseError(f"The release {released} cannot be read: {error}") from error
+        raise CourseError(say("The release {file} cannot be read: {error}", file=released, error=error)) from error
     submissions = course.submissions(exercise) if course.has_students() else []
     if len(submissions) > compare.MAX_STUDENTS:
         raise CourseError(
-            f"{len(submissions)} submissions are more than can be compared at once ({compare.MAX_STUDENTS}). Collect"
-            " the groups of the class into courses of their own, and compare within each."
+            say(
+                "{count} submissions are more than can be compared at once ({most}). Collect the groups of the class"
+                " into courses of their own, and compare within each.",
+                count=len(submissions),
+                most=compare.MAX_STUDENTS,
+            )
         )
     works, left_out = read_class(submissions, given)
     found = compare.pairs({student: work.fingerprints for student, work in works.items()}, chance)
@@ -95,10 +125,13 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
     folder = (folder or course.root / "report").absolute()
     html, table = folder / f"{exercise}-similar.html", folder / f"{exercise}-similar.json"
     try:
-        write_atomically(html, page(content, found, works))
+        with speaking(course.settings.language or language()):  # as the report
+            write_atomically(html, page(content, found, works))
         write_atomically(table, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise CourseError(f"{folder} cannot be written to: {error.strerror}.") from error
+        raise CourseError(
+            say("{folder} cannot be written to: {reason}.", folder=folder, reason=error.strerror)
+        ) from error
     return Similar(html, table, content)
 
 

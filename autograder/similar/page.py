@@ -5,9 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
+from autograder import templates
 from autograder.similar.compare import Pair, Shared
 from autograder.similar.work import Work
 
@@ -20,12 +18,8 @@ def page(content: dict[str, Any], found: list[Pair], works: dict[str, Work]) -> 
     Args:
         content: what the JSON file has.
     """
-    here = files(__package__)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_harmless, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["style"] = Markup(here.joinpath("page.css").read_text("utf-8"))
-    template = environment.from_string(here.joinpath("page.html").read_text("utf-8"))
+    environment = templates.environment("autograder.similar")
+    template = environment.from_string(files("autograder.similar").joinpath("page.html").read_text("utf-8"))
     shown = [
         {
             "students": pair.students,
@@ -41,9 +35,3 @@ def _lines(work: Work, shared: Shared) -> list[tuple[str, bool]]:
     """A cell's lines, and whether each belongs to what is shared."""
     marked = set[int]().union(*(work.prints[shared.task].get(p, set()) for p in shared.fingerprints))
     return [(line, number in marked) for number, line in enumerate(work.code[shared.task].split("\n"))]
-
-
-def _harmless(value: Any) -> Any:
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in value)

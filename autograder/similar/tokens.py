@@ -37,7 +37,6 @@ _LAYOUT = frozenset("(),;\\")  # brackets that only group, and commas, which a f
 _COMPOUND = frozenset(
     ["if", "elif", "else", "for", "while", "with", "try", "except", "finally", "def", "class", "async"]
 )
-_SHOWING = ("print", "display")
 _WORD = re.compile(r"[^\W\d]\w*")
 _KEPT = frozenset(keyword.kwlist) | frozenset(dir(builtins))
 
@@ -137,25 +136,9 @@ def fingerprints(source: str, own: frozenset[str]) -> dict[int, set[int]]:
     """
     found: dict[int, set[int]] = {}
     for statement in statements(source):
-        if _only_shows(statement.tokens):
-            continue
         for fingerprint in _winnowed(_grams(statement.tokens, own)):
             found.setdefault(fingerprint, set()).update(range(statement.first, statement.last + 1))
     return found
-
-
-def _only_shows(tokens: tuple[tuple[str, str], ...]) -> bool:
-    """Whether a statement only puts something on the screen: ``print(...)``, or ``x``, ``x[:3]``, ``x.shape`` alone.
-
-    Who looks at things does so in the same way in every task. Counted once for each task, such a habit would make two
-    honest students look alike; and no answer is in it.
-    """
-    kinds = [kind for kind, _ in tokens]
-    texts = [text for _, text in tokens]
-    if texts[0] in _SHOWING and texts[1:2] == ["("]:
-        return True
-    plain = all(kind in ("name", "number") or text in ".[],:-" for kind, text in tokens)
-    return plain and kinds[0] == "name" and not any(keyword.iskeyword(text) for text in texts)
 
 
 def all_fingerprints(source: str) -> set[int]:

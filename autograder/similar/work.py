@@ -9,6 +9,7 @@ import nbformat
 
 from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.submissions import Submitted, Unread
+from autograder.language import _
 from autograder.similar import tokens
 
 ELSEWHERE = "cells of their own"  # beside those of the exercise
@@ -73,7 +74,7 @@ def read_class(submissions: Iterable[Submitted], given: Given) -> tuple[dict[str
         try:
             raw = one.raw
             if raw is None:
-                left_out[one.student] = one.problem or "there is no notebook of this exercise"
+                left_out[one.student] = one.problem or _("there is no notebook of this exercise")
                 continue
             works[one.student] = given.work(read_notebook(raw)[0].cells)
         except (Unreadable, Unread) as error:

@@ -12,38 +12,62 @@ function xsrfToken() {
   return found ? found[1] : "";
 }
 
+// Sentences stand here in English; the server knows which language its people read.
+let texts = {};
+
+function say(text, values = {}) {
+  return (texts[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
 export function mount(root, address) {
+  let leave = () => {};
+  let left = false;
+  fetch(`${address}/autograder/api/texts`, { credentials: "same-origin", headers: { "X-XSRFToken": xsrfToken() } })
+    .then((answer) => (answer.ok ? answer.json() : {}))
+    .catch(() => ({}))
+    .then((content) => {
+      texts = content.texts ?? {};
+      if (content.language && root.lang !== content.language) root.lang = content.language;
+      if (!left) leave = build(root, address);
+    });
+  return () => {
+    left = true;
+    leave();
+  };
+}
+
+function build(root, address) {
   const api = (name) => `${address}/autograder/api/${name}`;
   let timer = null;
   let ended = false;
   let shown = "";
 
-  const title = element("h1", { textContent: "Grade a class" });
+  const title = element("h1", { textContent: say("Grade a class") });
   const warning = element("p", { className: "ag-warning", hidden: true });
   warning.setAttribute("role", "alert");
   const watched = element("p", {
     hidden: true,
-    textContent: "autograder watch grades what arrives, so there is nothing to press. Results appear below.",
+    textContent: say("autograder watch grades what arrives, so there is nothing to press. Results appear below."),
   });
   const choice = element("select", { id: "ag-exercise" });
   const force = element("input", { type: "checkbox", id: "ag-force" });
-  const grade = element("button", { textContent: "Grade", className: "ag-main", id: "ag-grade" });
-  const stop = element("button", { textContent: "Stop", hidden: true, id: "ag-stop" });
+  const grade = element("button", { textContent: say("Grade"), className: "ag-main", id: "ag-grade" });
+  const stop = element("button", { textContent: say("Stop"), hidden: true, id: "ag-stop" });
   const bar = element("progress", { hidden: true });
-  bar.setAttribute("aria-label", "graded so far");
+  bar.setAttribute("aria-label", say("graded so far"));
   const status = element("p", { id: "ag-status" });
   status.setAttribute("role", "status");
   const said = element("pre", { textContent: "", tabIndex: 0 });
-  const log = element("details", { hidden: true }, element("summary", { textContent: "What the grader said" }), said);
+  const log = element("details", { hidden: true }, element("summary", { textContent: say("What the grader said") }), said);
   const results = element("div", { id: "ag-results" });
   const links = element(
     "p",
     {},
-    "Collect what learners submit in the ",
-    element("a", { href: `${address}/formgrader`, target: "_blank", textContent: "formgrader" }),
-    ". The course's files are in ",
-    element("a", { href: `${address}/lab`, target: "_blank", textContent: "JupyterLab" }),
-    "."
+    say("Collect what learners submit in the formgrader. The course's files are in JupyterLab."),
+    " ",
+    element("a", { href: `${address}/formgrader`, target: "_blank", textContent: say("Formgrader") }),
+    " ",
+    element("a", { href: `${address}/lab`, target: "_blank", textContent: "JupyterLab" })
   );
   root.classList.add("ag-grading");
   root.append(
@@ -52,11 +76,11 @@ export function mount(root, address) {
     element(
       "div",
       { className: "ag-row" },
-      element("label", { htmlFor: "ag-exercise", textContent: "Exercise" }),
+      element("label", { htmlFor: "ag-exercise", textContent: say("Exercise") }),
       choice,
       grade,
       stop,
-      element("label", { className: "ag-check" }, force, " also what has not changed")
+      element("label", { className: "ag-check" }, force, ` ${say("also what has not changed")}`)
     ),
     watched,
     bar,
@@ -82,23 +106,27 @@ export function mount(root, address) {
     } catch {
       // A login page, or a proxy's; the status says enough.
     }
-    if (!answer.ok) throw new Error(content.message || `The server answered ${answer.status}.`);
+    if (!answer.ok) throw new Error(content.message || say("The server answered {status}.", { status: answer.status }));
     return content;
   }
 
   function table(rows) {
-    const head = element("tr", {}, ...["student", "score", "status", "first hint"].map((name) =>
+    const head = element("tr", {}, ...[say("student"), say("score"), say("status"), say("first hint")].map((name) =>
       Object.assign(element("th", { textContent: name }), { scope: "col" })));
     const body = rows.map((row) =>
       element(
         "tr",
         { className: row.status === "graded" ? "" : "ag-odd" },
         element("td", { textContent: row.student }),
-        element("td", { textContent: `${+row.score.toFixed(2)} of ${row.max_score}`, className: "ag-number" }),
-        element("td", { textContent: row.status }),
+        element("td", { textContent: say("{points} of {most}", { points: row.shown_score, most: row.shown_max }), className: "ag-number" }),
+        element("td", { textContent: row.shown_status }),
         element("td", { textContent: row.hint })
       ));
-    return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+    const made = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
+    const place = element("div", { className: "ag-scroll", tabIndex: 0 }, made);
+    place.setAttribute("role", "group");
+    place.setAttribute("aria-label", say("What came of it"));
+    return place;
   }
 
   function due(exercise) {
@@ -111,10 +139,10 @@ export function mount(root, address) {
       id, href: `${address}/autograder/${path}`, target: "_blank", textContent: text,
     });
     const name = encodeURIComponent(exercise.name);
-    const release = element("button", { id: "ag-release", textContent: "Release feedback" });
+    const release = element("button", { id: "ag-release", textContent: say("Release feedback") });
     release.addEventListener("click", async () => {
       release.disabled = true;
-      status.textContent = `${exercise.name}: releasing feedback`;
+      status.textContent = say("{exercise}: releasing feedback", { exercise: exercise.name });
       try {
         status.textContent = (await call("feedback", { exercise: exercise.name })).told;
       } catch (error) {
@@ -125,9 +153,9 @@ export function mount(root, address) {
     return element(
       "p",
       { className: "ag-row" },
-      link("ag-report", `report/${name}`, "Report of the class"),
-      link("ag-mark", `mark/${name}/`, "Mark by hand"),
-      link("ag-similar", `similar/${name}`, "Similar work"),
+      link("ag-report", `report/${name}`, say("Report of the class")),
+      link("ag-mark", `mark/${name}/`, say("Mark by hand")),
+      link("ag-similar", `similar/${name}`, say("Similar work")),
       release
     );
   }
@@ -135,16 +163,16 @@ export function mount(root, address) {
   function show(state) {
     const run = state.run;
     const running = run !== null && run.status === null;
-    title.textContent = `Grade ${state.course}`;
+    title.textContent = say("Grade {course}", { course: state.course });
     warning.hidden = !state.sandbox;
     warning.textContent = state.sandbox
-      ? `Student code cannot be walled in on this machine: ${state.sandbox}. Ask your operator before you grade.`
+      ? say("Student code cannot be walled in on this machine: {why}. Ask your operator before you grade.", { why: state.sandbox })
       : "";
     const chosen = choice.value || (run && run.exercise) || "";
     choice.replaceChildren(...state.exercises.map((exercise) =>
       element("option", {
         value: exercise.name,
-        textContent: `${exercise.name} (${exercise.collected} collected)`,
+        textContent: say("{exercise} ({count} collected)", { exercise: exercise.name, count: exercise.collected }),
         selected: exercise.name === chosen,
       })));
     choice.disabled = running;
@@ -154,10 +182,10 @@ export function mount(root, address) {
       if (run.total) {
         bar.max = run.total;
         bar.value = run.done;
-        status.textContent = `${run.exercise}: ${run.done} of ${run.total} graded`;
+        status.textContent = say("{exercise}: {done} of {total} graded", { exercise: run.exercise, done: run.done, total: run.total });
       } else {
         bar.removeAttribute("value");
-        status.textContent = `${run.exercise}: making ready`;
+        status.textContent = say("{exercise}: making ready", { exercise: run.exercise });
       }
     } else if (run !== null) {
       const last = run.lines.filter((line) => line.trim()).at(-1) || "";

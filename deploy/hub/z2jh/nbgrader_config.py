@@ -10,3 +10,5 @@ c.CollectOwnWork.inbound_by_learner = True  # every learner is uid 1000: the mou
 c.Execute.timeout = 60  # seconds for a cell, for `autograder grade`, too
 # What late work loses stands in the course's autograder.json.
 c.AssignLatePenalties.plugin_class = "autograder.course.nbgrader_plugin.CourseDeadlines"
+# `nbgrader generate_feedback` makes the page that `autograder grade` makes, which everybody can read.
+c.GenerateFeedback.exporter_class = "autograder.grading.nbgrader_feedback.FeedbackPages"
