@@ -82,7 +82,7 @@ def test_certificates_that_cannot_be_used_are_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_result_that_is_lost_while_it_is_fetched_is_graded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a node's plug is pulled between a submission's end and its fetching: dask's executor never answers."""
-    local = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    local = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster, set_as_default=False) as client:
         fetch = client._gather
         lost = iter([distributed.client.FutureCancelledError("a key", "unknown"), OSError("the submission's own")])
