@@ -30,21 +30,21 @@ class TestShapes:
                     2,
                     Hint(
                         "A grey picture has two axes, rows and columns. What else does a colour picture have?",
-                        id="rank-grey-picture",
+                        id="rank-of-a-grey-picture",
                     ),
                 ),
                 (
                     4,
                     Hint(
                         "Four axes belong to a set of photographs. This is one photograph. Count its axes.",
-                        id="four-axes-set-photographs",
+                        id="rank-of-a-set",
                     ),
                 ),
                 (
                     1,
                     Hint(
                         "A row of numbers has one axis. A photograph has rows, columns and channels. Count them.",
-                        id="row-numbers-has-one",
+                        id="rank-of-a-row",
                     ),
                 ),
                 (
@@ -70,7 +70,7 @@ class TestShapes:
                 ),
             ],
             hint=Hint(
-                "The rank is the number of axes: how many indices name a single number?", id="rank-number-axes-how"
+                "The rank is the number of axes: how many indices name a single number?", id="rank-not-understood"
             ),
         )
 
@@ -85,7 +85,7 @@ class TestShapes:
                     3,
                 ): Hint(
                     "Rows come first: the height, then the width. Turn yours round.",
-                    id="rows-come-first-height-then",
+                    id="width-first-colour-forgotten",
                 ),
                 (32, 48): Hint(
                     "A colour photograph also has an axis for its channels: red, green, blue. Add it.",
@@ -97,12 +97,12 @@ class TestShapes:
                     id="width-before-height",
                 ),
                 (32, 48, 1): Hint(
-                    "One channel is a grey picture. Which channels does colour need?", id="one-channel-grey-picture"
+                    "One channel is a grey picture. Which channels does colour need?", id="one-channel-for-colour"
                 ),
-                (3, 32, 48): Hint("The channels come last here. Move them.", id="channels-come-last-here"),
+                (3, 32, 48): Hint("The channels come last here. Move them.", id="channels-first"),
                 (1, 32, 48, 3): Hint(
                     "That is a set of one photograph. A single one needs no axis to count images. Leave it out.",
-                    id="set-one-photograph-single",
+                    id="set-of-one-for-one",
                 ),
                 (4608,): Hint(
                     "That is the photograph as one row. As an image it has rows, columns and channels. Write all"
@@ -111,7 +111,9 @@ class TestShapes:
                 ),
                 **_slips_in_a_shape((32, 48, 3)),
             },
-            hint=Hint("Write the rows first, then the columns. What comes last?", id="rows-columns-channels"),
+            hint=Hint(
+                "Write the rows first, then the columns. What comes last?", id="shape-of-a-photograph-not-understood"
+            ),
         )
 
     def test_numbers_in_a_photo(self, submission: Submission) -> None:
@@ -124,15 +126,13 @@ class TestShapes:
                     " How many channels are there?",
                     id="pixels-counted-not-numbers",
                 ),
-                83: Hint(
-                    "The lengths of the axes are not added. Multiply them.", id="lengths-axes-multiplied-not-added"
-                ),
+                83: Hint("The lengths of the axes are not added. Multiply them.", id="all-lengths-added"),
                 80: Hint(
                     "The lengths of the axes are not added. Multiply them, including the channels.",
                     id="lengths-added",
                 ),
                 3: Hint(
-                    "That is how many numbers one pixel holds. How many pixels are there?", id="how-many-numbers-one"
+                    "That is how many numbers one pixel holds. How many pixels are there?", id="channels-for-numbers"
                 ),
                 96: _LENGTH_LEFT_OUT,
                 144: _LENGTH_LEFT_OUT,
@@ -144,7 +144,7 @@ class TestShapes:
                 32 / 48 * 3: _DIVIDED,
                 32 * 48 / 3: _DIVIDED,
             },
-            hint=Hint("Multiply the lengths of all axes.", id="multiply-lengths-all-axes"),
+            hint=Hint("Multiply the lengths of all axes.", id="numbers-miscounted"),
         )
 
     def test_shape_of_a_set(self, submission: Submission) -> None:
@@ -155,7 +155,7 @@ class TestShapes:
                 (32, 48, 3, 20): Hint("The axis that counts the images comes first. Move it.", id="batch-axis-last"),
                 (20, 48, 32, 3): Hint(
                     "Rows come before columns: the height, then the width. Which is which here?",
-                    id="rows-come-before-columns",
+                    id="width-before-height-in-a-set",
                 ),
                 (20, 32, 48): Hint("The channel axis is missing. Add it.", id="channel-axis-missing"),
                 (640, 48, 3): Hint(
@@ -165,10 +165,10 @@ class TestShapes:
                 (20, 4608): Hint(
                     "Those are 20 rows of numbers. As images they keep rows, columns and channels. Write all"
                     " their axes.",
-                    id="20-rows-numbers-as",
+                    id="set-as-flat-rows",
                 ),
                 (32, 48, 60): Hint(
-                    "A set has an axis of its own that counts the images. Where does it go?", id="set-has-axis-its"
+                    "A set has an axis of its own that counts the images. Where does it go?", id="set-without-its-axis"
                 ),
                 (32, 48, 3): Hint(
                     "That is the shape of one photograph. Which axis counts the photographs of a set?",
@@ -177,7 +177,8 @@ class TestShapes:
                 **_slips_in_a_shape((20, 32, 48, 3)),
             },
             hint=Hint(
-                "It has one more axis than a single photograph. Which axis comes first?", id="one-axis-more-than"
+                "It has one more axis than a single photograph. Which axis comes first?",
+                id="shape-of-a-set-not-understood",
             ),
         )
 
@@ -202,7 +203,7 @@ class TestPicked:
                 ),
                 (28, 28): Hint(
                     "The channel axis is gone. One index alone leaves all other axes as they are. Use a single index.",
-                    id="channel-axis-gone-one",
+                    id="channel-lost-with-the-batch-axis",
                 ),
                 (
                     600,
@@ -211,12 +212,12 @@ class TestPicked:
                 ): Hint(
                     "That is the first *row of pixels* of every image. The images are counted by the first axis."
                     " Put your index there.",
-                    id="first-row-pixels-every",
+                    id="index-on-the-row-axis",
                 ),
                 (600, 28, 28): Hint(
                     "That is the first channel of every image. The images are counted by the first axis. Put"
                     " your index there.",
-                    id="first-channel-every-image",
+                    id="index-on-the-channel-axis",
                 ),
             },
         )
@@ -242,7 +243,7 @@ class TestPicked:
                 ),
                 (28, 1, 28, 1): Hint(
                     "The new axis is in the middle. The axis that counts images is the first. Move it.",
-                    id="new-axis-stands-middle",
+                    id="new-axis-in-the-middle",
                 ),
                 (1, 28, 28): Hint("The channel axis is gone. Keep it.", id="channel-axis-gone"),
                 (600, 28, 28, 1): Hint("Those are all the images. Take the first one with a slice.", id="all-images"),
@@ -273,7 +274,7 @@ class TestPicked:
                 ): Hint(
                     "Those are five rows of pixels of every image. The images are counted by the first axis. Put"
                     " your slice there.",
-                    id="five-rows-pixels-every",
+                    id="slice-on-the-row-axis",
                 ),
             },
         )
@@ -294,14 +295,15 @@ class TestPicked:
                     id="channel-index-on-wrong-axis",
                 ),
                 (600, 28, 28): Hint(
-                    "Those are all the images without their channel. Take the first one.", id="all-images-without-their"
+                    "Those are all the images without their channel. Take the first one.",
+                    id="channel-dropped-from-all-images",
                 ),
                 (1, 28, 28): Hint(
-                    "The axis that counts images is still there. Take the first image.", id="axis-counts-images-still"
+                    "The axis that counts images is still there. Take the first image.", id="batch-axis-kept"
                 ),
                 (784,): Hint(
                     "The pixels are right, but rows and columns are gone. Keep them: take away only the last axis.",
-                    id="pixels-right-but-rows",
+                    id="pixels-flattened",
                 ),
             },
         )
@@ -319,15 +321,15 @@ class TestArithmetic:
                     id="no-overflow",
                 ),
                 255: Hint("Image editors stop at 255, but NumPy starts again. Count on past 255.", id="stops-at-white"),
-                5: Hint("Close. After 255 comes 0, and not 1: count on from there.", id="close-after-255-comes"),
-                0: Hint("It starts again at 0, but goes on counting from there. How far?", id="starts-again-at-0"),
+                5: Hint("Close. After 255 comes 0, and not 1: count on from there.", id="overflow-begins-at-1"),
+                0: Hint("It starts again at 0, but goes on counting from there. How far?", id="overflow-stops-at-0"),
                 lambda v: 0 < v < 20 and v != 4: Hint(
                     "It does start again after 255, but not all of the steps are counted right. Write them down one by"
                     " one: 251, 252, ...",
                     id="steps-miscounted",
                 ),
             },
-            hint=Hint("It is like a clock: after 255 comes 0. Count on from 250.", id="like-clock-after-255"),
+            hint=Hint("It is like a clock: after 255 comes 0. Count on from 250.", id="overflow-not-understood"),
         )
 
     def test_quotient(self, submission: Submission) -> None:
@@ -347,7 +349,7 @@ class TestArithmetic:
                     lambda v: v == 1,
                     Hint(
                         "`//` does not round to the nearest number, but cuts the fraction off. What is left?",
-                        id="does-not-round-nearest-number",
+                        id="floor-division-rounds",
                     ),
                 ),
                 (
@@ -357,7 +359,7 @@ class TestArithmetic:
             ],
             hint=Hint(
                 "`//` divides and throws the remainder away. What is left of 250 divided by 255?",
-                id="divides-throws-remainder-away",
+                id="floor-division-not-understood",
             ),
         )
 
@@ -374,17 +376,20 @@ class TestArithmetic:
                     "You have to ask for float32. What does NumPy use when nobody asks?", id="float32-by-itself"
                 ),
                 "float": Hint(
-                    "How many bits does it have? Add the number that comes after the name.", id="float-which-size-has"
+                    "How many bits does it have? Add the number that comes after the name.", id="float-of-no-size"
                 ),
                 "int64": Hint(
                     "`/` gives a fraction, so whole numbers cannot be enough. Which kind of number holds fractions?",
-                    id="gives-fraction-so-whole",
+                    id="quotient-of-whole-numbers",
                 ),
                 "float16": Hint(
-                    "NumPy takes more digits than that. Try it with a small array.", id="numpy-takes-more-digits"
+                    "NumPy takes more digits than that. Try it with a small array.", id="float16-by-itself"
                 ),
             },
-            hint=Hint("Make the array `a` in a cell of your own, and print the dtype of `a / 255`.", id="255-dtype"),
+            hint=Hint(
+                "Make the array `a` in a cell of your own, and print the dtype of `a / 255`.",
+                id="dtype-of-a-quotient-not-understood",
+            ),
         )
 
 
@@ -406,15 +411,15 @@ class TestScaled:
             mistakes={
                 "float64": Hint(
                     "Dividing whole numbers gives float64, twice the memory of float32. Convert first.",
-                    id="left-float64",
+                    id="float64-kept",
                 ),
                 "uint8": Hint(
                     "uint8 holds only whole numbers, and there are none between 0 and 1. Convert first.",
-                    id="uint8-holds-whole-numbers",
+                    id="uint8-for-fractions",
                 ),
-                "float16": Hint("float16 has only three digits. Take float32.", id="float16-has-only-three"),
+                "float16": Hint("float16 has only three digits. Take float32.", id="float16-for-pixels"),
             },
-            hint=Hint("Look at `astype`: it changes the dtype.", id="astype-changes-dtype"),
+            hint=Hint("Look at `astype`: it changes the dtype.", id="dtype-not-converted"),
             stated=True,
         )
 
@@ -424,20 +429,20 @@ class TestScaled:
         raw, other = (_images(), _test_images()) if name == "x_train" else (_test_images(), _images())
         found = submission.array(name)
         mistakes = [
-            (raw, Hint("These are the images as loaded. Pass them to `scale`.", id="these-images-as-they")),
+            (raw, Hint("These are the images as loaded. Pass them to `scale`.", id="not-passed-to-scale")),
             (
                 other / 255,
                 Hint(
                     "Training and test images are mixed up. Look at which set goes into which name.",
-                    id="training-test-images-mixed",
+                    id="training-and-test-swapped",
                 ),
             ),
-            (raw / 255 / 255, Hint("Scaled twice. Start again from the images as loaded.", id="cell-was-run-twice")),
+            (raw / 255 / 255, Hint("Scaled twice. Start again from the images as loaded.", id="scaled-again")),
             (
                 np.zeros(raw.shape),
                 Hint(
                     "Every pixel became 0: `//` cuts the fraction off. Look for `/` and `//`.",
-                    id="every-pixel-became-0-cuts",
+                    id="floor-division-for-division",
                 ),
             ),
             (
@@ -479,7 +484,7 @@ def _is_scaled(found: np.ndarray, pixels: np.ndarray, right: np.ndarray) -> None
                 Hint(
                     "Every pixel became 0: `//`, or a whole-number dtype, cuts the fraction off. Look at"
                     " what you divide, and how.",
-                    id="every-pixel-became-0-or",
+                    id="whole-number-dtype-for-fractions",
                 ),
             ),
             (right / 255, Hint("Divided twice. Divide once.", id="scaled-twice")),
@@ -487,7 +492,7 @@ def _is_scaled(found: np.ndarray, pixels: np.ndarray, right: np.ndarray) -> None
                 pixels / 256,
                 Hint(
                     "The largest pixel is 255, and it should become 1: divide by 255.",
-                    id="largest-pixel-255-should",
+                    id="wrong-divisor-for-pixels",
                 ),
             ),
             (
@@ -501,18 +506,18 @@ def _is_scaled(found: np.ndarray, pixels: np.ndarray, right: np.ndarray) -> None
                 1 - right,
                 Hint(
                     "Black and white are swapped: 0 should stay 0. Compare a dark pixel before and after.",
-                    id="black-white-exchanged-0",
+                    id="black-and-white-swapped",
                 ),
             ),
             (
                 2 * right - 1,
-                Hint("That is a scale from -1 to 1. Here it is 0 to 1. Divide only.", id="scale-from-1-1"),
+                Hint("That is a scale from -1 to 1. Here it is 0 to 1. Divide only.", id="scaled-from-minus-one"),
             ),
             (
                 pixels.reshape(len(pixels), -1) / 255,
                 Hint(
                     "The shape should stay as it is: only the values change. Leave out what changes it.",
-                    id="shape-should-stay-as",
+                    id="shape-changed-by-scaling",
                 ),
             ),
         ],
@@ -531,12 +536,12 @@ def _divided_by(values: Any, pixels: np.ndarray) -> float:
 
 _IF_SCALE_STOPS = Hint(
     "An array of uint8 cannot be divided in place. Make a new array of another dtype first: look at `astype`.",
-    id="divided-place",
+    id="divided-in-place",
 )
 _SAME_NUMBER = Hint(
     "You use the largest pixel of *these* images. Another set has a different largest pixel, and there the"
     " same pixel would get a different number. Use 255.",
-    id="by-largest-pixel-set",
+    id="divided-by-largest-of-the-set",
 )
 
 
@@ -562,28 +567,28 @@ def _numbers_with_gaps(rng: np.random.Generator) -> tuple[np.ndarray]:
 
 def _counted(numbers: np.ndarray) -> Answers:
     right = np.bincount(numbers, minlength=4)
-    sorted_ = Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted-keep-them")
+    sorted_ = Hint("The counts are sorted. Keep them in the order of the classes.", id="counts-sorted")
     return right, [
         (
             right / len(numbers),
             Hint(
                 "Those are shares. The task asks for numbers of images. Leave out the division.",
-                id="shares-not-counts",
+                id="shares-for-counts",
             ),
         ),
-        (right[::-1], Hint("The order is reversed: class 0 comes first. Turn it round.", id="order-reversed-class-0")),
+        (right[::-1], Hint("The order is reversed: class 0 comes first. Turn it round.", id="counts-reversed")),
         (np.sort(right), sorted_),
         (np.sort(right)[::-1], sorted_),
         (np.append(right[1:], 0), _FROM_ONE),
         (
             np.arange(4),
-            Hint("Those are the classes that occur. How often does each one occur?", id="which-classes-there"),
+            Hint("Those are the classes that occur. How often does each one occur?", id="classes-for-counts"),
         ),
         (
             np.array(len(numbers)),
             Hint(
                 "That is how many there are altogether. Count each class separately: one number for each.",
-                id="how-many-there-together",
+                id="total-for-counts",
             ),
         ),
     ]
@@ -596,7 +601,7 @@ def _counted_with_gaps(numbers: np.ndarray) -> Answers:
             right[right > 0],
             Hint(
                 "Only classes that occur are counted. Class 0 is absent here, and should count 0. Use `classes`.",
-                id="absent-class-not-counted",
+                id="absent-class-dropped",
             ),
         ),
         (
@@ -626,21 +631,21 @@ class TestSplit:
             (((90, 2, 2, 1), (90,), (0, 2, 2, 1), (0,)), _EMPTY),
             (
                 ((30, 2, 2, 1), (30,), (60, 2, 2, 1), (60,)),
-                Hint("The parts are swapped: the training set comes first. Turn them round.", id="sizes-exchanged"),
+                Hint("The parts are swapped: the training set comes first. Turn them round.", id="part-sizes-swapped"),
             ),
             (
                 lambda shapes: shapes != right and sorted(shapes) == sorted(right),
                 Hint(
                     "The order is different. Return images and numbers of the training set first, then those of"
                     " the validation set.",
-                    id="another-order-parts",
+                    id="parts-in-another-order",
                 ),
             ),
             (
                 ((90, 2, 2, 1), (90,), (30, 2, 2, 1), (30,)),
                 Hint(
                     "The validation images are still in the training set. Take them out there.",
-                    id="validation-images-left-training-set",
+                    id="validation-kept-in-training",
                 ),
             ),
             (
@@ -663,7 +668,7 @@ class TestSplit:
                 mistakes=mistakes,
                 hint=Hint(
                     "The images that do not go to validation are left to train with. How many is that?",
-                    id="with-90-images-validation",
+                    id="part-sizes-wrong",
                 ),
             )
         depends_on_arguments(sizes, "split", (30, 90), (40, 90))
@@ -689,7 +694,7 @@ class TestSplit:
                 ),
                 hint=Hint(
                     "Some were drawn twice, because `choice` puts back what it has drawn. Look at `permutation`.",
-                    id="some-were-drawn-twice",
+                    id="drawn-with-replacement",
                 ),
             )
 
@@ -703,7 +708,7 @@ class TestSplit:
                     _("In the {what} set, images and class numbers no longer match.", what=what),
                     hint=Hint(
                         "Use the same shuffled indices for images and for class numbers.",
-                        id="use-same-shuffled-indices",
+                        id="images-and-numbers-shuffled-apart",
                     ),
                 )
 
@@ -726,7 +731,7 @@ class TestSplit:
                 "The same seed gave two different splits.",
                 hint=Hint(
                     "Use `np.random.default_rng(seed)`, made inside the function, for everything random.",
-                    id="never-same-again",
+                    id="shuffled-without-a-seed",
                 ),
             )
         if sorted(held) == sorted(_which(_split(submission, seed=8)[2])):
@@ -734,7 +739,7 @@ class TestSplit:
                 "Two different seeds gave the same split.",
                 hint=Hint(
                     "Is `seed` used? Give it to `np.random.default_rng`.",
-                    id="seed-not-used",
+                    id="seed-ignored",
                 ),
             )
 
@@ -772,27 +777,25 @@ class TestMeans:
             mistakes={
                 (28, 28, 1): Hint(
                     "That is a single mean. There should be one for each class. Make one for each class.",
-                    id="single-mean-there-should",
+                    id="one-mean-for-all-classes",
                 ),
                 (3,): Hint(
                     "That is one number per class: how bright it is. Take the mean over the images only.",
                     id="one-brightness-for-each-class",
                 ),
-                (3, 1): Hint(
-                    "Take the mean over the images only, not over rows and columns.", id="take-mean-over-images"
-                ),
+                (3, 1): Hint("Take the mean over the images only, not over rows and columns.", id="mean-over-pixels"),
                 (600, 28, 28, 1): Hint(
-                    "Those are the images themselves. Take the mean of each class.", id="images-themselves"
+                    "Those are the images themselves. Take the mean of each class.", id="images-for-means"
                 ),
                 lambda shape: shape[1:] == (28, 28, 1): Hint(
                     "That is a mean for each of another number of classes. Count the kinds of clothes, and give that"
                     " number to `class_means`.",
-                    id="there-three-classes-here",
+                    id="means-of-other-classes",
                 ),
             },
             hint=Hint(
                 "Call `class_means` with the scaled training images, their numbers and the number of classes.",
-                id="means-class-means-x",
+                id="class-means-not-called",
             ),
             stated=True,
         )
@@ -808,7 +811,7 @@ class TestMeans:
             NEEDED,
             zero_at=NOTHING_BELOW,
             hint=Hint(
-                "Are they the means of all images of each class, in the order 0, 1, 2?", id="they-means-all-images"
+                "Are they the means of all images of each class, in the order 0, 1, 2?", id="means-not-of-each-class"
             ),
         )
 
@@ -839,7 +842,7 @@ class TestNearest:
                 ((image - means) ** 2).sum(axis=(1, 2, 3)).argmin(keepdims=True),
                 hint=Hint(
                     "Write down the shape of each result on the way: which axis counts the images, which the means?",
-                    id="write-down-shape-each",
+                    id="shapes-not-followed",
                 ),
             )
 
@@ -873,23 +876,21 @@ class TestMeasured:
                     Hint(
                         "That is per cent, or a number of images. The task asks for a share, 0 to 1. Which number"
                         " between 0 and 1 is it?",
-                        id="number-right-not-share",
+                        id="count-for-share",
                     ),
                 ),
                 (
                     near(1 - right, 1e-3),
-                    Hint("That is the share of wrong answers. What share is right?", id="share-errors"),
+                    Hint("That is the share of wrong answers. What share is right?", id="share-of-errors"),
                 ),
                 (
                     near(unscaled, 1e-3),
-                    Hint(
-                        "Are the test images scaled? Use `x_test`, scaled like the means.", id="test-images-not-scaled"
-                    ),
+                    Hint("Are the test images scaled? Use `x_test`, scaled like the means.", id="test-images-unscaled"),
                 ),
             ],
             hint=Hint(
                 "Compare your answers with `test_numbers`. What is the mean of True and False?",
-                id="compare-your-answers-with-test",
+                id="accuracy-not-understood",
             ),
         )
 
@@ -907,7 +908,7 @@ class TestMeasured:
                 "`most_missed` is not looked at before `recognised` is right.",
                 hint=Hint(
                     "One of three names is soon guessed, but why is it that one? Work out the three shares first.",
-                    id="name-without-shares",
+                    id="worst-class-guessed",
                 ),
             ) from None
         least = [name for name, share in zip(FASHION_CLASSES, recognised, strict=True) if share == min(recognised)]
@@ -921,7 +922,7 @@ class TestMeasured:
                 ),
                 (
                     lambda v: v not in FASHION_CLASSES,
-                    Hint("Write one of the three names that the task gives.", id="one-names-t-shirt"),
+                    Hint("Write one of the three names that the task gives.", id="name-of-no-class"),
                 ),
                 (
                     lambda v: v in FASHION_CLASSES and v not in least,
@@ -1032,7 +1033,7 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
     if not all(isinstance(n, int) for n in value):
         raise fail(
             _("`{name}` should hold only whole numbers.", name=name),
-            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
+            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="shape-not-as-lengths"),
         )
     return tuple(value)
 
@@ -1062,7 +1063,7 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
     if np.allclose(found, right / 255, atol=1e-6):
         raise fail(
             _("{name} is scaled already.", name=name),
-            hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="leave-pixels-as-they"),
+            hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="picked-after-scaling"),
         )
     hints = [_("Indices start at 0, so the first image has index 0."), _("Take it from `train_data`.")]
     if any(np.array_equal(found, np.reshape(some, right.shape)) for some in _test_counterparts(right)):
@@ -1085,12 +1086,12 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
             0,
             Hint(
                 "That is the last image, since -1 counts from the end. Which index has the first?",
-                id="last-image-1-counts",
+                id="last-image-for-first",
             ),
         )
     if right.shape[-2:] == (28, 28) and np.array_equal(found, right.T):
         hints.insert(
-            0, Hint("Rows and columns are swapped. Look at the order of your axes.", id="rows-columns-exchanged")
+            0, Hint("Rows and columns are swapped. Look at the order of your axes.", id="rows-and-columns-swapped")
         )
     raise fail(_("{name} has the right shape, but the wrong pixels.", name=name), hint=hints)
 
@@ -1152,7 +1153,10 @@ def _counts(
             right,
             mistakes=mistakes,
             given=(numbers,),
-            hint=Hint("Return one number for each class from 0 to `classes - 1`, in order.", id="one-number-for-each"),
+            hint=Hint(
+                "Return one number for each class from 0 to `classes - 1`, in order.",
+                id="counts-not-one-for-each-class",
+            ),
         )
 
 
@@ -1174,7 +1178,7 @@ def _split(submission: Submission, seed: int = 5, size: int = 30, images: int = 
             "`split` should return four arrays.",
             hint=Hint(
                 "Return four arrays, with commas between them.",
-                id="return-training-images-training",
+                id="parts-not-all-returned",
             ),
         )
     return [as_array(part, _("a part of what `split` returns")) for part in parts]
@@ -1202,7 +1206,7 @@ def _which(images: np.ndarray) -> list[int]:
             ),
             hint=Hint(
                 "Look at the order of the four parts. Is it the one in the task?",
-                id="training-images-training-numbers",
+                id="parts-mixed-up",
             ),
         )
     return [int(n) for n in images.reshape(len(images), -1)[:, :1].ravel()]
@@ -1214,7 +1218,7 @@ def _flat_numbers(numbers: np.ndarray) -> np.ndarray:
             _("The class numbers that `split` returns have the shape {shape}.", shape=numbers.shape),
             hint=Hint(
                 "Look at the order of the four parts. Is it the one in the task?",
-                id="training-images-training-numbers",
+                id="parts-mixed-up",
             ),
         )
     return numbers
@@ -1257,46 +1261,47 @@ def _shares(training: np.ndarray, new: np.ndarray) -> Answers:
             Hint(
                 "That is the most frequent class of the *new* images. You must not look at those beforehand. Look only"
                 " at the training set.",
-                id="majority-new-images",
+                id="majority-of-the-new-images",
             ),
         ),
         (
             float(counts[majority] / len(training)),
-            Hint("That is the share in the training set. Measure on the new images.", id="share-training-set"),
+            Hint("That is the share in the training set. Measure on the new images.", id="share-in-the-training-set"),
         ),
         (
             hits_of(round(float(training.mean()))),
             Hint(
                 "That is the class nearest to the mean of the class numbers. Count how often each class occurs.",
-                id="class-nearest-mean-class",
+                id="mean-label-for-majority",
             ),
         ),
         *((hits_of(number), _ANOTHER_CLASS) for number in (0, 5, int(counts.argmin()), majority + 1)),
         (
             float(new_counts[majority] / len(training)),
-            Hint("Divide by the number of *new* images.", id="divide-by-number-new"),
+            Hint("Divide by the number of *new* images.", id="divided-by-training-count"),
         ),
         (
             int(new_counts[majority]),
             Hint(
                 "That is how many are right. The task asks for a share, 0 to 1. Divide by how many there are.",
-                id="how-many-right-asked-for",
+                id="hits-for-share",
             ),
         ),
-        (majority, Hint("That is the class itself. What share of the new images is of that class?", id="class-itself")),
+        (
+            majority,
+            Hint("That is the class itself. What share of the new images is of that class?", id="class-for-its-share"),
+        ),
         (
             100 * right,
-            Hint(
-                "That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for-share"
-            ),
+            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-for-share"),
         ),
-        (1 - right, Hint("That is the share of wrong answers. What share is right?", id="share-errors")),
+        (1 - right, Hint("That is the share of wrong answers. What share is right?", id="share-of-errors")),
         (
             0,
             Hint(
                 "None at all would be right then. Is the share cut off to a whole number, or are the new numbers"
                 " compared with something that is no class?",
-                id="none-at-all-right",
+                id="nothing-ever-right",
             ),
         ),
     ]
@@ -1322,7 +1327,7 @@ def _majority(submission: Submission, purpose: str, counts: tuple[int, ...], new
                 "`majority_accuracy` returns an array of shape {shape}, but it should return one number.",
                 shape=found.shape,
             ),
-            hint=Hint("You have a True or False for each image. What is their mean?", id="list-hits"),
+            hint=Hint("You have a True or False for each image. What is their mean?", id="hits-not-averaged"),
         )
     name = f"`majority_accuracy({training.tolist()}, {new.tolist()})`"
     others = (training[::-1] * 0 + 1, new), (training, np.append(new, 6))
@@ -1333,7 +1338,7 @@ def _majority(submission: Submission, purpose: str, counts: tuple[int, ...], new
             mistakes=[(near(wrong, 1e-6), says) for wrong, says in mistakes],
             hint=Hint(
                 "Find the most frequent class first. Then: what share of the new ones is of that class?",
-                id="find-most-frequent-class",
+                id="majority-not-understood",
             ),
         )
 
@@ -1346,36 +1351,36 @@ def _are_means(found: np.ndarray, images: np.ndarray, numbers: np.ndarray, right
                 images.mean(axis=0),
                 Hint(
                     "That is the mean of all images. Choose those of one class first, then take their mean.",
-                    id="mean-everything",
+                    id="mean-of-all-images",
                 ),
             ),
             (
                 right.mean(axis=(1, 2, 3)),
                 Hint(
                     "That is one number per class. Take the mean over the images only: which axis is that?",
-                    id="one-number-per-class-take",
+                    id="brightness-for-mean-image",
                 ),
             ),
             (
                 np.array([images[numbers == k].sum(axis=0) for k in range(4)]),
-                Hint("Those are sums. Divide by the number of images.", id="sums-not-means"),
+                Hint("Those are sums. Divide by the number of images.", id="sums-for-means"),
             ),
             (
                 right[::-1],
-                Hint("The order of the classes is reversed. Begin with class 0.", id="order-classes-reversed"),
+                Hint("The order of the classes is reversed. Begin with class 0.", id="means-reversed"),
             ),
             (
                 right[..., 0],
                 Hint(
                     "The channel axis is gone. Take the mean along the first axis only, and keep the channels.",
-                    id="channel-axis-gone-take",
+                    id="mean-over-channels",
                 ),
             ),
             (
                 right.mean(axis=1),
                 Hint(
                     "Take the mean along the first axis only, the one that counts images.",
-                    id="take-mean-along-first",
+                    id="mean-along-another-axis",
                 ),
             ),
             (
@@ -1383,7 +1388,7 @@ def _are_means(found: np.ndarray, images: np.ndarray, numbers: np.ndarray, right
                 Hint(
                     "The means should keep the form of an image. Only the first axis changes. Which axis do"
                     " you take the mean of?",
-                    id="means-should-keep-form",
+                    id="means-lost-their-form",
                 ),
             ),
             (
@@ -1394,12 +1399,12 @@ def _are_means(found: np.ndarray, images: np.ndarray, numbers: np.ndarray, right
                 np.array([images[numbers == k][0] for k in range(4)]),
                 Hint(
                     "That is one image of each class, not their mean. Take the mean over all of them.",
-                    id="first-image-each-class",
+                    id="one-image-for-mean",
                 ),
             ),
             (
                 np.array([images[numbers == k].sum(axis=0) / len(images) for k in range(4)]),
-                Hint("Divide by the number of images of that class, not of all.", id="divide-by-number-images"),
+                Hint("Divide by the number of images of that class, not of all.", id="divided-by-all-images"),
             ),
             (
                 np.array([images[numbers != k].mean(axis=0) for k in range(4)]),
@@ -1436,7 +1441,7 @@ def _three_means(submission: Submission) -> np.ndarray:
         raise fail(
             _("`means` cannot be compared with images: its shape is {shape}.", shape=means.shape),
             hint=Hint(
-                "`means` should hold three mean images without NaN. Print its shape.", id="should-hold-three-mean"
+                "`means` should hold three mean images without NaN. Print its shape.", id="means-not-three-images"
             ),
         )
     return means.reshape(3, 784).astype(np.float64)
@@ -1480,14 +1485,14 @@ def _explain_poor_means(means: np.ndarray) -> None:
     if means.max() > 1.5:
         raise fail(
             _("The largest value in `means` is {largest:g}, but scaled images end at 1.", largest=means.max()),
-            hint=Hint("Take the means of `x_train`, the scaled images.", id="means-unscaled-images"),
+            hint=Hint("Take the means of `x_train`, the scaled images.", id="means-of-unscaled-images"),
         )
     if np.allclose(means[0], means[1]) or np.allclose(means[1], means[2]):
         raise fail(
             "Two of the `means` are the same image.",
             hint=Hint(
                 "Two classes got the same images. Look at how you choose those of one class.",
-                id="choose-images-one-class",
+                id="same-images-for-two-classes",
             ),
         )
 
@@ -1506,14 +1511,14 @@ def _answers_to_means(images: np.ndarray, means: np.ndarray) -> Answers:
             distances,
             Hint(
                 "Those are the distances. Which class has the smallest, for each image?",
-                id="distances-themselves",
+                id="distances-for-classes",
             ),
         ),
         (
             distances.min(axis=1),
             Hint(
                 "Those are the smallest distances. *Which* mean has the smallest: look at `argmin`.",
-                id="smallest-distance",
+                id="distance-for-class",
             ),
         ),
         (
@@ -1533,16 +1538,16 @@ def _answers_to_means(images: np.ndarray, means: np.ndarray) -> Answers:
             np.abs(differences).sum(axis=(2, 3, 4)).argmin(axis=1),
             Hint(
                 "You add up absolute differences. The task asks for squared ones. Square them.",
-                id="absolute-differences",
+                id="absolute-for-squared",
             ),
         ),
         (
             np.abs(differences).max(axis=(2, 3, 4)).argmin(axis=1),
-            Hint("You look only at the largest difference. Add up all of them.", id="you-look-at-largest"),
+            Hint("You look only at the largest difference. Add up all of them.", id="largest-difference-alone"),
         ),
         (
             (images[:, None] * means).sum(axis=(2, 3, 4)).argmax(axis=1),
-            Hint("A product favours bright means. Take the difference.", id="product-favours-bright-means"),
+            Hint("A product favours bright means. Take the difference.", id="product-for-distance"),
         ),
         (
             distances.argmin(axis=1) + 1,
@@ -1552,12 +1557,12 @@ def _answers_to_means(images: np.ndarray, means: np.ndarray) -> Answers:
             np.array(distances.argmin()),
             Hint(
                 "That is one number. There is an answer for each image. Along which axis do you look for the smallest?",
-                id="one-number-there-answer",
+                id="one-answer-for-all-images",
             ),
         ),
         (
             distances.argmin(axis=1)[:, None],
-            Hint("The shape should be `(N,)`. Take away the second axis.", id="shape-should-be-n"),
+            Hint("The shape should be `(N,)`. Take away the second axis.", id="answers-with-a-second-axis"),
         ),
         ((differences**3).sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
         (

@@ -23,19 +23,19 @@ class TestPredicted:
             mistakes={
                 (1, 10): Hint(
                     "That is a table with one row. The task asks for the row alone: take away one pair of brackets.",
-                    id="table-with-one-row",
+                    id="table-for-one-row",
                 ),
                 (10, 1): Hint(
                     "That is a column. The task asks for a flat list of ten numbers. Use one pair of brackets.",
-                    id="column-asked-for-flat",
+                    id="column-for-row",
                 ),
                 (): Hint(
                     "One number is the label itself. Its one-hot row has a number for each class. Write all of them.",
-                    id="one-number-label-itself",
+                    id="label-for-its-row",
                 ),
                 (1,): Hint(
                     "One number is the label itself. Its one-hot row has a number for each class. Write all of them.",
-                    id="one-number-label-itself",
+                    id="label-for-its-row",
                 ),
                 (6,): Hint(
                     "The row ends at the label. The classes above 5 have a place, too. Fill them in.",
@@ -43,12 +43,12 @@ class TestPredicted:
                 ),
                 (5,): Hint(
                     "The row has a place for every class, not just for those below the label. Fill in the rest.",
-                    id="row-has-place-for",
+                    id="row-without-later-classes",
                 ),
                 (9,): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
                 (11,): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
             },
-            hint=Hint("Write one number for each of the ten classes.", id="ten-classes-ten-numbers"),
+            hint=Hint("Write one number for each of the ten classes.", id="not-ten-places"),
         )
         expect(found, "`row_of_five`").to_be_close_to(
             right,
@@ -64,28 +64,30 @@ class TestPredicted:
                     np.eye(10)[6],
                     Hint(
                         "Counted one too far: the first place belongs to class 0. Count again.",
-                        id="counted-one-too-far",
+                        id="place-after-the-label",
                     ),
                 ),
                 (
                     5 * right,
                     Hint(
-                        "The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"
+                        "The row says *where*, not *what*: a 1 in the right place. Write it there.",
+                        id="label-in-its-place",
                     ),
                 ),
                 (
                     1 - right,
                     Hint(
-                        "0 and 1 are swapped: a single 1 marks the class. Turn them round.", id="0-1-exchanged-single"
+                        "0 and 1 are swapped: a single 1 marks the class. Turn them round.",
+                        id="zero-and-one-swapped-in-row",
                     ),
                 ),
                 (
                     (np.arange(10) <= 5) * 1,
-                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-label"),
+                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-to-the-label"),
                 ),
                 (
                     (np.arange(10) < 5) * 1,
-                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-label"),
+                    Hint("A one-hot row has a single 1. Which place belongs to the class?", id="ones-up-to-the-label"),
                 ),
                 (
                     lambda v: np.count_nonzero(v) > 1 and set(np.unique(v)) <= {0, 1},
@@ -98,12 +100,12 @@ class TestPredicted:
                     np.arange(10),
                     Hint(
                         "Those are the classes. In the row, a 1 marks the right one. Where does the 1 go?",
-                        id="classes-row-1-marks",
+                        id="classes-for-row",
                     ),
                 ),
             ],
             hint=Hint(
-                "Which place belongs to class 5, if the first belongs to class 0?", id="which-place-belongs-class"
+                "Which place belongs to class 5, if the first belongs to class 0?", id="place-of-the-class-not-found"
             ),
         )
 
@@ -114,27 +116,30 @@ class TestPredicted:
             because="each of the 200 labels has a row, and each of the ten classes a column",
             mistakes={
                 (10, 200): Hint(
-                    "Rows and columns are swapped: the labels are the rows. Swap them back.", id="counted-from-right"
+                    "Rows and columns are swapped: the labels are the rows. Swap them back.",
+                    id="counted-from-the-right",
                 ),
                 (200,): Hint(
                     "Those are the labels. Each becomes a row of ten numbers. Add that axis.",
-                    id="labels-each-becomes-row",
+                    id="class-axis-missing",
                 ),
                 (200, 1): Hint(
-                    "Each row has a place for each of the ten classes. Add that axis.", id="each-row-has-place"
+                    "Each row has a place for each of the ten classes. Add that axis.", id="label-axis-alone"
                 ),
                 (200, 9): Hint("0 to 9 are ten classes. Count the 0, too.", id="nine-classes"),
                 (200, 200): Hint(
                     "There is a column for each *class*, not for each label. Count the classes.",
-                    id="column-for-each-label",
+                    id="labels-counted-as-columns",
                 ),
-                (2000,): Hint("A table has two axes: labels and classes. Write both lengths.", id="table-has-two-axes"),
+                (2000,): Hint(
+                    "A table has two axes: labels and classes. Write both lengths.", id="table-shape-not-two-lengths"
+                ),
                 (200, 28, 28, 10): Hint(
                     "The labels are encoded, not the images. Leave out the pixels.", id="labels-encoded-not-images"
                 ),
                 **_slips_in_a_table((200, 10)),
             },
-            hint=Hint("How many rows, how many columns?", id="how-many-rows-how"),
+            hint=Hint("How many rows, how many columns?", id="table-shape-not-understood"),
         )
 
 
@@ -154,21 +159,21 @@ class TestEncoded:
             "float32",
             mistakes={
                 "float64": Hint(
-                    "NumPy takes float64 unless you say something else. Look at `dtype` or `astype`.", id="left-float64"
+                    "NumPy takes float64 unless you say something else. Look at `dtype` or `astype`.", id="float64-kept"
                 ),
-                "bool": Hint("True and False are not numbers yet. Convert them.", id="true-false"),
+                "bool": Hint("True and False are not numbers yet. Convert them.", id="booleans-for-numbers"),
                 "uint8": Hint(
                     "Rows are compared with probabilities; those are float32. Convert the rows.",
-                    id="rows-compared-with-probabilities",
+                    id="whole-numbers-for-float32",
                 ),
                 "int64": Hint(
                     "Rows are compared with probabilities; those are float32. Convert the rows.",
-                    id="rows-compared-with-probabilities",
+                    id="whole-numbers-for-float32",
                 ),
             },
             hint=Hint(
                 "Look at `dtype` in `np.zeros` and `np.eye`, or at `astype`.",
-                id="dtype-float32-np-zeros",
+                id="rows-of-another-dtype",
             ),
             stated=True,
         )
@@ -200,7 +205,7 @@ def _encoded(labels: np.ndarray) -> Answers:
             right.T,
             Hint(
                 "Rows and columns are swapped: one row for each label. Turn them round.",
-                id="rows-columns-exchanged-one-row",
+                id="rows-and-columns-swapped",
             ),
         ),
         (np.roll(right, 1, axis=1), _OFF_BY_ONE),
@@ -217,30 +222,30 @@ def _encoded(labels: np.ndarray) -> Answers:
             right[:, ::-1],
             Hint(
                 "The columns are in reverse order: column 0 belongs to class 0. Turn them round.",
-                id="columns-reverse-order-column",
+                id="table-columns-reversed",
             ),
         ),
         (
             right * labels[:, None],
-            Hint("The row says *where*, not *what*: a 1 in the right place. Write it there.", id="five-its-place"),
+            Hint("The row says *where*, not *what*: a 1 in the right place. Write it there.", id="label-in-its-place"),
         ),
-        (1 - right, Hint("0 and 1 are swapped. Turn them round.", id="0-1-exchanged")),
+        (1 - right, Hint("0 and 1 are swapped. Turn them round.", id="zero-and-one-swapped")),
         (
             labels.astype(float),
-            Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were"),
+            Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-not-encoded"),
         ),
         (
             labels[:, None],
             Hint(
                 "Those are the labels, unchanged, in a column. Turn each into a row.",
-                id="labels-as-they-were-column",
+                id="labels-as-a-column",
             ),
         ),
         (
             right.ravel(),
             Hint(
                 "The rows are joined. The result is a table with two axes. Keep one row for each label.",
-                id="rows-stick-together-result",
+                id="rows-joined",
             ),
         ),
         (
@@ -255,21 +260,21 @@ def _encoded(labels: np.ndarray) -> Answers:
             right[0],
             Hint(
                 "Only one label is encoded. Every label has a row. Encode all of them.",
-                id="only-one-label-encoded",
+                id="one-label-encoded",
             ),
         ),
         (
             right.sum(axis=0),
             Hint(
                 "All labels share one row. Each has a row of its own. Make one for each label.",
-                id="all-labels-one-row",
+                id="all-labels-in-one-row",
             ),
         ),
         (
             np.minimum(right.sum(axis=0), 1),
             Hint(
                 "All labels share one row. Each has a row of its own. Make one for each label.",
-                id="all-labels-one-row",
+                id="all-labels-in-one-row",
             ),
         ),
     ]
@@ -281,7 +286,7 @@ def _encoded_with_gaps(labels: np.ndarray) -> Answers:
             np.eye(labels.max() + 1)[labels],
             Hint(
                 "You count the classes as `max + 1` of these labels. Their number is `classes`. Use that.",
-                id="classes-counted-as-max-1",
+                id="classes-from-the-largest-label",
             ),
         ),
         (
@@ -289,14 +294,14 @@ def _encoded_with_gaps(labels: np.ndarray) -> Answers:
             Hint(
                 "Only classes that occur have a column here. Every class has one: there are `classes`."
                 " Use that number.",
-                id="only-classes-occur",
+                id="columns-for-labels-that-occur",
             ),
         ),
         (
             np.eye(np.ptp(labels) + 1)[labels - labels.min()],
             Hint(
                 "The columns begin at the smallest label. Column 0 belongs to class 0. Begin there.",
-                id="columns-begin-at-smallest",
+                id="columns-from-the-smallest-label",
             ),
         ),
     ]
@@ -318,9 +323,7 @@ _NEGATIVE = (
         "In NumPy, -1 is the *last* place, so no error appears by itself. Ask: is any label below 0?",
         id="minus-one-is-the-last",
     ),
-    Hint(
-        "Look for a label that is too small, and raise the error that the task names.", id="raise-valueerror-when-one"
-    ),
+    Hint("Look for a label that is too small, and raise the error that the task names.", id="too-small-passes"),
 )
 
 
@@ -338,22 +341,22 @@ class TestByKeras:
                     Hint(
                         "Without the number of classes Keras counts up to the largest label *of this batch*."
                         " Look at `num_classes`.",
-                        id="without-number-classes-keras-counts",
+                        id="classes-left-to-keras",
                     ),
                 ),
                 (
                     np.eye(6)[[3, 0, 5, 3]],
                     Hint(
                         "There are ten classes: all the digits, not just those in this batch. Count the digits.",
-                        id="number-classes-left-keras",
+                        id="another-number-of-classes",
                     ),
                 ),
-                (labels, Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-as-they-were")),
-                (right.T, Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged")),
+                (labels, Hint("Those are the labels, unchanged. Turn each into a row.", id="labels-not-encoded")),
+                (right.T, Hint("Rows and columns are swapped. Turn them round.", id="rows-and-columns-swapped")),
                 (
                     labels[:, None],
                     Hint(
-                        "Those are the labels, unchanged, in a column. Turn each into a row.", id="labels-as-they-were"
+                        "Those are the labels, unchanged, in a column. Turn each into a row.", id="labels-not-encoded"
                     ),
                 ),
                 (np.eye(10)[labels - 1], _OFF_BY_ONE),
@@ -370,7 +373,7 @@ class TestByKeras:
                     Hint("Encode `batch`, the labels that the task gives.", id="images-encoded"),
                 ),
             ],
-            hint=Hint("Look at the second argument of `to_categorical`.", id="categorical-has-second-argument"),
+            hint=Hint("Look at the second argument of `to_categorical`.", id="number-of-classes-not-given"),
         )
 
     def test_careless_shape(self, submission: Submission) -> None:
@@ -381,26 +384,29 @@ class TestByKeras:
             mistakes={
                 (4, 6): Hint(
                     "The largest label is 6, and the classes begin at 0: how many is that?",
-                    id="careless-shape-with-six-columns",
+                    id="largest-label-for-columns",
                 ),
                 (4, 3): Hint(
                     "Three different labels occur, but Keras counts up to the largest one. What is that label?",
-                    id="as-many-classes-as-different-labels",
+                    id="different-labels-for-columns",
                 ),
                 (4, 10): Hint(
                     "That is the shape with the number of classes. What does Keras do without it?",
-                    id="right-shape-without-num",
+                    id="careful-shape-for-careless",
                 ),
                 (4, 4): Hint(
                     "Four labels are four rows. The columns are counted up to the largest label. What is that label?",
-                    id="four-labels-four-rows",
+                    id="careless-rows-miscounted",
                 ),
                 (7, 4): Hint(
-                    "Rows and columns are swapped: the labels are the rows. Swap them back.", id="counted-from-right"
+                    "Rows and columns are swapped: the labels are the rows. Swap them back.",
+                    id="counted-from-the-right",
                 ),
                 **_slips_in_a_table((4, 7)),
             },
-            hint=Hint("Try it in a cell of your own, without the number of classes.", id="try-keras-utils-categorical"),
+            hint=Hint(
+                "Try it in a cell of your own, without the number of classes.", id="careless-shape-not-understood"
+            ),
         )
 
 
@@ -476,30 +482,30 @@ def _named(names: list[str], order: list[str]) -> Answers:
             _rows(names, alphabet),
             Hint(
                 "Your columns are in alphabetical order. Use the order in `order`.",
-                id="columns-order-alphabet",
+                id="columns-in-alphabetical-order",
             ),
         ),
         (
             _rows(names, seen),
             Hint(
                 "Your columns are in the order in which the names appear. Use the order in `order`.",
-                id="columns-as-names-appear",
+                id="columns-in-order-of-appearance",
             ),
         ),
         (
             _rows(names, order)[:, ::-1],
-            Hint("The columns are in reverse order. Look each name up in `order`.", id="columns-reverse-order"),
+            Hint("The columns are in reverse order. Look each name up in `order`.", id="name-columns-reversed"),
         ),
         (
             _rows(names, order).T,
             Hint(
                 "Rows and columns are swapped: one row for each name. Turn them round.",
-                id="rows-columns-exchanged-one-row",
+                id="rows-and-columns-swapped",
             ),
         ),
         (
             np.array([order.index(name) for name in names]),
-            Hint("Those are the numbers of the columns. Turn them into rows.", id="numbers-not-rows"),
+            Hint("Those are the numbers of the columns. Turn them into rows.", id="column-numbers-for-rows"),
         ),
         (
             np.roll(_rows(names, order), 1, axis=1),
@@ -519,21 +525,21 @@ def _named_with_gaps(names: list[str], order: list[str]) -> Answers:
             _rows(names, seen),
             Hint(
                 "Only names that occur have a column. Every name in `order` has one. Use `order` for the columns.",
-                id="only-names-occur-have",
+                id="columns-for-names-that-occur",
             ),
         ),
         (
             _rows(names, seen[::-1]),
             Hint(
                 "Only names that occur have a column. Every name in `order` has one. Use `order` for the columns.",
-                id="only-names-occur-have",
+                id="columns-for-names-that-occur",
             ),
         ),
         (
             _rows(names, sorted(order)),
             Hint(
                 "Your columns are in alphabetical order. Use the order in `order`.",
-                id="columns-order-alphabet",
+                id="columns-in-alphabetical-order",
             ),
         ),
     ]
@@ -564,15 +570,16 @@ class TestReordered:
         there = _reordering(submission)(rows, old, new)
         expect(there, _("`reorder` from {old} to {new}", old=old, new=new)).to_have_shape(
             rows.shape,
-            hint=Hint("The columns change places; none is lost. Count them.", id="columns-change-places-none"),
+            hint=Hint("The columns change places; none is lost. Count them.", id="columns-lost"),
         )
         if np.array_equal(there, rows):
             raise fail(
                 "Nothing has moved.",
-                hint=Hint("Which old column belongs in the first new one?", id="which-old-column-belongs"),
+                hint=Hint("Which old column belongs in the first new one?", id="first-column-misplaced"),
             )
         expect(_reordering(submission)(there, new, old), "there and back").to_be_close_to(
-            rows, hint=Hint("For each name in `new_order`: which column was it in `old_order`?", id="for-each-name-new")
+            rows,
+            hint=Hint("For each name in `new_order`: which column was it in `old_order`?", id="columns-not-looked-up"),
         )
 
 
@@ -603,7 +610,7 @@ def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
         (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
         (
             rows[:, columns].T,
-            Hint("Rows and columns are swapped. Turn them round.", id="rows-columns-exchanged"),
+            Hint("Rows and columns are swapped. Turn them round.", id="rows-and-columns-swapped"),
         ),
         (
             rows[:, np.argsort(old)],
@@ -613,7 +620,7 @@ def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
             rows[:, columns].argmax(axis=1),
             Hint(
                 "Those are class numbers. The result is a table again. Keep all the columns.",
-                id="class-numbers-result-table",
+                id="class-numbers-for-table",
             ),
         ),
         (
@@ -630,33 +637,32 @@ class TestDistances:
             1,
             mistakes={
                 -1: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
-                0: Hint("They would be the same class then. Subtract one from the other.", id="no-distance-at-all"),
-                2: Hint(
-                    "Those are the two classes. Count the steps from one to the other.", id="classes-counted-not-steps"
-                ),
+                0: Hint("They would be the same class then. Subtract one from the other.", id="distance-zero"),
+                2: Hint("Those are the two classes. Count the steps from one to the other.", id="classes-for-steps"),
             },
-            hint=Hint("How far is it from 0 to 1 on a ruler?", id="how-far-from-0-1"),
+            hint=Hint("How far is it from 0 to 1 on a ruler?", id="near-distance-of-numbers-wrong"),
         )
         expect(submission.number("numbers_0_9"), "`numbers_0_9`").to_be(
             9,
             mistakes={
                 -9: Hint("A distance has no sign. Leave it out.", id="distance-with-sign"),
-                0: Hint("They would be the same class then. Subtract one from the other.", id="no-distance-at-all"),
+                0: Hint("They would be the same class then. Subtract one from the other.", id="distance-zero"),
                 8: Hint(
                     "Those are the classes between the two. Count the steps from one to the other.",
                     id="classes-between-counted",
                 ),
-                18: Hint("That is the way there and back. How long is one way?", id="there-and-back"),
-                81: Hint("That is the square. The distance is its root. Take the root.", id="square-root-distance"),
+                18: Hint("That is the way there and back. How long is one way?", id="distance-counted-twice"),
+                81: Hint("That is the square. The distance is its root. Take the root.", id="square-for-distance"),
                 10: Hint(
-                    "There are ten classes, but count the steps from 0 to 9. How many are there?", id="ten-steps-from-0"
+                    "There are ten classes, but count the steps from 0 to 9. How many are there?",
+                    id="classes-for-steps-to-nine",
                 ),
                 1: Hint(
                     "As numbers, 9 is farther from 0 than 1 is. How far?",
-                    id="for-numbers-9-lies",
+                    id="far-as-near",
                 ),
             },
-            hint=Hint("How far is it from 0 to 9 on a ruler?", id="how-far-from-0"),
+            hint=Hint("How far is it from 0 to 9 on a ruler?", id="far-distance-of-numbers-wrong"),
         )
 
     def test_between_rows(self, submission: Submission) -> None:
@@ -677,7 +683,7 @@ class TestDistances:
                         near(1, 1e-6),
                         Hint(
                             "The rows differ in two places: one has its 1 here, the other there. Count both.",
-                            id="rows-differ-one-place",
+                            id="one-differing-place",
                         ),
                     ),
                     (
@@ -688,7 +694,7 @@ class TestDistances:
                         lambda v: v == 0,
                         Hint(
                             "The rows are not the same. Subtract them, place by place.",
-                            id="rows-not-same-subtract-them",
+                            id="rows-at-no-distance",
                         ),
                     ),
                     (
@@ -709,13 +715,13 @@ class TestDistances:
                         near(9 * 2**0.5, 0.1),
                         Hint(
                             "How far apart the places are does not matter. How many places differ?",
-                            id="how-far-apart-places",
+                            id="distance-of-places",
                         ),
                     ),
                 ],
                 hint=Hint(
                     "Subtract the rows: where is it not 0? Square, add up, take the root.",
-                    id="subtract-rows-where-something",
+                    id="distance-of-rows-not-understood",
                 ),
             )
 
@@ -728,15 +734,15 @@ class TestDistances:
             mistakes={
                 "t-shirt": Hint(
                     "The mean of 0 and 2 lies between them. Which class has the number between?",
-                    id="between-two-classes-but-which",
+                    id="mean-label-unnamed",
                 ),
                 "dress": Hint(
                     "The mean of 0 and 2 lies between them. Which class has the number between?",
-                    id="between-two-classes-but-which",
+                    id="mean-label-unnamed",
                 ),
-                "1": Hint("Yes, and which class has the number 1?", id="yes-which-class-has"),
+                "1": Hint("Yes, and which class has the number 1?", id="number-for-class-name"),
             },
-            hint=Hint("What is the mean of 0 and 2, and which class has that number?", id="0-2-2"),
+            hint=Hint("What is the mean of 0 and 2, and which class has that number?", id="mean-label-not-understood"),
         )
 
 
@@ -836,19 +842,20 @@ def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
     places = Hint(
         "You compare place by place. Two different rows agree in most places: in all the zeros. Compare the classes"
         " instead.",
-        id="you-compare-place-by-place",
+        id="place-by-place-comparison",
     )
     if np.isin(given, (0, 1)).all():
         compared = float((truth == given).mean()), places
         nothing = Hint(
             "None at all would agree then. Is the share cut off to a whole number, or is a class compared with"
             " something that is none?",
-            id="none-agree",
+            id="never-equal",
         )
     else:
         compared = float((truth == np.rint(given)).mean()), places
         nothing = Hint(
-            "Probabilities are never equal to a one-hot row. Decode both first. Compare the classes.", id="equal-rows"
+            "Probabilities are never equal to a one-hot row. Decode both first. Compare the classes.",
+            id="whole-rows-compared",
         )
     wrong: list[tuple[float, str]] = [
         compared,
@@ -863,17 +870,17 @@ def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
             right * len(truth),
             Hint(
                 "That is how many agree. The task asks for the share, 0 to 1. Divide by the number of images.",
-                id="number-images",
+                id="agreeing-count-for-share",
             ),
         ),
         (
             right * 100,
-            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-asked-for"),
+            Hint("That is per cent. The task asks for a share, 0 to 1. Divide it by 100.", id="per-cent-for-agreement"),
         ),
         (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
         (
             float((truth.argmax(axis=0) == given.argmax(axis=0)).mean()),
-            Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-columns"),
+            Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-over-images"),
         ),
         (float((truth.argmax() == named).mean()), one_for_all),
         (float((classes == given.argmax()).mean()), one_for_all),
@@ -898,12 +905,12 @@ def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list)):
         raise fail(
             _("`{name}` should be a shape, such as `(5, 2)`.", name=name),
-            hint=Hint("Write numbers in round brackets, with commas between them.", id="numbers-round-brackets-with"),
+            hint=Hint("Write numbers in round brackets, with commas between them.", id="shape-not-as-numbers"),
         )
     if not all(isinstance(n, int) for n in value):
         raise fail(
             _("`{name}` should hold only whole numbers.", name=name),
-            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="lengths-axes-such-as"),
+            hint=Hint("Write the lengths of the axes, such as `(5, 2)`.", id="shape-not-as-lengths"),
         )
     return tuple(value)
 
@@ -943,7 +950,7 @@ def _encodes(
             given=(labels,),
             hint=Hint(
                 "Make one row for each label, one column for each class, and a single 1 in each row.",
-                id="whole-block-ones",
+                id="block-of-ones",
             ),
         )
 
@@ -1009,7 +1016,7 @@ def _decoded(rows: np.ndarray) -> Answers:
             Hint(
                 "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
                 " the argument `axis`.",
-                id="argmax-whole-table",
+                id="argmax-without-axis",
             ),
         ),
         (
@@ -1019,15 +1026,17 @@ def _decoded(rows: np.ndarray) -> Answers:
         (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
         (
             rows.argmin(axis=1),
-            Hint("That is where the smallest value is. Look for the largest.", id="where-smallest-value-stands"),
+            Hint("That is where the smallest value is. Look for the largest.", id="argmin-for-argmax"),
         ),
         (
             rows.argsort(axis=1),
-            Hint("Those are all the columns, sorted. Which one is the largest?", id="all-columns-sorted-which"),
+            Hint("Those are all the columns, sorted. Which one is the largest?", id="argsort-for-argmax"),
         ),
         (
             right[:, None],
-            Hint("The shape should be `(N,)`, a flat array. Take away the second axis.", id="shape-should-be-n"),
+            Hint(
+                "The shape should be `(N,)`, a flat array. Take away the second axis.", id="classes-with-a-second-axis"
+            ),
         ),
         (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
         (rows, Hint("Those are still rows. Which column is the largest?", id="rounded")),
@@ -1052,13 +1061,13 @@ def _decodes(
                 (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
             ],
             given=(rows,),
-            hint=Hint("For each row: in which column is the largest value?", id="for-each-row-which"),
+            hint=Hint("For each row: in which column is the largest value?", id="largest-not-found"),
         )
 
 
 _NO_EXACT_ONE = Hint(
     "Do you look for a value that is exactly 1? A network's probabilities hardly ever are. Take the largest.",
-    id="looks-for-exactly-one",
+    id="looks-for-one-exactly",
 )
 
 
@@ -1078,7 +1087,7 @@ def _names(
             right,
             mistakes=mistakes,
             given=(names, order),
-            hint=Hint("Which column does the first name have? Look it up in `order`.", id="which-column-has-first"),
+            hint=Hint("Which column does the first name have? Look it up in `order`.", id="first-name-misplaced"),
         )
 
 
@@ -1099,7 +1108,7 @@ def _loss(submission: Submission, name: str) -> str:
     if flat not in known:
         raise fail(
             _("`{name}` is {found!r}, which is not one of the three losses.", name=name, found=text[:40]),
-            hint=Hint("Copy one of the three names from the task's text.", id="copy-one-three-names"),
+            hint=Hint("Copy one of the three names from the task's text.", id="class-name-misspelled"),
         )
     return flat.replace("sparsecategorical", "sparse_categorical") + "_crossentropy"
 
@@ -1125,6 +1134,6 @@ def _agrees(
             mistakes=[(near(wrong, 1e-6), says) for wrong, says in mistakes],
             hint=Hint(
                 "Which class does each row name? For what share of the images is it the same?",
-                id="which-class-does-each",
+                id="agreement-not-understood",
             ),
         )

@@ -78,10 +78,10 @@ _PARTS = "return images[t], numbers[t], images[v], numbers[v]"
 WRONG = [
     Wrong("width before height", _shapes(shape="(48, 32, 3)"), "shapes", "Rows come first"),
     Wrong("colour forgotten", _shapes(shape="(32, 48)"), "shapes", "an axis for its channels"),
-    Wrong("rank of a grey picture", _shapes(rank="2"), "shapes", "rank-grey-picture"),
+    Wrong("rank of a grey picture", _shapes(rank="2"), "shapes", "rank-of-a-grey-picture"),
     Wrong("rank mistaken for size", _shapes(rank="32 * 48 * 3"), "shapes", "The rank is how many axes"),
     Wrong("pixels counted, not numbers", _shapes(numbers="32 * 48"), "shapes", "Each pixel of a colour photograph"),
-    Wrong("lengths added", _shapes(numbers="32 + 48 + 3"), "shapes", "lengths-axes-multiplied-not-added"),
+    Wrong("lengths added", _shapes(numbers="32 + 48 + 3"), "shapes", "all-lengths-added"),
     Wrong("batch axis last", _shapes(many="(32, 48, 3, 20)"), "shapes", "counts the images comes first"),
     Wrong("images stuck together", _shapes(many="(20 * 32, 48, 3)"), "shapes", "not joined together"),
     Wrong("a shape as text", _shapes(shape="'(32, 48, 3)'"), "shapes", "numbers in round brackets"),
@@ -372,7 +372,7 @@ WRONG = [
         "the smallest distance",
         _nearest(_DIFFERENCES, "return (d**2).sum(axis=(2, 3, 4)).min(axis=1)"),
         "nearest",
-        "smallest-distance",
+        "distance-for-class",
     ),
     Wrong(
         "argmin along the images",
@@ -484,7 +484,7 @@ WRONG = [
         "the largest count for a class",
         _majority("return (new_numbers == np.bincount(training_numbers).max()).mean()"),
         "majority",
-        "none-at-all-right",
+        "nothing-ever-right",
     ),
     Wrong(
         "the rarest class",

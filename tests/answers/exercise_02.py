@@ -85,7 +85,7 @@ WRONG = [
         "predicted",
         "The task asks for the row alone",
     ),
-    Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "ones-up-label"),
+    Wrong("ones up to the label", _predicted("[1, 1, 1, 1, 1, 1, 0, 0, 0, 0]"), "predicted", "ones-up-to-the-label"),
     Wrong("the row as text", _predicted("'0000010000'"), "predicted", "should be an array"),
     Wrong(
         "counted from the right",
@@ -299,7 +299,7 @@ WRONG = [
     Wrong("squared distance", _distances(rows="2", rows_far="2"), "distances", "The root is still missing"),
     Wrong("rows differ in one place", _distances(rows="1", rows_far="1"), "distances", "The rows differ in two places"),
     Wrong("rows as far as numbers", _distances(rows_far="9"), "distances", "the distance of the numbers"),
-    Wrong("ten steps", _distances(far="10"), "distances", "ten-steps-from-0"),
+    Wrong("ten steps", _distances(far="10"), "distances", "classes-for-steps-to-nine"),
     Wrong("a distance with a sign", _distances(near="-1"), "distances", "A distance has no sign"),
     Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "lies between them"),
     Wrong("the class's number", _distances(says="1"), "distances", "Write text in quotes"),
@@ -413,7 +413,7 @@ WRONG = [
         "the share cut off",
         _agreement("return int((true_rows.argmax(axis=1) == given_rows.argmax(axis=1)).mean())"),
         "agreement",
-        "none-agree",
+        "never-equal",
     ),
 ]
 
