@@ -9,7 +9,16 @@ import pytest
 
 from autograder.data import FASHION_CLASSES, load_fashion
 from autograder.exercise.drawing import Answers, told_apart
-from autograder.exercise.expect import Hint, depends_on_arguments, expect, fail, near, unless_it_ignores
+from autograder.exercise.expect import (
+    Hint,
+    depends_on_arguments,
+    expect,
+    expect_group,
+    fail,
+    near,
+    show,
+    unless_it_ignores,
+)
 from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Accuracy, Submission, as_array
 from autograder.language import _
@@ -363,34 +372,69 @@ class TestArithmetic:
             ),
         )
 
-    def test_dtype_of_a_quotient(self, submission: Submission) -> None:
-        """The dtype of a / 255"""
-        expect(submission.text("quotient_dtype").strip().lower(), "`quotient_dtype`").to_be_one_of(
-            ["float64", "np.float64", "numpy.float64"],
-            because="NumPy divides whole numbers in its most exact type",
-            mistakes={
-                "uint8": Hint(
-                    "A uint8 has no place for a fraction. Which kind of number does `/` need?", id="dtype-stays"
+    def test_dtypes(self, submission: Submission) -> None:
+        """The dtypes of a + b, a // 255 and a / 255"""
+        given = {name: _dtype_name(submission, name) for name in _DTYPES}
+        kinds = {name: np.dtype(dtype).kind for name, dtype in given.items()}
+        hints = [
+            (
+                kinds["quotient_dtype"] in "iu",
+                Hint(
+                    "A uint8 has no place for a fraction. Which of the three results have one, and which do not?",
+                    id="dtype-stays",
                 ),
-                "float32": Hint(
-                    "You have to ask for float32. What does NumPy use when nobody asks?", id="float32-by-itself"
+            ),
+            (
+                any(dtype in ("float32", "float16") for dtype in given.values()),
+                Hint(
+                    "You have to ask for few digits. How many does NumPy take when nobody asks?", id="float32-by-itself"
                 ),
-                "float": Hint(
-                    "How many bits does it have? Add the number that comes after the name.", id="float-of-no-size"
+            ),
+            (
+                any(dtype in ("int64", "int32", "int16", "uint16") for dtype in given.values()),
+                Hint(
+                    "Does an array make room for larger numbers by itself? Look again at 250 + 10.",
+                    id="whole-numbers-grow",
                 ),
-                "int64": Hint(
-                    "`/` gives a fraction, so whole numbers cannot be enough. Which kind of number holds fractions?",
-                    id="quotient-of-whole-numbers",
+            ),
+            (
+                "f" in (kinds["sum_dtype"], kinds["floor_dtype"]),
+                Hint(
+                    "Which of the three results can have a fraction at all? Try small numbers.", id="float-everywhere"
                 ),
-                "float16": Hint(
-                    "NumPy takes more digits than that. Try it with a small array.", id="float16-by-itself"
-                ),
-            },
+            ),
+        ]
+        expect_group(
+            given,
+            _DTYPES,
+            hint=[
+                *(hint for holds, hint in hints if holds),
+                "Make the array `a` in a cell of your own, and print the dtypes of all three.",
+            ],
+        )
+
+
+_DTYPES = {"sum_dtype": "uint8", "floor_dtype": "uint8", "quotient_dtype": "float64"}
+
+
+def _dtype_name(submission: Submission, name: str) -> str:
+    """NumPy's name of the dtype that the learner wrote, in whatever way NumPy takes it."""
+    text = submission.text(name).strip().lower().removeprefix("numpy.").removeprefix("np.")[:40]
+    if text in ("float", "int", "uint"):
+        raise fail(
+            _("`{name}` is {value}, which leaves open how many bits it has.", name=name, value=show(text)),
+            hint=Hint("How many bits does it have? Add the number that comes after the name.", id="float-of-no-size"),
+        )
+    try:
+        return np.dtype(text).name
+    except (TypeError, ValueError, SyntaxError):
+        raise fail(
+            _("`{name}` is {value}, which is not the name of a dtype.", name=name, value=show(text)),
             hint=Hint(
-                "Make the array `a` in a cell of your own, and print the dtype of `a / 255`.",
+                "Make the array `a` in a cell of your own, and print the dtype of `a`: such a name is asked for.",
                 id="dtype-of-a-quotient-not-understood",
             ),
-        )
+        ) from None
 
 
 class TestScaled:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.data import FASHION_CLASSES
 from autograder.exercise.drawing import Answers, told_apart
 from autograder.exercise.expect import Hint, expect, expect_group, fail, near, unless_it_ignores
 from autograder.exercise.outcome import Mismatch
@@ -725,24 +726,57 @@ class TestDistances:
                 ),
             )
 
-    def test_mean_says(self, submission: Submission) -> None:
-        """What the mean of t-shirt and dress stands for"""
-        found = submission.text("mean_says").strip().lower()
-        expect(found, "`mean_says`").to_be_one_of(
-            ["shoe", "shoes", "a shoe"],
-            because="the mean of 0 and 2 is 1",
-            mistakes={
-                "t-shirt": Hint(
-                    "The mean of 0 and 2 lies between them. Which class has the number between?",
+    def test_what_means_say(self, submission: Submission) -> None:
+        """What the means of t-shirt and dress say, as numbers and as rows"""
+        found, shoe = submission.text("mean_says").strip().lower(), submission.number("row_says")
+        found = found.removeprefix("a ").removesuffix("s" if found.startswith("shoe") else "")
+        if found == "1":
+            raise fail(
+                "`mean_says` is a number in quotes. The task asks for a class.",
+                hint=Hint("Which class has that number? Write its name.", id="number-for-class-name"),
+            )
+        if found not in FASHION_CLASSES:
+            raise fail(
+                "`mean_says` is not the name of one of the three classes.",
+                hint=Hint("Copy one of the three names from the task's text.", id="mean-label-not-understood"),
+            )
+        rows = [
+            (
+                found != "shoe",
+                Hint(
+                    "Both means lie between two answers. Work out both on paper: one number, and one row of three.",
                     id="mean-label-unnamed",
                 ),
-                "dress": Hint(
-                    "The mean of 0 and 2 lies between them. Which class has the number between?",
-                    id="mean-label-unnamed",
+            ),
+            (
+                shoe == 1,
+                Hint(
+                    "Is the shoe in either of the two rows? Write the two rows below each other.",
+                    id="mean-row-as-number",
                 ),
-                "1": Hint("Yes, and which class has the number 1?", id="number-for-class-name"),
-            },
-            hint=Hint("What is the mean of 0 and 2, and which class has that number?", id="mean-label-not-understood"),
+            ),
+            (
+                shoe == 0.5,
+                Hint(
+                    "That is what a class gets that is in one of the two rows. Write the two rows below each other.",
+                    id="share-of-the-undecided",
+                ),
+            ),
+            (
+                abs(shoe - 1 / 3) < 0.01,
+                Hint(
+                    "The mean is taken place by place. Write the two rows below each other.",
+                    id="mean-row-spread-evenly",
+                ),
+            ),
+        ]
+        expect_group(
+            {"mean_says": found, "row_says": shoe},
+            {"mean_says": "shoe", "row_says": lambda v: abs(v) < 1e-6},
+            hint=[
+                *(hint for holds, hint in rows if holds),
+                "Take the mean of the two numbers, and then of the two rows, place by place. What does each say?",
+            ],
         )
 
 

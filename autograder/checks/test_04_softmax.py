@@ -101,6 +101,10 @@ def _scores(rng: np.random.Generator) -> tuple[np.ndarray]:
             return (z,)
 
 
+_MULTIPLIED = Hint("You multiplied by the sum of the powers. Add up the result: is it 1?", id="multiplied-by-sum")
+_DIVIDED_TWICE = Hint("You divided by the sum of the powers two times. Leave one out.", id="divided-twice")
+
+
 def _softmaxes(z: np.ndarray) -> Answers:
     powers = np.exp(z)
     right = powers / powers.sum()
@@ -169,6 +173,15 @@ def _softmaxes(z: np.ndarray) -> Answers:
         (
             z**2 / (z**2).sum(),
             Hint("Those are squares of the scores. Take powers of e: look at `np.exp`.", id="squares"),
+        ),
+        (
+            (z - z.max()) ** 2 / ((z - z.max()) ** 2).sum(),
+            Hint("Those are squares of the scores. Take powers of e: look at `np.exp`.", id="squares"),
+        ),
+        *(
+            (wrong, says)
+            for some in (powers, np.exp(z - z.max()))
+            for wrong, says in ((some * some.sum(), _MULTIPLIED), (some / some.sum() ** 2, _DIVIDED_TWICE))
         ),
         (
             (z - z.min()) / (z.max() - z.min()),
@@ -303,6 +316,7 @@ def _score_rows(rng: np.random.Generator) -> tuple[np.ndarray]:
 def _row_softmaxes(z: np.ndarray) -> Answers:
     powers = np.exp(z)
     right = powers / powers.sum(axis=1, keepdims=True)
+    shifted, of_columns = np.exp(z - z.max(axis=1, keepdims=True)), np.exp(z - z.max(axis=0))
     return right, [
         (
             powers / powers.sum(axis=0),
@@ -317,6 +331,44 @@ def _row_softmaxes(z: np.ndarray) -> Answers:
                 "The whole batch adds up to 1, but every image should by itself. Give the sum an axis.",
                 id="whole-batch",
             ),
+        ),
+        (
+            shifted / shifted.sum(axis=0),
+            Hint(
+                "Each column adds up to 1, but an image is a row. Which axis runs over the classes?",
+                id="along-the-images",
+            ),
+        ),
+        (
+            shifted / shifted.sum(),
+            Hint(
+                "The whole batch adds up to 1, but every image should by itself. Give the sum an axis.",
+                id="whole-batch",
+            ),
+        ),
+        (
+            of_columns / of_columns.sum(axis=1, keepdims=True),
+            Hint(
+                "Within a row, every score was shifted by another number. Which axis does your `max` run along?",
+                id="largest-of-the-column",
+            ),
+        ),
+        *((some * some.sum(axis=1, keepdims=True), _MULTIPLIED) for some in (powers, shifted)),
+        *((some / some.sum(axis=1, keepdims=True) ** 2, _DIVIDED_TWICE) for some in (powers, shifted)),
+        (
+            powers / powers.mean(axis=1, keepdims=True),
+            Hint("You divided by the mean of the powers of a row. What do they add up to?", id="divided-by-mean"),
+        ),
+        (
+            2.0**z / (2.0**z).sum(axis=1, keepdims=True),
+            Hint("Those are powers of 2. Softmax takes powers of e: look at `np.exp`.", id="powers-of-another-base"),
+        ),
+        *(
+            (
+                squares / squares.sum(axis=1, keepdims=True),
+                Hint("Those are squares of the scores. Take powers of e: look at `np.exp`.", id="squares"),
+            )
+            for squares in (z**2, (z - z.max(axis=1, keepdims=True)) ** 2)
         ),
         (powers, Hint("Those are the powers. Divide each row by something: by what?", id="not-divided")),
         (
@@ -418,6 +470,11 @@ class TestTemperature:
                     Hint("That belongs to three classes. Count the scores here.", id="limit-of-other-classes"),
                 ),
                 (_near(25.0), _PER_CENT),
+                (
+                    _near(4.0),
+                    Hint("That is how many scores there are. What share does each get?", id="scores-for-share"),
+                ),
+                (_near(1 / 16), Hint("You divided twice. What share does each of the scores get?", id="share-divided")),
             ],
             hint="What becomes of the scores when you divide them by a million? What does softmax make of that?",
         )
@@ -470,6 +527,15 @@ class TestCrossEntropy:
                 (
                     _near(10.0),
                     Hint("That is how many classes there are. Which probability does each get?", id="classes-for-loss"),
+                ),
+                *(
+                    (
+                        _near(float(np.log(classes))),
+                        Hint(
+                            "That belongs to another number of classes. Count from 0 to 9.", id="loss-of-other-classes"
+                        ),
+                    )
+                    for classes in (2, 3, 9, 11)
                 ),
             ],
             hint="Which probability does the right class get? Take its natural logarithm, and look at the sign.",
@@ -617,6 +683,23 @@ def _cross_entropies(p: np.ndarray, y: np.ndarray) -> Answers:
         ),
         (float(each[0]), Hint("That is the first image alone. Take the mean of all.", id="first-image")),
         (float(np.median(each)), Hint("That is the median. Take the mean.", id="median")),
+        (
+            float(each.sum() / y.shape[1]),
+            Hint(
+                "You added up over the images and took the mean over the classes. Turn that round: look at `axis`.",
+                id="axes-turned-round",
+            ),
+        ),
+        (
+            float(np.mean(-np.sum(y / np.log(p), axis=1))),
+            Hint(
+                "You divide by the logarithm. What does the label do to it in the formula?", id="divided-by-logarithm"
+            ),
+        ),
+        (
+            float(int(right)),
+            Hint("The fraction is cut off. Look for `//`, and for `int`.", id="fractions-cut-off"),
+        ),
     ]
 
 
@@ -1385,6 +1468,13 @@ def _shares_of(matrix: np.ndarray, k: int) -> Answers:
     ]
 
 
+_CHANGED = Hint(
+    "`-=`, `/=` and `[...] =` change the array that was handed in. Make a new one: look at `copy`, or write"
+    " `z = z - ...`.",
+    id="arguments-changed",
+)
+
+
 def _function(submission: Submission, name: str, explain: Mapping[str, str] | None = None) -> Callable[..., np.ndarray]:
     """The learner's function, which returns an array here.
 
@@ -1394,10 +1484,13 @@ def _function(submission: Submission, name: str, explain: Mapping[str, str] | No
     function = submission.function(name)
 
     def ask(*args: Any) -> np.ndarray:
+        for one in args:
+            if isinstance(one, np.ndarray):
+                one.setflags(write=False)
         try:
             return as_array(function(*args), _("what `{name}` returns", name=name))
         except Mismatch as error:
-            for words, says in (explain or {}).items():
+            for words, says in ({"read-only": _CHANGED} | dict(explain or {})).items():
                 if words in error.message:
                     raise Mismatch(error.message, (says, *error.hints)) from None
             raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograder.data import load_mnist
 from autograder.exercise.drawing import Answers, told_apart
-from autograder.exercise.expect import NEVER_TRAINED, Hint, Hints, expect, fail, show, unless_it_ignores
+from autograder.exercise.expect import NEVER_TRAINED, Hint, expect, fail, show, unless_it_ignores
 from autograder.exercise.models import ModelReport
 from autograder.exercise.networks import (
     compiled_model,
@@ -62,6 +62,7 @@ class TestCurve:
                 right,
                 tolerance=1e-4,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "For each value: copy `W`, put the value into one place, and ask `loss_of`.",
                     "There is one loss for each value. Print the shape of what you return.",
@@ -181,6 +182,19 @@ def _slope_answers(values: np.ndarray, losses: np.ndarray, i: int) -> Answers:
     rise, run = float(losses[i + 1] - losses[i - 1]), float(values[i + 1] - values[i - 1])
     ahead, behind = float(losses[i + 1] - losses[i]), float(losses[i] - losses[i - 1])
     one_side = Hint("That is the slope to one side only. Take the neighbour on each side.", id="one-side")
+    one_loss = Hint(
+        "There is one loss in it, and not the difference of two. How much does it rise?", id="one-loss-alone"
+    )
+    one_value = Hint("You divide by one value. Divide by how far two of them are apart.", id="one-value-alone")
+    cut_off = Hint("The fraction is cut off. Look for `//`, and for `int`.", id="fractions-cut-off")
+
+    def another_neighbour(found: Any) -> bool:
+        """Two losses and two values, of which at least one is not a neighbour's."""
+        pairs = [(a, c) for a in range(len(values)) for c in range(len(values)) if a != c]
+        rises = {float(losses[a] - losses[c]) for a, c in pairs}
+        runs = {round(float(values[a] - values[c]), 6) for a, c in pairs}
+        return any(abs(float(found) - up / over) <= 1e-6 * (1 + abs(up / over)) for up in rises for over in runs)
+
     return rise / run, [
         (-rise / run, Hint("The sign is turned. Subtract the left from the right, twice.", id="sign-turned")),
         (
@@ -211,6 +225,28 @@ def _slope_answers(values: np.ndarray, losses: np.ndarray, i: int) -> Answers:
             np.gradient(np.asarray(losses)),
             Hint("Those are differences at all places. Return one, and divide by the distance.", id="all-differences"),
         ),
+        (rise // run, cut_off),
+        (float(int(rise / run)), cut_off),
+        (
+            rise / run / run,
+            Hint("You divide by the distance two times. Leave one out.", id="distance-twice"),
+        ),
+        (
+            float(losses[i + 1] + losses[i - 1]) / run,
+            Hint("You add the two losses. How much does the one lie above the other?", id="losses-added"),
+        ),
+        (
+            rise / float(values[i + 1] + values[i - 1]),
+            Hint("You add the two values. How far are they apart?", id="values-added"),
+        ),
+        (float(losses[i + 1]) / run, one_loss),
+        (float(losses[i - 1]) / run, one_loss),
+        (rise / float(values[i + 1]), one_value),
+        (rise / float(values[i - 1]), one_value),
+        (
+            lambda found: np.ndim(found) == 0 and found != rise / run and another_neighbour(found),
+            Hint("Not all four entries are those of the neighbours. Print the place of each.", id="another-neighbour"),
+        ),
     ]
 
 
@@ -225,6 +261,7 @@ class TestGradient:
                 right,
                 tolerance=1e-4,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "First the error at the scores, one row for each image. Which two things is it made of?",
                     "Then each input times each error, added up over the images. Which product of tables does that?",
@@ -255,6 +292,15 @@ _UPHILL = Hint(
 _SUMMED = Hint("That is the sum over the images. Take the mean: divide by how many there are.", id="gradient-summed")
 _DIVIDED_TWICE = Hint("It is divided by the number of images twice. Leave one out.", id="divided-twice")
 _BY_CLASSES = Hint("It is divided by the classes as well. Divide by the images alone.", id="divided-by-classes")
+_MULTIPLIED = Hint(
+    "It is multiplied by the number of images. A mean divides by it: turn that round.", id="multiplied-by-images"
+)
+_LABELS_ADDED = Hint("The labels are added to the probabilities. Take the one from the other.", id="labels-added")
+_PROBABILITIES_MISSING = Hint(
+    "The probabilities have no part in it. From what are the labels subtracted?", id="probabilities-missing"
+)
+_BIAS_SUBTRACTED = Hint("A bias is subtracted on the way forward. Add it to the scores.", id="bias-subtracted")
+_LARGEST_SLOPE = Hint("That is the largest of the images' slopes. Take their mean.", id="largest-slope")
 _LABELS_MISSING = Hint("The labels have no part in it. What is subtracted from the probabilities?", id="labels-missing")
 _SCORES = Hint("The labels are taken from the scores. Take them from the probabilities.", id="labels-from-scores")
 _BENT = Hint(
@@ -272,8 +318,12 @@ def _weight_slopes(W: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -
         (right / n, _DIVIDED_TWICE),
         (right / y.shape[1], _BY_CLASSES),
         (right * n / y.size, _BY_CLASSES),
+        (right * n * n, _MULTIPLIED),
         (x.T @ p / n, _LABELS_MISSING),
+        (x.T @ (p + y) / n, _LABELS_ADDED),
+        (x.T @ y / n, _PROBABILITIES_MISSING),
         (x.T @ (x @ W + b - y) / n, _SCORES),
+        (x.T @ (_softmax(x @ W - b) - y) / n, _BIAS_SUBTRACTED),
         (x.T @ (error * p * (1 - p)) / n, _BENT),
         (
             np.outer(x.mean(axis=0), error.mean(axis=0)),
@@ -297,6 +347,10 @@ def _bias_slopes(W: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> 
         (right / n, _DIVIDED_TWICE),
         (right / y.shape[1], _BY_CLASSES),
         (p.mean(axis=0), _LABELS_MISSING),
+        ((p + y).mean(axis=0), _LABELS_ADDED),
+        (y.mean(axis=0), _PROBABILITIES_MISSING),
+        ((_softmax(x @ W - b) - y).mean(axis=0), _BIAS_SUBTRACTED),
+        (error.max(axis=0), _LARGEST_SLOPE),
         ((x @ W + b - y).mean(axis=0), _SCORES),
         ((error * p * (1 - p)).mean(axis=0), _BENT),
         (np.zeros(b.shape), Hint("All slopes are zero. Print the error: what is it made of?", id="all-zero")),
@@ -336,6 +390,7 @@ class TestStep:
             expect(ask(*args), _("the new `{name}`", name="Wb"[which])).to_be_close_to(
                 right,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "The gradient says which way is up. Which way do you go, and how far?",
                     "Write the step for one weight on paper, with numbers.",
@@ -358,6 +413,10 @@ def _steps(which: int, W: np.ndarray, b: np.ndarray, dW: np.ndarray, db: np.ndar
         (
             w - slope / rate,
             Hint("You divided by the rate. A larger rate is a larger step: multiply.", id="divided-by-rate"),
+        ),
+        (
+            w - rate / slope,
+            Hint("You divided by the slope. A steeper slope is a larger step: multiply.", id="divided-by-slope"),
         ),
         (-rate * slope, Hint("That is the change alone. Add it to what was there.", id="change-alone")),
         (rate * slope, Hint("That is the change alone, turned round. Take it off what was there.", id="change-turned")),
@@ -542,6 +601,7 @@ class TestEpoch:
                 right,
                 tolerance=1e-4,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "Are `gradient` and `step` right? Then print the rows of each batch: are they those of `order`?",
                     "Each step begins where the last one ended. Which names hold the weights in your loop?",
@@ -588,6 +648,10 @@ def _epochs(
         (
             run(plain, batches),
             Hint("The labels are in the new order, the images are not. Take the same rows of both.", id="labels-stay"),
+        ),
+        (
+            run([order[i : i + size] for i in range(1, len(order), size)]),
+            Hint("The first row of `order` is left out. Where does the first batch begin?", id="first-row-left-out"),
         ),
         (run(batches[:-1]), Hint("The last, smaller batch is left out. Use it, too.", id="last-batch-dropped")),
         (run(batches[:1]), Hint("Only the first batch was used. Where does the loop return?", id="first-batch-only")),
@@ -737,6 +801,7 @@ class TestMomentum:
             expect(ask(*args), _("the new `{name}`", name="wv"[which])).to_be_close_to(
                 right,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "Two lines, one for each formula, in that order. Which comes first?",
                     "Try it on paper with one weight and round numbers.",
@@ -782,6 +847,19 @@ def _velocities(w: np.ndarray, v: np.ndarray, g: np.ndarray, rate: float, keep: 
             Hint("`keep` is the part that stays, not the part that goes. Look at the formula.", id="part-that-goes"),
         ),
         (keep * v, Hint("The gradient has no part in it. Add its push.", id="gradient-missing")),
+        (
+            keep / v - rate * g,
+            Hint("You divided by the last step. The formula keeps a part of it: multiply.", id="divided-by-last-step"),
+        ),
+        (
+            keep * v - rate / g,
+            Hint("You divided by the gradient. A steeper slope is a larger push: multiply.", id="divided-by-slope"),
+        ),
+        (keep - rate * g, Hint("The last step is missing. What is `keep` multiplied by?", id="last-step-missing")),
+        (
+            rate * g,
+            Hint("Nothing of the last step was kept, and the push goes uphill. Look at the formula.", id="push-alone"),
+        ),
         (v, Hint("`v` is as it was. Keep the new one, and return it.", id="velocity-not-changed")),
         (w + right, _TURNED),
     ]
@@ -835,6 +913,7 @@ class TestBackpropagation:
                 right,
                 tolerance=1e-4,
                 mistakes=mistakes,
+                given=args,
                 hint=[
                     "Follow the five steps of the lesson, and print a shape after each.",
                     "Try one weight: change it by 0.001, and see how the loss changes. Is that the slope you have?",
@@ -863,9 +942,37 @@ def _forward(W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray, x: 
     return before, hidden, p, p - y
 
 
+def _other_ways_forward(
+    W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray, str]]:
+    """Wrong hidden values and the errors at the scores that they lead to, one row for each image, and what to say."""
+    _, hidden, p, error = _forward(W1, b1, W2, b2, x, y)
+    halves = Hint("You keep what relu throws away. Which values does it let through?", id="wrong-half-of-relu")
+    no_bias = Hint("A bias is left out on the way forward. Add one in each layer.", id="biases-forgotten")
+
+    def ahead(hidden: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        return np.asarray(_softmax(hidden @ W2 + bias) - y)
+
+    ways = [
+        (np.minimum(x @ W1 + b1, 0), b2, halves),
+        (np.maximum(x @ W1 - b1, 0), b2, _BIAS_SUBTRACTED),
+        (hidden, -b2, _BIAS_SUBTRACTED),
+        (np.maximum(x @ W1, 0), b2, no_bias),
+        (hidden, np.zeros(b2.shape), no_bias),
+        (np.maximum(x @ W1, 0), np.zeros(b2.shape), no_bias),
+    ]
+    cut_off = Hint("The error is cut off to whole numbers. Look for `//`, and for `int`.", id="error-cut-off")
+    return [
+        *((units, ahead(units, bias), says) for units, bias, says in ways),
+        (hidden, p + y, _LABELS_ADDED),
+        (hidden, y, _PROBABILITIES_MISSING),
+        (hidden, np.floor(error / len(y)) * len(y), cut_off),
+    ]
+
+
 def _alike(right: np.ndarray, n: int) -> list[tuple[Any, str]]:
     """What goes wrong with every slope in the same way."""
-    return [(-right, _UPHILL), (right * n, _SUMMED), (right / n, _DIVIDED_TWICE)]
+    return [(-right, _UPHILL), (right * n, _SUMMED), (right / n, _DIVIDED_TWICE), (right * n * n, _MULTIPLIED)]
 
 
 _BEFORE_RELU = Hint("The values before relu were taken. What does the second layer get?", id="before-relu")
@@ -888,13 +995,20 @@ def _second_weights(*args: np.ndarray) -> Answers:
             before.T @ (_softmax(before @ args[2] + args[3]) - args[5]) / n,
             Hint("The hidden layer has no relu. Put it in on the way forward.", id="relu-forgotten"),
         ),
+        *((units.T @ wrong / n, says) for units, wrong, says in _other_ways_forward(*args)),
     ]
 
 
 def _second_biases(*args: np.ndarray) -> Answers:
     _, _, p, error = _forward(*args)
     right = error.mean(axis=0)
-    return right, [*_alike(right, len(error)), (p.mean(axis=0), _LABELS_MISSING)]
+    return right, [
+        *_alike(right, len(error)),
+        (p.mean(axis=0), _LABELS_MISSING),
+        (error.max(axis=0), _LARGEST_SLOPE),
+        (error.max(axis=0) / len(error), _LARGEST_SLOPE),
+        *((wrong.mean(axis=0), says) for _, wrong, says in _other_ways_forward(*args)),
+    ]
 
 
 _NO_MASK = Hint("Where relu gave a zero, nothing goes back. Which values are to become 0?", id="mask-forgotten")
@@ -938,6 +1052,8 @@ def _first_biases(*args: np.ndarray) -> Answers:
     return right, [
         *_alike(right, len(error)),
         *((wrong.mean(axis=0), hint) for wrong, hint in _backwards(*args)),
+        ((error @ args[2].T * (before > 0)).max(axis=0), _LARGEST_SLOPE),
+        ((error @ args[2].T * (before > 0)).max(axis=0) / len(error), _LARGEST_SLOPE),
         (args[1], Hint("Those are the biases themselves. Return their slopes.", id="biases-for-slopes")),
     ]
 
@@ -1120,21 +1236,34 @@ def _part(
         for one, n in zip(found, names, strict=True)
     ]
     array, shape = arrays[which], shapes[which]
-    hints: Hints = _("Each slope belongs to a weight. Print the shapes of both.")
-    if array.shape != shape and [a.shape for a in arrays][::-1] == list(shapes):
-        hints = Hint("They come in the other order. Look at the task: which one is returned first?", id="other-order")
-    elif len(shape) == 2 and array.shape == shape[::-1]:
-        hints = Hint("Rows and columns are swapped. Which axis counts the inputs?", id="slopes-turned")
-    elif len(shape) == 1 and array.ndim == 0:
-        hints = Hint("One number for all of them: along which axis do you add up?", id="no-axis")
-    elif len(shape) == 1 and array.ndim == 1:
-        hints = Hint("There is one number for each image. Add up over the images instead.", id="wrong-axis")
-    elif len(shape) == 1 and array.ndim == 2:
-        hints = Hint("There is still a row for each image. Add up over the images.", id="not-added-up")
+    says = _about_shapes([a.shape for a in arrays], shapes, which)
     expect(array, _("the `{part}` that `{name}` returns", part=names[which], name=name)).to_have_shape(
-        shape, hint=hints
+        shape,
+        mistakes={array.shape: says} if says else {},
+        hint=_("Each slope belongs to a weight. Print the shapes of both."),
     )
     return array
+
+
+def _about_shapes(found: Sequence[tuple[int, ...]], wanted: Sequence[tuple[int, ...]], which: int) -> str:
+    """What a wrong shape of one of several arrays comes from; '' if that is not known."""
+    one, shape = found[which], wanted[which]
+    if one != shape and sorted(found) == sorted(wanted):
+        return Hint("They come in another order. Look at the task: which one is returned first?", id="other-order")
+    if len(shape) == 2 and one == shape[::-1]:
+        return Hint("Rows and columns are swapped. Which axis counts the inputs?", id="slopes-turned")
+    if len(shape) == 2 and len(one) == 2:
+        return Hint(
+            "One of its axes still counts the images. Which product of two tables adds up over them?",
+            id="images-not-added-up",
+        )
+    if len(shape) == 1 and not one:
+        return Hint("One number for all of them: along which axis do you add up?", id="no-axis")
+    if len(shape) == 1 and len(one) == 1:
+        return Hint("There is one number for each image. Add up over the images instead.", id="wrong-axis")
+    if len(shape) == 1 and len(one) == 2:
+        return Hint("There is still a row for each image. Add up over the images.", id="not-added-up")
+    return ""
 
 
 def _one_number(array: np.ndarray) -> np.ndarray:

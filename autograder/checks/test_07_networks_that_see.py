@@ -1,7 +1,9 @@
 """Checks of exercise 7, networks that see. One class per graded cell, in the field's words."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from autograder.exercise.networks import (
     rate_is_sensible,
     reports_accuracy,
 )
+from autograder.exercise.outcome import Mismatch
 from autograder.exercise.submission import Submission, as_array
 from autograder.language import _
 
@@ -31,6 +34,25 @@ POOLING = (
 )
 
 
+_CHANGED = Hint(
+    "`-=`, `/=` and `[...] =` change the array that was handed in. Make a new one: look at `copy` and `astype`.",
+    id="arguments-changed",
+)
+
+
+def _ask(submission: Submission, name: str, *arguments: Any) -> Any:
+    """What the learner's function returns for arguments of ours, whose arrays cannot be written to."""
+    for one in arguments:
+        if isinstance(one, np.ndarray):
+            one.setflags(write=False)
+    try:
+        return submission.function(name)(*arguments)
+    except Mismatch as error:
+        if "read-only" in error.message:
+            raise Mismatch(error.message, (_CHANGED, *error.hints)) from None
+        raise
+
+
 class TestConvolved:
     def test_slides_the_kernel(self, submission: Submission) -> None:
         """One step at a time"""
@@ -42,17 +64,20 @@ class TestConvolved:
 
 
 def _convolves(submission: Submission, purpose: str, stride: int) -> None:
-    function, rng = submission.function("convolve"), submission.rng(purpose)
+    rng, ask = submission.rng(purpose), partial(_ask, submission, "convolve")
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-        image = rng.integers(0, 10, (int(rng.integers(7, 9)), int(rng.integers(9, 12)))).astype(float)
-        return image, rng.integers(-3, 4, (3, 3)).astype(float), stride
+        image = rng.integers(0, 20, (int(rng.integers(7, 9)), int(rng.integers(9, 12)))) / 4
+        return image, rng.integers(-3, 4, (3, 3)) / 2, stride
 
     arguments, right, mistakes = told_apart(rng, draw, _convolutions)
-    with unless_it_ignores(function, "convolve", arguments, draw(rng)):
-        expect(as_array(function(*arguments), _("what `convolve` returns")), "what `convolve` returns").to_be_close_to(
+    image, kernel, _stride = arguments
+    others = (image[::-1] + 1, kernel, stride), (image, kernel + 1, stride), (image, kernel, 3 - stride)
+    with unless_it_ignores(ask, "convolve", arguments, *others):
+        expect(as_array(ask(*arguments), _("what `convolve` returns")), "what `convolve` returns").to_be_close_to(
             right,
             mistakes=mistakes,
+            given=arguments,
             hint=[
                 "How often does the kernel fit into a row, and into a column? Count it on a small image.",
                 "At each place: cut out the piece, multiply it by the kernel, and add up.",
@@ -60,11 +85,13 @@ def _convolves(submission: Submission, purpose: str, stride: int) -> None:
         )
 
 
-def _convolved(image: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
-    """The sums of products at each place, without a border."""
+def _convolved(
+    image: np.ndarray, kernel: np.ndarray, stride: int, joined: Callable[[np.ndarray], Any] = np.sum
+) -> np.ndarray:
+    """The sums of products at each place, without a border; or how else the products are joined."""
     size = len(kernel)
     rows, columns = (range(0, length - size + 1, stride) for length in image.shape)
-    return np.array([[(image[i : i + size, j : j + size] * kernel).sum() for j in columns] for i in rows])
+    return np.array([[joined(image[i : i + size, j : j + size] * kernel) for j in columns] for i in rows])
 
 
 def _convolutions(image: np.ndarray, kernel: np.ndarray, stride: int) -> Answers:
@@ -103,6 +130,14 @@ def _convolutions(image: np.ndarray, kernel: np.ndarray, stride: int) -> Answers
             np.maximum(right, 0),
             Hint("All sums below zero have become zero. Leave the activation out.", id="activation-added"),
         ),
+        (
+            _convolved(image, kernel, stride, np.max),
+            Hint("That is the largest of the products. Take their sum.", id="largest-product"),
+        ),
+        (
+            _convolved(image, np.ones(kernel.shape), stride),
+            Hint("The kernel's numbers have no part in it. Multiply each pixel by the number on it.", id="plain-sums"),
+        ),
     ]
     if stride > 1:
         mistakes += [
@@ -118,7 +153,20 @@ def _convolutions(image: np.ndarray, kernel: np.ndarray, stride: int) -> Answers
                 ),
             ),
         ]
+    mistakes.append((partial(_miscounts, right), _PLACES_MISCOUNTED))
     return right, mistakes
+
+
+_PLACES_MISCOUNTED = Hint(
+    "Down or across there are too many places, or too few. Count on a small image where the kernel begins: first and"
+    " last place, row by row.",
+    id="places-miscounted",
+)
+
+
+def _miscounts(right: np.ndarray, found: Any) -> bool:
+    """A table, of which one side is as long as it should be, and the other is not."""
+    return np.ndim(found) == 2 and sum(a == b for a, b in zip(np.shape(found), right.shape, strict=True)) == 1
 
 
 class TestPooled:
@@ -132,18 +180,20 @@ class TestPooled:
 
 
 def _pools(submission: Submission, purpose: str, left: int) -> None:
-    function, rng = submission.function("max_pool"), submission.rng(purpose)
+    rng, ask = submission.rng(purpose), partial(_ask, submission, "max_pool")
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, int]:
         size = int(rng.integers(2, 4))
         rows, columns = (size * int(n) + left for n in rng.permutation([2, 3, 4])[:2])
-        return rng.permutation(rows * columns).reshape(rows, columns).astype(float) - 5, size
+        return rng.permutation(rows * columns).reshape(rows, columns) / 4 - 1, size
 
     arguments, right, mistakes = told_apart(rng, draw, _poolings)
-    with unless_it_ignores(function, "max_pool", arguments, draw(rng)):
-        expect(as_array(function(*arguments), _("what `max_pool` returns")), "what `max_pool` returns").to_be_close_to(
+    picture, size = arguments
+    with unless_it_ignores(ask, "max_pool", arguments, (picture * 2 + 1, size), (picture, 5 - size)):
+        expect(as_array(ask(*arguments), _("what `max_pool` returns")), "what `max_pool` returns").to_be_close_to(
             right,
             mistakes=mistakes,
+            given=arguments,
             hint=[
                 "How many whole fields fit into a row, and into a column? Draw the picture and cut it up.",
                 "Take one field after another, and keep one number of each.",
@@ -177,6 +227,10 @@ def _poolings(picture: np.ndarray, size: int) -> Answers:
             Hint("Your fields overlap. Move on by a whole field each time.", id="fields-overlap"),
         ),
     ]
+    rows, columns = (length // size for length in picture.shape)
+    cut = picture[: rows * size, : columns * size]
+    mistakes += [(joined, _ONE_SIDE) for joined in _on_one_side(cut.reshape(rows, size, columns, size))]
+    mistakes += [(joined, _MIXED_UP) for joined in _mixed_up(cut, rows, columns, size)]
     if any(length % size for length in picture.shape):
         padded = np.pad(picture, [(0, -length % size) for length in picture.shape], constant_values=-np.inf)
         mistakes.append(
@@ -185,7 +239,43 @@ def _poolings(picture: np.ndarray, size: int) -> Answers:
                 Hint("You kept fields that are not whole. Leave out what is left over.", id="part-of-a-field-kept"),
             )
         )
+    mistakes.append((partial(_miscounts, fields.max(axis=2)), _FIELDS_MISCOUNTED))
     return fields.max(axis=2), mistakes
+
+
+_FIELDS_MISCOUNTED = Hint(
+    "Down or across there are too many fields, or too few. How many are there in a row, and how many in a column?",
+    id="fields-miscounted",
+)
+_ONE_SIDE = Hint(
+    "The largest is taken down or across, but not both. Which two of the axes run inside a field?", id="largest-one-way"
+)
+_MIXED_UP = Hint(
+    "Pixels of different fields are thrown together. Number the pixels of a small picture, and print each field.",
+    id="fields-mixed-up",
+)
+
+
+def _on_one_side(cut: np.ndarray) -> list[np.ndarray]:
+    """Of fields (down, size, across, size), the largest along one of their axes, and something else along the other."""
+    others = (np.min, np.mean, np.sum)
+    return [
+        *(other(cut.max(axis=1), axis=2) for other in others),
+        *(other(cut, axis=1).max(axis=2) for other in others),
+    ]
+
+
+def _mixed_up(cut: np.ndarray, rows: int, columns: int, size: int) -> list[np.ndarray]:
+    """What axes in another order, or the largest along another axis, make of a picture of whole fields."""
+    fields = cut.reshape(rows, size, columns, size)
+    return [
+        fields.max(axis=0).max(axis=2),
+        fields.max(axis=1).max(axis=0),
+        fields.max(axis=0).max(axis=1),
+        cut.reshape(size, rows, columns, size).max(axis=1).max(axis=2),
+        cut.reshape(size, rows, columns, size).max(axis=0).max(axis=2),
+        cut.reshape(rows, size, size, columns).max(axis=1).max(axis=1),
+    ]
 
 
 _NO_BIAS = Hint("Those are the weights. What else does each kernel, or each unit, add? Count that, too.", id="no-bias")
@@ -327,6 +417,11 @@ class TestPrepared:
     def test_is_a_batch_of_one(self, submission: Submission) -> None:
         """One grey image, as a batch"""
         (photo,), rows, columns = _photo(submission, "shape")
+        wrong_axis = Hint("You took the mean over the wrong axis. Which one holds the colours?", id="mean-over-rows")
+        whole = Hint(
+            "That is one number for the whole photo. Take the mean over the colours alone: which axis is theirs?",
+            id="mean-of-the-photo",
+        )
         expect(_prepared(submission, photo), "what `prepare` returns").to_have_shape(
             (1, rows, columns, 1),
             mistakes={
@@ -345,8 +440,13 @@ class TestPrepared:
                 ),
                 (1, 1, rows, columns): Hint("The channel comes last in Keras. Move it to the end.", id="channel-first"),
                 (1, columns, rows, 1): Hint("Rows and columns are swapped. Leave their order.", id="photo-turned"),
-                (1, columns, 3, 1): Hint(
-                    "You took the mean over the wrong axis. Which one holds the colours?", id="mean-over-rows"
+                (1, columns, 3, 1): wrong_axis,
+                (1, rows, 3, 1): wrong_axis,
+                (1, 1): whole,
+                (1, 1, 1, 1): whole,
+                (): whole,
+                (1, 1, rows, columns, 1): Hint(
+                    "There is one pair of brackets too many around it. Remove the outer pair.", id="brackets-too-many"
                 ),
             },
             hint="Images, rows, columns, channel: go through the four axes one by one. Print the shape.",
@@ -395,6 +495,22 @@ class TestPrepared:
                     1 - grey,
                     Hint("You turned it round before it was scaled. Divide first.", id="turned-before-scaling"),
                 ),
+                (
+                    1 - grey / 255**2,
+                    Hint("The pixels are divided two times. Leave one out.", id="scaled-twice"),
+                ),
+                (
+                    -grey / 255,
+                    Hint("It goes from -1 to 0. What must paper and ink become? Try both.", id="below-zero"),
+                ),
+                (
+                    2 - grey / 255,
+                    Hint("It goes from 1 to 2. What must paper and ink become? Try both.", id="above-one"),
+                ),
+                *(
+                    (1 - grey / number, Hint("What is the largest value of a pixel? Divide by it.", id="not-by-255"))
+                    for number in (256, 254, 100, 128, 127.5)
+                ),
             ],
             hint="What should white paper become, and what black ink? Try a photo of one pixel.",
         )
@@ -408,8 +524,7 @@ def _photo(submission: Submission, purpose: str) -> tuple[tuple[np.ndarray], int
 
 
 def _prepared(submission: Submission, photo: np.ndarray) -> np.ndarray:
-    function: Callable[..., object] = submission.function("prepare")
-    found = as_array(function(photo), _("what `prepare` returns"))
+    found = as_array(_ask(submission, "prepare", photo), _("what `prepare` returns"))
     if found.dtype.kind not in "f":
         raise fail(
             _("What `prepare` returns has dtype {dtype}, which has no room for fractions.", dtype=found.dtype.name),
@@ -426,17 +541,18 @@ _CHOICES = {
     "dense_shuffled": "equal",
     "convolution_shuffled": "lower",
 }
+# The text is the same for each of a kind, so that it does not tell which answer is wrong; the id counts which it was.
+_STILL_THE_SAME = (
+    "Draw a 2, a 4 and a 6, and do all four changes with them. Which is still the same digit for every reader?"
+)
+_WHAT_IT_SEES = "Think of one dense unit and of one kernel. What does each of them see before and after the shuffling?"
 _WHY = {
-    "moved": Hint("Is a 4 that stands two pixels further right still a 4? Look at one.", id="moving-refused"),
-    "mirrored": Hint("What does a 2 look like in a mirror? Draw it.", id="mirror-allowed"),
-    "turned": Hint("What becomes of a 6 that stands on its head? Try it.", id="upside-down-allowed"),
-    "brighter": Hint("Does it matter how dark the pen was? Compare two pens.", id="brightness-refused"),
-    "dense_shuffled": Hint(
-        "A unit adds up all pixels times their weights. Does a sum depend on the order?", id="order-matters-to-a-sum"
-    ),
-    "convolution_shuffled": Hint(
-        "What lies under a kernel after shuffling? Are these still neighbours?", id="neighbours-forgotten"
-    ),
+    "moved": Hint(_STILL_THE_SAME, id="moving-refused"),
+    "mirrored": Hint(_STILL_THE_SAME, id="mirror-allowed"),
+    "turned": Hint(_STILL_THE_SAME, id="upside-down-allowed"),
+    "brighter": Hint(_STILL_THE_SAME, id="brightness-refused"),
+    "dense_shuffled": Hint(_WHAT_IT_SEES, id="order-matters-to-a-sum"),
+    "convolution_shuffled": Hint(_WHAT_IT_SEES, id="neighbours-forgotten"),
 }
 
 
@@ -456,7 +572,7 @@ class TestChosen:
         expect_group(
             given,
             _CHOICES,
-            hint=[*[_WHY[name] for name in wrong], "Try each change on a digit, and read what you see."],
+            hint=[*dict.fromkeys(_WHY[name] for name in wrong), "Try each change on a digit, and read what you see."],
         )
 
 
@@ -504,6 +620,18 @@ class TestSeeing:
             mistakes={
                 (None, 1): Hint("One number cannot say which of ten. Use one unit for each class.", id="one-output"),
                 (None, 3): Hint("That fits the clothes. How many digits are there?", id="three-outputs"),
+                lambda shape: not model.dense_layers and not _all_pooled(model): Hint(
+                    "It has no layer that says which digit it is. Add the last one of the lesson's network.",
+                    id="no-output-layer",
+                ),
+                lambda shape: isinstance(shape, tuple) and len(shape) == 4: Hint(
+                    "It was never flattened, so that the last layer answers at every place. Flatten first.",
+                    id="not-flattened",
+                ),
+                lambda shape: isinstance(shape, tuple) and len(shape) == 2: Hint(
+                    "The last layer has another number of units than there are digits. Count from 0 to 9.",
+                    id="other-number-of-outputs",
+                ),
             },
             hint="Does it flatten before its last layer, and has that a unit for each digit? Look at `summary`.",
             stated=True,
@@ -512,6 +640,11 @@ class TestSeeing:
         ends_in_probabilities(model, 10)
         loss_fits_output(model, 10)
         reports_accuracy(model)
+
+
+def _all_pooled(model: ModelReport) -> bool:
+    """Whether it ends in maps that are pooled as a whole, for which no dense layer is needed."""
+    return bool(model.layers_of("GlobalMaxPooling2D", "GlobalAveragePooling2D"))
 
 
 class TestLearned:
@@ -575,6 +708,17 @@ def _takes_images(model: ModelReport) -> None:
             (None, 28, 28): Hint("The axis of the channel is missing. Add it at the end.", id="no-channel"),
             (None, 28, 28, 3): Hint("That is a colour image. How many channels has a grey one?", id="three-channels"),
             (None, 1, 28, 28): Hint("Keras wants the channel last. Move it to the end.", id="channels-in-front"),
+            lambda shape: len(shape) == 4 and shape[3] == 1: Hint(
+                "That is an image of another size. Print the shape of one image: how many rows, how many columns?",
+                id="other-image-size",
+            ),
+            lambda shape: len(shape) == 4 and shape[1:3] == (28, 28): Hint(
+                "The last number counts the channels. How many has a grey image?", id="other-number-of-channels"
+            ),
+            lambda shape: len(shape) == 5: Hint(
+                "The number of images is not part of the input shape. Give the shape of one image.",
+                id="images-in-input-shape",
+            ),
         },
         hint="Print the shape of one image. Leave out the number of images.",
         stated=True,
@@ -587,6 +731,15 @@ def _convolutions_bend(model: ModelReport) -> None:
     for index, following in pairwise(weighted):
         layer = model.layers[index]
         functions = {part.activation for part in model.layers[index:following]} - {None, "linear"}
+        if layer.class_name == "Conv2D" and any(str(function).startswith("softmax") for function in functions):
+            raise fail(
+                _("The convolution `{layer}` of `{name}` ends in softmax.", layer=layer.name, name=model.name),
+                hint=Hint(
+                    "Softmax makes the maps of each place add up to 1: right for the answer at the end, too tight in"
+                    " between. Use the function of the lesson.",
+                    id="softmax-in-hidden-layer",
+                ),
+            )
         if layer.class_name == "Conv2D" and not functions:
             raise fail(
                 _("The convolution `{layer}` of `{name}` is linear.", layer=layer.name, name=model.name),

@@ -22,7 +22,7 @@ import numpy as np
 
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Hint, Mismatch, NotAttempted, hint_id
-from autograder.exercise.slips import of_a_number, of_an_array
+from autograder.exercise.slips import of_a_count, of_a_number, of_an_array
 from autograder.exercise.submission import Accuracy, a, as_array
 from autograder.exercise.wire import type_name
 from autograder.language import Sentence, _, as_sentence, beginning
@@ -161,8 +161,12 @@ class Expectation:
         self, expected: Any, because: str = "", mistakes: Mistakes = (), hint: Hints = (), stated: bool = False
     ) -> None:
         """Equal, as numbers, texts, shapes and lists are equal; 3 equals 3.0, but True does not equal 1."""
-        if not _same(self.value, expected):
-            self._fail(_("but it should be {right}", right=show(expected)), because, mistakes, hint, stated)
+        if _same(self.value, expected):
+            return
+        known = list(_pairs(mistakes))
+        if not stated and (slip := of_a_count(self.value, expected)):
+            known.append((self.value, slip))  # the check's own mistakes come first: they know the task
+        self._fail(_("but it should be {right}", right=show(expected)), because, known, hint, stated)
 
     def to_be_one_of(
         self,

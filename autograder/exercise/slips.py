@@ -34,6 +34,21 @@ _TEXT_FOR_ARRAY = Hint(
     " `np.array([1, 2, 3])`, without quotes.",
     id="text-for-array",
 )
+_NOTHING = Hint(
+    "It is 0, as if there were nothing to count. Is the number never filled in, or cut off by `//` or `int`?",
+    id="zero-for-a-number",
+)
+_ONE_OFF = Hint(
+    "You are off by one. Count a small case on your fingers: does the first one count, and the last one?",
+    id="one-off",
+)
+_TWICE = Hint("Something is in it two times. Go through what you add up or multiply.", id="counted-twice")
+_HALF = Hint("A part of it is missing. Go through what you count: what did you leave out?", id="half-counted")
+_NO_WHOLE_NUMBER = Hint(
+    "There is no half of one. Where does the fraction come from: did you divide, or take a share?",
+    id="fraction-for-a-count",
+)
+_BELOW_ZERO = Hint("It is below 0, and nothing can be counted so. What do you subtract from what?", id="below-zero")
 _NOT_CALLED = Hint("A function has to be called: put brackets after its name.", id="function-not-called")
 
 _ONE_FOR_MANY = Hint(
@@ -94,6 +109,25 @@ def of_a_number(value: Any) -> str:
     return _("Print it: what does it hold, and which one number of it is asked for?")
 
 
+def of_a_count(found: Any, right: Any) -> str:
+    """What to say of a number where a count is asked for; '' if it is wrong in no way that is known here.
+
+    Args:
+        right: the number that is right; where it is not a whole one, nothing is said.
+    """
+    if not _is_number(found) or not isinstance(right, int) or isinstance(right, bool) or found != found:
+        return ""
+    slips = (
+        (found == 0, _NOTHING),
+        (abs(found - right) == 1, _ONE_OFF),
+        (found < 0 <= right, _BELOW_ZERO),
+        (found == 2 * right, _TWICE),
+        (found == right / 2, _HALF),
+        (found != int(found) if abs(found) < 1e15 else False, _NO_WHOLE_NUMBER),
+    )
+    return next((hint for holds, hint in slips if holds), "")
+
+
 def of_no_array(value: Any) -> str:
     """What to say of something that is no array, nor can be made one."""
     if isinstance(value, str):
@@ -149,6 +183,10 @@ def _of_values(found: np.ndarray, wanted: np.ndarray, tolerance: float, close: C
         (close(number, -right, tolerance), _WRONG_SIGN),
     )
     return next((hint for holds, hint in slips if holds), "")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_function(value: Any) -> bool:

@@ -22,8 +22,13 @@ def _picked(
     return {"picked-answer": f"first_image = {first}\nset_of_one = {one}\nfive_images = {five}\npicture = {picture}"}
 
 
-def _arithmetic(total: str = "4", quotient: str = "0", dtype: str = "'float64'") -> dict[str, str]:
-    return {"arithmetic-answer": f"pixel_sum = {total}\npixel_quotient = {quotient}\nquotient_dtype = {dtype}"}
+def _arithmetic(
+    total: str = "4", quotient: str = "0", dtype: str = "'float64'", of_sum: str = "'uint8'", of_floor: str = "'uint8'"
+) -> dict[str, str]:
+    return {
+        "arithmetic-answer": f"pixel_sum = {total}\npixel_quotient = {quotient}\n"
+        f"sum_dtype = {of_sum}\nfloor_dtype = {of_floor}\nquotient_dtype = {dtype}"
+    }
 
 
 def _scale(expression: str) -> dict[str, str]:
@@ -104,7 +109,12 @@ WRONG = [
     ),
     Wrong("floor division taken for rounding", _arithmetic(quotient="1"), "arithmetic", "cuts the fraction off"),
     Wrong("dtype stays", _arithmetic(dtype="'uint8'"), "arithmetic", "no place for a fraction"),
-    Wrong("float32 by itself", _arithmetic(dtype="'float32'"), "arithmetic", "You have to ask for float32"),
+    Wrong("float32 by itself", _arithmetic(dtype="'float32'"), "arithmetic", "float32-by-itself"),
+    Wrong("a dtype that makes room by itself", _arithmetic(of_sum="'uint16'"), "arithmetic", "whole-numbers-grow"),
+    Wrong("a float for whole numbers", _arithmetic(of_floor="'float64'"), "arithmetic", "float-everywhere"),
+    Wrong("a float of no size", _arithmetic(dtype="'float'"), "arithmetic", "float-of-no-size"),
+    Wrong("a word that is no dtype", _arithmetic(dtype="'fraction'"), "arithmetic", "not the name of a dtype"),
+    Wrong("one dtype of three wrong", _arithmetic(of_floor="'int64'"), "arithmetic", "2 of the 3 are right"),
     Wrong("dtype without quotes", _arithmetic(dtype="np.float64"), "arithmetic", "should be text in quotes"),
     Wrong("not scaled, only converted", _scale("images.astype('float32')"), "scaled", "Nothing is scaled yet"),
     Wrong("scaled twice", _scale("images.astype('float32') / 255 / 255"), "scaled", "Divided twice"),
@@ -582,7 +592,8 @@ RIGHT = [
         "tried, not predicted",
         {
             "arithmetic-answer": "a = np.array([250], dtype='uint8')\nb = np.array([10], dtype='uint8')\n"
-            "pixel_sum = a + b\npixel_quotient = (a // 255)[0]\nquotient_dtype = str((a / 255).dtype)"
+            "pixel_sum = a + b\npixel_quotient = (a // 255)[0]\nquotient_dtype = str((a / 255).dtype)\n"
+            "sum_dtype, floor_dtype = (a + b).dtype.name, (a // 255).dtype.name"
         },
     ),
     Right("scaled by a float32 factor", _scale("images * np.float32(1 / 255)")),

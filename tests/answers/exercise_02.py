@@ -35,11 +35,16 @@ def _reorder(*body: str) -> dict[str, str]:
 
 
 def _distances(
-    near: str = "1", far: str = "9", rows: str = "2**0.5", rows_far: str = "2**0.5", says: str = "'shoe'"
+    near: str = "1",
+    far: str = "9",
+    rows: str = "2**0.5",
+    rows_far: str = "2**0.5",
+    says: str = "'shoe'",
+    row: str = "0",
 ) -> dict[str, str]:
     return {
         "distances-answer": f"numbers_0_1 = {near}\nnumbers_0_9 = {far}\n"
-        f"rows_0_1 = {rows}\nrows_0_9 = {rows_far}\nmean_says = {says}"
+        f"rows_0_1 = {rows}\nrows_0_9 = {rows_far}\nmean_says = {says}\nrow_says = {row}"
     }
 
 
@@ -301,7 +306,13 @@ WRONG = [
     Wrong("rows as far as numbers", _distances(rows_far="9"), "distances", "the distance of the numbers"),
     Wrong("ten steps", _distances(far="10"), "distances", "classes-for-steps-to-nine"),
     Wrong("a distance with a sign", _distances(near="-1"), "distances", "A distance has no sign"),
-    Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "lies between them"),
+    Wrong("between two classes, but which", _distances(says="'dress'"), "distances", "mean-label-unnamed"),
+    Wrong("the number in quotes", _distances(says="'1'"), "distances", "number-for-class-name"),
+    Wrong("no class at all", _distances(says="'coat'"), "distances", "not the name of one"),
+    Wrong("the mean of rows as that of numbers", _distances(row="1"), "distances", "mean-row-as-number"),
+    Wrong("what one of the two gets", _distances(row="0.5"), "distances", "share-of-the-undecided"),
+    Wrong("the same for all three", _distances(row="1 / 3"), "distances", "mean-row-spread-evenly"),
+    Wrong("both means wrong", _distances(says="'t-shirt'", row="2"), "distances", "0 of the 2 are right"),
     Wrong("the class's number", _distances(says="1"), "distances", "Write text in quotes"),
     Wrong("sparse for rows", _losses(rows=_SPARSE), "losses", "form-of-the-label"),
     Wrong("categorical for numbers", _losses(numbers=_CATEGORICAL), "losses", "form-of-the-label"),

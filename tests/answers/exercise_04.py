@@ -102,6 +102,37 @@ MATRIX = "m = confusion_matrix(test_digits, predicted, 10)\n"
 HARDEST = MATRIX + "hardest_digit = np.argmin([sensitivity(m, k) for k in range(10)])"
 
 WRONG = [
+    Wrong(
+        "multiplied by the sum",
+        _softmax("q = np.exp(z - z.max())\n    return q * q.sum()"),
+        "softmax",
+        "multiplied-by-sum",
+    ),
+    Wrong(
+        "divided by the sum twice",
+        _softmax("q = np.exp(z)\n    return q / q.sum() / q.sum()"),
+        "softmax",
+        "divided-twice",
+    ),
+    Wrong(
+        "the scores shifted in place",
+        _softmax("z -= z.max()\n    return np.exp(z) / np.exp(z).sum()"),
+        "softmax",
+        "arguments-changed",
+    ),
+    Wrong(
+        "the largest of the column",
+        _rows("q = np.exp(z - z.max(axis=0))\n    return q / q.sum(axis=1, keepdims=True)"),
+        "softmax_rows",
+        "largest-of-the-column",
+    ),
+    Wrong(
+        "axes turned round",
+        _cross_entropy("return -np.mean(np.sum(y * np.log(np.maximum(p, 1e-7)), axis=0))"),
+        "cross_entropy",
+        "axes-turned-round",
+    ),
+    Wrong("nine classes", _cross_entropy(GOOD_BODY, "np.log(9)"), "cross_entropy", "loss-of-other-classes"),
     # Softmax of one row
     Wrong("normalised without exp", _softmax("return z / np.sum(z)"), "softmax", "exponential-missing"),
     Wrong(

@@ -117,6 +117,46 @@ def _keras(
 
 
 _WRONG = [
+    Wrong(
+        "the losses added",
+        _slope("return (losses[i + 1] + losses[i - 1]) / (values[i + 1] - values[i - 1])"),
+        "curve",
+        "losses-added",
+    ),
+    Wrong(
+        "one entry too far",
+        _slope("return (losses[i + 1] - losses[i - 1]) / (values[i + 2] - values[i - 1])"),
+        "curve",
+        "another-neighbour",
+    ),
+    Wrong(
+        "whole slopes",
+        _slope("return (losses[i + 1] - losses[i - 1]) // (values[i + 1] - values[i - 1])"),
+        "curve",
+        "fractions-cut-off",
+    ),
+    Wrong(
+        "labels added", _gradient("x.T @ error / len(x)", error="softmax(x @ W + b) + y"), "gradient", "labels-added"
+    ),
+    Wrong(
+        "the bias subtracted",
+        _gradient("x.T @ error / len(x)", error="softmax(x @ W - b) - y"),
+        "gradient",
+        "bias-subtracted",
+    ),
+    Wrong("a row for each image", _gradient("error / len(x)"), "gradient", "images-not-added-up"),
+    Wrong("divided by the slope", _step("return W - rate / dW, b - rate / db"), "step", "divided-by-slope"),
+    Wrong("off by one step", _counted(steps="142"), "counted", "one-off"),
+    Wrong("keep by itself", _momentum("v = keep - rate * g", "return w + v, v"), "momentum", "last-step-missing"),
+    Wrong(
+        "the wrong half of relu",
+        _two_layers(hidden="np.minimum(x @ W1 + b1, 0)"),
+        "backpropagation",
+        "wrong-half-of-relu",
+    ),
+    Wrong(
+        "a bias left out on the way", _two_layers(hidden="np.maximum(x @ W1, 0)"), "backpropagation", "biases-forgotten"
+    ),
     Wrong("the value added", _curve("t[pixel, digit] += value"), "curve", "value-added"),
     Wrong("row and column swapped", _curve("t[digit, pixel] = value"), "curve", "row-and-column-swapped"),
     Wrong("all weights of the input", _curve("t[pixel] = value"), "curve", "whole-row"),

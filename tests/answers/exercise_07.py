@@ -313,6 +313,58 @@ _WRONG = [
         "learned",
         "ran-away",
     ),
+    Wrong("the largest product", _sums(over="max"), "convolved", "largest-product"),
+    Wrong("sums without the kernel", _sums(piece="image[i : i + k, j : j + k]"), "convolved", "plain-sums"),
+    Wrong(
+        "whole numbers for sums",
+        _convolve(
+            "return np.array([[(image[i : i + 3, j : j + 3] * kernel).sum() for j in range(0, image.shape[1] - 2,"
+            " stride)] for i in range(0, image.shape[0] - 2, stride)]).astype(int)"
+        ),
+        "convolved",
+        "fractions-cut-off",
+    ),
+    Wrong(
+        "the image cleared in place", _convolve("image[...] = 0\n    return image"), "convolved", "arguments-changed"
+    ),
+    Wrong(
+        "the photo divided in place",
+        _prepare("photo[...] = 255 - photo\n    return photo"),
+        "prepared",
+        "arguments-changed",
+    ),
+    Wrong(
+        "divided twice",
+        _prepare("return (1 - photo.mean(axis=2) / 255 / 255)[None, ..., None]"),
+        "prepared",
+        "scaled-twice",
+    ),
+    Wrong("ink below zero", _prepare("return (-photo.mean(axis=2) / 255)[None, ..., None]"), "prepared", "below-zero"),
+    Wrong(
+        "divided by 256", _prepare("return (1 - photo.mean(axis=2) / 256)[None, ..., None]"), "prepared", "not-by-255"
+    ),
+    Wrong(
+        "one grey for all",
+        _prepare("return (1 - photo.mean() / 255)[None, ..., None]"),
+        "prepared",
+        "mean-of-the-photo",
+    ),
+    Wrong("the largest across, the smallest down", _fields("f.min(axis=0).max()"), "pooled", "largest-one-way"),
+    Wrong("one kernel place too many", _sizes(first="37"), "sizes", "one-off"),
+    Wrong("parameters counted twice", _counted(second="1320"), "counted", "counted-twice"),
+    Wrong(
+        "softmax in between",
+        _seeing(f'layers.Conv2D(8, 3, activation="softmax"), {POOL}, {CONV}, {POOL}, {END}'),
+        "seeing",
+        "softmax-in-hidden-layer",
+    ),
+    Wrong("another size of image", _seeing(shape="(28, 29, 1)"), "seeing", "other-image-size"),
+    Wrong(
+        "nothing after flatten",
+        _seeing(f"{CONV}, {POOL}, {CONV}, {POOL}, layers.Flatten()"),
+        "seeing",
+        "no-output-layer",
+    ),
 ]
 
 # The other tasks need no trained network, and so none is trained for them.
