@@ -257,6 +257,15 @@ def fork_server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture(scope="session")
+def kernel_forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What the environment of Jupyter has to hold for its plain kernels to be forks of one that has imported Keras."""
+    from plain_kernels import plain_kernels
+
+    with plain_kernels(tmp_path_factory.mktemp("jupyter")) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
 def hub() -> Iterator[TrialHub]:
     """A real Hub with a small class, shared by the tests of a session."""
     if not shutil.which("npm"):
