@@ -148,6 +148,7 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
             "a second fit on the test images",
         },
         {"over the whole batch", "the function for one row"},
+        {"never trained", "built again after fit"},
         {
             "no stabilisation",
             "the first score subtracted",

@@ -628,7 +628,7 @@ class TestSeeing:
                     "It was never flattened, so that the last layer answers at every place. Flatten first.",
                     id="not-flattened",
                 ),
-                lambda shape: isinstance(shape, tuple) and len(shape) == 2: Hint(
+                lambda shape: isinstance(shape, tuple) and len(shape) == 2 and shape[1] != 10: Hint(
                     "The last layer has another number of units than there are digits. Count from 0 to 9.",
                     id="other-number-of-outputs",
                 ),
@@ -708,11 +708,11 @@ def _takes_images(model: ModelReport) -> None:
             (None, 28, 28): Hint("The axis of the channel is missing. Add it at the end.", id="no-channel"),
             (None, 28, 28, 3): Hint("That is a colour image. How many channels has a grey one?", id="three-channels"),
             (None, 1, 28, 28): Hint("Keras wants the channel last. Move it to the end.", id="channels-in-front"),
-            lambda shape: len(shape) == 4 and shape[3] == 1: Hint(
+            lambda shape: len(shape) == 4 and shape[3] == 1 and shape[1:3] != (28, 28): Hint(
                 "That is an image of another size. Print the shape of one image: how many rows, how many columns?",
                 id="other-image-size",
             ),
-            lambda shape: len(shape) == 4 and shape[1:3] == (28, 28): Hint(
+            lambda shape: len(shape) == 4 and shape[1:3] == (28, 28) and shape[3] != 1: Hint(
                 "The last number counts the channels. How many has a grey image?", id="other-number-of-channels"
             ),
             lambda shape: len(shape) == 5: Hint(

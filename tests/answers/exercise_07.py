@@ -373,7 +373,7 @@ WRONG = [
     for entry in _WRONG
 ]
 
-#: Each trains a network, so they are few, and each answers many tasks in its own way.
+#: Each trains a network, so each answers several tasks in its own way.
 RIGHT = [
     Right(
         "two loops, formulas, a Functional network for one-hot labels",
@@ -422,5 +422,68 @@ RIGHT = [
             f" layers.Dropout(0.2), {END}"
         )
         | _learned(epochs=12, batch_size="25"),
+    ),
+    Right(
+        "built layer by layer, trained in two calls",
+        _fields("np.max(f)")
+        | _seeing(
+            build="seeing = keras.Sequential()\nseeing.add(keras.Input(shape=(28, 28, 1)))\n"
+            'seeing.add(layers.Conv2D(filters=8, kernel_size=(3, 3), activation="relu"))\n'
+            "seeing.add(layers.MaxPool2D((2, 2)))\n"
+            'seeing.add(layers.Conv2D(8, (3, 3), activation="relu"))\nseeing.add(layers.MaxPool2D())\n'
+            'seeing.add(layers.Flatten())\nseeing.add(layers.Dense(10))\nseeing.add(layers.Activation("softmax"))'
+        )
+        | {"learned-answer": "for half in range(2):\n    seeing.fit(few_digits, few_numbers, epochs=4, verbose=0)"},
+    ),
+    Right(
+        "averages in place of the largest, and SGD with momentum",
+        _prepare("ink = 1 - np.asarray(photo, dtype='float64').sum(axis=2) / 765\n    return ink[None, ..., None]")
+        | _seeing(
+            'layers.Conv2D(6, 5, activation="elu", padding="valid"), layers.AveragePooling2D(2),'
+            f' layers.Conv2D(12, 3, activation="elu"), layers.AveragePooling2D(2), {END}',
+            optimizer="keras.optimizers.SGD(0.02, momentum=0.9)",
+        )
+        | _learned(epochs=10),
+    ),
+    Right(
+        "steps of two before it pools, and smoothed one-hot rows",
+        _seeing(
+            f'layers.Conv2D(8, 5, strides=2, activation="relu"), {POOL}, {END}',
+            loss="keras.losses.CategoricalCrossentropy(label_smoothing=0.05)",
+            metrics="[keras.metrics.CategoricalAccuracy()]",
+        )
+        | _learned("keras.utils.to_categorical(few_numbers, 10)", 12),
+    ),
+    Right(
+        "Functional, with names and a slope below zero",
+        _seeing(
+            build='x = inputs = keras.Input((28, 28, 1), name="digits")\n'
+            'for number in (1, 2):\n    x = layers.Conv2D(8, 3, name=f"kernels_{number}")(x)\n'
+            "    x = layers.LeakyReLU()(x)\n    x = layers.MaxPooling2D(2)(x)\n"
+            'seeing = keras.Model(inputs, layers.Softmax()(layers.Dense(10)(layers.Flatten()(x))), name="seeing")',
+            metrics='["sparse_categorical_accuracy"]',
+            optimizer='"nadam"',
+        )
+        | _learned(epochs=8, shuffle="True", batch_size="32"),
+    ),
+    Right(
+        "stopped early, by images held back",
+        _chosen(moved="ALLOWED", turned="Forbidden")
+        | _seeing(f"{CONV}, {POOL}, layers.SpatialDropout2D(0.1), {CONV}, {POOL}, {END}", optimizer='"rmsprop"')
+        | _learned(
+            epochs=30,
+            validation_split="0.1",
+            callbacks="[keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)]",
+        ),
+    ),
+    Right(
+        "L2 and the largest of each map",
+        _counted("6 * (5 * 5 * 3) + 6", "12 * 3 * 3 * 6 + 12", "4 * (32 * 32 * 3) + 4")
+        | _seeing(
+            'layers.Conv2D(8, 5, activation="relu", kernel_regularizer="l2"), layers.MaxPooling2D(2),'
+            ' layers.Conv2D(16, 5, activation="relu"), layers.GlobalMaxPooling2D(),'
+            ' layers.Dense(10, activation="softmax")',
+        )
+        | _learned(epochs=10),
     ),
 ]
