@@ -201,7 +201,7 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
 
     group = {"state": "/s", "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
     group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
-    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
     (tmp_path / "class.json").write_text(json.dumps(group))
     monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
     monkeypatch.setattr(sys, "path", [*sys.path])

@@ -103,7 +103,7 @@ def test_new_work_keeps_the_points_and_asks_for_a_look(tmp_path: Path) -> None:
     with group.book() as book:
         assert book.find_submission(NAME, "early").needs_manual_grade
     report = write_report(Course(group.root), NAME)
-    assert "changed by hand, and graded again since 1" in report.summary[-1]
+    assert "Changed by hand, and graded again since (1)" in report.summary[-1]
 
 
 def test_late_work_changed_by_hand_loses_of_what_it_has_now(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_report_names_who_handed_in_nothing(tmp_path: Path) -> None:
         book.update_or_create_student("ada", first_name="Ada", last_name="Lovelace")
         book.update_or_create_student("early", first_name="Early", last_name="Bird")
     report = write_report(Course(group.root), NAME)
-    assert "handed in nothing 1" in report.summary[-1]
+    assert "Handed in nothing (1)" in report.summary[-1]
     rows = {row["student"]: row for row in csv.DictReader(report.table.open(encoding="utf-8"))}
     assert rows["ada"]["status"] == "handed in nothing"
     assert rows["early"]["name"] == "Early Bird"

@@ -41,6 +41,7 @@ ROOM_PARTS: dict[str, tuple[str, ...]] = {
     "probe": ("grade",),
     "lms": ("grade",),
     "marking": ("grade",),
+    "templates": ("grade",),
     "pytest_plugin": ("grade",),
     "jupyter": ("grade", "hub"),
 }

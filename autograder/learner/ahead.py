@@ -7,6 +7,7 @@ does. It answers nobody meanwhile, so a learner who runs the first cell at once 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import json
@@ -15,7 +16,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from autograder.learner.first_import import keep_tensorflow_quiet, leave_scikit_learn_until_used
 
@@ -33,13 +33,7 @@ def load_ipython_extension(_shell: object) -> None:
     path = os.environ.get(NOTEBOOK, "")
     if path and (wanted := imported_by(Path(path))):
         with contextlib.suppress(RuntimeError):  # no event loop: no kernel
-            _loop().call_later(_WAIT_SECONDS, import_ahead, wanted)
-
-
-def _loop() -> Any:
-    from tornado.ioloop import IOLoop  # every kernel has it
-
-    return IOLoop.current()
+            asyncio.get_event_loop().call_later(_WAIT_SECONDS, import_ahead, wanted)
 
 
 def imported_by(notebook: Path) -> list[str]:
