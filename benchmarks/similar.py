@@ -24,6 +24,7 @@ from catalogue import catalogues, source, source_notebook  # noqa: E402
 from similar_class import Answers, copied, honest, variants  # noqa: E402
 
 from autograder.similar import compare, tokens  # noqa: E402
+from autograder.similar.work import work_of  # noqa: E402
 
 CLASS = 300
 COPIES = 10
@@ -61,8 +62,7 @@ class Exercise:
 
     def prints(self, answers: Answers) -> dict[str, frozenset[int]]:
         """Fingerprints of one student's answers."""
-        own = tokens.own_names(answers.values(), self.words)
-        return {task: frozenset(tokens.fingerprints(text, own)) - self.released for task, text in answers.items()}
+        return work_of(answers, self.words, self.released).fingerprints
 
 
 def _is_answer(cell: dict[str, dict[str, dict[str, bool]]]) -> bool:

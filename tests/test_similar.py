@@ -20,6 +20,7 @@ from similar_class import Answers, copied, honest
 sys.path.insert(0, str(ROOT))
 from autograder import cli
 from autograder.similar import compare, tokens
+from autograder.similar.work import LOOKS, work_of
 from benchmarks import similar as measuring
 
 NAME = "03-dense-networks"
@@ -53,6 +54,20 @@ def _prints(text: str) -> frozenset[int]:
 def test_names_order_and_layout_make_no_difference(one: str, other: str) -> None:
     assert _prints(one) == _prints(other)
     assert _prints(one)
+
+
+@pytest.mark.parametrize("line", ["print(x.shape)", "print(f'{x}')", "x", "x[:3]", "x.dtype", "display(x)", "x[0, -1]"])
+def test_looking_at_something_is_a_habit_and_counts_once(line: str) -> None:
+    code = {"one": f"x = 1 + 1\n{line}", "two": f"y = 2\n{line}\n"}
+    done = work_of(code, frozenset({"x", "y"}), frozenset())
+    assert done.fingerprints["one"] == set(tokens.fingerprints("x = 1 + 1", frozenset()))
+    assert done.code[LOOKS] == f"{line}\n{line}"
+    assert all(lines == {0, 1} for lines in done.prints[LOOKS].values())
+
+
+@pytest.mark.parametrize("line", ["model.fit(x, y)", "return x", "x += 1", "x = print", "assert x", "import x", "pass"])
+def test_what_does_something_is_compared(line: str) -> None:
+    assert len(tokens.fingerprints(f"y = 1 + 1\n{line}", frozenset())) == 2
 
 
 def test_what_was_given_and_what_a_task_asks_for_is_nobodys_own() -> None:

@@ -295,7 +295,9 @@ class HandInHandler(LearnerHandler):
         number = received.receipt.number
         if received.known:
             told = _(
-                "{exercise}: this very file is what counts already, receipt {number}.", exercise=exercise, number=number
+                "{exercise}: this very file is what you handed in last, receipt {number}.",
+                exercise=exercise,
+                number=number,
             )
         else:
             told = _("{exercise}: received, receipt {number}.", exercise=exercise, number=number)

@@ -44,11 +44,9 @@ class Similar:
         lines = [
             say_plural(
                 "{exercise}: {compared} submissions compared; {n} pair shares more than chance allows. It is a reason"
-                " to"
-                " ask, not a verdict.",
-                "{exercise}: {compared} submissions compared; {n} pairs share more than chance allows. They are a"
-                " reason"
                 " to ask, not a verdict.",
+                "{exercise}: {compared} submissions compared; {n} pairs share more than chance allows. They are a"
+                " reason to ask, not a verdict.",
                 len(pairs),
                 exercise=exercise,
                 compared=compared,

@@ -37,6 +37,7 @@ _LAYOUT = frozenset("(),;\\")  # brackets that only group, and commas, which a f
 _COMPOUND = frozenset(
     ["if", "elif", "else", "for", "while", "with", "try", "except", "finally", "def", "class", "async"]
 )
+_SHOWING = ("print", "display")
 _WORD = re.compile(r"[^\W\d]\w*")
 _KEPT = frozenset(keyword.kwlist) | frozenset(dir(builtins))
 
@@ -131,14 +132,49 @@ def _bound(tokens: tuple[tuple[str, str], ...]) -> set[str]:
 def fingerprints(source: str, own: frozenset[str]) -> dict[int, set[int]]:
     """The fingerprints of a cell's code, each with the lines of the cell that it stands on.
 
+    Lines that only put something on the screen have none: see `looks`.
+
     Args:
         own: names that count as one and the same, see `own_names`.
     """
+    return _fingerprints(source, own, showing=False)
+
+
+def looks(sources: Iterable[str], own: frozenset[str]) -> tuple[str, dict[int, set[int]]]:
+    """The lines of several cells that only put something on the screen, one below the other; and their fingerprints.
+
+    Who looks at things does so in the same way in every task. Counted anew for each task, one habit in common would
+    make two honest students look alike; so all of them count once, together.
+    """
+    lines = [
+        line
+        for text in sources
+        for one in statements(text)
+        if _only_shows(one.tokens)
+        for line in text.split("\n")[one.first : one.last + 1]
+    ]
+    together = "\n".join(line.strip() for line in lines)
+    return together, _fingerprints(together, own, showing=True)
+
+
+def _fingerprints(source: str, own: frozenset[str], showing: bool) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for statement in statements(source):
+        if _only_shows(statement.tokens) is not showing:
+            continue
         for fingerprint in _winnowed(_grams(statement.tokens, own)):
             found.setdefault(fingerprint, set()).update(range(statement.first, statement.last + 1))
     return found
+
+
+def _only_shows(tokens: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a statement only puts something on the screen: ``print(...)``, or ``x``, ``x[:3]``, ``x.shape`` alone."""
+    kinds = [kind for kind, _ in tokens]
+    texts = [text for _, text in tokens]
+    if texts[0] in _SHOWING and texts[1:2] == ["("]:
+        return True
+    plain = all(kind in ("name", "number") or text in ".[],:-" for kind, text in tokens)
+    return plain and kinds[0] == "name" and not any(keyword.iskeyword(text) for text in texts)
 
 
 def all_fingerprints(source: str) -> set[int]:

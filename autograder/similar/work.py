@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import nbformat
@@ -12,7 +12,8 @@ from autograder.course.submissions import Submitted, Unread
 from autograder.language import _
 from autograder.similar import tokens
 
-ELSEWHERE = "cells of their own"  # beside those of the exercise
+ELSEWHERE = _("cells of their own")  # beside those of the exercise
+LOOKS = _("lines that only look at something")  # of all tasks
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,21 @@ class Given:
             left -= len(text)
             name = _name(cell)
             code.setdefault(name if name in self._graded else ELSEWHERE, []).append(text)
-        joined = {task: "\n".join(texts) for task, texts in code.items()}
-        own = tokens.own_names(joined.values(), self._words)
-        prints = {
-            task: {p: lines for p, lines in tokens.fingerprints(text, own).items() if p not in self._released}
-            for task, text in joined.items()
-        }
-        return Work(joined, prints)
+        return work_of({task: "\n".join(texts) for task, texts in code.items()}, self._words, self._released)
+
+
+def work_of(code: Mapping[str, str], words: frozenset[str], released: Set[int]) -> Work:
+    """Somebody's work, of their code by task.
+
+    Args:
+        words: those of the exercise itself, which are nobody's own.
+        released: fingerprints of what everybody was given.
+    """
+    own = tokens.own_names(code.values(), words)
+    found = {task: tokens.fingerprints(text, own) for task, text in code.items()}
+    together, found[LOOKS] = tokens.looks(code.values(), own)
+    prints = {task: {p: lines for p, lines in one.items() if p not in released} for task, one in found.items()}
+    return Work({**code, LOOKS: together}, prints)
 
 
 def read_class(submissions: Iterable[Submitted], given: Given) -> tuple[dict[str, Work], dict[str, str]]:
