@@ -32,8 +32,12 @@ class FeedbackPages(Pages):
         super().__init__(config=template_config(), **traits)
         folder = getattr(getattr(parent, "coursedir", None), "root", "")
         self._root = Path(str(folder or "."))
+        self._complete = False
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        if not self._complete:  # by now nbgrader has registered its own steps, which put points into the cells
+            self.register_preprocessor(_of_the_page)
+            self._complete = True
         with speaking(self._language()):
             page, resources = super().from_notebook_node(nb, resources, **kw)
             about = resources["nbgrader"]
@@ -45,24 +49,24 @@ class FeedbackPages(Pages):
         except KitError:
             return language()
 
-    def _preprocess(self, nb: nbformat.NotebookNode, resources: Any) -> tuple[nbformat.NotebookNode, Any]:
-        """After nbgrader's own steps, which put points and comments into the cells."""
-        page, resources = super()._preprocess(nb, resources)
-        tasks, marks = [], []
-        for cell in page.cells:
-            grading = cell.metadata.get("nbgrader") or {}
-            name = str(grading.get("grade_id", ""))
-            if grading.get("grade") or grading.get("task"):
-                tasks.append((name, _points(float(grading.get("score") or 0.0), float(grading.get("points") or 0.0))))
-            if comment := grading.get("comment"):
-                marks.append(Mark(name, comment=str(comment)))
-        make_safe(page)
-        about = resources["nbgrader"]
-        score, most = float(about.get("score") or 0.0), float(about.get("max_score") or 0.0)
-        late = float(about.get("late_penalty") or 0.0)
-        about.update(page_of_points(page, str(about["notebook"]), (score, most), late, tasks))
-        about["marks"] = marks
-        return page, resources
+
+def _of_the_page(page: nbformat.NotebookNode, resources: Any) -> tuple[nbformat.NotebookNode, Any]:
+    """Put what our template shows into nbgrader's resources: points, tasks, comments."""
+    tasks, marks = [], []
+    for cell in page.cells:
+        grading = cell.metadata.get("nbgrader") or {}
+        name = str(grading.get("grade_id", ""))
+        if grading.get("grade") or grading.get("task"):
+            tasks.append((name, _points(float(grading.get("score") or 0.0), float(grading.get("points") or 0.0))))
+        if comment := grading.get("comment"):
+            marks.append(Mark(name, comment=str(comment)))
+    make_safe(page)
+    about = resources["nbgrader"]
+    score, most = float(about.get("score") or 0.0), float(about.get("max_score") or 0.0)
+    late = float(about.get("late_penalty") or 0.0)
+    about.update(page_of_points(page, str(about["notebook"]), (score, most), late, tasks))
+    about["marks"] = marks
+    return page, resources
 
 
 def _points(earned: float, points: float) -> str:
