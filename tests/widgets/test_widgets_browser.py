@@ -362,10 +362,11 @@ def test_the_images_of_a_cell_are_those_of_mnist(open_page: Opener, models: dict
     _, (images, labels) = load_mnist()
     answers = np.asarray(models["one layer"](images.astype("float32") / 255))
     sureness = np.where((labels == 7) & (answers.argmax(axis=1) == 7), answers.max(axis=1), 0)
-    sure = [images[n] for n in np.argsort(-sureness, kind="stable")[:40]]  # many answers are 1.000 to three places
-    differences = [np.abs(shown.astype(int) - image).mean() for image in sure]
-    assert min(differences) < 12
-    assert np.median(differences) > 12
+    surest = np.argsort(-sureness, kind="stable")[:40]  # many answers are 1.000 to three places
+    # Not by a fixed difference: where the tile lies between the screen's pixels, its screenshot is a little blurred.
+    nearest, second = np.argsort(np.abs(images.astype(int) - shown).mean(axis=(1, 2)))[:2]
+    assert nearest in surest
+    assert np.abs(images[nearest] - shown.astype(int)).mean() < 0.8 * np.abs(images[second] - shown.astype(int)).mean()
 
 
 # --- Overfitting ---
