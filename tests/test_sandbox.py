@@ -248,6 +248,15 @@ def test_memory_in_nobodys_resident_set_is_measured(name: str, by_process: ForkS
     assert "fine" in run(by_process, "print('fine')")[0]
 
 
+def test_pages_of_files_on_disk_are_not_counted(tmp_path: Path) -> None:
+    """Two processes with Keras share its libraries' pages; when one ends, the other's part of them doubles."""
+    for name, part, of_files in (("beside", 338, 84), ("alone", 582, 328)):
+        (tmp_path / name).mkdir()
+        fields = f"Pss: {part} kB\nPss_Anon: 254 kB\nPss_File: {of_files} kB\nPss_Shmem: 0 kB\nSwapPss: 2 kB\n"
+        (tmp_path / name / "smaps_rollup").write_text(f"55 [rollup]\nRss: 593 kB\n{fields}")
+        assert memory.proportional(tmp_path / name) == 256 * 1024
+
+
 def _ticks(end: threading.Event) -> Iterator[None]:
     yield
     while not end.wait(0.05):

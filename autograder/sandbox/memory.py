@@ -73,6 +73,8 @@ def status(process: Path) -> Status | None:
 def proportional(process: Path) -> int | None:
     """Resident and swapped bytes of a process, shared pages divided among those who share them.
 
+    Pages of files on disk are left out, such as those of TensorFlow's library: the kernel can drop them at any time,
+    and a process's part of them grows by hundreds of megabytes when somebody else's that had them mapped ends.
     None if nobody may look: the process has ended, or it hides itself.
     """
     try:
@@ -80,6 +82,8 @@ def proportional(process: Path) -> int | None:
         for line in (process / "smaps_rollup").read_text().splitlines():
             if line.startswith(("Pss:", "SwapPss:")):
                 found += int(line.split()[1]) * 1024
+            elif line.startswith("Pss_File:"):  # files in memory are Pss_Shmem
+                found -= int(line.split()[1]) * 1024
         return found
     except (OSError, IndexError, ValueError):
         return None
