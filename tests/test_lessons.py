@@ -126,10 +126,11 @@ def test_no_module_that_a_cell_loads_is_missing_in_the_digest() -> None:
         code = "\n".join(CELL.findall(page.read_text("utf-8")))
         lines += re.findall(r"^(?:from|import) autograder\b.*", code, re.M)
     assert len(lines) > 5
-    look = "import sys; print(*(m.__file__ for n, m in list(sys.modules.items()) if n.split('.')[0] == 'autograder'))"
+    ours = "(m.__file__ for n, m in list(sys.modules.items()) if n.split('.')[0] == 'autograder')"
+    look = f"import sys; print(*{ours}, sep=chr(10))"
     code = "\n".join([*lines, look])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    loaded = {Path(file).relative_to(ROOT) for file in done.stdout.split()}
+    loaded = {Path(file).relative_to(ROOT) for file in done.stdout.splitlines()}
     assert Path("autograder/data.py") in loaded
     assert loaded <= {path.relative_to(ROOT) for path in files_that_matter(ROOT)}
 
