@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets  # noqa: E402
+from our_pages import AXE, THEMES, WIDTHS, grading_page, look, make, small_targets  # noqa: E402
 from web import served  # noqa: E402
 
 from autograder.language import speaking  # noqa: E402
@@ -70,6 +70,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep a picture of each")
     parser.add_argument("--language", default="", help="in which language, as in qps")
     options = parser.parse_args()
+    if not AXE.exists():
+        sys.exit("axe-core is not installed. Run `npm ci` in the folder book.")
     if options.keep is not None:
         options.keep.mkdir(parents=True, exist_ok=True)
     total = 0
