@@ -201,11 +201,7 @@ class Grading:
         Raises:
             NoReport: nothing of it was graded yet, most often.
         """
-        process = await self._autograder("report", exercise)
-        output, _ = await process.communicate()
-        if process.returncode:
-            raise NoReport(output.decode("utf-8", errors="replace").strip())
-        return self.course / "report" / f"{exercise}.html"
+        return await self._page("report", exercise, f"{exercise}.html")
 
     async def similar(self, exercise: str) -> Path:
         """Compare the class's work on an exercise, as `autograder similar` does; return the page.
@@ -213,11 +209,15 @@ class Grading:
         Raises:
             NoReport: nothing of it was handed in, most often.
         """
-        process = await self._autograder("similar", exercise)
+        return await self._page("similar", exercise, f"{exercise}-similar.html")
+
+    async def _page(self, command: str, exercise: str, name: str) -> Path:
+        """The page of this name that a command of ours has written into the course's folder for reports."""
+        process = await self._autograder(command, exercise)
         output, _ = await process.communicate()
         if process.returncode:
             raise NoReport(output.decode("utf-8", errors="replace").strip())
-        return self.course / "report" / f"{exercise}-similar.html"
+        return self.course / "report" / name
 
     async def give_back(self, exercise: str) -> str:
         """Release the feedback of an exercise to those who handed it in; return what there is to say.
