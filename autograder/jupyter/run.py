@@ -212,7 +212,7 @@ class Grading:
         return await self._page("similar", exercise, f"{exercise}-similar.html")
 
     async def _page(self, command: str, exercise: str, name: str) -> Path:
-        """The page of this name that a command of ours has written into the course's folder for reports."""
+        """Run a command that writes a page into the course's folder for reports; return the page of this name."""
         process = await self._autograder(command, exercise)
         output, _ = await process.communicate()
         if process.returncode:
