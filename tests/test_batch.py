@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit import ROOT
+from kit import ROOT, kill_a_writer
 
 sys.path.insert(0, str(ROOT))
 from autograder.course import submissions
 from autograder.course.directory import Course
+from autograder.course.grades import read_deadline, read_grades
 from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed
 from autograder.grading import batch
 from autograder.sandbox.bubblewrap import Sandbox
@@ -304,6 +305,26 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_or_doubled(
     assert first.submissions == second.submissions
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda course: course.make_ready(NAME),
+        lambda course: read_grades(course, NAME),
+        lambda course: read_deadline(course, NAME),
+    ],
+    ids=["grade", "grades", "deadline"],
+)
+def test_gradebook_whose_writer_was_killed_is_read(course: Path, read: Any) -> None:
+    """The journal that it left is taken back by whoever reads first."""
+    stand_in.write_class(course / "submitted", NAME, 3)
+    grade(course)
+    before = rows(course)
+    kill_a_writer(course / "gradebook.db", "update grade set auto_score = 0")
+    read(Course(course))
+    assert rows(course) == before
+    assert grade(course).skipped == 3
+
+
 @pytest.fixture
 def heeds_ctrl_c() -> Iterator[None]:
     """What a shell starts in the background ignores Ctrl-C from the start, and these tests may be in the background."""
@@ -346,6 +367,8 @@ def test_damaged_gradebook_is_refused_and_rebuilt_from_what_was_graded(course: P
     gradebook.write_bytes(b"SQLite format 3\0" + os.urandom(5_000))
     with pytest.raises(CourseError, match="damaged"):
         Course(course).gradebook_is_sound()
+    with pytest.raises(CourseError, match="damaged"):
+        grade(course)
     gradebook.rename(course / "gradebook.damaged")
     grade(course)
     assert rows(course) == before

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from kit import ROOT
+from kit import ROOT, kill_a_writer
 
 
 def _tool() -> ModuleType:
@@ -54,6 +54,15 @@ def filters(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
     elif not hasattr(tarfile, "data_filter"):
         pytest.xfail("this Python has no filters for archives")
+
+
+def test_a_gradebook_whose_writer_was_killed_is_saved(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    course, exchange = class_of_one
+    kill_a_writer(course / "gradebook.db", "update grade set points = 0")
+    backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
+    with closing(sqlite3.connect(tmp_path / "back" / "course" / "gradebook.db")) as gradebook:
+        assert gradebook.execute("select * from grade").fetchall() == [("ada", 25)]
 
 
 @pytest.mark.usefixtures("filters")

@@ -239,7 +239,9 @@ def test_ctrl_c_ends_in_one_line_and_the_next_try_begins_anew(clone: Path, tmp_p
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does it
     out, err = running.communicate(timeout=20)
     assert running.returncode != 0
-    assert err.strip() == ("Stopped. The environment is not finished; run the same command again and it is made anew.")
+    # GNU make 4.3 may lose count of its children when the signal comes while it takes note of one's end, and says so.
+    ours = [line for line in err.strip().splitlines() if not line.lower().startswith("make: *** wait")]
+    assert ours == ["Stopped. The environment is not finished; run the same command again and it is made anew."]
     assert "DEMO" not in out
     (python.parent / "uv.hangs").unlink()
     (clone / ".venv" / "left").touch()

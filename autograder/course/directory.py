@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -286,7 +286,7 @@ class Course:
 
     def _students_entered(self) -> set[str]:
         try:
-            with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
+            with self.reading_gradebook() as connection:
                 return {str(row[0]) for row in connection.execute("select id from student")}
         except sqlite3.Error:
             return set()
@@ -298,11 +298,24 @@ class Course:
             path = next((f for folder in exercise_folders() if (f := folder / name / f"{name}.ipynb").is_file()), path)
         return path if path.is_file() else None
 
+    @contextlib.contextmanager
+    def reading_gradebook(self, timeout: float = 5.0) -> Iterator[sqlite3.Connection]:
+        """A connection to the gradebook for reading, which waits `timeout` seconds for who is writing.
+
+        Where this process may write the gradebook, it is opened so, though nothing here writes. What was killed in the
+        middle of a write leaves a journal, and only a connection that may write can put the old pages back; any other
+        fails then ("attempt to write a readonly database").
+        """
+        mode = "rw" if os.access(self.gradebook, os.W_OK) else "ro"
+        address = f"{self.gradebook.as_uri()}?mode={mode}"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=timeout)) as connection:
+            yield connection
+
     def _has_entered(self, name: str) -> bool:
         """Whether the gradebook knows the exercise. `nbgrader db assignment remove` makes it forget."""
         query = "select 1 from notebook n join assignment a on a.id = n.assignment_id where a.name = ? and n.name = ?"
         try:
-            with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
+            with self.reading_gradebook() as connection:
                 return connection.execute(query, (name, name)).fetchone() is not None
         except sqlite3.Error:
             return False  # `gradebook_is_sound` says what is wrong
@@ -332,24 +345,32 @@ class Course:
             )
 
     def gradebook_is_nbgraders(self) -> None:
-        """Raises `CourseError` if there is a database that does not have the tables of this nbgrader."""
+        """Raises `CourseError` if there is a gradebook that cannot be read or lacks columns of this nbgrader."""
         from nbgrader.api import Base
 
         if not self.gradebook.exists():
             return
-        with contextlib.closing(sqlite3.connect(f"{self.gradebook.as_uri()}?mode=ro", uri=True)) as connection:
-            for table in Base.metadata.tables.values():
-                there = {row[1] for row in connection.execute(f'pragma table_info("{table.name}")')}
-                lacking = sorted({column.name for column in table.columns} - there) if there else []
-                if lacking:
-                    # In a folder whose name would mean something in an address, ours has a form that this cannot read.
-                    plain = nbgrader_config.is_plain(self.gradebook)
-                    where = "" if plain else f" --db sqlite:///{self.gradebook.name}"
-                    raise CourseError(
-                        f"{self.gradebook} does not fit this version of nbgrader: its table {table.name} has no"
-                        f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade{where}` in the"
-                        " course; if another tool did, move it away."
-                    )
+        try:
+            with self.reading_gradebook() as connection:
+                columns = {
+                    table.name: {row[1] for row in connection.execute(f'pragma table_info("{table.name}")')}
+                    for table in Base.metadata.tables.values()
+                }
+        except sqlite3.Error as error:
+            self.gradebook_is_sound()  # it knows more of what is wrong
+            raise CourseError(f"The gradebook {self.gradebook} cannot be read: {error}.") from error
+        for table in Base.metadata.tables.values():
+            there = columns[table.name]
+            lacking = sorted({column.name for column in table.columns} - there) if there else []
+            if lacking:
+                # In a folder whose name would mean something in an address, ours has a form that this cannot read.
+                plain = nbgrader_config.is_plain(self.gradebook)
+                where = "" if plain else f" --db sqlite:///{self.gradebook.name}"
+                raise CourseError(
+                    f"{self.gradebook} does not fit this version of nbgrader: its table {table.name} has no"
+                    f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade{where}` in the"
+                    " course; if another tool did, move it away."
+                )
 
     def answer_marks(self) -> tuple[str, str]:
         """What stands in the lines before and after the part of an answer that a release clears."""

@@ -6,7 +6,6 @@ nbgrader's commands and its formgrader would show.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sqlite3
 from collections.abc import Mapping
@@ -151,9 +150,7 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
     due, extensions = None, {}
     if course.gradebook.exists():
         try:
-            with contextlib.closing(
-                sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
-            ) as connection:
+            with course.reading_gradebook(timeout=30) as connection:
                 found = connection.execute(_DUE, {"exercise": exercise}).fetchone()
                 rows = connection.execute(_EXTENSIONS, {"exercise": exercise}).fetchall()
             due = datetime.fromisoformat(found[0]) if found and found[0] else None
@@ -176,9 +173,7 @@ def read_grades(course: Course, exercise: str, student: str | None = None) -> di
     if not course.gradebook.exists():
         return {}
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{course.gradebook.as_uri()}?mode=ro", uri=True, timeout=30)
-        ) as connection:
+        with course.reading_gradebook(timeout=30) as connection:
             about = {"exercise": exercise, "student": student}
             person, grade, comment = (
                 ("", "", "")

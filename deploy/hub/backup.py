@@ -105,8 +105,10 @@ def _unpack(tar: tarfile.TarFile, target: Path) -> None:
 
 
 def _copy_gradebook(original: Path, copy: Path) -> None:
+    # Who may write opens it so: only then can SQLite take back what was killed in the middle of a write.
+    mode = "rw" if os.access(original, os.W_OK) else "ro"
     with (
-        closing(sqlite3.connect(f"file:{original}?mode=ro", uri=True, timeout=60)) as source,
+        closing(sqlite3.connect(f"{original.absolute().as_uri()}?mode={mode}", uri=True, timeout=60)) as source,
         closing(sqlite3.connect(copy)) as target,
     ):
         source.backup(target)
