@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -155,13 +156,23 @@ def try_as_grading(
 def sources_run(exercise: str, answers: Mapping[str, str], only: str | None = None) -> str:
     """All code that `try_answers` would run, as one text."""
     text = ""
-    for cell in filled_in(exercise, answers)["cells"]:
-        task = task_of(cell)
-        if task is not None and task.grade_id == only:
+    for named, cell_source, checks in _cells_run(exercise):
+        if checks is not None and checks == only:
             break
-        if task is None and cell["cell_type"] == "code" and grade_id(cell):
-            text += source(cell) + "\n"
+        if checks is None:
+            text += answers.get(named, cell_source) + "\n"
     return text
+
+
+@cache
+def _cells_run(exercise: str) -> list[tuple[str, str, str | None]]:
+    """Of each cell that is run, or that checks: its name, its source, and the grade_id of the check, if it is one."""
+    found = []
+    for cell in source_notebook(exercise)["cells"]:
+        task = task_of(cell)
+        if task is not None or (cell["cell_type"] == "code" and grade_id(cell)):
+            found.append((grade_id(cell), source(cell), task.grade_id if task is not None else None))
+    return found
 
 
 def trains(exercise: str, answers: Mapping[str, str], only: str | None = None) -> bool:

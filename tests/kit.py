@@ -10,6 +10,7 @@ import pytest
 
 PATIENCE = 180_000  # milliseconds that a browser may take for what it does at once on an idle machine
 ROOT = Path(__file__).resolve().parent.parent
+HEAVY = pytest.StashKey[set[str]]()  # in pytest's config: what takes seconds, and was imported while it collected tests
 EXERCISES = sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb"))
 
 

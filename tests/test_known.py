@@ -7,16 +7,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from keras import layers, losses, metrics
 
-from autograder.backend import known, observe
 from autograder.exercise.models import ModelReport, report_from
 
 _RNG = np.random.default_rng(3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported() -> None:
+    """Keras is imported by the worker that runs these tests, and not by each that collects them: 5 s of each."""
+    global keras, known, layers, losses, metrics, observe, tf
+    import keras
+    import tensorflow as tf
+    from keras import layers, losses, metrics
+
+    from autograder.backend import known, observe
 
 
 def looked_at(model: Any) -> ModelReport:
@@ -48,34 +55,35 @@ def no_activation_of_keras(z: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("activation", "name"),
+    ("made", "name"),
     [
-        ("softmax", "softmax"),
-        ("swish", "silu"),
-        (None, "linear"),
-        (tf.nn.softmax, "softmax"),
-        (tf.nn.relu, "relu"),
-        (tf.nn.relu6, "relu6"),
-        (tf.nn.silu, "silu"),
-        (tf.nn.swish, "silu"),
-        (tf.nn.elu, "elu"),
-        (tf.nn.sigmoid, "sigmoid"),
-        (tf.math.tanh, "tanh"),
-        (tf.nn.leaky_relu, "leaky_relu"),
-        (keras.ops.relu, "relu"),
-        (keras.ops.softmax, "softmax"),
-        (keras.activations.gelu, "gelu"),
-        (own_relu, "relu"),
-        (own_softmax, "softmax"),
-        (lambda z: keras.activations.relu(z, negative_slope=0.07), "leaky_relu"),
-        (lambda z: keras.activations.elu(z, alpha=0.5), "elu"),
-        (lambda z: tf.clip_by_value(z, 0, 3), "relu"),
-        (layers.LeakyReLU(0.1), "leaky_relu"),
-        (layers.Softmax(), "softmax"),
-        (layers.Softmax(axis=0), "softmax along axis 0"),
+        (lambda: "softmax", "softmax"),
+        (lambda: "swish", "silu"),
+        (lambda: None, "linear"),
+        (lambda: tf.nn.softmax, "softmax"),
+        (lambda: tf.nn.relu, "relu"),
+        (lambda: tf.nn.relu6, "relu6"),
+        (lambda: tf.nn.silu, "silu"),
+        (lambda: tf.nn.swish, "silu"),
+        (lambda: tf.nn.elu, "elu"),
+        (lambda: tf.nn.sigmoid, "sigmoid"),
+        (lambda: tf.math.tanh, "tanh"),
+        (lambda: tf.nn.leaky_relu, "leaky_relu"),
+        (lambda: keras.ops.relu, "relu"),
+        (lambda: keras.ops.softmax, "softmax"),
+        (lambda: keras.activations.gelu, "gelu"),
+        (lambda: own_relu, "relu"),
+        (lambda: own_softmax, "softmax"),
+        (lambda: lambda z: keras.activations.relu(z, negative_slope=0.07), "leaky_relu"),
+        (lambda: lambda z: keras.activations.elu(z, alpha=0.5), "elu"),
+        (lambda: lambda z: tf.clip_by_value(z, 0, 3), "relu"),
+        (lambda: layers.LeakyReLU(0.1), "leaky_relu"),
+        (lambda: layers.Softmax(), "softmax"),
+        (lambda: layers.Softmax(axis=0), "softmax along axis 0"),
     ],
 )
-def test_an_activation_is_known_by_what_it_computes(activation: Any, name: str) -> None:
+def test_an_activation_is_known_by_what_it_computes(made: Callable[[], Any], name: str) -> None:
+    activation = made()
     assert looked_at(ends_in(activation)).layers[-1].activation == name
     if activation is not None:
         stacked = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Activation(activation)])
@@ -109,67 +117,74 @@ def own_loss(labels: Any, given: Any) -> Any:
     return -keras.ops.sum(labels * keras.ops.log(given + 1e-9), axis=-1)
 
 
-class OwnLoss(losses.Loss):
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        return losses.categorical_crossentropy(y_true, y_pred)
+def loss_of_an_own_class() -> Any:
+    class OwnLoss(losses.Loss):
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            return losses.categorical_crossentropy(y_true, y_pred)
+
+    return OwnLoss()
 
 
 @pytest.mark.parametrize(
-    ("loss", "name", "from_logits"),
+    ("made", "name", "from_logits"),
     [
-        ("categorical_crossentropy", "categorical_crossentropy", False),
-        ({"cls": "categorical_crossentropy"}, "categorical_crossentropy", False),
-        (["categorical_crossentropy"], "categorical_crossentropy", False),
-        (losses.categorical_crossentropy, "categorical_crossentropy", False),
-        (lambda y, p: losses.categorical_crossentropy(y, p), "categorical_crossentropy", False),
-        (lambda y, p: losses.categorical_crossentropy(y, p, from_logits=True), "categorical_crossentropy", True),
-        (losses.CategoricalCrossentropy(), "categorical_crossentropy", False),
-        (losses.CategoricalCrossentropy(from_logits=True), "categorical_crossentropy", True),
-        (losses.CategoricalCrossentropy(label_smoothing=0.1), "categorical_crossentropy", False),
-        ({"cls": losses.CategoricalCrossentropy(from_logits=True)}, "categorical_crossentropy", True),
-        (tf.nn.softmax_cross_entropy_with_logits, "categorical_crossentropy", True),
-        (own_loss, "categorical_crossentropy", False),
-        (OwnLoss(), "categorical_crossentropy", False),
-        ("mse", "mean_squared_error", False),
-        ("MSE", "mean_squared_error", False),
-        (losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy", False),
-        ("sparse_categorical_crossentropy", "sparse_categorical_crossentropy", False),
+        (lambda: "categorical_crossentropy", "categorical_crossentropy", False),
+        (lambda: {"cls": "categorical_crossentropy"}, "categorical_crossentropy", False),
+        (lambda: ["categorical_crossentropy"], "categorical_crossentropy", False),
+        (lambda: losses.categorical_crossentropy, "categorical_crossentropy", False),
+        (lambda: lambda y, p: losses.categorical_crossentropy(y, p), "categorical_crossentropy", False),
         (
-            lambda y, p: losses.sparse_categorical_crossentropy(y, p, from_logits=True),
+            lambda: lambda y, p: losses.categorical_crossentropy(y, p, from_logits=True),
+            "categorical_crossentropy",
+            True,
+        ),
+        (lambda: losses.CategoricalCrossentropy(), "categorical_crossentropy", False),
+        (lambda: losses.CategoricalCrossentropy(from_logits=True), "categorical_crossentropy", True),
+        (lambda: losses.CategoricalCrossentropy(label_smoothing=0.1), "categorical_crossentropy", False),
+        (lambda: {"cls": losses.CategoricalCrossentropy(from_logits=True)}, "categorical_crossentropy", True),
+        (lambda: tf.nn.softmax_cross_entropy_with_logits, "categorical_crossentropy", True),
+        (lambda: own_loss, "categorical_crossentropy", False),
+        (lambda: loss_of_an_own_class(), "categorical_crossentropy", False),
+        (lambda: "mse", "mean_squared_error", False),
+        (lambda: "MSE", "mean_squared_error", False),
+        (lambda: losses.SparseCategoricalCrossentropy(), "sparse_categorical_crossentropy", False),
+        (lambda: "sparse_categorical_crossentropy", "sparse_categorical_crossentropy", False),
+        (
+            lambda: lambda y, p: losses.sparse_categorical_crossentropy(y, p, from_logits=True),
             "sparse_categorical_crossentropy",
             True,
         ),
-        ("binary_crossentropy", "binary_crossentropy", False),
-        ("bce", "binary_crossentropy", False),
+        (lambda: "binary_crossentropy", "binary_crossentropy", False),
+        (lambda: "bce", "binary_crossentropy", False),
     ],
 )
-def test_a_loss_is_known_by_what_it_computes(loss: Any, name: str, from_logits: bool) -> None:
+def test_a_loss_is_known_by_what_it_computes(made: Callable[[], Any], name: str, from_logits: bool) -> None:
     model = ends_in("softmax")
-    model.compile(loss=loss)
+    model.compile(loss=made())
     compiled = looked_at(model).compiled
     assert compiled is not None
     assert (compiled.loss, compiled.from_logits) == (name, from_logits)
 
 
 @pytest.mark.parametrize(
-    ("metric", "name"),
+    ("made", "name"),
     [
-        (["accuracy"], "accuracy"),
-        (["acc"], "accuracy"),
-        ({"cls": ["acc"]}, "accuracy"),
-        ([["accuracy"]], "accuracy"),
-        ([metrics.CategoricalAccuracy(name="hits")], "categorical_accuracy"),
-        ([metrics.categorical_accuracy], "categorical_accuracy"),
-        (["categorical_accuracy"], "categorical_accuracy"),
-        ([metrics.MeanMetricWrapper(metrics.categorical_accuracy)], "categorical_accuracy"),
-        ([metrics.SparseCategoricalAccuracy()], "sparse_categorical_accuracy"),
-        ([metrics.BinaryAccuracy()], "binary_accuracy"),
-        ([metrics.Accuracy()], "exact_equality"),
+        (lambda: ["accuracy"], "accuracy"),
+        (lambda: ["acc"], "accuracy"),
+        (lambda: {"cls": ["acc"]}, "accuracy"),
+        (lambda: [["accuracy"]], "accuracy"),
+        (lambda: [metrics.CategoricalAccuracy(name="hits")], "categorical_accuracy"),
+        (lambda: [metrics.categorical_accuracy], "categorical_accuracy"),
+        (lambda: ["categorical_accuracy"], "categorical_accuracy"),
+        (lambda: [metrics.MeanMetricWrapper(metrics.categorical_accuracy)], "categorical_accuracy"),
+        (lambda: [metrics.SparseCategoricalAccuracy()], "sparse_categorical_accuracy"),
+        (lambda: [metrics.BinaryAccuracy()], "binary_accuracy"),
+        (lambda: [metrics.Accuracy()], "exact_equality"),
     ],
 )
-def test_a_metric_is_known_by_what_it_reports(metric: Any, name: str) -> None:
+def test_a_metric_is_known_by_what_it_reports(made: Callable[[], Any], name: str) -> None:
     model = ends_in("softmax")
-    model.compile(loss="categorical_crossentropy", metrics=metric)
+    model.compile(loss="categorical_crossentropy", metrics=made())
     compiled = looked_at(model).compiled
     assert compiled is not None
     assert compiled.metrics == (name,)
@@ -190,9 +205,11 @@ def test_operations_are_part_of_a_model() -> None:
     assert report.output_activation == "softmax"
 
 
-@pytest.mark.parametrize("more", [[layers.Softmax()], [layers.Dropout(0.1), layers.Activation("softmax")]])
-def test_softmax_twice_is_seen(more: list[Any]) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax"), *more])
+@pytest.mark.parametrize(
+    "made", [lambda: [layers.Softmax()], lambda: [layers.Dropout(0.1), layers.Activation("softmax")]]
+)
+def test_softmax_twice_is_seen(made: Callable[[], Any]) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="softmax"), *made()])
     assert looked_at(model).output_activation == "softmax, softmax"
 
 

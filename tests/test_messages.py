@@ -7,15 +7,15 @@ import io
 import re
 import sys
 import tokenize
+from functools import cache
 from pathlib import Path
 
 from kit import ROOT
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
-from kitbook.messages import messages_of
+from kitbook.messages import Message, messages_of
 
-MESSAGES = [message for file in sorted((ROOT / "autograder").rglob("*.py")) for message in messages_of(file)]
 # Words of earlier versions, and turns that nobody says: the field's word, or plain English, instead.
 NOT_OURS = re.compile(
     r"\bthe wall\b|\bwarm process|\busual are\b|not to be had|none of theirs|\bare said\b|\bis said by\b|\bback-up\b|"
@@ -42,20 +42,26 @@ DESCRIBED = re.compile(
 STILL_TRANSLATED: set[str] = set()
 
 
+@cache
+def messages() -> list[Message]:
+    """All messages of the package. Not gathered while pytest collects, which each of its workers does."""
+    return [message for file in sorted((ROOT / "autograder").rglob("*.py")) for message in messages_of(file)]
+
+
 def test_there_is_something_to_read() -> None:
-    assert len(MESSAGES) > 500
-    assert any("cannot be checked" in message.text for message in MESSAGES)
+    assert len(messages()) > 500
+    assert any("cannot be checked" in message.text for message in messages())
 
 
 def test_messages_use_words_that_people_use() -> None:
-    found = [f"{m.file.name}:{m.line}: {m.text}" for m in MESSAGES if NOT_OURS.search(m.text)]
+    found = [f"{m.file.name}:{m.line}: {m.text}" for m in messages() if NOT_OURS.search(m.text)]
     assert not found, "\n".join(found)
 
 
 def test_messages_do_not_read_as_translated() -> None:
     found = [
         f"{m.file.name}:{m.line}: {m.text}"
-        for m in MESSAGES
+        for m in messages()
         if m.file.name not in STILL_TRANSLATED and TRANSLATED.search(m.text)
     ]
     assert not found, "\n".join(found)
@@ -87,7 +93,7 @@ def test_comments_and_docstrings_do_not_read_as_translated() -> None:
 
 
 def test_no_message_ends_twice() -> None:
-    found = [f"{m.file.name}:{m.line}: {m.text}" for m in MESSAGES if re.search(r"(?<!\.)\.\.(?![.\d])", m.text)]
+    found = [f"{m.file.name}:{m.line}: {m.text}" for m in messages() if re.search(r"(?<!\.)\.\.(?![.\d])", m.text)]
     assert not found, "\n".join(found)
 
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from kit import ROOT
+from kit import HEAVY, ROOT
 
 FLAKY = """
 from pathlib import Path
@@ -144,3 +144,8 @@ def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tm
     ]
     second = subprocess.run([*command[:4], f"--passed-already={noted}"], **options, check=False)
     assert "1 failed, 2 passed, 1 skipped" in second.stdout, second.stdout
+
+
+def test_collecting_the_tests_imports_nothing_that_takes_seconds(pytestconfig: pytest.Config) -> None:
+    """Each worker of pytest collects all tests: in the gate that is a dozen times."""
+    assert not pytestconfig.stash[HEAVY], "import it in a fixture or in the test, not at the top of a file of tests"

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import try_page
 import widget
 from kit import missing
 from playwright.sync_api import Browser, expect
@@ -53,6 +52,8 @@ def test_the_pages_sum_and_its_test_pass_in_node(checkout: Path) -> None:
 def test_the_pages_widget_works_on_a_page(checkout: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     static = checkout / "book" / "_static"
     monkeypatch.setattr(widget, "MODULES", static / "widgets")
+    import try_page  # which imports Keras: not in each process that only collects tests
+
     monkeypatch.setattr(try_page, "BOOK", checkout / "book")
     monkeypatch.setattr(widget, "widget_names", lambda: [NAME])
     monkeypatch.setitem(try_page.DATA, NAME, "one-shoe")
