@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from autograder import __version__, parts, terminal
 from autograder.errors import KitError, UsageError
+from autograder.language import languages, of_this_process, say, say_plural
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         terminal.start_in_utf8()
     terminal.prepare()
-    parser = _parser()
+    parser = _parser()  # in the language of whoever asks; what is said later may be in the course's
     try:
         try:
             options = parser.parse_args(arguments)
@@ -32,8 +33,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     except OSError as error:  # some versions of argparse do not ask whether their help can be written
         terminal.forget_output()
-        terminal.complain(f"The help cannot be written: {error.strerror or error}.")
+        terminal.complain(say("The help cannot be written: {why}.", why=error.strerror or error))
         return 1
+    with of_this_process(_language(options)):
+        return _run(options)
+
+
+def _language(options: argparse.Namespace) -> str:
+    """The language of the course that a command is about; '' where none is named: then that of whoever asks."""
+    root = getattr(options, "course", None)
+    if root is None:
+        return ""
+    try:
+        given = json.loads((root / "autograder.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):  # whatever reads the settings says what is wrong with them
+        return ""
+    found = given.get("language") if isinstance(given, dict) else None
+    return found if found in languages() else ""
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         if options.needs is not None:
             parts.require(options.needs, f"`autograder {options.command}`")
@@ -46,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.complain(str(explained))
         return explained.exit_status
     except KeyboardInterrupt:
-        terminal.complain(f"Stopped.{_kept(options)}")
+        terminal.complain(say("Stopped.{kept}", kept=_kept(options)))
         return 1
     except BrokenPipeError:
         terminal.forget_output()
@@ -56,148 +75,180 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     except OSError as error:  # of the place, not of the command: a full disk, a folder that may not be read
         terminal.forget_output()
-        where = f"{os.fsdecode(error.filename)}: " if error.filename else "The output cannot be written: "
-        terminal.complain(f"{where}{error.strerror or error}.{_kept(options)}")
+        where = os.fsdecode(error.filename) if error.filename else say("The output cannot be written")
+        terminal.complain(f"{where}: {error.strerror or error}.{_kept(options)}")
         return 1
     except Exception as error:
         if not type(error).__module__.startswith("sqlalchemy."):
             raise
         why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        terminal.complain(f"The gradebook cannot be used: {why}.{_kept(options)}")
+        terminal.complain(say("The gradebook cannot be used: {why}.{kept}", why=why, kept=_kept(options)))
         return 1
 
 
 def _kept(options: argparse.Namespace) -> str:
     keeps = options.run in (_grade, _probe)
-    return " What has been graded is kept; run the same command again to continue." if keeps else ""
+    return say(" What has been graded is kept; run the same command again to continue.") if keeps else ""
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograder", description="Grade Keras exercises in a sandbox.")
+    parser = argparse.ArgumentParser(prog="autograder", description=say("Grade Keras exercises in a sandbox."))
     parser.add_argument("--version", action="version", version=f"autograder {__version__}")
     parser.set_defaults(needs="grade")  # the part of the kit that has to be installed; see `parts.MODULES`
     commands = parser.add_subparsers(metavar="COMMAND", dest="command")
 
-    check = commands.add_parser("check", help="grade one notebook file, no course needed")
+    check = commands.add_parser("check", help=say("grade one notebook file, no course needed"))
     check.add_argument("notebook", metavar="NOTEBOOK")
-    check.add_argument("--exercise", metavar="NAME", help="which exercise it is, if the notebook does not say")
+    check.add_argument("--exercise", metavar="NAME", help=say("which exercise it is, if the notebook does not say"))
     _common(check)
     check.set_defaults(run=_check)
 
-    grade = commands.add_parser("grade", help="grade a class")
-    grade.add_argument("exercises", metavar="EXERCISE", nargs="+", help="one exercise, or several in one go")
-    grade.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    grade = commands.add_parser("grade", help=say("grade a class"))
+    grade.add_argument("exercises", metavar="EXERCISE", nargs="+", help=say("one exercise, or several in one go"))
+    grade.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
     where = grade.add_mutually_exclusive_group()
-    where.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
-    where.add_argument("--scheduler", metavar="ADDRESS", help="use the workers of this dask scheduler")
-    grade.add_argument("--student", action="append", metavar="ID", help="only this student; may be repeated")
-    grade.add_argument("--force", action="store_true", help="also grade again what has not changed")
-    grade.add_argument("--events", metavar="FILE", help="report progress as JSON lines, for a program ('-' is stdout)")
+    where.add_argument(
+        "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help=say("use the workers of this dask scheduler"))
+    grade.add_argument("--student", action="append", metavar="ID", help=say("only this student; may be repeated"))
+    grade.add_argument("--force", action="store_true", help=say("also grade again what has not changed"))
+    grade.add_argument(
+        "--events", metavar="FILE", help=say("report progress as JSON lines, for a program ('-' is stdout)")
+    )
     _common(grade)
     grade.set_defaults(run=_grade)
 
-    collect = commands.add_parser("collect", help="sort handed-in files into the course")
-    collect.add_argument("source", type=Path, metavar="FROM", help="an LMS's zip file, a folder, nbgrader's exchange")
-    collect.add_argument("exercise", metavar="EXERCISE")
-    collect.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    collect.add_argument("--roster", type=Path, metavar="CSV", help="the class list, as the LMS exports it")
+    collect = commands.add_parser("collect", help=say("sort handed-in files into the course"))
     collect.add_argument(
-        "--id", metavar="COLUMN", help="the roster's column that holds the students' names in this course"
+        "source", type=Path, metavar="FROM", help=say("an LMS's zip file, a folder, nbgrader's exchange")
     )
-    collect.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    collect.add_argument("exercise", metavar="EXERCISE")
+    collect.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    collect.add_argument("--roster", type=Path, metavar="CSV", help=say("the class list, as the LMS exports it"))
+    collect.add_argument(
+        "--id", metavar="COLUMN", help=say("the roster's column that holds the students' names in this course")
+    )
+    collect.add_argument("--dry-run", action="store_true", help=say("only say what would be done"))
     collect.set_defaults(run=_collect)
 
-    watch = commands.add_parser("watch", help="grade what arrives, seconds after it does")
-    watch.add_argument("exercises", metavar="EXERCISE", nargs="*", help="only these (default: all of the course)")
-    watch.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    watch = commands.add_parser("watch", help=say("grade what arrives, seconds after it does"))
+    watch.add_argument("exercises", metavar="EXERCISE", nargs="*", help=say("only these (default: all of the course)"))
+    watch.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
     watch.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help="take in what comes into this folder, too"
+        "--from", dest="source", type=Path, metavar="FOLDER", help=say("take in what comes into this folder, too")
     )
-    watch.add_argument("--roster", type=Path, metavar="CSV", help="with --from: the class list, as for collect")
-    watch.add_argument("--workers", type=_positive, metavar="N", help="submissions at a time (default: one per core)")
+    watch.add_argument("--roster", type=Path, metavar="CSV", help=say("with --from: the class list, as for collect"))
+    watch.add_argument(
+        "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
+    )
     _sandbox_option(watch)
     watch.set_defaults(run=_watch)
 
-    receipt = commands.add_parser("receipt", help="verify a receipt that a course gave for a hand-in")
-    receipt.add_argument("file", type=Path, metavar="FILE", help="the receipt")
-    receipt.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    receipt.add_argument("--notebook", type=Path, metavar="FILE", help="see whether it is for this very file")
+    receipt = commands.add_parser("receipt", help=say("verify a receipt that a course gave for a hand-in"))
+    receipt.add_argument("file", type=Path, metavar="FILE", help=say("the receipt"))
+    receipt.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    receipt.add_argument("--notebook", type=Path, metavar="FILE", help=say("see whether it is for this very file"))
     receipt.set_defaults(run=_receipt)
 
-    report = commands.add_parser("report", help="the class at a glance: a page and a table")
+    report = commands.add_parser("report", help=say("the class at a glance: a page and a table"))
     report.add_argument("exercise", metavar="EXERCISE")
-    report.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    report.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
+    report.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    report.add_argument("--out", type=Path, metavar="FOLDER", help=say("where to write it (default: DIR/report)"))
     report.set_defaults(run=_report)
 
-    mark = commands.add_parser("mark", help="mark by hand, in a browser on this machine")
+    mark = commands.add_parser("mark", help=say("mark by hand, in a browser on this machine"))
     mark.add_argument("exercise", metavar="EXERCISE")
-    mark.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    mark.add_argument("--marker", action="append", metavar="NAME", help="who marks; may be repeated (default: you)")
-    mark.add_argument("--blind", action="store_true", help="hide the names of those whose work it is")
-    mark.add_argument("--port", type=_positive, metavar="N", help="where the page is served (default: any free one)")
+    mark.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    mark.add_argument(
+        "--marker", action="append", metavar="NAME", help=say("who marks; may be repeated (default: you)")
+    )
+    mark.add_argument("--blind", action="store_true", help=say("hide the names of those whose work it is"))
+    mark.add_argument(
+        "--port", type=_positive, metavar="N", help=say("where the page is served (default: any free one)")
+    )
     mark.set_defaults(run=_mark)
 
-    feedback = commands.add_parser("feedback", help="feedback for learners, as an LMS takes it back or as pages")
+    feedback = commands.add_parser("feedback", help=say("feedback for learners, as an LMS takes it back or as pages"))
     feedback.add_argument("exercise", metavar="EXERCISE")
-    feedback.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
+    feedback.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
     feedback.add_argument(
-        "--as", dest="form", choices=("moodle", "canvas", "pages"), required=True, help="which form; pages: a folder"
+        "--as",
+        dest="form",
+        choices=("moodle", "canvas", "pages"),
+        required=True,
+        help=say("which form; pages: a folder"),
     )
-    feedback.add_argument("--out", type=Path, metavar="PATH", help="where to write it (default: in DIR/report)")
+    feedback.add_argument("--out", type=Path, metavar="PATH", help=say("where to write it (default: in DIR/report)"))
     feedback.set_defaults(run=_feedback)
 
-    send = commands.add_parser("send", help="grades into Canvas or Moodle: says what would change, --send changes it")
+    send = commands.add_parser(
+        "send", help=say("grades into Canvas or Moodle: says what would change, --send changes it")
+    )
     send.add_argument("exercise", metavar="EXERCISE")
-    send.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    send.add_argument("--to", choices=("canvas", "moodle"), required=True, help="which system")
-    send.add_argument("--url", required=True, metavar="ADDRESS", help="its address: https://...")
-    send.add_argument("--lms-course", type=_positive, required=True, metavar="N", help="the course's number there")
-    send.add_argument("--assignment", type=_positive, required=True, metavar="N", help="the assignment's number there")
-    send.add_argument("--token-file", type=Path, metavar="FILE", help="holds the token (default: AUTOGRADER_LMS_TOKEN)")
-    send.add_argument("--scale", action="store_true", help="convert where the two count up to different points")
-    send.add_argument("--send", action="store_true", help="change the grades there; else only say what would change")
+    send.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    send.add_argument("--to", choices=("canvas", "moodle"), required=True, help=say("which system"))
+    send.add_argument("--url", required=True, metavar="ADDRESS", help=say("its address: https://..."))
+    send.add_argument("--lms-course", type=_positive, required=True, metavar="N", help=say("the course's number there"))
+    send.add_argument(
+        "--assignment", type=_positive, required=True, metavar="N", help=say("the assignment's number there")
+    )
+    send.add_argument(
+        "--token-file", type=Path, metavar="FILE", help=say("holds the token (default: AUTOGRADER_LMS_TOKEN)")
+    )
+    send.add_argument("--scale", action="store_true", help=say("convert where the two count up to different points"))
+    send.add_argument(
+        "--send", action="store_true", help=say("change the grades there; else only say what would change")
+    )
     send.set_defaults(run=_send)
 
-    similar = commands.add_parser("similar", help="pairs who share more of their own code than chance allows")
+    similar = commands.add_parser("similar", help=say("pairs who share more of their own code than chance allows"))
     similar.add_argument("exercise", metavar="EXERCISE")
-    similar.add_argument("--course", type=Path, required=True, metavar="DIR", help="the course directory")
-    similar.add_argument("--out", type=Path, metavar="FOLDER", help="where to write it (default: DIR/report)")
+    similar.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
+    similar.add_argument("--out", type=Path, metavar="FOLDER", help=say("where to write it (default: DIR/report)"))
     similar.add_argument(
-        "--chance", type=_share, metavar="PAIRS", help="honest pairs that may come out in this class (default: 0.004)"
+        "--chance",
+        type=_share,
+        metavar="PAIRS",
+        help=say("honest pairs that may come out in this class (default: 0.004)"),
     )
-    similar.add_argument("--json", metavar="FILE", help="write the findings as JSON, too ('-' is stdout)")
+    similar.add_argument("--json", metavar="FILE", help=say("write the findings as JSON, too ('-' is stdout)"))
     similar.set_defaults(run=_similar)
 
     probe = commands.add_parser(
-        "probe", help="what do an exercise's checks miss? tried with answers made from its solution"
+        "probe", help=say("what do an exercise's checks miss? tried with answers made from its solution")
     )
     probe.add_argument("exercise", metavar="EXERCISE")
     probe.add_argument(
-        "--source", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb, with solutions"
+        "--source", type=Path, metavar="SOURCES", help=say("folder with EXERCISE/EXERCISE.ipynb, with solutions")
     )
     probe.add_argument(
-        "--into", type=Path, metavar="FOLDER", help="where it is done, and the page written (default: probe/EXERCISE)"
+        "--into",
+        type=Path,
+        metavar="FOLDER",
+        help=say("where it is done, and the page written (default: probe/EXERCISE)"),
     )
-    probe.add_argument("--limit", type=_positive, metavar="N", help="try N wrong answers and N right ones at most")
-    probe.add_argument("--seed", type=int, default=0, metavar="N", help="which ones, if there is a limit (default: 0)")
-    probe.add_argument("--workers", type=_positive, metavar="N", help="answers at a time (default: one per core)")
+    probe.add_argument("--limit", type=_positive, metavar="N", help=say("try N wrong answers and N right ones at most"))
+    probe.add_argument(
+        "--seed", type=int, default=0, metavar="N", help=say("which ones, if there is a limit (default: 0)")
+    )
+    probe.add_argument("--workers", type=_positive, metavar="N", help=say("answers at a time (default: one per core)"))
     _common(probe)
     probe.set_defaults(run=_probe)
 
-    doctor = commands.add_parser("doctor", help="what is installed, what is missing, how to get it")
-    doctor.add_argument("--json", metavar="FILE", help="write the findings as JSON ('-' is stdout)")
+    doctor = commands.add_parser("doctor", help=say("what is installed, what is missing, how to get it"))
+    doctor.add_argument("--json", metavar="FILE", help=say("write the findings as JSON ('-' is stdout)"))
     doctor.set_defaults(run=_doctor, needs=None)
 
-    release = commands.add_parser("release", help="make the learners' notebooks from the sources with solutions")
-    release.add_argument("sources", type=Path, metavar="SOURCES", help="folder with EXERCISE/EXERCISE.ipynb")
-    release.add_argument("releases", type=Path, metavar="RELEASES", help="where the released notebooks go")
+    release = commands.add_parser("release", help=say("make the learners' notebooks from the sources with solutions"))
+    release.add_argument("sources", type=Path, metavar="SOURCES", help=say("folder with EXERCISE/EXERCISE.ipynb"))
+    release.add_argument("releases", type=Path, metavar="RELEASES", help=say("where the released notebooks go"))
     release.set_defaults(run=_release)
     return parser
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", metavar="FILE", help="write the results as JSON ('-' is stdout)")
+    parser.add_argument("--json", metavar="FILE", help=say("write the results as JSON ('-' is stdout)"))
     _sandbox_option(parser)
 
 
@@ -206,13 +257,13 @@ def _sandbox_option(parser: argparse.ArgumentParser) -> None:
         "--sandbox",
         choices=("auto", "require", "off"),
         default="auto",
-        help="auto: bubblewrap where it works, else limits only; require: bubblewrap or nothing (default: auto)",
+        help=say("auto: bubblewrap where it works, else limits only; require: bubblewrap or nothing (default: auto)"),
     )
 
 
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        raise argparse.ArgumentTypeError(say("{text} is not a positive number", text=text))
     return int(text)
 
 
@@ -222,7 +273,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 1e-12 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0 and up to 1000")
+        raise argparse.ArgumentTypeError(say("{text} is not a number above 0 and up to 1000", text=text))
     return value
 
 
@@ -255,7 +306,7 @@ def _collect(options: argparse.Namespace) -> int:
     course = Course(options.course)
     course.require_exercise(options.exercise)
     if options.id and not options.roster:
-        raise UsageError("--id names a column of the roster. Give the roster as well: --roster CSV.")
+        raise UsageError(say("--id names a column of the roster. Give the roster as well: --roster CSV."))
     roster = Roster.read(options.roster, options.id) if options.roster else None
     source = open_source(options.source)
     kept = course.state / options.exercise / REPLACED
@@ -272,8 +323,19 @@ def _collect(options: argparse.Namespace) -> int:
     if roster is not None and done.taken:  # of somebody; with another course's roster, nobody is entered
         entered = enter_names(course, roster, options.dry_run)
         if entered:
-            names, would = ("name" if entered == 1 else "names"), ("would be " if options.dry_run else "")
-            print(f"Gradebook: {entered} {names} {would}entered from the roster.")
+            print(
+                say_plural(
+                    "Gradebook: {n} name would be entered from the roster.",
+                    "Gradebook: {n} names would be entered from the roster.",
+                    entered,
+                )
+                if options.dry_run
+                else say_plural(
+                    "Gradebook: {n} name entered from the roster.",
+                    "Gradebook: {n} names entered from the roster.",
+                    entered,
+                )
+            )
     return 0 if done.taken else 1
 
 
@@ -285,7 +347,7 @@ def _grade(options: argparse.Namespace) -> int:
     target = _json_target(options)
     told = None if options.events is None else Target("--events", options.events)
     if target is not None and told is not None and target.is_stdout and told.is_stdout:
-        raise UsageError("--json and --events cannot both go to standard output. Give one of them a file.")
+        raise UsageError(say("--json and --events cannot both go to standard output. Give one of them a file."))
     people = sys.stderr if any(t is not None and t.is_stdout for t in (target, told)) else sys.stdout
     course, names = Course(options.course), list(dict.fromkeys(options.exercises))
     with contextlib.ExitStack() as stack:
@@ -366,7 +428,7 @@ def _grade_with(
 
     with view:
         done = batch.grade_exercises(course, works, workers, pools=pools, force=force, on_progress=on_progress)
-    view.summary(done, course.gradebook, course.feedback)
+    events.summary = view.summary(done, course.gradebook, course.feedback)
     return [one.to_json() for one in done]
 
 
@@ -394,9 +456,9 @@ def _watch(options: argparse.Namespace) -> int:
     if options.source is None:
         course.has_students()  # a mistyped folder is told so before anything is made in it
     elif not options.source.is_dir():
-        raise UsageError(f"There is no folder {options.source} for --from.")
+        raise UsageError(say("There is no folder {source} for --from.", source=options.source))
     if options.roster and options.source is None:
-        raise UsageError("--roster says who is who among what --from brings. Give --from as well.")
+        raise UsageError(say("--roster says who is who among what --from brings. Give --from as well."))
     roster = Roster.read(options.roster) if options.roster else None
     inbox = Inbox(options.source, time.time, roster=roster) if options.source else None
     sandbox = bubblewrap.choose(options.sandbox)
@@ -406,7 +468,7 @@ def _watch(options: argparse.Namespace) -> int:
     course.gradebook_is_nbgraders()
     workers = options.workers or machine.examine().workers
 
-    def say(line: str) -> None:
+    def tell(line: str) -> None:
         print(terminal.shown(at(line)), flush=True)
 
     def stop(*_: object) -> None:
@@ -415,16 +477,28 @@ def _watch(options: argparse.Namespace) -> int:
     with only_run(course.state, WATCHING):
         before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
         pool = StandingPool(workers, sandbox)
-        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, say, inbox)
+        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, tell, inbox)
         try:
             watcher.get_ready()
-            also = f" and {options.source}" if inbox else ""
-            say(f"Watching {course.submitted}{also}; {workers} at a time; {sandbox}. Ctrl-C ends it.")
+            where = str(course.submitted) if inbox is None else f"{course.submitted}, {options.source}"
+            tell(
+                say(
+                    "Watching {where}; {workers} at a time; {sandbox}. Ctrl-C ends it.",
+                    where=where,
+                    workers=workers,
+                    sandbox=sandbox,
+                )
+            )
             while True:
                 watcher.look()
                 time.sleep(LOOK_SECONDS)
         except KeyboardInterrupt:
-            say(f"Stopped; {watcher.graded} graded. What arrives from now on is graded when this is started again.")
+            tell(
+                say(
+                    "Stopped; {graded} graded. What arrives from now on is graded when this is started again.",
+                    graded=watcher.graded,
+                )
+            )
         finally:
             pool.close()
             signal.signal(signal.SIGTERM, before)
@@ -441,16 +515,30 @@ def _receipt(options: argparse.Namespace) -> int:
     course = Course(options.course)
     receipt = read(options.file)
     if not Receipts(course.state, course.course_id).is_genuine(receipt):
-        raise BadReceipt(f"{options.file} is not genuine: {course.root} did not give it, or it was changed afterwards.")
+        raise BadReceipt(
+            say(
+                "{file} is not genuine: {root} did not give it, or it was changed afterwards.",
+                file=options.file,
+                root=course.root,
+            )
+        )
     if options.notebook is not None:
         digest = hashlib.sha256(options.notebook.read_bytes()).hexdigest()
         if digest != receipt.digest:
-            raise BadReceipt(f"The receipt is genuine, and it is for another file than {options.notebook}.")
-    handed_in = receipt.handed_in or "at a time that nothing says"
+            raise BadReceipt(
+                say("The receipt is genuine, and it is for another file than {notebook}.", notebook=options.notebook)
+            )
+    handed_in = receipt.handed_in or say("at a time that nothing says")
     lines = [
-        f"Genuine: receipt {receipt.number} of the course {receipt.course}.",
-        f"{receipt.student} handed in {receipt.exercise} {handed_in}; it was received {receipt.received}.",
-        f"The file's SHA-256 is {receipt.digest}.",
+        say("Genuine: receipt {number} of the course {course}.", number=receipt.number, course=receipt.course),
+        say(
+            "{student} handed in {exercise} {handed_in}; it was received {received}.",
+            student=receipt.student,
+            exercise=receipt.exercise,
+            handed_in=handed_in,
+            received=receipt.received,
+        ),
+        say("The file's SHA-256 is {digest}.", digest=receipt.digest),
     ]
     for line in lines:
         print(terminal.shown(line))
@@ -468,8 +556,8 @@ def _tell_unused(unused: Sequence[Any], people: TextIO, most: int = 12) -> None:
     """What lies among the hand-ins and was graded for nobody, one line each."""
     lines = list(dict.fromkeys(map(str, unused)))
     if lines:
-        more = [f"  and {len(lines) - most} more"] if len(lines) > most else []
-        for line in ("Found, but not graded:", *(f"  {line}" for line in lines[:most]), *more):
+        more = [say("  and {count} more", count=len(lines) - most)] if len(lines) > most else []
+        for line in (say("Found, but not graded:"), *(f"  {line}" for line in lines[:most]), *more):
             print(terminal.shown(line), file=people)
 
 
@@ -477,7 +565,9 @@ def _cluster() -> Any:
     try:
         from autograder.grading import cluster
     except ImportError as error:
-        raise UsageError(f"--scheduler needs dask. To install: {parts.install('cluster')}") from error
+        raise UsageError(
+            say("--scheduler needs dask. To install: {install}", install=parts.install("cluster"))
+        ) from error
     return cluster
 
 
@@ -486,7 +576,7 @@ def _report(options: argparse.Namespace) -> int:
     from autograder.report import write_report
 
     report = write_report(Course(options.course), options.exercise, options.out)
-    for line in (*report.summary, f"Report: {report.page}", f"Table:  {report.table}"):
+    for line in (*report.summary, say("Report: {path}", path=report.page), say("Table:  {path}", path=report.table)):
         print(terminal.shown(line))
     return 0
 
@@ -505,11 +595,13 @@ def _mark(options: argparse.Namespace) -> int:
         blind = options.blind or course.settings.blind
         server = MarkingServer(Marks(course, options.exercise), markers, blind, options.port or 0)
     except (OSError, OverflowError) as error:
-        raise UsageError(f"The page cannot be served on port {options.port}: {error}.") from error
+        raise UsageError(
+            say("The page cannot be served on port {port}: {error}.", port=options.port, error=error)
+        ) from error
     with server:
         for marker, address in server.addresses.items():
             print(terminal.shown(f"{marker}: {address}"), flush=True)
-        print("Open it in a browser on this machine. Stop with Ctrl-C; all that was saved is saved.", flush=True)
+        print(say("Open it in a browser on this machine. Stop with Ctrl-C; all that was saved is saved."), flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
@@ -541,14 +633,14 @@ def _send(options: argparse.Namespace) -> int:
     for line in plan.lines():
         print(terminal.shown(line))
     if not options.send:
-        print("Nothing was sent. Add --send to change this there.")
+        print(say("Nothing was sent. Add --send to change this there."))
         return 0
     failed = 0
     for number, (change, why) in enumerate(send.send(plan, system), 1):
         failed += bool(why)
-        print(terminal.shown(f"{number}/{len(plan.changes)} {change}: {why or 'sent'}"), flush=True)
+        print(terminal.shown(f"{number}/{len(plan.changes)} {change}: {why or say('sent')}"), flush=True)
     if failed:
-        print(f"{failed} failed. Run the same command again: it sends only what is not there yet.")
+        print(say("{failed} failed. Run the same command again: it sends only what is not there yet.", failed=failed))
     return 1 if failed else 0
 
 
@@ -560,7 +652,7 @@ def _similar(options: argparse.Namespace) -> int:
     target = _json_target(options)
     found = write_similar(Course(options.course), options.exercise, options.out, options.chance or CHANCE)
     if target is None or not target.is_stdout:
-        for line in (*found.summary, f"Page:  {found.page}", f"Table: {found.table}"):
+        for line in (*found.summary, say("Page:  {path}", path=found.page), say("Table: {path}", path=found.table)):
             print(terminal.shown(line))
     _write_json(target, found.content)
     return 0
@@ -587,7 +679,7 @@ def _probe(options: argparse.Namespace) -> int:
             found = probe(place, sandbox, workers, options.limit, options.seed, pools, told.on_progress, told.on_task)
     page = folder / f"{options.exercise}.html"
     page.write_text(report.page(found), "utf-8")
-    for line in (*report.lines(found), f"Page: {page}"):
+    for line in (*report.lines(found), say("Page: {path}", path=page)):
         print(terminal.shown(line, people), file=people)
     _write_json(target, found.to_json())
     return 0
@@ -609,7 +701,7 @@ def _release(options: argparse.Namespace) -> int:
 
     names = sorted(f.name for f in options.sources.glob("*/") if (f / f"{f.name}.ipynb").is_file())
     if not names:
-        raise UsageError(f"There is no EXERCISE/EXERCISE.ipynb in {options.sources}.")
+        raise UsageError(say("There is no EXERCISE/EXERCISE.ipynb in {sources}.", sources=options.sources))
     for name in names:
         print(terminal.shown(str(release(options.sources, options.releases, name))))
     return 0

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograder.errors import DataError
+from autograder.language import _, say
 
 Bytes: TypeAlias = NDArray[np.uint8]
 """An array of uint8: pixels 0 to 255, or labels."""
@@ -122,14 +123,21 @@ def load_held_out(exercise: str) -> HeldOut | None:
     folder = Path(chosen).expanduser() if chosen else _clone() / "held_out"
     if chosen and not folder.is_dir():
         raise DataError(
-            f"AUTOGRADER_HELD_OUT names {folder}, which is not a folder. This is the instructor's setting: "
-            "correct it, or unset it to grade with the published images."
+            say(
+                "AUTOGRADER_HELD_OUT names {folder}, which is not a folder. This is the instructor's"
+                " setting: correct it, or unset it to grade with the published images.",
+                folder=folder,
+            )
         )
     path = folder / f"{exercise}.npz"
     if chosen and not path.exists() and exercise in PUBLISHED_HELD_OUT:
         raise DataError(
-            f"AUTOGRADER_HELD_OUT names {folder}, which holds no {path.name}. This is the instructor's setting: put the"
-            " file there, or unset it to grade with the published images."
+            say(
+                "AUTOGRADER_HELD_OUT names {folder}, which holds no {name}. This is the instructor's"
+                " setting: put the file there, or unset it to grade with the published images.",
+                folder=folder,
+                name=path.name,
+            )
         )
     return read_held_out(path) if os.access(path, os.F_OK if chosen else os.R_OK) else None
 
@@ -140,9 +148,9 @@ def origin_of(held_out: HeldOut | None) -> Origin:
 
 
 MEASURED_ON: dict[str, str] = {
-    "private": "held-out images of your own",
-    "published": "the held-out images that the repository shows to everyone",
-    "none": "the published test set, which students have",
+    "private": _("held-out images of your own"),
+    "published": _("the held-out images that the repository shows to everyone"),
+    "none": _("the published test set, which students have"),
 }
 """What accuracy is measured on, in words."""
 
@@ -158,8 +166,12 @@ def read_held_out(path: Path) -> HeldOut:
     flaw = _why_no_archive(raw) if arrays is None else _held_out_flaw(arrays)
     if arrays is None or flaw:
         raise DataError(
-            f"The held-out set {path} {flaw}. No student is at fault: the instructor should fetch it again, "
-            "or make a new one with 'python data/build.py held-out'."
+            say(
+                "The held-out set {path} {flaw}. No student is at fault: the instructor should fetch it"
+                " again, or make a new one with 'python data/build.py held-out'.",
+                path=path,
+                flaw=flaw,
+            )
         )
     kind: Kind = "mnist" if arrays["kind"] == "mnist" else "fashion"
     published = hashlib.sha256(raw).hexdigest() == PUBLISHED_HELD_OUT.get(path.stem)
@@ -173,13 +185,24 @@ def _held_out_flaw(arrays: dict[str, Bytes]) -> str | None:
         return f"lacks {', '.join(missing)}"
     images, labels, kind = arrays["images"], arrays["labels"], str(arrays["kind"])
     if kind not in IMAGE_SHAPE:
-        return f"says its kind is {kind!r}, not 'fashion' or 'mnist'"
+        return say("says its kind is {kind!r}, not 'fashion' or 'mnist'", kind=kind)
     if images.dtype != np.uint8 or labels.dtype != np.uint8:
-        return f"holds {images.dtype} images and {labels.dtype} labels, not uint8"
+        return say(
+            "holds {dtype} images and {label_dtype} labels, not uint8", dtype=images.dtype, label_dtype=labels.dtype
+        )
     if images.shape[1:] != IMAGE_SHAPE[kind] or labels.shape != images.shape[:1] or not len(images):
-        return f"holds images of shape {images.shape} and labels of shape {labels.shape}"
+        return say(
+            "holds images of shape {shape} and labels of shape {label_shape}",
+            shape=images.shape,
+            label_shape=labels.shape,
+        )
     if labels.max() >= CLASS_COUNT[kind]:
-        return f"holds label {labels.max()}, but {kind} has {CLASS_COUNT[kind]} classes"
+        return say(
+            "holds label {max}, but {kind} has {classes} classes",
+            max=labels.max(),
+            kind=kind,
+            classes=CLASS_COUNT[kind],
+        )
     return None
 
 
@@ -222,16 +245,24 @@ def _load_shipped(name: str) -> list[Bytes]:
     path = next((place / name for place in places if os.access(place / name, os.F_OK)), None)
     if path is None:
         raise DataError(
-            f"{name} was not found in {', '.join(map(str, places))}. Your work is not at fault: the "
-            "installation is incomplete. Install it again, or set AUTOGRADER_DATA to the file's folder."
+            say(
+                "{name} was not found in {places}. Your work is not at fault: the installation is"
+                " incomplete. Install it again, or set AUTOGRADER_DATA to the file's folder.",
+                name=name,
+                places=", ".join(map(str, places)),
+            )
         )
     shipped = SHIPPED[name]
     raw = _read(path)
     arrays = _arrays(raw) if hashlib.sha256(raw).hexdigest() == shipped.sha256 else None
     if arrays is None:
         raise DataError(
-            f"{path} {_why_not_shipped(raw, shipped)}. Your work is not at fault: fetch the file again, with "
-            "'git checkout -- data' in a clone, or by installing the package again."
+            say(
+                "{path} {flaw}. Your work is not at fault: fetch the file again, with 'git"
+                " checkout -- data' in a clone, or by installing the package again.",
+                path=path,
+                flaw=_why_not_shipped(raw, shipped),
+            )
         )
     return [arrays[key] for key in shipped.keys]
 
@@ -242,7 +273,11 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(
-            f"{path} cannot be read: {reason}. No student is at fault: check the file and its permissions."
+            say(
+                "{path} cannot be read: {reason}. No student is at fault: check the file and its permissions.",
+                path=path,
+                reason=reason,
+            )
         ) from error
 
 
@@ -262,21 +297,25 @@ def _why_no_archive(raw: bytes) -> str:
     if not raw:
         return "is empty"
     if raw.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the data ('git lfs pull' brings it)"
+        return say("is a Git LFS pointer, not the data ('git lfs pull' brings it)")
     if raw.lstrip().startswith(b"<"):
-        return "is a web page, not the data (perhaps a login page, saved in its place)"
+        return say("is a web page, not the data (perhaps a login page, saved in its place)")
     if not raw.startswith(b"PK"):
-        return "is not an npz file"
-    return "is damaged or cut short"
+        return say("is not an npz file")
+    return say("is damaged or cut short")
 
 
 def _why_not_shipped(raw: bytes, shipped: Shipped) -> str:
     """Why bytes are not the file that came with the kit, as the rest of a sentence about the file."""
     arrays = _arrays(raw)
     if arrays is not None and set(arrays) != set(shipped.keys):
-        return f"is another file: it holds {', '.join(arrays) or 'nothing'}, not {', '.join(shipped.keys)}"
+        return say(
+            "is another file: it holds {arrays}, not {keys}",
+            arrays=", ".join(arrays) or "nothing",
+            keys=", ".join(shipped.keys),
+        )
     if arrays is not None:
-        return "holds data other than the file that came with the kit (its SHA-256 differs)"
+        return say("holds data other than the file that came with the kit (its SHA-256 differs)")
     if raw.startswith(b"PK") and len(raw) < shipped.size:
-        return f"is cut short: {len(raw):,} of {shipped.size:,} bytes arrived"
+        return say("is cut short: {count:,} of {size:,} bytes arrived", count=len(raw), size=shipped.size)
     return _why_no_archive(raw)

@@ -12,8 +12,10 @@ from typing import Any
 
 from autograder import __version__, compat, data, errors, parts
 from autograder.exercise.definition import exercise_names
+from autograder.language import _, said, say, say_plural
 from autograder.learner import device
 
+_GOOD, _BAD = _("ok"), _("MISSING")
 _LINUX = sys.platform.startswith("linux")
 
 
@@ -34,26 +36,30 @@ def examine() -> list[Finding]:
     """Look at everything; nothing is changed. Whatever one look meets, the others are taken all the same."""
     looks: list[tuple[str, Callable[[], Finding | list[Finding]]]] = [
         ("autograder", _kit),
-        ("learner's packages", lambda: _packages("learner's packages", "")),
-        ("Keras backend", _backend),
-        ("GPU", _gpu),
-        ("grading", lambda: _packages("grading", "grade")),
-        ("cluster", lambda: _packages("cluster", "cluster")),
-        ("data", _data),
-        ("exercises", _exercises),
-        ("held-out images", _held_out),
-        ("sandbox", _bubblewrap),
-        ("canary and protections", _tries),
-        ("other packages' internals", _compat),
-        ("machine", _memory),
+        (_("learner's packages"), lambda: _packages(_("learner's packages"), "")),
+        (_("Keras backend"), _backend),
+        (_("GPU"), _gpu),
+        (_("grading"), lambda: _packages(_("grading"), "grade")),
+        (_("cluster"), lambda: _packages(_("cluster"), "cluster")),
+        (_("data"), _data),
+        (_("exercises"), _exercises),
+        (_("held-out images"), _held_out),
+        (_("sandbox"), _bubblewrap),
+        (_("canary and protections"), _tries),
+        (_("other packages' internals"), _compat),
+        (_("machine"), _memory),
     ]
     findings: list[Finding] = []
     for name, look in looks:
         try:
             found = look()
         except Exception as error:
-            text = f"this could not be checked: {type(error).__name__}: {' '.join(str(error).split())}"
-            found = Finding(name, False, text, "If the other lines do not explain it, please report it.")
+            text = say(
+                "this could not be checked: {name}: {why}",
+                name=type(error).__name__,
+                why=" ".join(str(error).split()),
+            )
+            found = Finding(name, False, text, say("If the other lines do not explain it, please report it."))
         findings += found if isinstance(found, list) else [found]
     return findings
 
@@ -62,7 +68,7 @@ def lines(findings: list[Finding]) -> list[str]:
     """The findings as text."""
     out = []
     for finding in findings:
-        out.append(f"{'ok     ' if finding.good else 'MISSING'} {finding.name}: {finding.found}")
+        out.append(f"{said(_GOOD if finding.good else _BAD):7} {said(finding.name)}: {finding.found}")
         if finding.remedy:
             out.append(f"        -> {finding.remedy}")
     return out
@@ -79,8 +85,10 @@ def _packages(title: str, part: str) -> Finding:
     """What a part of the kit needs, with the versions that are there."""
     missing = parts.missing(part)
     found = [f"{name} {version}" for name in parts.MODULES[part] if name not in missing and (version := _version(name))]
-    remedy = f"{parts.install(part)}   (missing: {', '.join(missing)})" if missing else ""
-    return Finding(title, not missing, ", ".join(found) or "nothing", remedy)
+    remedy = (
+        say("{install}   (missing: {names})", install=parts.install(part), names=", ".join(missing)) if missing else ""
+    )
+    return Finding(title, not missing, ", ".join(found) or say("nothing"), remedy)
 
 
 def _version(module: str) -> str:
@@ -96,27 +104,37 @@ def _backend() -> Finding:
     packages = {"tensorflow": ["tensorflow", "tensorflow-cpu"], "torch": ["torch"], "jax": ["jax"]}.get(wanted, [])
     for name in packages:
         try:
-            return Finding("Keras backend", True, f"{name} {importlib.metadata.version(name)}")
+            return Finding(_("Keras backend"), True, f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return Finding("Keras backend", False, f"{wanted} is not installed", parts.install("cpu"))
+    return Finding(_("Keras backend"), False, say("{wanted} is not installed", wanted=wanted), parts.install("cpu"))
 
 
 def _gpu() -> Finding:
     """The driver's word, and whether what is installed can use it and leaves room for others."""
     there = device.gpus()
     if not there:
-        return Finding("GPU", True, "none; the lessons need none")
+        return Finding(_("GPU"), True, say("none; the lessons need none"))
     told = "; ".join(map(str, there))
     try:
         importlib.metadata.version("nvidia-cudnn-cu12")
     except importlib.metadata.PackageNotFoundError:
-        return Finding("GPU", True, f"{told}; not in use", f"To use it: {parts.install('gpu')}")
+        return Finding(
+            _("GPU"),
+            True,
+            say("{told}; not in use", told=told),
+            say("To use it: {install}", install=parts.install("gpu")),
+        )
     if limit := os.environ.get(device.LIMIT):
-        told += f"; each kernel takes {limit} MiB at most"
+        told += say("; each kernel takes {limit} MiB at most", limit=limit)
     if os.environ.get(device.GROWTH) == "true":
-        return Finding("GPU", True, told)
-    return Finding("GPU", True, told, f"Shared? Set {device.GROWTH}=true, or the first kernel takes all its memory.")
+        return Finding(_("GPU"), True, told)
+    return Finding(
+        _("GPU"),
+        True,
+        told,
+        say("Shared? Set {growth}=true, or the first kernel takes all its memory.", growth=device.GROWTH),
+    )
 
 
 def _data() -> Finding:
@@ -124,43 +142,49 @@ def _data() -> Finding:
         data.load_fashion()
         data.load_mnist()
     except errors.DataError as error:
-        return Finding("data", False, str(error))
-    return Finding("data", True, "fashion.npz and mnist.npz are whole")
+        return Finding(_("data"), False, str(error))
+    return Finding(_("data"), True, say("fashion.npz and mnist.npz are whole"))
 
 
 def _exercises() -> Finding:
     names = exercise_names()
-    return Finding("exercises", bool(names), ", ".join(names) or "none found", "" if names else "run `make exercises`")
+    return Finding(
+        _("exercises"), bool(names), ", ".join(names) or say("none found"), "" if names else say("run `make exercises`")
+    )
 
 
 def _held_out() -> Finding:
     try:
         there = {name: data.load_held_out(name) for name in exercise_names()}
     except errors.DataError as error:
-        return Finding("held-out images", False, str(error))
+        return Finding(_("held-out images"), False, str(error))
     names = [f"{name} ({held.origin})" for name, held in there.items() if held is not None]
-    text = ", ".join(names) or "none: accuracy is measured on the published test set"
-    return Finding("held-out images", True, text)
+    text = ", ".join(names) or say("none: accuracy is measured on the published test set")
+    return Finding(_("held-out images"), True, text)
 
 
 def _bubblewrap() -> Finding:
     if not _LINUX:
-        return Finding("sandbox", False, "grading needs Linux; learners do not")
+        return Finding(_("sandbox"), False, say("grading needs Linux; learners do not"))
     from autograder.sandbox.bubblewrap import try_bubblewrap
 
     verdict = try_bubblewrap()
     if verdict.works:
-        return Finding("sandbox", True, "bubblewrap works here (tried), with namespaces of its own for each submission")
+        return Finding(
+            _("sandbox"), True, say("bubblewrap works here (tried), with namespaces of its own for each submission")
+        )
     if verdict.broken_place:
-        return Finding("sandbox", False, verdict.reason, "Until then, nothing is graded in a sandbox here.")
-    remedy = "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
-    return Finding("sandbox", False, f"LIMITS ONLY: {verdict.reason}", remedy)
+        return Finding(_("sandbox"), False, verdict.reason, say("Until then, nothing is graded in a sandbox here."))
+    remedy = say(
+        "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
+    )
+    return Finding(_("sandbox"), False, say("LIMITS ONLY: {reason}", reason=verdict.reason), remedy)
 
 
 def _tries() -> list[Finding]:
     """What is tried in the sandbox that grading would use here: a submission of our own, and attacks."""
     try:
-        parts.require("grade", "This try")
+        parts.require("grade", say("This try"))
         from autograder.sandbox import bubblewrap
         from autograder.sandbox.client import ForkServer
 
@@ -168,8 +192,8 @@ def _tries() -> list[Finding]:
             server.wait_until_ready()
             return [_canary(server), _protections(server)]
     except (ImportError, errors.KitError) as error:
-        text = f"not tried: {error}"
-        return [Finding("canary", False, text), Finding("protections", False, text)]
+        text = say("not tried: {error}", error=error)
+        return [Finding(_("canary"), False, text), Finding(_("protections"), False, text)]
 
 
 def _canary(server: Any) -> Finding:
@@ -179,8 +203,10 @@ def _canary(server: Any) -> Finding:
     try:
         canary.prove(server)
     except errors.KitError as error:
-        return Finding("canary", False, f"nobody can be graded here: {error}")
-    return Finding("canary", True, f"our own trial submission passed all stations ({server.sandbox})")
+        return Finding(_("canary"), False, say("nobody can be graded here: {error}", error=error))
+    return Finding(
+        _("canary"), True, say("our own trial submission passed all stations ({sandbox})", sandbox=server.sandbox)
+    )
 
 
 def _protections(server: Any) -> Finding:
@@ -189,26 +215,35 @@ def _protections(server: Any) -> Finding:
     from autograder.sandbox.control_group import HOW_TO_GET_ONE
 
     found = try_protections(server)
-    text = f"tried and held: {', '.join(found.names(True)) or 'none'} (memory measured: {found.memory})"
-    if untried := [f"{one.name} ({one.why})" for one in found.tried if one.held is None]:
-        text += f"; could not be tried: {', '.join(untried)}"
+    text = say(
+        "tried and held: {names} (memory measured: {memory})",
+        names=", ".join(map(said, found.names(True))) or say("none"),
+        memory=say("control group") if found.memory == "control group" else say("by process"),
+    )
+    if untried := [f"{said(one.name)} ({one.why})" for one in found.tried if one.held is None]:
+        text += say("; could not be tried: {untried}", untried=", ".join(untried))
     if not found.names(False):
         better = (
             ""
             if found.memory == "control group"
-            else f"A control group measures memory more exactly: {HOW_TO_GET_ONE} COMMAND"
+            else say("A control group measures memory more exactly: {how} COMMAND", how=HOW_TO_GET_ONE)
         )
-        return Finding("protections", True, text, better)
-    remedy = "Any code that is graded here can get past these. SECURITY.md says what each needs."
-    return Finding("protections", False, f"{text}; DO NOT HOLD: {', '.join(found.names(False))}", remedy)
+        return Finding(_("protections"), True, text, better)
+    remedy = say("Any code that is graded here can get past these. SECURITY.md says what each needs.")
+    return Finding(
+        _("protections"),
+        False,
+        say("{text}; DO NOT HOLD: {names}", text=text, names=", ".join(map(said, found.names(False)))),
+        remedy,
+    )
 
 
 def _compat() -> list[Finding]:
     """What is off because other packages changed inside: grading is slower then, and grades are the same."""
     lines = compat.findings()
     if not lines:
-        return [Finding("other packages' internals", True, "are as the kit expects them")]
-    return [Finding("other packages' internals", True, line) for line in lines]
+        return [Finding(_("other packages' internals"), True, say("are as the kit expects them"))]
+    return [Finding(_("other packages' internals"), True, line) for line in lines]
 
 
 def _memory() -> list[Finding]:
@@ -217,8 +252,13 @@ def _memory() -> list[Finding]:
     from autograder.sandbox import machine
 
     here = machine.examine()
-    text = f"{here.cores} core{'s' * (here.cores > 1)}, {here.free_bytes / 1e9:.1f} GB of memory free"
+    text = say_plural(
+        "{n} core, {free:.1f} GB of memory free",
+        "{n} cores, {free:.1f} GB of memory free",
+        here.cores,
+        free=here.free_bytes / 1e9,
+    )
     if here.limit_bytes is not None:
-        text += f" of the {here.limit_bytes / 1e9:.1f} GB that a control group allows"
-    text += f"; `autograder grade` takes {here.workers} worker{'s' * (here.workers > 1)}"
-    return [Finding("machine", here.free_bytes > 1_500_000_000, text)]
+        text += say(" of the {limit:.1f} GB that a control group allows", limit=here.limit_bytes / 1e9)
+    text += say_plural("; `autograder grade` takes {n} worker", "; `autograder grade` takes {n} workers", here.workers)
+    return [Finding(_("machine"), here.free_bytes > 1_500_000_000, text)]

@@ -16,7 +16,7 @@ import gettext
 import html
 import os
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -30,6 +30,7 @@ _OWN = Path(__file__).resolve().parent / "languages"
 # Where a process's own language stands, the first that says something; the last four as for other programs.
 _VARIABLES = ("AUTOGRADER_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _chosen: ContextVar[str] = ContextVar("language", default="")
+_chosen_for_all = ""
 
 
 class Sentence(str):
@@ -63,7 +64,7 @@ class Sentence(str):
         """The text as a reader of the language in use is told it."""
         catalogue = _catalogue(language())
         if self.many:
-            text = catalogue.ngettext(self.template, self.many, self.values["n"])
+            text = catalogue.ngettext(self.template, self.many, _counted(self.values["n"]))
         else:
             text = catalogue.gettext(self.template) if self.template else ""
         try:
@@ -98,14 +99,23 @@ def beginning(text: str) -> Sentence:
     return _Beginning(made.template, made.values, made.many)
 
 
-def plural(one: str, many: str, n: int, /, **values: Any) -> Sentence:
-    """The same for a text that depends on a number, which stands in it as ``{n}``. English has two forms; others more.
+def plural(one: str, many: str, n: float, /, **values: Any) -> Sentence:
+    """The same for a text that depends on a number, which stands in it as ``{n}``, or ``{n:g}`` if it may be 2.5.
+
+    English has two forms; others more.
 
     Args:
         one: for 1.
         many: for every other number.
     """
     return Sentence(one, {**values, "n": n}, many)
+
+
+def joined(texts: Sequence[str], between: str = " ") -> Sentence:
+    """Several texts as one, each said in its turn."""
+    names = [f"part{number}" for number in range(len(texts))]
+    values = dict(zip(names, texts, strict=True)) | {"between": between}
+    return Sentence("{between}".join(f"{{{name}}}" for name in names), values)
 
 
 def said(text: str) -> str:
@@ -120,16 +130,21 @@ def say(text: str, /, **values: Any) -> str:
     return said(Sentence(text, values))
 
 
-def say_plural(one: str, many: str, n: int, /, **values: Any) -> str:
+def say_plural(one: str, many: str, n: float, /, **values: Any) -> str:
     """`plural`, said at once."""
     return said(plural(one, many, n, **values))
 
 
-def translated(text: str, many: str = "", n: int = 1) -> str:
+def translated(text: str, many: str = "", n: float = 1) -> str:
     """A text in the language in use with its names in braces, for whoever fills them in (see `filled`)."""
     if not many:
         return _catalogue(language()).gettext(text) if text else text
-    return _catalogue(language()).ngettext(text, many, n)
+    return _catalogue(language()).ngettext(text, many, _counted(n))
+
+
+def _counted(n: float) -> int:
+    """The number by which gettext chooses a form. It takes none with a fraction, which is never "one"."""
+    return int(n) if n == int(n) else int(n) + 2
 
 
 def filled(text: str, values: Mapping[str, Any], instead: str) -> str:
@@ -154,7 +169,9 @@ def language() -> str:
 
 
 def own_language() -> str:
-    """The language of whoever started this process."""
+    """This process's own language: what `of_this_process` says, else that of whoever started it."""
+    if _chosen_for_all:
+        return _chosen_for_all
     for variable in _VARIABLES:
         if name := os.environ.get(variable, "").strip():
             return name
@@ -173,6 +190,21 @@ def speaking(name: str) -> Iterator[None]:
         yield
     finally:
         _chosen.reset(token)
+
+
+@contextmanager
+def of_this_process(name: str) -> Iterator[None]:
+    """Inside, this process has another language of its own, in all its threads: a command's, while it runs.
+
+    Args:
+        name: as in "de"; '' for that of whoever started the process.
+    """
+    global _chosen_for_all
+    before, _chosen_for_all = _chosen_for_all, name
+    try:
+        yield
+    finally:
+        _chosen_for_all = before
 
 
 def tag() -> str:

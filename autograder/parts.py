@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 from autograder.errors import MissingPart
+from autograder.language import say, say_plural
 
 DISTRIBUTION = "keras-lesson-kit"
 MODULES: dict[str, tuple[str, ...]] = {
@@ -68,8 +69,12 @@ def require(part: str, what: str) -> None:
         raise MissingPart(_sentence(part, what, absent))
     if part in ("grade", "cluster") and not sys.platform.startswith("linux"):
         raise MissingPart(
-            f"{what} needs Linux, and this is {sys.platform}. On Windows, use WSL; elsewhere, a virtual machine. "
-            "Learners do not need Linux: `check` in a notebook works here."
+            say(
+                "{what} needs Linux, and this is {platform}. On Windows, use WSL; elsewhere, a virtual"
+                " machine. Learners do not need Linux: `check` in a notebook works here.",
+                what=what,
+                platform=sys.platform,
+            )
         )
 
 
@@ -84,10 +89,16 @@ def explain(error: ImportError, what: str) -> MissingPart | None:
 
 def _sentence(part: str, what: str, absent: list[str]) -> str:
     rest = len(absent) - _NAMED
-    names = [*absent[:_NAMED], f"{rest} more"] if rest > 1 else absent
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    is_not = "is not" if len(absent) == 1 else "are not"
-    return f"{what} needs {listed}, which {is_not} installed here. To install: {install(part)}"
+    names = [*absent[:_NAMED], say("{count} more", count=rest)] if rest > 1 else absent
+    listed = names[0] if len(names) == 1 else say("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
+    return say_plural(
+        "{what} needs {listed}, which is not installed here. To install: {install}",
+        "{what} needs {listed}, which are not installed here. To install: {install}",
+        len(absent),
+        what=what,
+        listed=listed,
+        install=install(part),
+    )
 
 
 def _is_there(name: str) -> bool:
@@ -112,9 +123,11 @@ def other_autograder(folder: Path | None = None) -> str:
     if not others:
         return ""
     version = others[0].removeprefix("autograder-").rpartition(".")[0]
-    return (
-        f'Another package called "autograder" ({version}) is installed over the lesson kit. Remove both with '
-        f"`pip uninstall autograder {DISTRIBUTION}`, then install the kit again."
+    return say(
+        'Another package called "autograder" ({version}) is installed over the lesson kit. Remove'
+        " both with `pip uninstall autograder {distribution}`, then install the kit again.",
+        version=version,
+        distribution=DISTRIBUTION,
     )
 
 
@@ -123,9 +136,11 @@ def autograder_elsewhere() -> str:
     ours = Path(__file__).resolve().parent
     for folder in map(Path, sys.path):
         if (folder / "autograder" / "__init__.py").is_file() and (folder / "autograder").resolve() != ours:
-            return (
-                f'Another package called "autograder" is in {folder}. Which of the two is imported depends on where '
-                "Python is started: remove it with `pip uninstall autograder`, then install the kit again."
+            return say(
+                'Another package called "autograder" is in {folder}. Which of the two is imported depends on'
+                " where Python is started: remove it with `pip uninstall autograder`, then install the kit"
+                " again.",
+                folder=folder,
             )
     return ""
 

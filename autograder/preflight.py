@@ -14,6 +14,7 @@ from typing import TextIO
 
 from autograder import terminal
 from autograder.errors import CannotWrite, UsageError
+from autograder.language import say
 
 TEMPORARY_BYTES = 20_000_000  # what grading needs in the folder for temporary files
 COURSE_BYTES = 20_000_000  # what a class leaves in the course directory, at the least
@@ -36,18 +37,33 @@ class Target:
             return
         try:
             if target.endswith("/") or path.is_dir():
-                raise UsageError(f"{option} {target} is a folder. Name a file.")
+                raise UsageError(say("{option} {target} is a folder. Name a file.", option=option, target=target))
             if not path.parent.is_dir():
-                raise UsageError(f"{option} {target} cannot be written: there is no folder {path.parent}.")
+                raise UsageError(
+                    say(
+                        "{option} {target} cannot be written: there is no folder {parent}.",
+                        option=option,
+                        target=target,
+                        parent=path.parent,
+                    )
+                )
             if path.exists() and not path.is_file():  # a device; a pipe is waited for when there is something to write
                 if not stat.S_ISFIFO(path.stat().st_mode):
                     _probe_device(path)
                 return
             if path.exists() and not os.access(path, os.W_OK):
-                raise UsageError(f"{option} {target} cannot be written: you only have permission to read it.")
+                raise UsageError(
+                    say(
+                        "{option} {target} cannot be written: you only have permission to read it.",
+                        option=option,
+                        target=target,
+                    )
+                )
             probe(path.parent)
         except OSError as error:
-            raise UsageError(f"{option} {target} cannot be written: {error.strerror}.") from error
+            raise UsageError(
+                say("{option} {target} cannot be written: {why}.", option=option, target=target, why=error.strerror)
+            ) from error
 
     def write(self, text: str) -> None:
         """Write all of it as UTF-8; a file is there whole or as it was.
@@ -65,7 +81,14 @@ class Target:
                 return
             self._replace(content)
         except OSError as error:
-            raise CannotWrite(f"{self.option} {self.target} could not be written: {error.strerror}.") from error
+            raise CannotWrite(
+                say(
+                    "{option} {target} could not be written: {why}.",
+                    option=self.option,
+                    target=self.target,
+                    why=error.strerror,
+                )
+            ) from error
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[TextIO]:
@@ -80,7 +103,14 @@ class Target:
         try:
             stream = self._path.open("w", encoding="utf-8")
         except OSError as error:
-            raise CannotWrite(f"{self.option} {self.target} could not be written: {error.strerror}.") from error
+            raise CannotWrite(
+                say(
+                    "{option} {target} could not be written: {why}.",
+                    option=self.option,
+                    target=self.target,
+                    why=error.strerror,
+                )
+            ) from error
         with stream:
             yield stream
 
@@ -124,12 +154,21 @@ def require_course(root: Path, folders: Iterable[Path]) -> None:
             free = shutil.disk_usage(folder).free
         except OSError as error:
             raise UsageError(
-                f"Nothing can be written in {folder}: {error.strerror}. Grading writes its results there."
+                say(
+                    "Nothing can be written in {folder}: {why}. Grading writes its results there.",
+                    folder=folder,
+                    why=error.strerror,
+                )
             ) from error
         if free < COURSE_BYTES:
             raise UsageError(
-                f"The disk that {folder} is on is full: {free / 1e6:.0f} MB are free, and a class needs at least"
-                f" {COURSE_BYTES / 1e6:.0f} MB. Make room, and run this again."
+                say(
+                    "The disk that {folder} is on is full: {free:.0f} MB are free, and a class needs at least"
+                    " {needed:.0f} MB. Make room, and run this again.",
+                    folder=folder,
+                    free=free / 1e6,
+                    needed=COURSE_BYTES / 1e6,
+                )
             )
 
 
@@ -149,14 +188,27 @@ def require_temporary() -> None:
     try:
         folder = Path(chosen) if chosen else Path(tempfile.gettempdir())
         if chosen and not folder.is_dir():
-            raise UsageError(f"TMPDIR names {chosen}, which is not a folder. Correct it, or unset it.")
+            raise UsageError(
+                say("TMPDIR names {chosen}, which is not a folder. Correct it, or unset it.", chosen=chosen)
+            )
         probe(folder)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        where = f"TMPDIR names {chosen}, and there" if chosen else "In the folder for temporary files"
-        raise UsageError(f"{where} nothing can be written: {error.strerror or error}.") from error
+        where = (
+            say("TMPDIR names {chosen}, and there", chosen=chosen)
+            if chosen
+            else say("In the folder for temporary files")
+        )
+        raise UsageError(
+            say("{where} nothing can be written: {why}.", where=where, why=error.strerror or error)
+        ) from error
     if free < TEMPORARY_BYTES:
         raise UsageError(
-            f"The folder for temporary files, {folder}, is full: {free / 1e6:.0f} MB are free, and grading needs"
-            f" {TEMPORARY_BYTES / 1e6:.0f} MB. Make room, or set TMPDIR to another folder."
+            say(
+                "The folder for temporary files, {folder}, is full: {free:.0f} MB are free, and grading"
+                " needs {needed:.0f} MB. Make room, or set TMPDIR to another folder.",
+                folder=folder,
+                free=free / 1e6,
+                needed=TEMPORARY_BYTES / 1e6,
+            )
         )

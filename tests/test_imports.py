@@ -16,11 +16,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 TABLE: dict[str, set[str]] = {
     "errors": set(),
     "language": set(),
-    "parts": {"errors"},
-    "data": {"errors"},
+    "parts": {"errors", "language"},
+    "data": {"errors", "language"},
     "templates": {"exercise", "language"},
     "terminal": {"exercise"},
-    "preflight": {"errors", "terminal"},
+    "preflight": {"errors", "language", "terminal"},
     "exercise": {"data", "errors", "language"},
     "checks": {"data", "exercise", "language"},
     "backend": {"exercise", "language"},
@@ -51,10 +51,11 @@ TABLE: dict[str, set[str]] = {
         "templates",
     },
     # The ways in: each imports what a command needs, when it is needed.
-    "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "learner", "parts", "sandbox"},
+    "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "language", "learner", "parts"}
+    | {"sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
-    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "parts", "preflight", "probe", "report"}
-    | {"lms", "marking", "sandbox", "similar", "terminal"},
+    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "language", "parts", "preflight", "probe"}
+    | {"lms", "marking", "report", "sandbox", "similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
 }

@@ -24,12 +24,13 @@ from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 from kit import ROOT
 
-from autograder import language
+from autograder import cli, language
 from autograder.course import settings
 from autograder.course.deadlines import Lateness
 from autograder.course.directory import Course
 from autograder.course.gradebook import Mark
 from autograder.errors import BadSetting
+from autograder.exercise import outcome
 from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import Hint, Outcome, hint_id
 from autograder.grading.feedback import feedback_page, with_late_penalty, with_marks
@@ -49,25 +50,24 @@ from kitbook.messages import messages_of  # noqa: E402
 CONVERTED = (
     "backend",
     "checks",
-    "course/reading.py",
+    "cli.py",
+    "course",
+    "data.py",
+    "doctor.py",
     "exercise",
-    "grading/answers.py",
-    "grading/cells.py",
-    "grading/feedback.py",
-    "grading/observing.py",
-    "grading/outputs.py",
-    "grading/repair.py",
-    "grading/run.py",
-    "jupyter/live.py",
-    "jupyter/run.py",
-    "jupyter/server.py",
-    "jupyter/standing.py",
-    "jupyter/work.py",
+    "grading",
+    "jupyter",
     "learner",
+    "lms",
     "marking",
+    "parts.py",
+    "preflight.py",
+    "probe",
     "report",
+    "sandbox",
     "similar",
     "templates.py",
+    "terminal.py",
 )
 # Pages, and a script that makes one.
 TEMPLATES = sorted(
@@ -76,29 +76,62 @@ TEMPLATES = sorted(
 SCRIPT = ROOT / "autograder" / "jupyter" / "page" / "grading.js"
 # Texts of theirs that nobody is told, or that are the same in every language.
 NO_WORDS = {
-    "causes.py": r"NameError",
+    "answered.py": r"has no answer cells",  # for programs that make answers
     "answers.py": r"^a time limit$",
+    "canary.py": r"^model = |^plt\.|^No module named",
+    "causes.py": r"NameError",
     "checking.py": r"cacheprovider|pytest|cannot be run|has no class|^it has",  # for whoever writes checks
+    "class_list.py": r"^update |^select |^insert |_FILL|case when|^\(trim|\?mode=",
+    "cluster.py": r"after shutdown",
+    "collect.py": r"^another file of$",
+    "jupyter/collect.py": r"",  # the log of nbgrader's own collecting on a Hub, and its options
     "compare.py": r"students are more than",  # was asked before
+    "control_group.py": r"^systemd-run",
+    "directory.py": r"^\{self.root|^select |^#|^c = |^if |^database = |^url = ",  # a file for nbgrader's commands
+    "doctor.py": r"^\{__version__\}",
     "drawing.py": r"no data tell",
     "expect.py": r"to_reach needs|to_have_learned needs",
     "exporters.py": r"",  # nbgrader's program shows them: its options, its log, and Canvas's columns
+    "failure.py": r"^ ?\(in |looked for in",  # of Python's error that kept the sandbox from starting
     "feedback.py": r"^\{",
+    "gradebook.py": r"^pragma ",
+    "grades.py": r"^select |^where |^and \{table",
     "habits.py": r"\\|\{'lr'|\(|positional argument|No module named|Invalid filepath|Received instead",  # of errors
+    "kept.py": r"ipynb$",
+    "kernel_agent.py": r"^exit\(\) would",  # said in the sandbox, as what follows
+    "limits.py": r"^\| ",  # a table for the book
+    "lock.py": r"^\{whose\}process|^process \(",  # in the lock; `_who` says it
+    "namespaces.py": r"^mount ",
+    "nbgrader_config.py": r"^\{root / NAME",
     "networks.py": r"^softmax along axis 0$",
     "observe.py": r"^softmax along axis|^of its own$",
+    "observer.py": r"^it cannot be computed",
     "outcome.py": r"^out of memory$",
+    "parrot.py": r"object is not callable",
+    "parts.py": r"^pip install",
     "passages.py": r"^\{parts",
+    "places.py": r"^keras tensorflow|^The links on the way",
+    "protections.py": r"^No space left$",
+    "receipts.py": r"json$",
+    "release.py": r"submissions associated with it",
+    "roster.py": r"^sis ",  # a column of Canvas's
     "run.py": r"^RuntimeError",
     "server.py": r"-src '|^The course directory;|^As for `autograder grade`",  # rules for browsers; nbgrader's options
+    "settings.py": r"^\{root / FILE\}: exercises",
     "site.py": r"-src '",
+    "source.py": r"^scratch = |^# It works",
     "standing.py": r"^select ",
     "store.py": r"^(?:select|update) ",
+    "surroundings.py": r"",  # said in the sandbox; others' messages
+    "systems.py": r"^rate limit exceeded$",
     "table.py": r"^handed in nothing$",  # a table for programs has the same words in every language
     "submission.py": r"^your cell stopped with$|^\{self\.value\} on|^accuracy of|^not a Keras model$|^class of your",
     "work.py": r"-src '|received, receipt|Nothing is lost|^Not used|page is at|page on a Hub"
     r"|^the course directory|^what the course calls|^python -m",  # a log, for operators
+    "worker.py": r"comes first$",
     "wire.py": r"too large|that is|items$|NumPy array|\{(MAX_|dtype|len)",
+    "mutants.py": r"^\{|^#|^if hasattr|^answer = ",
+    "equivalents.py": r"^\{|^#",
     "test_03_dense_networks.py": r"^dense \{positive\}",
     "test_04_softmax.py": r"^out of bounds$",
     "test_05_overfitting.py": r"^learning rate too large$|^no attribute|^but it is a dict\.$",
@@ -143,7 +176,9 @@ def test_no_sentence_bypasses_the_catalogue(room: str) -> None:
         for file in _files(room)
         for message in messages_of(file)
         if message.text not in known and languages._says_something(message.text)
-        if not re.search(NO_WORDS.get(file.name, r"(?!)"), message.text)
+        if not any(
+            re.search(NO_WORDS.get(f"{at}{file.name}", r"(?!)"), message.text) for at in ("", f"{file.parent.name}/")
+        )
     ]
     assert not missed, "\n".join(missed)
 
@@ -300,6 +335,156 @@ def test_a_value_is_not_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(language.FOLDERS, str(tmp_path))
     with speaking(languages.PSEUDO):
         assert say("{name} is nan", name="x") == "x is nan"
+
+
+NOUNS = (
+    "answers|axes|cells|classes|columns|cores|days|exercises|failures|files|folders|hints|hours|images|layers|lines|"
+    "minutes|names|notebooks|numbers|pages|pairs|people|points|rows|seconds|students|submissions|tasks|tests|units|"
+    "values|weeks|workers"
+)
+# What is never one: numbers that were found to be too large, and limits.
+NEVER_ONE = (
+    "it has {count} layers; the limit is {most}",
+    "The notebook has {count} cells; {most} is the limit.",
+    "Of {count} images only {left} are left, some of them several times.",
+    "The binary loss is for one yes-or-no answer. Here one of {count} classes is right: choose again.",
+    "`{name}` outputs {n} numbers for each image, but there are {classes} classes.",
+    "`{name}` outputs {n} number for each image, but there are {classes} classes.",
+    "holds label {max}, but {kind} has {classes} classes",
+    "{finished} of {total} answers graded{known}{pace}",
+    "{exercise}: {compared} submissions compared; {n} pair shares more than chance allows. It is a reason to ask, not a"
+    " verdict.",
+    "A pair needs {bits:.1f} bits. In a class of honest students of this size who choose their answers independently,"
+    " at most {chance} pairs are expected to reach that. Students who learned in one group, or from one text, are not"
+    " independent.",
+    "Canvas's list has more than {pages} pages.",
+    "{failures} submissions in a row could not be graded, so something is wrong here and not with them: {why}. What"
+    " was graded is kept. `autograder doctor` may say more.",
+    "{count} submissions are more than can be compared at once ({most}). Collect the groups of the class into courses"
+    " of their own, and compare within each.",
+)
+
+
+def test_a_number_and_what_it_counts_agree() -> None:
+    """ "1 points": a number that a word for many follows is said with `plural`, which has another form for one."""
+    counted = re.compile(
+        rf"\{{(?!(?:dtype|key|kind|label_dtype|which)\b)(\w+)(?::[^{{}}]*)?\}} (?:(?!of\b)[a-z]+ )?(?:{NOUNS})\b"
+    )
+    wrong = [
+        f"{text.file}:{text.line}: {text.text}"
+        for text in _all_texts()
+        for one in [text.text]
+        if counted.search(one) and one not in NEVER_ONE and not any(found == "n" for found in counted.findall(one))
+    ]
+    of = [
+        f"{text.file}:{text.line}: {text.text}"
+        for text in _all_texts()
+        if re.search(r"\{\w+[^{}]*\} of \{(?!n\b)\w+[^{}]*\} (?:points|students|images)\b", text.text)
+    ]
+    assert not wrong + of, "\n".join(wrong + of)
+
+
+def test_a_number_with_a_fraction_has_a_form(spoken: None) -> None:
+    one, many = "a person gave {n:g} point.", "a person gave {n:g} points."
+    assert (plural(one, many, 1.0), plural(one, many, 2.5)) == ("a person gave 1 point.", "a person gave 2.5 points.")
+    assert "gávé 1 pöîñt. ñ" in said(plural(one, many, 1.0))
+    assert "gávé 2,5 pöîñtš. ñ" in said(plural(one, many, 2.5))
+    with speaking(""):
+        assert outcome.of_points(1, 1) == "1 of 1 point"
+        assert outcome.of_points(0.5, 2) == "0.5 of 2 points"
+
+
+# -- what commands print ----------------------------------------------------------------------------------------------
+
+
+def _words(text: str) -> str:
+    """What is left of lines that a command printed without paths, names, numbers and what is in another language."""
+    text = re.sub(r"«[^«»]*»", "", re.sub(r"«[^«»]*»", "", text))
+    return " ".join(re.findall(r"[A-Za-z]{3,}", re.sub(r"\S*[/.\-_]\S*", "", text)))
+
+
+@pytest.fixture
+def small_course(tmp_path: Path) -> Path:
+    for student in ("ada", "bob"):
+        folder = tmp_path / "in" / student / "02-one-hot-encoding"
+        folder.mkdir(parents=True)
+        shutil.copy(find_exercise("02-one-hot-encoding").notebook, folder)
+    (tmp_path / "in" / "notes.txt").write_text("nothing", "utf-8")
+    (tmp_path / "course").mkdir()
+    return tmp_path / "course"
+
+
+def test_commands_print_in_the_language_of_their_course(
+    small_course: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without one in that of whoever asks; with neither, in English. Only words differ."""
+    monkeypatch.setenv(language.FOLDERS, str(made_up))
+    monkeypatch.setenv("AUTOGRADER_LANGUAGE", "en")
+    collect = ["collect", str(small_course.parent / "in"), "02-one-hot-encoding", "--course", str(small_course)]
+    settings_file = small_course / "autograder.json"
+
+    def run(*command: str) -> tuple[int, str]:
+        status = cli.main(command)
+        return status, "".join(capsys.readouterr())
+
+    assert run(*collect, "--dry-run")[1].startswith("02-one-hot-encoding: 2 would be collected from")
+    settings_file.write_text('{"language": "qps"}', "utf-8")
+    status, told = run(*collect)
+    assert status == 0
+    assert told.startswith("«02-one-hot-encoding: 2 ")
+    assert _words(told) == "", told
+    for command, expected in (
+        (["report", "02-one-hot-encoding", "--course", str(small_course)], 2),
+        (["report", "02-one-hot-encodin", "--course", str(small_course)], 2),
+        (["feedback", "02-one-hot-encoding", "--course", str(small_course), "--as", "moodle"], 2),
+        (["receipt", str(settings_file), "--course", str(small_course)], 2),
+        (["grade", "03-dense-networks", "--course", str(small_course), "--sandbox", "off"], 0),
+        (["grade", "02-one-hot-encoding", "--course", str(small_course), "--json", str(small_course)], 2),
+    ):
+        status, told = run(*command)
+        assert (status, _words(told.replace("autograder: ", ""))) == (expected, ""), told
+    settings_file.write_text('{"language": "qps", "limits": {"cell_second": 1}}', "utf-8")
+    grade = ["grade", "02-one-hot-encoding", "--course", str(small_course), "--sandbox", "off"]
+    assert _words(run(*grade)[1].replace("autograder: ", "")) == ""
+    settings_file.write_text('{"langage": "qps"}', "utf-8")  # a slip: nobody knows the course's language
+    assert "there is no setting called 'langage'" in run(*grade)[1]
+    monkeypatch.setenv("AUTOGRADER_LANGUAGE", "qps")
+    assert "théré îš ñö" in run(*grade)[1]
+    settings_file.write_text('{"language": "en"}', "utf-8")
+    assert run(*collect)[1].startswith("02-one-hot-encoding: 2 collected from")
+    assert "«" in run("grade", "x", "--course", str(small_course.parent / "nowhere"))[1]
+    assert language.language() == "qps"  # nothing is left behind
+
+
+def test_what_programs_read_is_the_same_in_every_language(
+    small_course: Path, made_up: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(language.FOLDERS, str(made_up))
+    found = {}
+    for name in ("en", "qps"):
+        monkeypatch.setenv("AUTOGRADER_LANGUAGE", name)
+        shutil.rmtree(small_course)
+        (small_course / "submitted").mkdir(parents=True)
+        assert cli.main(["grade", "02-one-hot-encoding", "--course", str(small_course), "--json", "-"]) == 0
+        found[name] = capsys.readouterr().out
+    assert found["en"] == found["qps"] == '{\n "exercise": "02-one-hot-encoding",\n "submissions": []\n}\n'
+
+
+def test_help_is_in_the_language_of_whoever_asks(
+    made_up: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But for the words that argparse has of its own, and for what stands for a value."""
+    monkeypatch.setenv(language.FOLDERS, str(made_up))
+    monkeypatch.setenv("AUTOGRADER_LANGUAGE", "qps")
+    monkeypatch.setenv("COLUMNS", "2000")  # each help on one line
+    for command in ([], ["grade"], ["send"], ["probe"]):
+        with pytest.raises(SystemExit):
+            cli.main([*command, "--help"])
+        lines = capsys.readouterr().out.splitlines()
+        helps = [line for line in lines if re.match(r" {2,}\S.* {2,}\S", line) and "help" not in line.split()[1]]
+        helps = [line for line in helps if "--version" not in line]
+        assert len(helps) > 5
+        assert all("«" in line for line in helps), helps
 
 
 # -- which language ----------------------------------------------------------------------------------------------------

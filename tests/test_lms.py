@@ -331,7 +331,7 @@ def test_first_what_would_change_then_the_change_then_nothing(
     assert {"101", "102", "103"} <= set(server.grades)
     assert (server.grades["104"], server.grades["105"]) == (3.0, 4.0), "nobody lost a grade"
     assert cli.main(_command(school, kind, url, "--send")) == 0
-    assert "0 to change, 3 are there already, 2 are not sent." in capsys.readouterr().out
+    assert "To change: 0. There already: 3. Not sent: 2." in capsys.readouterr().out
 
 
 def test_a_run_that_failed_in_part_is_taken_up(

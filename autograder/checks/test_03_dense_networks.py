@@ -25,7 +25,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
-from autograder.language import _
+from autograder.language import _, plural
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
 NEEDED = 0.82  # measured over seeds: benchmarks/seeds.md
@@ -811,10 +811,11 @@ def _has_hidden_layers(model: ModelReport, needed: int) -> None:
     if len(hidden) < needed:
         words = {1: _("one hidden dense layer"), 2: _("two hidden dense layers")}[needed]
         raise fail(
-            _(
-                "`{name}` has {count} hidden dense layers, but {needed} or more are needed.",
+            plural(
+                "`{name}` has {n} hidden dense layer, but {needed} or more are needed.",
+                "`{name}` has {n} hidden dense layers, but {needed} or more are needed.",
+                len(hidden),
                 name=model.name,
-                count=len(hidden),
                 needed=words,
             ),
             hint=Hint(

@@ -23,7 +23,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
-from autograder.language import _
+from autograder.language import _, plural
 
 NEEDED = 0.85  # share of unseen digits; measured over seeds in benchmarks/seeds.md
 NOTHING_BELOW = 0.50
@@ -849,9 +849,10 @@ class TestModel:
         if len(model.dense_layers) != 1 or len(weighted) > 1:
             others = ", ".join(layer.class_name for layer in weighted[:-1]) or _("none")
             raise fail(
-                _(
-                    "`model` has {count} dense layers, and before the last one with weights: {others}.",
-                    count=len(model.dense_layers),
+                plural(
+                    "`model` has {n} dense layer, and before the last one with weights: {others}.",
+                    "`model` has {n} dense layers, and before the last one with weights: {others}.",
+                    len(model.dense_layers),
                     others=others,
                 ),
                 hint=Hint("This task wants the output layer alone. Remove the hidden layers.", id="a-hidden-layer"),
@@ -860,7 +861,11 @@ class TestModel:
         inputs = dense.parameters // 10 - bool(dense.config.get("use_bias", True))
         if inputs != 784:
             raise fail(
-                _("The dense layer of `model` sees {inputs} values, but an image has 784.", inputs=inputs),
+                plural(
+                    "The dense layer of `model` sees {n} value, but an image has 784.",
+                    "The dense layer of `model` sees {n} values, but an image has 784.",
+                    inputs,
+                ),
                 hint=Hint("A layer before it makes fewer or more values of the image. Remove it.", id="not-all-pixels"),
             )
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.errors import CourseError
+from autograder.language import say
 
 _FILE = "marking.key"  # in an exercise's folder in `.autograder`
 
@@ -34,7 +35,7 @@ def key_of(folder: Path) -> bytes:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CourseError(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
@@ -43,7 +44,7 @@ def key_of(folder: Path) -> bytes:
                 file.write(secrets.token_bytes(32))
         return path.read_bytes()
     except OSError as error:
-        raise CourseError(f"{path} cannot be written: {error.strerror}.") from error
+        raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error
 
 
 def code_of(key: bytes, student: str) -> str:

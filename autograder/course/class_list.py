@@ -14,6 +14,7 @@ from autograder.course.directory import Course
 from autograder.course.lock import only_run
 from autograder.course.roster import Roster
 from autograder.errors import CourseError
+from autograder.language import say
 
 _WAIT = 30.0  # seconds that another writer may take
 _FIELDS = ("first_name", "last_name", "email")
@@ -67,8 +68,12 @@ def enter_names(course: Course, roster: Roster, dry_run: bool = False) -> int:
             connection.rollback() if dry_run else connection.commit()
     except sqlite3.Error as error:
         raise CourseError(
-            f"The roster's names could not be entered in the gradebook {course.gradebook}: {error}. What was handed in"
-            " is collected; run this again to enter them."
+            say(
+                "The roster's names could not be entered in the gradebook {gradebook}: {error}. What was"
+                " handed in is collected; run this again to enter them.",
+                gradebook=course.gradebook,
+                error=error,
+            )
         ) from error
     return changed
 
@@ -82,4 +87,10 @@ def _make_gradebook(course: Course) -> None:
         with programs_of_this_python(), api.Gradebook(course.db_url, course.course_id):
             pass
     except SQLAlchemyError as error:
-        raise CourseError(f"The gradebook {course.gradebook} cannot be made: {error.__cause__ or error}.") from error
+        raise CourseError(
+            say(
+                "The gradebook {gradebook} cannot be made: {cause}.",
+                gradebook=course.gradebook,
+                cause=error.__cause__ or error,
+            )
+        ) from error

@@ -22,6 +22,7 @@ from autograder.course.submissions import Candidate, Unused, choose, contents, i
 from autograder.course.times import time_of, written
 from autograder.errors import CourseError
 from autograder.exercise.wire import one_line
+from autograder.language import _, joined, said, say, say_plural
 
 MAX_REQUEST = 4_000  # bytes of a request that are kept
 _REQUEST = re.compile(re.escape(REQUEST.removesuffix(".txt")) + r"(-\d+| \(\d+\))?\.txt", re.IGNORECASE)
@@ -95,14 +96,24 @@ def collect(
             called[student].add((one.name, one.number))
     for student, deliveries in sorted(theirs.items()):
         if len({number for _, number in called[student] if number}) > 1:
-            who = " and ".join(sorted(f"{name} {number}".strip() for name, number in called[student]))
-            why = f"{who} would both be '{student}', and nothing shows that they are the same person"
+            who = joined(sorted(f"{name} {number}".strip() for name, number in called[student]), _(" and "))
+            why = _(
+                "{who} would both be '{student}', and nothing shows that they are the same person",
+                who=who,
+                student=student,
+            )
             collected.unused += [Unused(d.path, why) for d in deliveries]
             continue
         try:
             taken = _take(student, deliveries, exercise, submitted, kept, released, dry_run, collected.unused)
         except OSError as error:
-            raise CourseError(f"{submitted / student} cannot be written to: {error.strerror or error}.") from error
+            raise CourseError(
+                say(
+                    "{submitted} cannot be written to: {why}.",
+                    submitted=submitted / student,
+                    why=error.strerror or error,
+                )
+            ) from error
         if taken is not None:
             collected.taken.append(taken)
     for student, one in sorted(requests.items()):
@@ -118,17 +129,21 @@ def collect(
 def _student(one: Delivery, roster: Roster | None) -> tuple[str, str]:
     """Whose a file is, or why that cannot be said."""
     if roster is None:
-        return (one.name, "") if fits_a_folder(one.name) else ("", "its name does not say whose it is")
+        return (one.name, "") if fits_a_folder(one.name) else ("", _("its name does not say whose it is"))
     found = roster.who(one.name, one.number).union(*map(roster.who, one.also))
     if not found and "-" in one.name:  # Moodle puts a group's name in front: "Group A-Ada Lovelace"
         found = set().union(*(roster.who(one.name.split("-", n + 1)[-1]) for n in range(one.name.count("-"))))
     shown = one_line(f"{one.name} {one.number}".strip(), 80) or "nobody"
     if len(found) > 1:
-        return "", f"'{shown}' could be any of {', '.join(sorted(found)[:4])}"
+        return "", _("'{shown}' could be any of {found}", shown=shown, found=", ".join(sorted(found)[:4]))
     if not found:
-        return "", f"nobody in the roster is called '{shown}'"
+        return "", _("nobody in the roster is called '{shown}'", shown=shown)
     (student,) = found
-    return (student, "") if fits_a_folder(student) else ("", f"a folder cannot be called '{one_line(student, 80)}'")
+    return (
+        (student, "")
+        if fits_a_folder(student)
+        else ("", _("a folder cannot be called '{student}'", student=one_line(student, 80)))
+    )
 
 
 def _take(
@@ -153,16 +168,24 @@ def _take(
     if choice.counts is None:
         if choice.several:
             names = ", ".join(c.called for c in choice.several[:5])
-            unused += [Unused(c.path, f"nothing says which of {names} counts") for c in choice.several]
+            unused += [Unused(c.path, _("nothing says which of {names} counts", names=names)) for c in choice.several]
         else:
             unused += [
-                Unused(c.path, c.why_not or f"it is a notebook of another exercise, not of '{exercise}'")
+                Unused(
+                    c.path,
+                    c.why_not or _("it is a notebook of another exercise, not of '{exercise}'", exercise=exercise),
+                )
                 for c in candidates
             ]
         return None
     for left in candidates:
         if left is not choice.counts and left.content != choice.counts.content:
-            unused.append(Unused(left.path / left.member, left.why_not or f"{ANOTHER} {student} counts"))
+            unused.append(
+                Unused(
+                    left.path / left.member,
+                    left.why_not or _("another file of {student} counts", student=student),
+                )
+            )
     one = by_candidate[id(choice.counts)]
     what = _put(choice.counts.content, one.when, student, exercise, submitted, kept, dry_run, one.secret or "")
     if one.secret is not None and not dry_run:
@@ -181,14 +204,14 @@ def _ask_again(student: str, one: Delivery, folder: Path, collected: Collected, 
     is_there = folder.is_dir() and not folder.is_symlink() and not folder.parent.is_symlink()
     will_be = dry_run and any(taken.student == student for taken in collected.taken)
     if not is_there and not will_be:
-        collected.unused.append(Unused(one.path, "it asks for another look at work that is not there"))
+        collected.unused.append(Unused(one.path, _("it asks for another look at work that is not there")))
         return
     try:
         text = one.read()[:MAX_REQUEST]
         if not dry_run:
             write_atomically(folder / REQUEST, text)
     except OSError as error:
-        collected.unused.append(Unused(one.path, f"it cannot be read or kept ({error.strerror or error})"))
+        collected.unused.append(Unused(one.path, _("it cannot be read or kept ({why})", why=error.strerror or error)))
         return
     collected.asking.append(student)
 
@@ -205,7 +228,9 @@ def _remember(collected: Collected, path: Path) -> None:
         try:
             write_atomically(path, json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
         except OSError as error:
-            raise CourseError(f"{path} cannot be written: {error.strerror or error}.") from error
+            raise CourseError(
+                say("{path} cannot be written: {why}.", path=path, why=error.strerror or error)
+            ) from error
 
 
 def delivered_as(path: Path) -> dict[str, dict[str, str]]:
@@ -224,20 +249,20 @@ def delivered_as(path: Path) -> dict[str, dict[str, str]]:
 def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Candidate]:
     """What a file that was delivered may be, or holds."""
     if not may_be_one(one.file):
-        unused.append(Unused(one.path, "it is not a notebook"))
+        unused.append(Unused(one.path, _("it is not a notebook")))
         return []
     try:
         content = one.read()
     except OSError as error:
-        unused.append(Unused(one.path, f"it cannot be read ({error.strerror or error})"))
+        unused.append(Unused(one.path, _("it cannot be read ({why})", why=error.strerror or error)))
         return []
     if one.file.casefold().endswith(".zip"):
         if len(content) > MAX_FILE_BYTES:
-            unused.append(Unused(one.path, f"it is larger than {MAX_FILE_BYTES // 10**6} MB"))
+            unused.append(Unused(one.path, _("it is larger than {megabytes} MB", megabytes=MAX_FILE_BYTES // 10**6)))
             return []
         return list(in_zip(one.path, content, one.when, exercise))
     if len(content) > MAX_NOTEBOOK_BYTES:
-        unused.append(Unused(one.path, f"it is larger than {MAX_NOTEBOOK_BYTES // 10**6} MB"))
+        unused.append(Unused(one.path, _("it is larger than {megabytes} MB", megabytes=MAX_NOTEBOOK_BYTES // 10**6)))
         return []
     return [Candidate(one.path, "", content, one.when, belongs_to(content, exercise))]
 
@@ -256,7 +281,7 @@ def _put(
     folder = submitted / student / exercise
     notebook, stamp = folder / f"{exercise}.ipynb", folder / "timestamp.txt"
     if (submitted / student).is_symlink() or folder.is_symlink():
-        raise OSError(0, "it is a symbolic link; links are not followed")
+        raise OSError(0, _("it is a symbolic link; links are not followed"))
     try:
         before: bytes | None = contents(notebook)
     except FileNotFoundError:
@@ -292,29 +317,52 @@ def _raw(path: Path) -> str:
 
 def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[str]:
     """What there is to tell, one line each."""
-    would = "would be " if dry_run else ""
-    counts = [f"{n} {word}" for word in ("new", "changed", "the same", "older") if (n := collected.count(word))]
+    words = {"new": say("new"), "changed": say("changed"), "the same": say("the same"), "older": say("older")}
+    counts = [f"{n} {word}" for what, word in words.items() if (n := collected.count(what))]
     late = sum(taken.late for taken in collected.taken)
-    told = [
-        f"{exercise}: {len(collected.taken)} {would}collected from {collected.source}"
-        f" ({', '.join(counts) or 'nothing'}{f'; {late} of them late' if late else ''})."
-    ]
-    told += [f"  {t.student}: {t.note}" for t in collected.taken if t.note]
+    counted = ", ".join(counts) or say("nothing")
+    if late:
+        counted = say_plural("{counts}; {n} of them late", "{counts}; {n} of them late", late, counts=counted)
+    count, source = len(collected.taken), collected.source
+    if dry_run:
+        first = _(
+            "{exercise}: {count} would be collected from {source} ({counts}).",
+            exercise=exercise,
+            count=count,
+            source=source,
+            counts=counted,
+        )
+    else:
+        first = _(
+            "{exercise}: {count} collected from {source} ({counts}).",
+            exercise=exercise,
+            count=count,
+            source=source,
+            counts=counted,
+        )
+    told = [said(first)]
+    told += [f"  {t.student}: {said(t.note)}" for t in collected.taken if t.note]
     told += [
-        f"  {t.student}: a later one is already there; this one was left out."
+        say("  {student}: a later one is already there; this one was left out.", student=t.student)
         for t in collected.taken
         if t.what == "older"
     ]
     if collected.asking:
-        told.append(f"Asking for another look: {', '.join(collected.asking[:20])}{_more(collected.asking)}.")
+        told.append(
+            say(
+                "Asking for another look: {asking}{more}.",
+                asking=", ".join(collected.asking[:20]),
+                more=_more(collected.asking),
+            )
+        )
     if collected.unused:
-        told.append(f"Not used: {len(collected.unused)}")
+        told.append(say("Not used: {count}", count=len(collected.unused)))
         told += [f"  {one}" for one in collected.unused]
     if collected.absent:
-        more = f" and {len(collected.absent) - 20} more" if len(collected.absent) > 20 else ""
-        told.append(f"Nothing was found from: {', '.join(collected.absent[:20])}{more}.")
+        absent, more = ", ".join(collected.absent[:20]), _more(collected.absent)
+        told.append(say("Nothing was found from: {absent}{more}.", absent=absent, more=more))
     return told
 
 
 def _more(names: list[str], most: int = 20) -> str:
-    return f" and {len(names) - most} more" if len(names) > most else ""
+    return say(" and {count} more", count=len(names) - most) if len(names) > most else ""

@@ -67,10 +67,10 @@ class LatePolicy:
 
 # The range of each number of a policy, its type and its unit. A policy's keys are these.
 _RANGES: dict[str, tuple[type, int, int, str]] = {
-    "grace_minutes": (float, 0, 7 * 24 * 60, "minutes"),
-    "percent_per_day": (float, 0, 100, "% of the points earned"),
-    "at_most_percent": (float, 0, 100, "% of the points earned"),
-    "no_credit_after_days": (int, 0, 1_000, "days"),
+    "grace_minutes": (float, 0, 7 * 24 * 60, _("minutes")),
+    "percent_per_day": (float, 0, 100, _("% of the points earned")),
+    "at_most_percent": (float, 0, 100, _("% of the points earned")),
+    "no_credit_after_days": (int, 0, 1_000, _("days")),
 }
 
 
@@ -256,10 +256,14 @@ def read_zone(name: str, where: str) -> tzinfo | None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         known = zoneinfo.available_timezones()
         if not known:
-            raise BadSetting(f"{where}: this computer has no list of time zones. Install tzdata.") from error
+            raise BadSetting(
+                say("{where}: this computer has no list of time zones. Install tzdata.", where=where)
+            ) from error
         close = difflib.get_close_matches(name, known, 1)
-        advice = f"Did you mean '{close[0]}'?" if close else "Write it as in 'Europe/Vienna'."
-        raise BadSetting(f"{where}: there is no time zone called {name[:60]!r}. {advice}") from error
+        advice = say("Did you mean '{close}'?", close=close[0]) if close else say("Write it as in 'Europe/Vienna'.")
+        raise BadSetting(
+            say("{where}: there is no time zone called {name!r}. {advice}", where=where, name=name[:60], advice=advice)
+        ) from error
 
 
 def read_time(value: Any, zone: tzinfo | None, where: str) -> datetime:
@@ -273,26 +277,40 @@ def read_time(value: Any, zone: tzinfo | None, where: str) -> datetime:
         BadSetting: it is no time, or more than one could be meant.
     """
     if not isinstance(value, str):
-        raise BadSetting(f'{where} should be a time in quotes, as in "2026-11-20 23:59".')
+        raise BadSetting(say('{where} should be a time in quotes, as in "2026-11-20 23:59".', where=where))
     found = _TIME.fullmatch(value.strip())
     text = repr(value[:40])
     if found is None:
-        raise BadSetting(f'{where} is {text}. A time is written as in "2026-11-20 23:59".')
+        raise BadSetting(say('{where} is {text}. A time is written as in "2026-11-20 23:59".', where=where, text=text))
     if found["clock"] is None:
-        raise BadSetting(f'{where} is {text}, which lacks the time of day. For all of that day write "23:59" after it.')
+        raise BadSetting(
+            say(
+                '{where} is {text}, which lacks the time of day. For all of that day write "23:59" after it.',
+                where=where,
+                text=text,
+            )
+        )
     try:
         wall = datetime.fromisoformat(f"{found['day']}T{found['clock']}")
     except ValueError as error:
-        advice = ' Midnight is "00:00" of the day after.' if found["clock"].startswith("24") else ""
-        raise BadSetting(f"{where} is {text}, and no calendar has that time.{advice}") from error
+        advice = say(' Midnight is "00:00" of the day after.') if found["clock"].startswith("24") else ""
+        raise BadSetting(
+            say("{where} is {text}, and no calendar has that time.{advice}", where=where, text=text, advice=advice)
+        ) from error
     if wall.year not in _YEARS:
-        raise BadSetting(f"{where} is {text}: the year {wall.year} can hardly be meant.")
+        raise BadSetting(
+            say("{where} is {text}: the year {year} can hardly be meant.", where=where, text=text, year=wall.year)
+        )
     if found["zone"]:
         return wall.replace(tzinfo=_offset(found["zone"], text, where))
     if zone is None:
         raise BadSetting(
-            f"{where} is {text}, and nothing says in which time zone. Set time_zone, as in"
-            ' "time_zone": "Europe/Vienna", for the whole course.'
+            say(
+                '{where} is {text}, and nothing says in which time zone. Set time_zone, as in "time_zone":'
+                ' "Europe/Vienna", for the whole course.',
+                where=where,
+                text=text,
+            )
         )
     return _on_the_wall(wall, zone, text, where)
 
@@ -302,7 +320,9 @@ def _offset(text: str, value: str, where: str) -> tzinfo:
         return UTC
     hours, minutes = int(text[1:3]), int(text[-2:])
     if hours > 14 or minutes > 59:
-        raise BadSetting(f"{where} is {value}, and no place is {text} from UTC.")
+        raise BadSetting(
+            say("{where} is {value}, and no place is {text} from UTC.", where=where, value=value, text=text)
+        )
     return timezone((-1 if text[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
 
 
@@ -310,13 +330,25 @@ def _on_the_wall(wall: datetime, zone: tzinfo, value: str, where: str) -> dateti
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
         raise BadSetting(
-            f"{where} is {value}, which no clock shows: on that day the clocks are put forward ({zone})."
-            " Write a time before or after that."
+            say(
+                "{where} is {value}, which no clock shows: on that day the clocks are put forward ({zone})."
+                " Write a time before or after that.",
+                where=where,
+                value=value,
+                zone=zone,
+            )
         )
     if first.utcoffset() != second.utcoffset():
         raise BadSetting(
-            f"{where} is {value}, which the clocks show twice on that day, because they are put back ({zone}). Write"
-            f" which one you mean: {first.isoformat(' ', 'minutes')} or {second.isoformat(' ', 'minutes')}."
+            say(
+                "{where} is {value}, which the clocks show twice on that day, because they are put back"
+                " ({zone}). Write which one you mean: {first} or {second}.",
+                where=where,
+                value=value,
+                zone=zone,
+                first=first.isoformat(" ", _("minutes")),
+                second=second.isoformat(" ", _("minutes")),
+            )
         )
     return first
 
@@ -331,19 +363,47 @@ def read_policy(given: Mapping[str, Any], usual: LatePolicy, where: str) -> Late
     for name, value in given.items():
         if name not in _RANGES:
             close = difflib.get_close_matches(name, _RANGES, 1)
-            advice = f"Did you mean '{close[0]}'?" if close else f"There is {', '.join(_RANGES)}."
-            raise BadSetting(f"{where}: there is no rule called {name[:60]!r}. {advice}")
+            advice = (
+                say("Did you mean '{close}'?", close=close[0])
+                if close
+                else say("There is {ranges}.", ranges=", ".join(_RANGES))
+            )
+            raise BadSetting(
+                say("{where}: there is no rule called {name!r}. {advice}", where=where, name=name[:60], advice=advice)
+            )
         kind, least, most, unit = _RANGES[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or (kind is int and value != int(value if abs(value) < 1e9 else 0)):
-            what = "a whole number" if kind is int else "a number"
-            raise BadSetting(f"{where}.{name} should be {what}, {least} to {most:,} {unit}.")
+            what = say("a whole number") if kind is int else say("a number")
+            raise BadSetting(
+                say(
+                    "{where}.{name} should be {what}, {least} to {most:,} {unit}.",
+                    where=where,
+                    name=name,
+                    what=what,
+                    least=least,
+                    most=most,
+                    unit=unit,
+                )
+            )
         if not least <= value <= most:
-            raise BadSetting(f"{where}.{name} is {value:g}, which is out of range ({least} to {most:,} {unit}).")
+            raise BadSetting(
+                say(
+                    "{where}.{name} is {value:g}, which is out of range ({least} to {most:,} {unit}).",
+                    where=where,
+                    name=name,
+                    value=value,
+                    least=least,
+                    most=most,
+                    unit=unit,
+                )
+            )
         values[name] = kind(value)
     policy = LatePolicy(**values)
     if "at_most_percent" in given and not policy.percent_per_day:
-        raise BadSetting(f"{where}.at_most_percent does nothing without percent_per_day. Set that, too.")
+        raise BadSetting(
+            say("{where}.at_most_percent does nothing without percent_per_day. Set that, too.", where=where)
+        )
     return policy
 
 
@@ -356,7 +416,9 @@ def read_extensions(
         BadSetting: one is no time, or before the exercise is due. The message begins with `where`.
     """
     if given and due is None:
-        raise BadSetting(f"{where}: there is nothing to extend, because the exercise has no due date here. Set due.")
+        raise BadSetting(
+            say("{where}: there is nothing to extend, because the exercise has no due date here. Set due.", where=where)
+        )
     found: dict[str, datetime] = {}
     for student, value in given.items():
         key = f"{where}.{student[:60]}"
@@ -364,7 +426,12 @@ def read_extensions(
         assert due is not None
         if until < due:
             raise BadSetting(
-                f"{key} is {shown(until.astimezone(zone or until.tzinfo))}, which is before the exercise is due"
-                f" ({shown(due)}). An extension gives more time, not less."
+                say(
+                    "{key} is {astimezone}, which is before the exercise is due ({due}). An extension gives more"
+                    " time, not less.",
+                    key=key,
+                    astimezone=shown(until.astimezone(zone or until.tzinfo)),
+                    due=shown(due),
+                )
             )
     return found

@@ -39,6 +39,7 @@ from autograder.exercise.definition import (
     exercise_names,
     task_of,
 )
+from autograder.language import say, say_plural
 from autograder.sandbox.limits import Limits
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -59,9 +60,13 @@ class Course:
 
     def __init__(self, root: Path) -> None:
         if not os.path.isdir(root):
-            raise CourseError(f"There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it.")
+            raise CourseError(
+                say("There is no course directory {root}. Create it, with submitted/STUDENT/EXERCISE in it.", root=root)
+            )
         if not os.access(root, os.R_OK | os.X_OK):
-            raise CourseError(f"The course directory {root} cannot be read: you have no permission to open it.")
+            raise CourseError(
+                say("The course directory {root} cannot be read: you have no permission to open it.", root=root)
+            )
         self.root = root.resolve()
         self.state = self.root / ".autograder"
 
@@ -125,8 +130,11 @@ class Course:
             if folder.is_dir():
                 return folder
         raise CourseError(
-            f"There are no exercise sources: neither {self.root / 'source'} nor the kit's solutions/ exists. Copy the"
-            " kit's solutions/ folder to the course directory as source/."
+            say(
+                "There are no exercise sources: neither {root} nor the kit's solutions/ exists. Copy the"
+                " kit's solutions/ folder to the course directory as source/.",
+                root=self.root / "source",
+            )
         )
 
     def source(self, name: str) -> Path:
@@ -140,7 +148,12 @@ class Course:
         checks = next((f / module for f in folders if (f / module).is_file()), None)
         if checks is None:
             raise UnknownExercise(
-                f"There is no check module {module} for '{name}' (looked in {self.root / 'checks'} and the package)."
+                say(
+                    "There is no check module {module} for '{name}' (looked in {root} and the package).",
+                    module=module,
+                    name=name,
+                    root=self.root / "checks",
+                )
             )
         return checks
 
@@ -161,20 +174,39 @@ class Course:
         if Path(name).name != name or not os.path.isfile(self.source(name)):
             here = self._sources()
             close = difflib.get_close_matches(name, here, 1)
-            advice = f"Did you mean '{close[0]}'?" if close else f"Exercises here: {', '.join(here) or 'none'}."
-            raise UnknownExercise(f"There is no exercise '{name}' in {self.source_root()}. {advice}")
+            advice = (
+                say("Did you mean '{close}'?", close=close[0])
+                if close
+                else say("Exercises here: {here}.", here=", ".join(here) or say("none"))
+            )
+            raise UnknownExercise(
+                say(
+                    "There is no exercise '{name}' in {source_root}. {advice}",
+                    name=name,
+                    source_root=self.source_root(),
+                    advice=advice,
+                )
+            )
         if "+" in name or name != name.strip():
             raise CourseError(
-                f"The exercise '{name}' needs another name: nbgrader allows no + and no space at either end. Rename its"
-                " folder and its notebook."
+                say(
+                    "The exercise '{name}' needs another name: nbgrader allows no + and no space at either end."
+                    " Rename its folder and its notebook.",
+                    name=name,
+                )
             )
         self.checks(name)
         graded = [f.name for f in sorted(self.source(name).parent.glob("*.ipynb")) if _is_graded(f)]
         others = [notebook for notebook in graded if notebook != f"{name}.ipynb"]
         if others:
             raise CourseError(
-                f"{self.source(name).parent} has more than one graded notebook: {', '.join(graded)}. An exercise is"
-                f" one notebook here. Make {others[0]} an exercise of its own, or grade with nbgrader autograde."
+                say(
+                    "{parent} has more than one graded notebook: {graded}. An exercise is one notebook here."
+                    " Make {others} an exercise of its own, or grade with nbgrader autograde.",
+                    parent=self.source(name).parent,
+                    graded=", ".join(graded),
+                    others=others[0],
+                )
             )
 
     def make_ready(self, name: str) -> Exercise:
@@ -217,11 +249,16 @@ class Course:
             )
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CourseError(
-                f"{self.root} is not a course: it has no folder {self._relative(self.submitted)}/. Collect the"
-                " students' work into it first."
+                say(
+                    "{root} is not a course: it has no folder {relative}/. Collect the students' work into it first.",
+                    root=self.root,
+                    relative=self._relative(self.submitted),
+                )
             ) from error
         except OSError as error:
-            raise CourseError(f"{self.submitted} cannot be read: {error.strerror}.") from error
+            raise CourseError(
+                say("{submitted} cannot be read: {why}.", submitted=self.submitted, why=error.strerror)
+            ) from error
 
     def why_nothing(self, names: list[str]) -> str:
         """What was looked for when there is nothing to grade, and what is there instead."""
@@ -229,14 +266,24 @@ class Course:
         students = [
             entry for entry in entries if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         ]
-        looked = " or ".join(f"STUDENT/{name}/{name}.ipynb" for name in names)
+        looked = say(" or ").join(f"STUDENT/{name}/{name}.ipynb" for name in names)
         others: set[str] = set()
         for student in students:
             with contextlib.suppress(OSError):
                 others |= {work.name for work in os.scandir(student.path) if not work.name.startswith(".")}
-        there = f"{len(students)} students' folders are there" if students else "no student's folder is there"
-        works = f", with {', '.join(sorted(others)[:8])} in them" if others else ""
-        return f"Nothing to grade: there is no {looked} in {self.submitted}; {there}{works}."
+        there = (
+            say_plural("{n} student's folder is there", "{n} students' folders are there", len(students))
+            if students
+            else say("no student's folder is there")
+        )
+        works = say(", with {others} in them", others=", ".join(sorted(others)[:8])) if others else ""
+        return say(
+            "Nothing to grade: there is no {looked} in {submitted}; {there}{works}.",
+            looked=looked,
+            submitted=self.submitted,
+            there=there,
+            works=works,
+        )
 
     def _relative(self, folder: Path) -> Path:
         return folder.relative_to(self.root) if folder.is_relative_to(self.root) else folder
@@ -265,8 +312,15 @@ class Course:
         lines = []
         for student in sorted(set(extensions) - known):
             close = difflib.get_close_matches(student, known, 1)
-            advice = f" Did you mean '{close[0]}'?" if close else ""
-            lines.append(f"{where}: nobody called {student[:60]!r} has handed in anything here so far.{advice}")
+            advice = say(" Did you mean '{close}'?", close=close[0]) if close else ""
+            lines.append(
+                say(
+                    "{where}: nobody called {student!r} has handed in anything here so far.{advice}",
+                    where=where,
+                    student=student[:60],
+                    advice=advice,
+                )
+            )
         return lines
 
     def not_the_kits(self, name: str) -> str:
@@ -279,9 +333,11 @@ class Course:
         own = source.is_relative_to(self.root) and not self.checks(name).is_relative_to(self.root)
         if not own or theirs is None or _graded_cells(released) == _graded_cells(theirs):
             return ""
-        return (
-            f"{source.parent} has other tasks than the kit's '{name}', whose checks grade it. If nobody changed it"
-            f" here, it is a copy of an older one: put the kit's solutions/{name} in its place."
+        return say(
+            "{parent} has other tasks than the kit's '{name}', whose checks grade it. If nobody changed"
+            " it here, it is a copy of an older one: put the kit's solutions/{name} in its place.",
+            parent=source.parent,
+            name=name,
         )
 
     def _students_entered(self) -> set[str]:
@@ -325,7 +381,12 @@ class Course:
         if not self.gradebook.exists():
             return
         if not os.access(self.gradebook, os.W_OK):
-            raise CourseError(f"The gradebook {self.gradebook} cannot be written: you only have permission to read it.")
+            raise CourseError(
+                say(
+                    "The gradebook {gradebook} cannot be written: you only have permission to read it.",
+                    gradebook=self.gradebook,
+                )
+            )
         try:
             with sqlite3.connect(f"{self.gradebook.as_uri()}?mode=rw", uri=True, timeout=LOCK_SECONDS) as connection:
                 verdict = connection.execute("pragma quick_check").fetchone()[0]
@@ -333,15 +394,23 @@ class Course:
                 connection.rollback()
         except sqlite3.OperationalError as error:
             raise CourseError(
-                f"The gradebook {self.gradebook} cannot be opened: {error}. Is another program writing to it (the"
-                " formgrader, nbgrader)? Close it, and run this again; nothing was lost."
+                say(
+                    "The gradebook {gradebook} cannot be opened: {error}. Is another program writing to it (the"
+                    " formgrader, nbgrader)? Close it, and run this again; nothing was lost.",
+                    gradebook=self.gradebook,
+                    error=error,
+                )
             ) from error
         except sqlite3.DatabaseError as error:
             verdict = str(error)
         if verdict != "ok":
             raise CourseError(
-                f"The gradebook {self.gradebook} is damaged ({verdict}). Restore it from a backup, or move it away;"
-                " then a new one is made from what has been graded so far."
+                say(
+                    "The gradebook {gradebook} is damaged ({verdict}). Restore it from a backup, or move it"
+                    " away; then a new one is made from what has been graded so far.",
+                    gradebook=self.gradebook,
+                    verdict=verdict,
+                )
             )
 
     def gradebook_is_nbgraders(self) -> None:
@@ -358,7 +427,9 @@ class Course:
                 }
         except sqlite3.Error as error:
             self.gradebook_is_sound()  # it knows more of what is wrong
-            raise CourseError(f"The gradebook {self.gradebook} cannot be read: {error}.") from error
+            raise CourseError(
+                say("The gradebook {gradebook} cannot be read: {error}.", gradebook=self.gradebook, error=error)
+            ) from error
         for table in Base.metadata.tables.values():
             there = columns[table.name]
             lacking = sorted({column.name for column in table.columns} - there) if there else []
@@ -367,9 +438,15 @@ class Course:
                 plain = nbgrader_config.is_plain(self.gradebook)
                 where = "" if plain else f" --db sqlite:///{self.gradebook.name}"
                 raise CourseError(
-                    f"{self.gradebook} does not fit this version of nbgrader: its table {table.name} has no"
-                    f" {lacking[0]}. If an earlier nbgrader made it, run `nbgrader db upgrade{where}` in the"
-                    " course; if another tool did, move it away."
+                    say(
+                        "{gradebook} does not fit this version of nbgrader: its table {name} has no {lacking}. If an"
+                        " earlier nbgrader made it, run `nbgrader db upgrade{where}` in the course; if another tool"
+                        " did, move it away.",
+                        gradebook=self.gradebook,
+                        name=table.name,
+                        lacking=lacking[0],
+                        where=where,
+                    )
                 )
 
     def answer_marks(self) -> tuple[str, str]:

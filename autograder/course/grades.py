@@ -16,6 +16,7 @@ from autograder.course.deadlines import Deadline
 from autograder.course.directory import Course
 from autograder.errors import CourseError
 from autograder.exercise.outcome import SubmissionResult
+from autograder.language import say
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
             longer = {student: datetime.fromisoformat(kept) - _NO_TIME for student, kept in rows}
             extensions = {student: by for student, by in longer.items() if by}
         except (sqlite3.Error, ValueError, TypeError) as error:
-            raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
+            raise CourseError(
+                say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
+            ) from error
     return course.settings.of(exercise).deadline_beside(due, extensions)
 
 
@@ -188,7 +191,9 @@ def read_grades(course: Course, exercise: str, student: str | None = None) -> di
             grades = connection.execute(_GRADES.format(work=grade), about).fetchall()
             said = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
     except sqlite3.Error as error:
-        raise CourseError(f"The gradebook {course.gradebook} cannot be read: {error}.") from error
+        raise CourseError(
+            say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
+        ) from error
     tasks: dict[str, list[TaskGrade]] = {}
     for notebook, name, most, auto, manual, extra, look in grades:
         tasks.setdefault(notebook, []).append(TaskGrade(name, most, auto, manual, extra or 0.0, bool(look)))

@@ -26,6 +26,7 @@ from autograder.course.sources import BadSource, Delivery, Exchange, SubmissionS
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
 from autograder.errors import CourseError
+from autograder.language import say
 
 MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together
 _DEPTH = 6  # folders below one that is looked at
@@ -65,10 +66,14 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
     """
     course.require_exercise(exercise)
     if not fits_a_folder(student):
-        return Received(None, "Your name cannot be that of a folder here. Tell your teacher.")
+        return Received(None, say("Your name cannot be that of a folder here. Tell your teacher."))
     if not room_for(course, exercise, student, len(content)):
         return Received(
-            None, f"You have handed in more than {MAX_KEPT_BYTES // 10**6} MB for this exercise. Ask your teacher."
+            None,
+            say(
+                "You have handed in more than {megabytes} MB for this exercise. Ask your teacher.",
+                megabytes=MAX_KEPT_BYTES // 10**6,
+            ),
         )
     name = Path(file.replace("\\", "/")).name or f"{exercise}.ipynb"
     if may_be_one(name) and not name.casefold().endswith(".zip"):
@@ -81,11 +86,13 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
     if done.receipts:
         return Received(done.receipts[0], known=bool(done.collected.count("the same")))
     if done.collected.taken:  # clocks went back, so an earlier hand-in seems later
-        return Received(None, "What you handed in before has a later time, so it is what counts. Tell your teacher.")
+        return Received(
+            None, say("What you handed in before has a later time, so it is what counts. Tell your teacher.")
+        )
     if done.collected.asking:
-        return Received(None, "Your teacher will read what you ask.")
-    why = next((unused.why for unused in done.collected.unused), "it cannot be read")
-    return Received(None, f"It was not taken: {why}.")
+        return Received(None, say("Your teacher will read what you ask."))
+    why = next((unused.why for unused in done.collected.unused), say("it cannot be read"))
+    return Received(None, say("It was not taken: {why}.", why=why))
 
 
 @dataclass(frozen=True)
@@ -214,7 +221,9 @@ class Inbox:
             with (course.state / _KNOWN).open("a", encoding="utf-8") as file:
                 file.write(lines)
         except OSError as error:
-            raise CourseError(f"{course.state / _KNOWN} cannot be written: {error.strerror}.") from error
+            raise CourseError(
+                say("{state} cannot be written: {why}.", state=course.state / _KNOWN, why=error.strerror)
+            ) from error
 
 
 def _exercise_of(name: str) -> str:
@@ -254,7 +263,14 @@ class _Only:
             if not inside or inside[0] not in self.names:
                 continue
             if isinstance(one, Delivery) and not self._room(one, exercise):
-                yield Unused(one.path, f"{one.name} has handed in more than {MAX_KEPT_BYTES // 10**6} MB")
+                yield Unused(
+                    one.path,
+                    say(
+                        "{name} has handed in more than {megabytes} MB",
+                        name=one.name,
+                        megabytes=MAX_KEPT_BYTES // 10**6,
+                    ),
+                )
                 continue
             yield one
 
@@ -274,7 +290,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     except FileNotFoundError:
         return []  # nobody has handed in anything
     except OSError as error:
-        raise BadSource(f"{folder} cannot be read: {error.strerror}.") from error
+        raise BadSource(say("{folder} cannot be read: {why}.", folder=folder, why=error.strerror)) from error
 
 
 def _own_state(path: str) -> _State:

@@ -12,6 +12,7 @@ from typing import Any
 
 from autograder.course.nbgrader_config import NbgraderConfig
 from autograder.errors import BadSetting
+from autograder.language import say
 
 _SECTION = "AssignLatePenalties"
 OURS = "autograder.course.nbgrader_plugin.CourseDeadlines"  # the plugin by which nbgrader asks our settings
@@ -42,7 +43,7 @@ class LatePenalties:
         except Exception as error:  # whatever a plugin's module or its settings raise
             trait = "plugin_class" if "plugin_class" in config.get(_SECTION, {}) else ""
             key = nbgrader.where(_SECTION, trait) if trait else nbgrader.where("LateSubmissionPlugin", "penalty_method")
-            raise BadSetting(f"{key} cannot be used: {_first_line(error)}.") from error
+            raise BadSetting(say("{key} cannot be used: {error}.", key=key, error=_first_line(error))) from error
         if assign.enabled:
             self._plugin = assign.plugin_inst
             self._plugin.log = logging.Logger("nbgrader")  # it would say something for each student
@@ -58,8 +59,12 @@ class LatePenalties:
         """
         if self._plugin is not None and getattr(self._plugin, "penalty_method", "") != "none":
             raise BadSetting(
-                f"{rules} says what late work loses, and so does {self._where(_SECTION, 'plugin_class')}"
-                f" ({type(self._plugin).__name__}). Keep one of the two."
+                say(
+                    "{rules} says what late work loses, and so does {where} ({name}). Keep one of the two.",
+                    rules=rules,
+                    where=self._where(_SECTION, "plugin_class"),
+                    name=type(self._plugin).__name__,
+                )
             )
 
     def of(self, student: str, score: float, seconds_late: float) -> float:
@@ -74,12 +79,17 @@ class LatePenalties:
             points = self._plugin.late_submission_penalty(student, score, seconds_late)
             lost = 0.0 if points is None else float(points)
             if not math.isfinite(lost):
-                raise ValueError(f"it returned {points}")
+                raise ValueError(say("it returned {points}", points=points))
         except Exception as error:  # the course's own code
             key = self._where(_SECTION, "plugin_class")
             raise BadSetting(
-                f"{key}: {type(self._plugin).__name__} failed on {student}: {_first_line(error)}. What was graded is"
-                " kept."
+                say(
+                    "{key}: {name} failed on {student}: {error}. What was graded is kept.",
+                    key=key,
+                    name=type(self._plugin).__name__,
+                    student=student,
+                    error=_first_line(error),
+                )
             ) from error
         return min(max(lost, 0.0), score)  # as nbgrader does
 

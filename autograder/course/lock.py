@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from autograder.errors import AlreadyRunning, CourseError
+from autograder.language import say
 
 WATCHING = "autograder watch"
 
@@ -32,7 +34,7 @@ def only_run(state: Path, by: str = "") -> Iterator[None]:
         state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise CourseError(f"{state} cannot be written to: {error.strerror}.") from error
+        raise CourseError(say("{state} cannot be written to: {why}.", state=state, why=error.strerror)) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,11 +80,19 @@ def refuse_beside_another(state: Path) -> None:
 
 def _refusal(holder: str) -> str:
     if holder.startswith(f"{WATCHING}, "):
-        return (
-            f"This course is already being graded by `{WATCHING}` ({holder.removeprefix(f'{WATCHING}, ')}), which takes"
-            " up by itself what arrives. To grade in another way, stop it first."
+        return say(
+            "This course is already being graded by `{watching}` ({holder}), which takes up by itself"
+            " what arrives. To grade in another way, stop it first.",
+            watching=WATCHING,
+            holder=_who(holder.removeprefix(f"{WATCHING}, ")),
         )
-    return (
-        f"This course is already being graded{f' ({holder})' if holder else ''}. Wait until that run has ended, or stop"
-        " it, and run this again."
+    return say(
+        "This course is already being graded{by}. Wait until that run has ended, or stop it, and run this again.",
+        by=f" ({_who(holder)})" if holder else "",
     )
+
+
+def _who(holder: str) -> str:
+    """What a run wrote into the lock, for a person."""
+    found = re.fullmatch(r"process (\d+), since (\S+)", holder)
+    return say("process {number}, since {clock}", number=found[1], clock=found[2]) if found else holder

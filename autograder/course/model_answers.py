@@ -18,6 +18,7 @@ from autograder.course.directory import Course
 from autograder.course.settings import AFTER_DEADLINE, ALWAYS
 from autograder.errors import CourseError
 from autograder.exercise.definition import task_of
+from autograder.language import say
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _answers(path: Path, marks: tuple[str, str]) -> dict[str, tuple[str, ...]]:
     try:
         cells: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CourseError(f"The answers in {path} cannot be read: {error}.") from error
+        raise CourseError(say("The answers in {path} cannot be read: {error}.", path=path, error=error)) from error
     found: dict[str, tuple[str, ...]] = {}
     waiting: list[str] = []
     for cell in cells:

@@ -18,6 +18,7 @@ from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
 from autograder.errors import BadSetting
+from autograder.language import _, say
 from autograder.sandbox.limits import DAY
 
 NAME = "nbgrader_config"
@@ -27,26 +28,26 @@ ENDINGS = ("py", "json")
 _REFUSED: dict[tuple[str, str], tuple[Any, str]] = {
     ("CourseDirectory", "directory_structure"): (
         os.path.join("{nbgrader_step}", "{student_id}", "{assignment_id}"),
-        "The folders must have nbgrader's default layout.",
+        _("The folders must have nbgrader's default layout."),
     ),
-    ("CourseDirectory", "student_id"): ("*", "Name students with --student instead."),
-    ("CourseDirectory", "notebook_id"): ("*", "Here, an exercise is one notebook, and it is always graded."),
-    ("Autograde", "create_student"): (True, "Every student who handed something in is entered into the gradebook."),
-    ("Autograde", "exclude_overwriting"): ({}, "Only the notebook is taken from what a student handed in."),
-    ("Autograde", "sanitize_preprocessors"): (None, "Preprocessors of your own do not run here."),
-    ("Autograde", "autograde_preprocessors"): (None, "Preprocessors of your own do not run here."),
-    ("Autograde", "pre_convert_hook"): (None, "Hooks do not run here."),
-    ("Autograde", "post_convert_hook"): (None, "Hooks do not run here."),
-    ("BaseConverter", "pre_convert_hook"): (None, "Hooks do not run here."),
-    ("BaseConverter", "post_convert_hook"): (None, "Hooks do not run here."),
-    ("OverwriteCells", "add_missing_cells"): (True, "Missing tests are always put back. Remove the line."),
-    ("OverwriteCells", "enabled"): (True, "Changed tests are always put back."),
-    ("SaveAutoGrades", "enabled"): (True, "Grades are always saved."),
-    ("Execute", "enabled"): (True, "Notebooks are always run."),
-    ("Execute", "kernel_name"): ("python3", "Notebooks run in Python, in the sandbox's own kernel."),
-    ("Execute", "extra_arguments"): ([], "Notebooks run in the sandbox's own kernel."),
-    ("Execute", "allow_errors"): (True, "The cells after an error always run."),
-    ("NbGraderPreprocessor", "enabled"): (True, "Switch off each preprocessor by its own name."),
+    ("CourseDirectory", "student_id"): ("*", _("Name students with --student instead.")),
+    ("CourseDirectory", "notebook_id"): ("*", _("Here, an exercise is one notebook, and it is always graded.")),
+    ("Autograde", "create_student"): (True, _("Every student who handed something in is entered into the gradebook.")),
+    ("Autograde", "exclude_overwriting"): ({}, _("Only the notebook is taken from what a student handed in.")),
+    ("Autograde", "sanitize_preprocessors"): (None, _("Preprocessors of your own do not run here.")),
+    ("Autograde", "autograde_preprocessors"): (None, _("Preprocessors of your own do not run here.")),
+    ("Autograde", "pre_convert_hook"): (None, _("Hooks do not run here.")),
+    ("Autograde", "post_convert_hook"): (None, _("Hooks do not run here.")),
+    ("BaseConverter", "pre_convert_hook"): (None, _("Hooks do not run here.")),
+    ("BaseConverter", "post_convert_hook"): (None, _("Hooks do not run here.")),
+    ("OverwriteCells", "add_missing_cells"): (True, _("Missing tests are always put back. Remove the line.")),
+    ("OverwriteCells", "enabled"): (True, _("Changed tests are always put back.")),
+    ("SaveAutoGrades", "enabled"): (True, _("Grades are always saved.")),
+    ("Execute", "enabled"): (True, _("Notebooks are always run.")),
+    ("Execute", "kernel_name"): ("python3", _("Notebooks run in Python, in the sandbox's own kernel.")),
+    ("Execute", "extra_arguments"): ([], _("Notebooks run in the sandbox's own kernel.")),
+    ("Execute", "allow_errors"): (True, _("The cells after an error always run.")),
+    ("NbGraderPreprocessor", "enabled"): (True, _("Switch off each preprocessor by its own name.")),
 }
 # Not used here, and no grade depends on it; said in one line.
 _NOT_USED = (
@@ -121,7 +122,13 @@ def read(root: Path) -> NbgraderConfig:
     _require_this_root(texts["root"], root, where)
     source = texts["source_directory"]
     if source is not None and not (root / source).is_dir():
-        raise BadSetting(f"{where('CourseDirectory', 'source_directory')} is {source}, which is not a folder.")
+        raise BadSetting(
+            say(
+                "{where} is {source}, which is not a folder.",
+                where=where("CourseDirectory", "source_directory"),
+                source=source,
+            )
+        )
     excluded = _text(course, "student_id_exclude", where) or ""
     unused = [f"{section}.{trait}" for section in _NOT_USED for trait in config.get(section, {})]
     unused = [name for name in unused if name != "Execute.timeout" and tuple(name.split(".")) not in _REFUSED]
@@ -161,29 +168,34 @@ def _load(file: Path) -> Config:
         config = loader(str(file)).load_config()  # by a whole path: in the name of a folder it would expand ~ and $
     except ConfigFileNotFound as error:
         raise BadSetting(
-            f"{file} cannot be read: it is not a file, or you do not have permission to read it."
+            say("{file} cannot be read: it is not a file, or you do not have permission to read it.", file=file)
         ) from error
     except (Exception, SystemExit) as error:  # a Python file may raise anything
         why = str(error).strip().splitlines()
         line = _line_of(error, file)
         raise BadSetting(
-            f"{file} cannot be used{line}: {type(error).__name__}{': ' + why[0][:200] if why else ''}. nbgrader"
-            " reads it as well: correct it, or remove it."
+            say(
+                "{file} cannot be used{line}: {name}{reason}. nbgrader reads it as well: correct it, or remove it.",
+                file=file,
+                line=line,
+                name=type(error).__name__,
+                reason=": " + why[0][:200] if why else "",
+            )
         ) from error
     if not isinstance(config, Config):
-        raise BadSetting(f"{file} should hold an object, {{...}}, with a section for each class.")
+        raise BadSetting(say("{file} should hold an object, {{...}}, with a section for each class.", file=file))
     return config
 
 
 def _line_of(error: BaseException, file: Path) -> str:
     if isinstance(error, SyntaxError):
-        return f", in line {error.lineno}" if error.lineno else ""
+        return say(", in line {lineno}", lineno=error.lineno) if error.lineno else ""
     trace, line = error.__traceback__, None
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(file):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return f", in line {line}" if line else ""
+    return say(", in line {line}", line=line) if line else ""
 
 
 def _set(config: Config) -> Iterator[tuple[str, str]]:
@@ -216,7 +228,9 @@ def _refuse(config: Config, where: Callable[[str, str], str]) -> None:
     for (section, trait), (allowed, advice) in _REFUSED.items():
         traits = config.get(section, {})
         if trait in traits and traits[trait] != allowed:
-            raise BadSetting(f"{where(section, trait)} cannot be followed here. {advice}")
+            raise BadSetting(
+                say("{where} cannot be followed here. {advice}", where=where(section, trait), advice=advice)
+            )
 
 
 def _text(course: Any, trait: str, where: Callable[[str, str], str]) -> str | None:
@@ -224,7 +238,9 @@ def _text(course: Any, trait: str, where: Callable[[str, str], str]) -> str | No
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadSetting(f"{where('CourseDirectory', trait)} should be text, not {value!r:.60}.")
+        raise BadSetting(
+            say("{where} should be text, not {value!r:.60}.", where=where("CourseDirectory", trait), value=value)
+        )
     return value
 
 
@@ -238,8 +254,12 @@ def _require_this_root(value: str | None, root: Path, where: Callable[[str, str]
     # In a folder whose name is a pattern our own configuration says "where you are", see `directory`.
     if not same and value != "/proc/self/cwd":
         raise BadSetting(
-            f"{where('CourseDirectory', 'root')} is {value}, so nbgrader's commands would work in another folder than"
-            " this course. Correct the line, or remove it."
+            say(
+                "{where} is {value}, so nbgrader's commands would work in another folder than this course."
+                " Correct the line, or remove it.",
+                where=where("CourseDirectory", "root"),
+                value=value,
+            )
         )
 
 
@@ -249,8 +269,13 @@ def _timeout(config: Config, where: Callable[[str, str], str]) -> int | None:
     value = config.Execute["timeout"]
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= DAY:
         raise BadSetting(
-            f"{where('Execute', 'timeout')} should be a whole number of seconds, 1 to {DAY:,}, not {value!r:.60}: a"
-            " cell's time is always limited here."
+            say(
+                "{where} should be a whole number of seconds, 1 to {day:,}, not {value!r:.60}: a cell's time"
+                " is always limited here.",
+                where=where("Execute", "timeout"),
+                day=DAY,
+                value=value,
+            )
         )
     return value
 
@@ -290,11 +315,11 @@ def file_of(url: str) -> str | None:
     try:
         parts = make_url(url)
     except ArgumentError as error:
-        raise ValueError("it is not the address of a database") from error
+        raise ValueError(say("it is not the address of a database")) from error
     if parts.get_backend_name() != "sqlite":
-        raise ValueError("only SQLite gradebooks are written here")
+        raise ValueError(say("only SQLite gradebooks are written here"))
     if parts.host:
-        raise ValueError("an SQLite address has three slashes, or four before an absolute path")
+        raise ValueError(say("an SQLite address has three slashes, or four before an absolute path"))
     found = parts.database or ""
     if str(parts.query.get("uri", "")).lower() in ("true", "1", "yes", "on") and found.startswith("file:"):
         return os.fsdecode(unquote(found.removeprefix("file:").removeprefix("//"), errors="surrogateescape"))
@@ -308,19 +333,24 @@ def _gradebook(root: Path, course: Any, where: Callable[[str, str], str]) -> Pat
     if url is None:
         if not is_plain(own) and any(os.path.lexists(root / f"{NAME}.{ending}") for ending in ENDINGS):
             raise BadSetting(
-                f"{key} is not set, and with a folder of this name nbgrader would put its gradebook"
-                " somewhere else. Remove the file, and a correct one is written in its place; or rename the folder."
+                say(
+                    "{key} is not set, and with a folder of this name nbgrader would put its gradebook somewhere"
+                    " else. Remove the file, and a correct one is written in its place; or rename the folder.",
+                    key=key,
+                )
             )
         return own
     try:
         file = file_of(url)
     except ValueError as error:
-        raise BadSetting(f"{key} is {url!r:.100}: {error}.") from error
+        raise BadSetting(say("{key} is {url!r:.100}: {error}.", key=key, url=url, error=error)) from error
     if file is None:
-        raise BadSetting(f"{key} names no file, so nothing would be kept.")
+        raise BadSetting(say("{key} names no file, so nothing would be kept.", key=key))
     path = root / file
     if not path.parent.is_dir():
-        raise BadSetting(f"{key} names {path}, and there is no folder {path.parent}.")
+        raise BadSetting(
+            say("{key} names {path}, and there is no folder {parent}.", key=key, path=path, parent=path.parent)
+        )
     return path
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from autograder.course.files import write_atomically
 from autograder.course.submissions import contents
 from autograder.errors import BadReceipt, CourseError
+from autograder.language import say
 
 KEY_FILE, KEY_BYTES = "receipt.key", 32
 MAX_BYTES = 10_000  # of a receipt
@@ -83,13 +84,19 @@ class Receipts:
             key = contents(path, KEY_BYTES + 1)
         except FileNotFoundError as error:
             raise CourseError(
-                f"This course has given no receipts: there is no {path}. Is --course the course that gave this one?"
+                say(
+                    "This course has given no receipts: there is no {path}. Is --course the course that gave this one?",
+                    path=path,
+                )
             ) from error
         except OSError as error:
-            raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
+            raise CourseError(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
         if len(key) != KEY_BYTES:
             raise CourseError(
-                f"{path} is damaged, so receipts can be neither made nor verified. Restore it from a backup."
+                say(
+                    "{path} is damaged, so receipts can be neither made nor verified. Restore it from a backup.",
+                    path=path,
+                )
             )
         return key
 
@@ -115,7 +122,7 @@ class Receipts:
             receipt = Receipt(**asdict(said) | {"seal": self._seal(said, make=True)})
             write_atomically(path, receipt.to_text())
         except OSError as error:
-            raise CourseError(f"{path} cannot be written: {error.strerror}.") from error
+            raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error
         return receipt
 
     def given(self, exercise: str, student: str) -> list[Receipt]:
@@ -150,7 +157,7 @@ def read(path: Path) -> Receipt:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or set(found) != set(names) or not all(isinstance(found[n], str) for n in names):
-        raise BadReceipt(f"{path} is no receipt of a hand-in, or was damaged.")
+        raise BadReceipt(say("{path} is no receipt of a hand-in, or was damaged.", path=path))
     return Receipt(**found)
 
 

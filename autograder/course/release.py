@@ -18,6 +18,7 @@ from traitlets.config import Config
 from autograder.compat import nbgrader_database
 from autograder.course.nbgrader_config import address
 from autograder.errors import ReleaseFailed
+from autograder.language import say
 
 
 def release(
@@ -47,7 +48,7 @@ def release(
     """
     source = source_root / exercise / f"{exercise}.ipynb"
     if not source.is_file():
-        raise ReleaseFailed(f"There is no source notebook {source}.")
+        raise ReleaseFailed(say("There is no source notebook {source}.", source=source))
     messages = _LastMessage()
     try:
         release_root.mkdir(parents=True, exist_ok=True)
@@ -73,7 +74,9 @@ def release(
     except (Exception, SystemExit) as error:  # nbgrader ends with SystemExit
         if _was_interrupted(error):
             raise KeyboardInterrupt from error
-        raise ReleaseFailed(f"nbgrader cannot make a release of {source}: {_why(messages.last, error)}") from error
+        raise ReleaseFailed(
+            say("nbgrader cannot make a release of {source}: {last}", source=source, last=_why(messages.last, error))
+        ) from error
     return release_root / exercise / f"{exercise}.ipynb"
 
 
@@ -114,10 +117,10 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 def _why(said: str, error: BaseException) -> str:
     if "submissions associated with it" in said:
-        return (
-            "its graded cells differ from those in the gradebook, by which students' work was graded. Undo the change,"
-            " or give the new version another name, or move the gradebook away (with the points given by hand); then"
-            " everybody is graded by the new cells."
+        return say(
+            "its graded cells differ from those in the gradebook, by which students' work was graded."
+            " Undo the change, or give the new version another name, or move the gradebook away (with"
+            " the points given by hand); then everybody is graded by the new cells."
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

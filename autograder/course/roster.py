@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autograder.errors import UsageError
 from autograder.exercise.wire import one_line
+from autograder.language import say
 
 MAX_BYTES = 20_000_000
 MAX_NAME = 128  # characters; as much as nbgrader's tables are made for
@@ -84,13 +85,21 @@ class Roster:
             if not student or any(cells.get(name, "").lower() in _NO_PERSON for name in _NAMES):
                 continue
             if student in people:
-                raise BadRoster(f"{path}, line {number}: '{student}' appears twice in the column '{column}'.")
+                raise BadRoster(
+                    say(
+                        "{path}, line {number}: '{student}' appears twice in the column '{column}'.",
+                        path=path,
+                        number=number,
+                        student=student,
+                        column=column,
+                    )
+                )
             first, last = _first_and_last(cells, student)
             mail = next((m for name in _MAILS if "@" in (m := one_line(cells.get(name, ""), MAX_NAME))), "")
             numbers, names = frozenset(_numbers(cells)), frozenset(_names(cells, student))
             people[student] = Person(student, numbers, names, first, last, mail)
         if not people:
-            raise BadRoster(f"{path} lists nobody in its column '{column}'.")
+            raise BadRoster(say("{path} lists nobody in its column '{column}'.", path=path, column=column))
         return cls(people.values(), column)
 
     def who(self, name: str, number: str = "") -> set[str]:
@@ -122,7 +131,7 @@ def _rows(path: Path) -> list[list[str]]:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES)
     except OSError as error:
-        raise BadRoster(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadRoster(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = raw.decode(encoding)
@@ -133,18 +142,28 @@ def _rows(path: Path) -> list[list[str]]:
     try:
         return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(cell.strip() for cell in row)]
     except csv.Error as error:
-        raise BadRoster(f"{path} is not a CSV file: {error}.") from error
+        raise BadRoster(say("{path} is not a CSV file: {error}.", path=path, error=error)) from error
 
 
 def _id_column(headings: list[str], wanted: str | None, path: Path) -> str:
     lower = {heading.lower(): heading for heading in headings}
     if wanted is not None and wanted.strip().lower() not in lower:
-        raise BadRoster(f"{path} has no column '{wanted}'. Its columns: {', '.join(headings)}.")
+        raise BadRoster(
+            say(
+                "{path} has no column '{wanted}'. Its columns: {headings}.",
+                path=path,
+                wanted=wanted,
+                headings=", ".join(headings),
+            )
+        )
     columns = [wanted.strip().lower()] if wanted is not None else [name for name in ID_COLUMNS if name in lower]
     if not columns:
         raise BadRoster(
-            f"{path} has no column that says who the students are. Name one with --id. Its columns:"
-            f" {', '.join(headings)[:300]}."
+            say(
+                "{path} has no column that says who the students are. Name one with --id. Its columns: {headings}.",
+                path=path,
+                headings=", ".join(headings)[:300],
+            )
         )
     return lower[columns[0]]
 

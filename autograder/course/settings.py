@@ -29,7 +29,7 @@ from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
 from autograder.errors import BadSetting
 from autograder.exercise.passages import book_at
-from autograder.language import languages
+from autograder.language import _, languages, say
 from autograder.sandbox.limits import Limits
 
 FILE = "autograder.json"
@@ -114,8 +114,8 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
         BadSetting, BadLimit: the file cannot be used. The message names it and the key.
     """
     path = root / FILE
-    given = _object(_content(path), str(path), "the whole file")
-    _known(given, _names(Settings), f"{path}: ", "setting")
+    given = _object(_content(path), str(path), say("the whole file"))
+    _known(given, _names(Settings), f"{path}: ", say("setting"))
     everywhere = (usual or Limits()).with_settings(
         _object(given.get("limits", {}), str(path), "limits"), f"{path}: limits"
     )
@@ -133,7 +133,9 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     try:
         course = replace(course, book=book_at(course.book))
     except ValueError as error:
-        raise BadSetting(f"{path}: book: {error}. Write the address of the book's first page.") from error
+        raise BadSetting(
+            say("{path}: book: {error}. Write the address of the book's first page.", path=path, error=error)
+        ) from error
     each = {name: _of_exercise(value, course, path, f"exercises.{name}") for name, value in named.items()}
     return replace(course, exercises=each)
 
@@ -146,11 +148,20 @@ def require_packages(settings: Settings, root: Path) -> None:
     """
     for name in settings.packages:
         if not name.isidentifier():
-            raise BadSetting(f"{root / FILE}: packages: {name[:60]!r} is not a name that Python can import.")
+            raise BadSetting(
+                say(
+                    "{root}: packages: {name!r} is not a name that Python can import.", root=root / FILE, name=name[:60]
+                )
+            )
         if importlib.util.find_spec(name) is None:
             raise BadSetting(
-                f"{root / FILE}: packages: `{name}` is not installed in this environment ({sys.prefix}). Install it"
-                " here, or take it off the list; then lines that need it are skipped."
+                say(
+                    "{root}: packages: `{name}` is not installed in this environment ({prefix}). Install it"
+                    " here, or take it off the list; then lines that need it are skipped.",
+                    root=root / FILE,
+                    name=name,
+                    prefix=sys.prefix,
+                )
             )
 
 
@@ -165,16 +176,32 @@ def read_files(root: Path, names: Collection[str], exercise: str) -> tuple[tuple
     for name in names:
         path = (root / name).resolve()
         if not path.is_relative_to(root.resolve()) or not path.is_file():
-            raise BadSetting(f"{where}there is no file {name[:100]!r} in the course directory.")
+            raise BadSetting(
+                say("{where}there is no file {name!r} in the course directory.", where=where, name=name[:100])
+            )
         if path.name in found:
-            raise BadSetting(f"{where}two files are called {path.name!r}; only one of them can lie beside a notebook.")
+            raise BadSetting(
+                say(
+                    "{where}two files are called {name!r}; only one of them can lie beside a notebook.",
+                    where=where,
+                    name=path.name,
+                )
+            )
         total += path.stat().st_size
         if total > MAX_FILES_BYTES:
-            raise BadSetting(f"{where}together they are larger than {MAX_FILES_BYTES // 10**6} MB.")
+            raise BadSetting(
+                say(
+                    "{where}together they are larger than {megabytes} MB.",
+                    where=where,
+                    megabytes=MAX_FILES_BYTES // 10**6,
+                )
+            )
         try:
             found[path.name] = path.read_bytes()
         except OSError as error:
-            raise BadSetting(f"{where}{name[:100]!r} cannot be read: {error.strerror}.") from error
+            raise BadSetting(
+                say("{where}{name!r} cannot be read: {why}.", where=where, name=name[:100], why=error.strerror)
+            ) from error
     return tuple(found.items())
 
 
@@ -182,7 +209,7 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
     given = _object(value, str(path), key)
     own = [name for name in _names(ExerciseSettings) if name not in ("limits", "time_zone")]
     limits = {name: value for name, value in given.items() if name not in own}
-    _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", "setting or limit")
+    _known(limits, [*own, *_names(Limits)], f"{path}: {key}: ", say("setting or limit"))
     plain = {"answers": course.answers, "counts": course.counts}
     plain |= {name: given[name] for name in own if name in given and name not in _READ_HERE}
     where, zone = f"{path}: {key}", deadlines.read_zone(course.time_zone, f"{path}: time_zone")
@@ -207,25 +234,39 @@ def _content(path: Path) -> Any:
     if not os.path.lexists(path):
         return {}
     if not path.is_file():
-        raise BadSetting(f"{path} is not a file, or is a link to one that does not exist.")
+        raise BadSetting(say("{path} is not a file, or is a link to one that does not exist.", path=path))
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadSetting(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     if len(raw) > MAX_BYTES:
-        raise BadSetting(f"{path} is larger than {MAX_BYTES:,} bytes, which is too large for settings.")
+        raise BadSetting(
+            say(
+                "{path} is larger than {max_bytes:,} bytes, which is too large for settings.",
+                path=path,
+                max_bytes=MAX_BYTES,
+            )
+        )
     try:
         text = raw.decode("utf-8-sig")
         return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise BadSetting(f"{path} is not UTF-8 text (byte {error.start + 1}). Save it as UTF-8.") from error
+        raise BadSetting(
+            say("{path} is not UTF-8 text (byte {start}). Save it as UTF-8.", path=path, start=error.start + 1)
+        ) from error
     except _RepeatedError as error:
-        raise BadSetting(f"{path}: the key {str(error)[:60]!r} appears twice. Keep one of them.") from error
+        raise BadSetting(
+            say("{path}: the key {error!r} appears twice. Keep one of them.", path=path, error=str(error)[:60])
+        ) from error
     except json.JSONDecodeError as error:
-        raise BadSetting(f"{path} is not valid JSON: {error.msg}, in line {error.lineno}.") from error
+        raise BadSetting(
+            say("{path} is not valid JSON: {msg}, in line {lineno}.", path=path, msg=error.msg, lineno=error.lineno)
+        ) from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
-        raise BadSetting(f"{path} is not valid JSON: {str(error).splitlines()[0]}.") from error
+        raise BadSetting(
+            say("{path} is not valid JSON: {error}.", path=path, error=str(error).splitlines()[0])
+        ) from error
 
 
 class _RepeatedError(Exception):
@@ -242,7 +283,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number in JSON")
+    raise ValueError(say("{name} is not a number in JSON", name=name))
 
 
 def _names(kind: type) -> list[str]:
@@ -251,7 +292,9 @@ def _names(kind: type) -> list[str]:
 
 def _object(value: Any, path: str, key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise BadSetting(f"{path}: {key} should be an object, {{...}}, not {_shown(value)}.")
+        raise BadSetting(
+            say("{path}: {key} should be an object, {{...}}, not {value}.", path=path, key=key, value=_shown(value))
+        )
     return value
 
 
@@ -259,8 +302,20 @@ def _known(given: Mapping[str, Any], known: Collection[str], where: str, what: s
     for key in given:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1)
-            advice = f"Did you mean '{close[0]}'?" if close else f"Possible here: {', '.join(known) or 'none'}."
-            raise BadSetting(f"{where}there is no {what} called {key[:60]!r}. {advice}")
+            advice = (
+                say("Did you mean '{close}'?", close=close[0])
+                if close
+                else say("Possible here: {known}.", known=", ".join(known) or say("none"))
+            )
+            raise BadSetting(
+                say(
+                    "{where}there is no {what} called {key!r}. {advice}",
+                    where=where,
+                    what=what,
+                    key=key[:60],
+                    advice=advice,
+                )
+            )
 
 
 def _typed(kind: type, given: Mapping[str, Any], path: Path, prefix: str) -> dict[str, Any]:
@@ -271,25 +326,47 @@ def _typed(kind: type, given: Mapping[str, Any], path: Path, prefix: str) -> dic
 def _one_of(value: str, known: Collection[str], path: Path, key: str) -> None:
     if value not in known:
         close = difflib.get_close_matches(value, known, 1)
-        advice = f'Did you mean "{close[0]}"?' if close else f"It can be {', '.join(known)}."
-        raise BadSetting(f"{path}: {key} is {_shown(value)}, which is none of its values. {advice}")
+        advice = (
+            say('Did you mean "{close}"?', close=close[0])
+            if close
+            else say("It can be {known}.", known=", ".join(known))
+        )
+        raise BadSetting(
+            say(
+                "{path}: {key} is {value}, which is none of its values. {advice}",
+                path=path,
+                key=key,
+                value=_shown(value),
+                advice=advice,
+            )
+        )
 
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+_WORDS = {bool: _("true or false"), int: _("a whole number"), float: _("a number"), str: _("text in quotes")}
 
 
 def _as(kind: Any, value: Any, path: Path, key: str) -> Any:
     """A value of JSON's as the type of a field: bool, int, float, str, tuple[T, ...] or Mapping[str, T]."""
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise BadSetting(f"{path}: {key} should be a list, [...], not {_shown(value)}.")
+            raise BadSetting(
+                say("{path}: {key} should be a list, [...], not {value}.", path=path, key=key, value=_shown(value))
+            )
         return tuple(_as(get_args(kind)[0], each, path, f"{key}[{n}]") for n, each in enumerate(value))
     if isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping):
         content = _object(value, str(path), key)
         return {name: _as(get_args(kind)[1], each, path, f"{key}.{name}") for name, each in content.items()}
     right = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
     if not right or (kind is float and not math.isfinite(value)):
-        raise BadSetting(f"{path}: {key} should be {_WORDS[kind]}, not {_shown(value)}.")
+        raise BadSetting(
+            say(
+                "{path}: {key} should be {words}, not {value}.",
+                path=path,
+                key=key,
+                words=_WORDS[kind],
+                value=_shown(value),
+            )
+        )
     return value
 
 

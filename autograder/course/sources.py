@@ -25,6 +25,7 @@ from autograder.course.submissions import Submitted, Unused, contents, handed_in
 from autograder.course.times import time_of
 from autograder.errors import UsageError
 from autograder.exercise.wire import one_line
+from autograder.language import _, say
 
 REQUEST = "another-look.txt"  # what a learner hands in beside the notebook to ask for another look
 MAX_ENTRIES = 50_000  # files of a class
@@ -102,9 +103,9 @@ def open_source(path: Path) -> SubmissionSource:
     elif path.is_file():
         entries = list(_files_of_zip(path))
     else:
-        raise BadSource(f"There is no file or folder {path}.")
+        raise BadSource(say("There is no file or folder {path}.", path=path))
     if not entries:
-        raise BadSource(f"{path} is empty.")
+        raise BadSource(say("{path} is empty.", path=path))
     title, layout = next(
         (title, layout) for title, layout in LAYOUTS if layout is _loose or any(layout(e.path) for e in entries)
     )
@@ -130,7 +131,9 @@ class Files:
             whose = self._layout(entry.path)
             if entry.why_not or whose is None or whose.why_not:
                 why = (
-                    entry.why_not or (whose.why_not if whose else "") or f"its name is not one that {self.title} gives"
+                    entry.why_not
+                    or (whose.why_not if whose else "")
+                    or _("its name is not one that {title} gives", title=self.title)
                 )
                 yield Unused(shown, why)
                 continue
@@ -160,7 +163,7 @@ def _moodle(path: PurePosixPath) -> Whose | None:
     """``Ada Lovelace_12345_assignsubmission_file_/NAME.ipynb``, or all of it in one name."""
     for part in path.parts:
         if found := _MOODLE.fullmatch(part):
-            why = "it is text that was typed into Moodle, not a file" if found["kind"] == "onlinetext" else ""
+            why = _("it is text that was typed into Moodle, not a file") if found["kind"] == "onlinetext" else ""
             return Whose(found["name"], found["number"], found["rest"] if part == path.name else path.name, False, why)
     return None
 
@@ -191,7 +194,7 @@ def _loose_names(path: PurePosixPath, exercise: str, top: int) -> list[str]:
 LAYOUTS: tuple[tuple[str, Callable[[PurePosixPath], Whose | None]], ...] = (
     ("Moodle", _moodle),
     ("Canvas", _canvas),
-    ("a folder of files", _loose),  # takes anything, so it comes last
+    (_("a folder of files"), _loose),  # takes anything, so it comes last
 )
 
 
@@ -210,9 +213,16 @@ def _files_of_zip(path: Path) -> Iterator[Entry]:
         archive = zipfile.ZipFile(path)  # stays open as long as somebody reads from it
         members = archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise BadSource(f"{path} is not a zip file that can be read: {error}.") from error
+        raise BadSource(say("{path} is not a zip file that can be read: {error}.", path=path, error=error)) from error
     if len(members) > MAX_ENTRIES:
-        raise BadSource(f"{path} has {len(members)} files in it; {MAX_ENTRIES} is the limit.")
+        raise BadSource(
+            say(
+                "{path} has more files in it ({count}) than the limit, {most}.",
+                path=path,
+                count=len(members),
+                most=MAX_ENTRIES,
+            )
+        )
     names: set[str] = set()
     downloaded = os.stat(path).st_mtime
     for member in members:
@@ -221,13 +231,13 @@ def _files_of_zip(path: Path) -> Iterator[Entry]:
         inside = PurePosixPath(_called(member).replace("\\", "/"))
         why = ""
         if inside.is_absolute() or ".." in inside.parts or re.match(r"[A-Za-z]:", member.filename):
-            why = "its path leads out of the zip file"
+            why = _("its path leads out of the zip file")
         elif stat.S_ISLNK(member.external_attr >> 16):
-            why = "is a symbolic link; links are not followed"
+            why = _("is a symbolic link; links are not followed")
         elif member.flag_bits & 1:
-            why = "it is encrypted"
+            why = _("it is encrypted")
         elif member.filename in names:
-            why = "the zip file has another file of that name"
+            why = _("the zip file has another file of that name")
         names.add(member.filename)
         yield Entry(_plain(inside), _time_of(member) or downloaded, functools.partial(_inflated, archive, member), why)
 
@@ -238,7 +248,7 @@ def _inflated(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         with archive.open(member) as file:
             return file.read(MAX_FILE_BYTES + 1)
     except Exception as error:  # a damaged zip file fails in many ways
-        raise OSError(0, f"it cannot be unpacked: {one_line(str(error), 100)}") from error
+        raise OSError(0, _("it cannot be unpacked: {error}", error=one_line(str(error), 100))) from error
 
 
 def _called(member: zipfile.ZipInfo) -> str:
@@ -286,7 +296,7 @@ def _files_of_folder(folder: Path, inside: PurePosixPath | None = None, depth: i
         except (OSError, BadSource) as error:
             yield Entry(path, 0.0, bytes, one_line(str(error), 200))
             continue
-        why = "is a symbolic link; links are not followed" if entry.is_symlink() else ""
+        why = _("is a symbolic link; links are not followed") if entry.is_symlink() else ""
         yield Entry(path, when, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
 
 
@@ -294,7 +304,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         return sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise BadSource(f"{folder} cannot be read: {error.strerror}.") from error
+        raise BadSource(say("{folder} cannot be read: {why}.", folder=folder, why=error.strerror)) from error
 
 
 # -- nbgrader's ------------------------------------------------------------------------------------------------------
@@ -303,7 +313,7 @@ def _scan(folder: Path) -> list[os.DirEntry[str]]:
 class NbgraderFolders:
     """Another course's ``submitted/``, laid out as nbgrader does."""
 
-    title = "nbgrader's folders"
+    title: str = _("nbgrader's folders")
 
     def __init__(self, submitted: Path) -> None:
         self._submitted = submitted
@@ -314,7 +324,7 @@ class NbgraderFolders:
         yield from found.unused
         for one in found.submissions:
             if one.path is None:
-                yield Unused(one.folder, one.unread or one.problem or "there is no notebook in it")
+                yield Unused(one.folder, one.unread or one.problem or _("there is no notebook in it"))
                 continue
             said = time_of(one.timestamp)
             when = said.replace(tzinfo=UTC).timestamp() if said else os.lstat(one.path).st_mtime
@@ -335,7 +345,7 @@ class Exchange:
         learner: where every learner has an inbound folder of their own, whose it is. Then owners say nothing.
     """
 
-    title = "nbgrader's exchange"
+    title: str = _("nbgrader's exchange")
 
     def __init__(self, inbound: Path, learner: str = "") -> None:
         self._inbound, self._learner = inbound, learner
@@ -347,11 +357,11 @@ class Exchange:
             path = self._inbound / folder.name
             if found is None:
                 if not hidden(folder.name):
-                    yield Unused(path, "its name is not one that nbgrader's exchange gives")
+                    yield Unused(path, _("its name is not one that nbgrader's exchange gives"))
             elif found["exercise"] != exercise:
                 continue
             elif not folder.is_dir(follow_symlinks=False):
-                yield Unused(path, "it is not a folder")
+                yield Unused(path, _("it is not a folder"))
             elif why := self._not_theirs(folder, found["name"]):
                 yield Unused(path, why)
             else:
@@ -372,7 +382,11 @@ class Exchange:
     def _not_theirs(self, folder: os.DirEntry[str], name: str) -> str:
         if not self._learner:
             return _not_theirs(folder, name)
-        return "" if name == self._learner else f"it lies in the folder of {self._learner}, not of {name}"
+        return (
+            ""
+            if name == self._learner
+            else _("it lies in the folder of {learner}, not of {name}", learner=self._learner, name=name)
+        )
 
 
 @dataclass(frozen=True)
@@ -391,7 +405,7 @@ class _TheirFolder:
         here = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             if not os.path.samestat(os.fstat(here), self.about):
-                raise OSError(0, "its folder was replaced while it was read")
+                raise OSError(0, _("its folder was replaced while it was read"))
             for part in inside.parts[:-1]:
                 above, here = here, os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
                 os.close(above)
@@ -401,9 +415,9 @@ class _TheirFolder:
         with os.fdopen(descriptor, "rb") as file:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
-                raise OSError(0, "it is not a file")
+                raise OSError(0, _("it is not a file"))
             if about.st_uid != self.about.st_uid and self.about.st_uid != os.geteuid():
-                raise OSError(0, "it belongs to somebody else")
+                raise OSError(0, _("it belongs to somebody else"))
             return file.read(most + 1)
 
     def changed(self, inside: PurePosixPath) -> float:
@@ -436,4 +450,4 @@ def _not_theirs(folder: os.DirEntry[str], name: str) -> str:
         owner = pwd.getpwuid(uid).pw_name
     except KeyError:
         owner = f"uid {uid}"
-    return "" if owner == name else f"it belongs to {owner}, not to {name}"
+    return "" if owner == name else _("it belongs to {owner}, not to {name}", owner=owner, name=name)

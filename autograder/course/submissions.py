@@ -22,6 +22,7 @@ from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to, worked_in
 from autograder.course.times import time_of, written
 from autograder.errors import CourseError
 from autograder.exercise.wire import one_line
+from autograder.language import _, joined, plural, said, say
 
 MAX_LOOKED_AT = 300  # files and folders of one student; more are no homework
 MAX_DEPTH = 5
@@ -47,7 +48,7 @@ class Unused:
     why: str
 
     def __str__(self) -> str:
-        return f"{one_line(str(self.path), 200)}: {self.why}"
+        return f"{one_line(str(self.path), 200)}: {said(self.why)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,13 @@ def handed_in(submitted: Path, name: str, students: list[str] | None = None, rel
         CourseError: there is no such folder, or a student named does not exist.
     """
     if not submitted.is_dir():
-        raise CourseError(f"{submitted.parent} has no folder submitted/. Collect the students' work into it first.")
+        raise CourseError(
+            say("{parent} has no folder submitted/. Collect the students' work into it first.", parent=submitted.parent)
+        )
     try:
         entries = sorted(os.scandir(submitted), key=lambda entry: entry.name)
     except OSError as error:
-        raise CourseError(f"{submitted} cannot be read: {error.strerror}.") from error
+        raise CourseError(say("{submitted} cannot be read: {why}.", submitted=submitted, why=error.strerror)) from error
     found, unused = [], []
     for entry in entries:
         why = _not_a_student(entry, name)
@@ -148,7 +151,7 @@ def handed_in(submitted: Path, name: str, students: list[str] | None = None, rel
     if students:
         for student in students:
             if not any(student in (folder, entered_as(folder)) for folder in found):
-                raise CourseError(f"No student '{student}' in {submitted}.")
+                raise CourseError(say("No student '{student}' in {submitted}.", student=student, submitted=submitted))
         found = [folder for folder in found if folder in students or entered_as(folder) in students]
     everyone = [_read(folder, submitted / folder / name, name, released) for folder in found]
     there = [s for s in everyone if s.path is not None or s.problem or s.unread or s.folder.is_dir() or students]
@@ -176,9 +179,9 @@ def _not_a_student(entry: os.DirEntry[str], name: str) -> str:
     if entry.name.startswith(".") or entry.name in _NOT_OF_A_STUDENT:
         return "hidden"
     if not (entry.is_dir(follow_symlinks=False) or entry.is_symlink()):
-        return "it is not in any student's folder; `autograder collect` sorts files into folders"
+        return _("it is not in any student's folder; `autograder collect` sorts files into folders")
     if entry.name.casefold() == name.casefold():
-        return "the folder is named after the exercise, not after a student; it should be STUDENT/EXERCISE"
+        return _("the folder is named after the exercise, not after a student; it should be STUDENT/EXERCISE")
     return ""
 
 
@@ -190,7 +193,10 @@ def _read(student: str, folder: Path, name: str, released: Path | None) -> Submi
     except Exception as error:  # one student's files must not end the class
         return Submitted(entered, folder, None, _NOTHING, unread=_why(error))
     if entered != student:
-        says = f"The folder's name has characters that nbgrader's pages cannot show; it is entered as {entered}."
+        says = _(
+            "The folder's name has characters that nbgrader's pages cannot show; it is entered as {entered}.",
+            entered=entered,
+        )
         return replace(found, problem=f"{says} {found.problem}".strip())
     return found
 
@@ -199,9 +205,9 @@ def _find(student: str, folder: Path, name: str, released: Path | None) -> Submi
     """The one notebook that counts, following no links."""
     nothing = Submitted(student, folder, None, _NOTHING)
     if folder.parent.is_symlink():
-        return replace(nothing, problem="The student's folder is a symbolic link; links are not followed.")
+        return replace(nothing, problem=_("The student's folder is a symbolic link; links are not followed."))
     if folder.is_symlink():
-        return replace(nothing, problem="The folder is a symbolic link; links are not followed.")
+        return replace(nothing, problem=_("The folder is a symbolic link; links are not followed."))
     path = folder / f"{name}.ipynb"
     if _alone(folder, path.name):
         content = contents(path)
@@ -266,18 +272,27 @@ def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, re
     )
     if chosen is None:
         return replace(nothing, problem=_nothing_counts(candidates, left, path, name), unused=left)
-    notes = []
+    notes: list[str] = []
     if chosen.path != path:
-        lay = "" if chosen.path.parent == folder else f" lay in {_shown(chosen.path.parent, folder.parent)}"
-        called = "" if chosen.called == path.name else f" was called {chosen.called}"
-        notes.append(f"The notebook{called}{' and' if called and lay else ''}{lay}; it was recognised and graded.")
+        where, called = _shown(chosen.path.parent, folder.parent), chosen.called
+        if called == path.name:
+            note = _("The notebook lay in {where}; it was recognised and graded.", where=where)
+        elif chosen.path.parent == folder:
+            note = _("The notebook was called {called}; it was recognised and graded.", called=called)
+        else:
+            note = _(
+                "The notebook was called {called} and lay in {where}; it was recognised and graded.",
+                called=called,
+                where=where,
+            )
+        notes.append(note)
     if because:
         notes.append(because)
     if others := [one_line(u.path.name, 100) for u in left if may_be_one(u.path.name)]:
-        notes.append(f"Not graded: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}.")
+        notes.append(_("Not graded: {others}.", others=", ".join(others[:5] + ["..."] * (len(others) > 5))))
     place = folder if folder.is_dir() else chosen.path.parent
     digest = hashlib.sha256(chosen.content).hexdigest()
-    return Submitted(nothing.student, place, chosen.path, digest, " ".join(notes), chosen.member, unused=left)
+    return Submitted(nothing.student, place, chosen.path, digest, joined(notes), chosen.member, unused=left)
 
 
 @dataclass(frozen=True)
@@ -310,38 +325,50 @@ def choose(able: list[Candidate], usual: Callable[[Candidate], bool], released: 
         return Choice(several[0] if several else None, "", several)
     last, before = several[-1], several[-2]
     if last.saved - before.saved >= SAME_MOMENT:
-        because = (
-            f"There are {len(several)} notebooks; {last.called} counts, because it was saved last ({_clock(last)})."
+        because = plural(
+            "There is {n} notebook; {called} counts, because it was saved last ({last}).",
+            "There are {n} notebooks; {called} counts, because it was saved last ({last}).",
+            len(several),
+            called=last.called,
+            last=_clock(last),
         )
         return Choice(last, because, several)
     together = [c for c in several if last.saved - c.saved < SAME_MOMENT]
     named = next((c for c in together if usual(c)), None)
     if named is None:
         return Choice(None, "", several)
-    because = f"{len(several)} notebooks were saved at the same time; {named.called} counts, because of its name."
+    because = plural(
+        "{n} notebook was saved at the same time; {called} counts, because of its name.",
+        "{n} notebooks were saved at the same time; {called} counts, because of its name.",
+        len(several),
+        called=named.called,
+    )
     return Choice(named, because, several)
 
 
 def _nothing_counts(candidates: Sequence[Candidate], left: tuple[Unused, ...], path: Path, name: str) -> str:
     if len(candidates) > 1:
         several = ", ".join(c.called for c in candidates[:5])
-        return (
-            f"There are {len(candidates)} notebooks, none called {path.name}, and nothing says which one counts:"
-            f" {several}. Keep one of them."
+        return plural(
+            "There is {n} notebook, not called {name}, and nothing says that it counts: {several}.",
+            "There are {n} notebooks, none called {name}, and nothing says which one counts: {several}. Keep one of"
+            " them.",
+            len(candidates),
+            name=path.name,
+            several=several,
         )
     if left:
-        return (
-            f"No notebook of '{name}' was found, but: " + "; ".join(f"{u.path.name}: {u.why}" for u in left[:3]) + "."
-        )
+        others = joined([_("{file}: {why}", file=u.path.name, why=u.why) for u in left[:3]], "; ")
+        return _("No notebook of '{name}' was found, but: {others}.", name=name, others=others)
     return ""
 
 
 def _left_out(candidate: Candidate, chosen: Candidate | None, name: str) -> str:
     if candidate.belongs is False:
-        return f"it is a notebook of another exercise, not of '{name}'"
+        return _("it is a notebook of another exercise, not of '{name}'", name=name)
     if candidate.belongs is None and chosen is None:
-        return f"nothing in it says that it is a notebook of '{name}'"
-    return "another notebook counts" if chosen else "nothing says which notebook counts"
+        return _("nothing in it says that it is a notebook of '{name}'", name=name)
+    return _("another notebook counts") if chosen else _("nothing says which notebook counts")
 
 
 def _look(folder: Path, name: str) -> Iterator[Candidate]:
@@ -355,21 +382,21 @@ def _look(folder: Path, name: str) -> Iterator[Candidate]:
             about = os.lstat(path)
             if stat.S_ISLNK(about.st_mode):
                 if _inside(path, folder):
-                    yield Candidate(path, "", b"", 0, None, "is a symbolic link; links are not followed")
+                    yield Candidate(path, "", b"", 0, None, _("is a symbolic link; links are not followed"))
                 continue
             content = contents(path)
             limit.count(len(content))
         except OSError as error:
             if path == folder / f"{name}.ipynb" and not isinstance(error, _NoFile):
                 raise
-            yield Candidate(path, "", b"", 0, None, f"cannot be read ({_why(error)})")
+            yield Candidate(path, "", b"", 0, None, _("cannot be read ({error})", error=_why(error)))
             continue
         if path.name.casefold().endswith(".zip"):
             yield from in_zip(path, content, about.st_mtime, name, limit)
         elif _is_one(path.name, content, name):
             yield Candidate(path, "", content, about.st_mtime, belongs_to(content, name))
     if limit.reached:
-        yield Candidate(folder.parent, "", b"", 0, None, "it holds too much to look through")
+        yield Candidate(folder.parent, "", b"", 0, None, _("it holds too much to look through"))
 
 
 class _Limit:
@@ -416,27 +443,38 @@ def in_zip(path: Path, content: bytes, saved: float, name: str, limit: _Limit | 
         with _opened(content) as archive:
             members = archive.infolist()
             if len(members) > MAX_LOOKED_AT:
-                yield Candidate(path, "", b"", 0, None, f"has {len(members)} files in it; the limit is {MAX_LOOKED_AT}")
+                yield Candidate(
+                    path,
+                    "",
+                    b"",
+                    0,
+                    None,
+                    _(
+                        "has more files in it ({count}) than the limit, {most}",
+                        count=len(members),
+                        most=MAX_LOOKED_AT,
+                    ),
+                )
                 return
             for member in members:
                 parts = member.filename.split("/")
                 if member.is_dir() or any(map(hidden, parts)) or not may_be_one(parts[-1]):
                     continue
                 if parts[-1].casefold().endswith(".zip"):
-                    yield Candidate(path, member.filename, b"", 0, None, "is a zip file in a zip file")
+                    yield Candidate(path, member.filename, b"", 0, None, _("is a zip file in a zip file"))
                     continue
                 inner = _member(content, member.filename)
                 limit.count(len(inner))
                 if limit.reached:
                     return
                 if len(inner) > MAX_NOTEBOOK_BYTES:
-                    too_large = f"is larger than {MAX_NOTEBOOK_BYTES // 10**6} MB"
+                    too_large = _("is larger than {megabytes} MB", megabytes=MAX_NOTEBOOK_BYTES // 10**6)
                     yield Candidate(path, member.filename, b"", 0, None, too_large)
                     continue
                 if _is_one(member.filename, inner, name):
                     yield Candidate(path, member.filename, inner, saved, belongs_to(inner, name))
     except Exception as error:  # a damaged zip file fails in many ways
-        yield Candidate(path, "", b"", 0, None, f"the zip file cannot be read ({_why(error)})")
+        yield Candidate(path, "", b"", 0, None, _("the zip file cannot be read ({error})", error=_why(error)))
 
 
 @contextmanager
@@ -479,7 +517,7 @@ def _inside(path: Path, folder: Path) -> bool:
 
 def _shown(path: Path, of: Path) -> str:
     shown = str(path.relative_to(of))
-    return "the student's folder itself" if shown == "." else one_line(shown, 100) + "/"
+    return _("the student's folder itself") if shown == "." else one_line(shown, 100) + "/"
 
 
 def _clock(candidate: Candidate) -> str:
@@ -498,7 +536,7 @@ def contents(path: Path, limit: int = MAX_NOTEBOOK_BYTES + 1) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _NoFile(0, "it is not a file")
+            raise _NoFile(0, _("it is not a file"))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(limit)
     finally:

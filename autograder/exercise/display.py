@@ -6,7 +6,14 @@ import html
 import re
 
 from autograder import data
-from autograder.exercise.outcome import STATUS_WORDS, CheckResult, Outcome, SubmissionResult, TestResult, shown
+from autograder.exercise.outcome import (
+    STATUS_WORDS,
+    CheckResult,
+    Outcome,
+    SubmissionResult,
+    TestResult,
+    of_points,
+)
 from autograder.exercise.passages import Reading
 from autograder.language import _, said, say, say_plural
 
@@ -86,7 +93,7 @@ class CheckView:
             how = say("right")
         else:
             how = say("both right") if tests == 2 else say_plural("all {n} right", "all {n} right", tests)
-        return say("{how}, {points}.", how=how, points=of_points(result))
+        return say("{how}, {points}.", how=how, points=of_points(result.points, result.max_points))
 
     def _read(self) -> str:
         """What to read again, as a paragraph; with a link, which opens beside the notebook, if the book's place is
@@ -111,13 +118,6 @@ class CheckView:
         return tests
 
 
-def of_points(result: CheckResult) -> str:
-    """What was earned of what there is: "2 of 3 points"."""
-    if result.max_points == 1:
-        return say("{earned} of 1 point", earned=shown(result.points))
-    return say("{earned} of {points} points", earned=shown(result.points), points=shown(result.max_points))
-
-
 class Points(float):
     """The points of a check as nbgrader reads them from a cell's output: a number, which a notebook does not show."""
 
@@ -134,7 +134,7 @@ def with_code(text: str) -> str:
 
 def submission_lines(result: SubmissionResult) -> list[str]:
     """A whole submission as lines of text, for the command line."""
-    points = say("{earned} of {points} points", earned=shown(result.score), points=shown(result.max_score))
+    points = of_points(result.score, result.max_score)
     lines = [f"{result.exercise}: {points} ({said(STATUS_WORDS[result.status])})"]
     lines += [line for line in (result.message, *result.notes) if line]
     if not all(check.message == result.message for check in result.checks):  # else it was said, and is all there is

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from autograder.language import Sentence, _, as_sentence, number, said
+from autograder.language import Sentence, _, as_sentence, number, said, say_plural
 
 MAX_DETAIL = 4_000  # characters of a traceback that are kept
 
@@ -294,6 +294,11 @@ class SubmissionResult:
 def shown(points: float) -> str:
     """Points as people read them: two decimals at most."""
     return number(round(points, 2))
+
+
+def of_points(earned: float, most: float) -> str:
+    """What was earned of what there is: "2 of 3 points"."""
+    return say_plural("{earned} of {n:g} point", "{earned} of {n:g} points", round(most, 2), earned=shown(earned))
 
 
 def without_tests(name: str, max_points: float, message: str, outcome: Outcome = Outcome.FAILED) -> CheckResult:

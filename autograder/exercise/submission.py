@@ -21,7 +21,7 @@ from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
 from autograder.exercise.slips import RETURNS_NOTHING, TEXT_FOR_NUMBER, of_a_number, of_no_array
 from autograder.exercise.wire import History, Opaque, type_name
-from autograder.language import _, as_sentence
+from autograder.language import _, as_sentence, plural
 
 Kind = Literal["fashion", "mnist"]
 
@@ -423,10 +423,11 @@ def _share_right(report: ModelReport, images: Images, scale: float) -> float:
     classes = int(images.labels.max()) + 1
     if output.shape[1] < classes:
         raise Mismatch(
-            _(
-                "`{name}` outputs {count} numbers for each image, but there are {classes} classes.",
+            plural(
+                "`{name}` outputs {n} number for each image, but there are {classes} classes.",
+                "`{name}` outputs {n} numbers for each image, but there are {classes} classes.",
+                output.shape[1],
                 name=report.name,
-                count=output.shape[1],
                 classes=classes,
             ),
             ("The last layer needs one unit for each class.",),

@@ -23,10 +23,11 @@ from autograder.course.settings import FILE, require_packages
 from autograder.course.submissions import Submitted
 from autograder.course.times import written
 from autograder.errors import UsageError
-from autograder.exercise.outcome import Status, shown
+from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
 from autograder.grading.pool import Pools
+from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
 
 LOOK_SECONDS = 1.0  # between two looks; what has not changed in between has arrived
@@ -123,15 +124,27 @@ class Watcher:
     def _take_in(self, course: Course, inbox: Inbox) -> None:
         receipts, unused = inbox.look(course, list(self._names(course)))
         for receipt in receipts:
-            self.say(f"{one_line(receipt.student, 100)}  {receipt.exercise}: received, receipt {receipt.number}.")
+            self.say(
+                say(
+                    "{student}  {exercise}: received, receipt {number}.",
+                    student=one_line(receipt.student, 100),
+                    exercise=receipt.exercise,
+                    number=receipt.number,
+                )
+            )
         for line in unused:
-            self.say(f"Not used: {line}")
+            self.say(say("Not used: {line}", line=line))
 
     def _mend(self, message: str) -> None:
         self._not_before = self.clock() + MEND_SECONDS
         if message != self._trouble:
             self._trouble = message
-            self.say(f"{one_line(message, 1_000)} Nothing is lost: what has arrived is graded once this is mended.")
+            self.say(
+                say(
+                    "{message} Nothing is lost: what has arrived is graded once this is mended.",
+                    message=one_line(message, 1000),
+                )
+            )
 
     def _grade(self, course: Course, folders: list[str], first: bool) -> int:
         works = []
@@ -162,7 +175,13 @@ class Watcher:
 
         done = batch.grade_as_the_only_run(course, works, self.workers, pools=self.pools, on_progress=on_progress)
         if first and (skipped := sum(one.skipped for one in done)):
-            self.say(f"{skipped} had been graded before and stay as they are.")
+            self.say(
+                say_plural(
+                    "{n} had been graded before and stays as it is.",
+                    "{n} had been graded before and stay as they are.",
+                    skipped,
+                )
+            )
         return self.graded - before
 
     def _names(self, course: Course) -> Iterable[str]:
@@ -183,19 +202,36 @@ class Watcher:
             if one.path is not None and not one.unread:
                 receipt = receipts.give(name, one.student, one.digest, one.timestamp, now)
                 if receipt.received == now and not first:
-                    self.say(f"{one_line(one.student, 100)}  {name}: received, receipt {receipt.number}.")
+                    self.say(
+                        say(
+                            "{student}  {name}: received, receipt {number}.",
+                            student=one_line(one.student, 100),
+                            name=name,
+                            number=receipt.number,
+                        )
+                    )
 
     def _line(self, result: dict[str, Any], arrived: float) -> str:
         took = self.clock() - arrived
         # What was there before we began has waited for us, which says nothing about how fast we are.
-        after = f", {max(took, 0):.1f} s after it arrived" if arrived >= self._began else ""
+        after = say(", {took:.1f} s after it arrived", took=max(took, 0)) if arrived >= self._began else ""
         says = result["message"] if result["status"] != str(Status.GRADED) else ""
-        late = f", late, {shown(result['late_penalty'])} points less" if result.get("late_penalty") else ""
+        late = (
+            say_plural(", late, {n:g} point less", ", late, {n:g} points less", round(result["late_penalty"], 2))
+            if result.get("late_penalty")
+            else ""
+        )
         best = result.get("best", result["score"])
-        counts = f"; another hand-in counts, with {shown(best)}" if best != result["score"] else ""
-        return (
-            f"{one_line(result['student'], 100)}  {result['exercise']}: {shown(result['score'])} of"
-            f" {shown(result['max_score'])} points{late}{counts}{after}.{' ' + one_line(says, 300) if says else ''}"
+        counts = say("; another hand-in counts, with {best}", best=shown(best)) if best != result["score"] else ""
+        return say(
+            "{student}  {exercise}: {points}{late}{counts}{after}.{hint}",
+            student=one_line(result["student"], 100),
+            exercise=result["exercise"],
+            points=of_points(result["score"], result["max_score"]),
+            late=late,
+            counts=counts,
+            after=after,
+            hint=" " + one_line(says, 300) if says else "",
         )
 
 
@@ -219,7 +255,7 @@ def _signatures(submitted: Path) -> dict[str, _Signature]:
     except FileNotFoundError:
         return {}  # nothing was handed in yet
     except OSError as error:
-        raise UsageError(f"{submitted} cannot be read: {error.strerror}.") from error
+        raise UsageError(say("{submitted} cannot be read: {why}.", submitted=submitted, why=error.strerror)) from error
     return {e.name: tuple(_states(e.path, _DEPTH)) for e in entries if not e.name.startswith(".") and _is_folder(e)}
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import autograder
 from autograder.exercise.wire import one_line
 from autograder.grading.worker import Setup
+from autograder.language import _, said, say
 
 _PACKAGE = Path(autograder.__file__).resolve().parent
 _BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",), "jax": ("jaxlib", "jax")}
@@ -28,18 +29,18 @@ NOT_THERE = "none"  # the version of what is not installed
 # What is said of a part that is another one now. Of versions it is said which.
 _SUBMISSION, _PACKAGE_PART, _CHECKS, _BOOK, _LANGUAGE = "submission", "package", "checks", "book", "language"
 _WORDS = {
-    _SUBMISSION: "the notebook",
-    _PACKAGE_PART: "the package",
-    "template": "the exercise",
-    _CHECKS: "the checks",
-    "limits": "the limits",
-    "sandbox": "the sandbox",
-    "held_out": "the held-out images",
-    "files": "the files beside the notebook",
-    _BOOK: "the book's address",
-    _LANGUAGE: "the language",
+    _SUBMISSION: _("the notebook"),
+    _PACKAGE_PART: _("the package"),
+    "template": _("the exercise"),
+    _CHECKS: _("the checks"),
+    "limits": _("the limits"),
+    "sandbox": _("the sandbox"),
+    "held_out": _("the held-out images"),
+    "files": _("the files beside the notebook"),
+    _BOOK: _("the book's address"),
+    _LANGUAGE: _("the language"),
 }
-_OTHERS = "the settings"
+_OTHERS = _("the settings")
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,15 @@ class Basis:
             if here == there:
                 continue
             if name in _versions_known():
-                words.append(f"{name} ({one_line(there, 20) or NOT_THERE}, now {here})")
+                words.append(
+                    say("{name} ({there}, now {here})", name=name, there=one_line(there, 20) or NOT_THERE, here=here)
+                )
             else:
-                words.append(_WORDS.get(name, _OTHERS))
+                words.append(said(_WORDS.get(name, _OTHERS)))
         words = list(dict.fromkeys(words))
-        return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+        if len(words) < 2:
+            return "".join(words)
+        return say("{names} and {last}", names=", ".join(words[:-1]), last=words[-1])
 
 
 @cache

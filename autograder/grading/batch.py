@@ -28,7 +28,7 @@ from autograder.grading.regrade import regrade_all
 from autograder.grading.results import Results
 from autograder.grading.versions import MAX_AT_ONCE, Several
 from autograder.grading.worker import Done, Files, Job, Setup
-from autograder.language import _, speaking
+from autograder.language import _, said, say, speaking
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
@@ -381,15 +381,19 @@ def _graded(
                         raise  # nobody's submission can be checked, or graded here
                     except BrokenExecutor:
                         broken = True
-                        why = "the grading process died"
+                        why = say("the grading process died")
                     except Exception as error:  # one of our bugs must not cost the others their grades
                         known = isinstance(error, (ForkServerFailed, WorkerDied))
                         why = str(error) if known else f"{type(error).__name__}: {error}"
                     failures += 1
                     if failures >= GIVE_UP_AFTER:
                         raise GradingImpossible(
-                            f"{failures} submissions in a row could not be graded, so something is wrong here and not"
-                            f" with them: {why[:300]}. What was graded is kept. `autograder doctor` may say more."
+                            say(
+                                "{failures} submissions in a row could not be graded, so something is wrong here and"
+                                " not with them: {why}. What was graded is kept. `autograder doctor` may say more.",
+                                failures=failures,
+                                why=why[:300],
+                            )
                         )
                     if attempt < TRIES:
                         suspects.append((task, attempt + 1))
@@ -452,7 +456,11 @@ def _unread(task: _Task, why: str) -> Done:
 def _ours(task: _Task, message: str) -> Done:
     one, work = task.submitted, task.run.work
     with speaking(work.setup.language):
-        return Done(not_graded(one.student, work.exercise, message, _notes(one), str(work.setup.sandbox)), None, None)
+        return Done(
+            not_graded(one.student, work.exercise, message, tuple(map(said, _notes(one))), str(work.setup.sandbox)),
+            None,
+            None,
+        )
 
 
 def _notes(submitted: Submitted) -> tuple[str, ...]:

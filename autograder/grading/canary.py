@@ -20,12 +20,13 @@ from autograder.exercise.submission import Missing, NoModel
 from autograder.grading.answers import KernelAnswers
 from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.run import NotebookRun
+from autograder.language import _, say
 from autograder.sandbox.client import ForkServer, as_here, whose
 from autograder.sandbox.limits import Limits
 
 # What is done at each station, and the code that does it.
 STATIONS = {
-    "importing what an exercise imports": """
+    _("importing what an exercise imports"): """
 from autograder import start
 check, hint = start("canary")
 import os, sys
@@ -34,7 +35,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 """,
-    "loading the kit's images": """
+    _("loading the kit's images"): """
 from autograder.data import load_fashion, load_mnist
 (images, labels), _ = load_fashion()
 assert images.shape == (600, 28, 28, 1) and labels.sum() == 600
@@ -45,7 +46,7 @@ model = keras.Sequential([keras.Input((2,)), layers.Dense(1, kernel_initializer=
 model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.1))
 history = model.fit(np.array([[1.0, 2.0]]), np.array([[1.0]]), verbose=0)
 """,
-    "saving and reading files": """
+    _("saving and reading files"): """
 import tempfile
 np.save("canary.npy", images[:2])
 assert (np.load("canary.npy") == images[:2]).all()
@@ -56,12 +57,12 @@ with tempfile.TemporaryFile() as file:
     assert file.write(b"canary") == 6
 os.remove("canary.npy"), os.remove("canary.keras")
 """,
-    "drawing a figure": """
+    _("drawing a figure"): """
 plt.imshow(images[0, :, :, 0], cmap="gray")
 plt.title("canary")
 plt.show()
 """,
-    "looking for Python's and the kit's own modules": """
+    _("looking for Python's and the kit's own modules"): """
 import importlib.util, pkgutil
 from matplotlib import font_manager
 
@@ -119,28 +120,40 @@ def prove(server: ForkServer) -> None:
                     if output.output_type == "error":
                         raise _broken(station, _what_it_said(output))
             if run.status is not Status.GRADED:
-                raise ForkServerFailed(f"Our own trial submission was stopped here: {run.message}")
+                raise ForkServerFailed(say("Our own trial submission was stopped here: {message}", message=run.message))
             _look_at(answers)
             if not any("image/png" in output.get("data", {}) for output in notebook.cells[4].outputs):
-                raise _broken("drawing a figure", "no picture appeared")
+                raise _broken(say("drawing a figure"), say("no picture appeared"))
             found = answers.value("found")
     except KernelDidNotStart as error:
-        raise (_broken("starting its kernel", str(error)) if error.known else ForkServerFailed(str(error))) from error
+        raise (
+            _broken(say("starting its kernel"), str(error)) if error.known else ForkServerFailed(str(error))
+        ) from error
     except (Missing, Mismatch) as error:
-        raise _broken("answering what a check asks", str(error)) from error
+        raise _broken(say("answering what a check asks"), str(error)) from error
     server.proven = frozenset(map(str, found))
 
 
 def _look_at(answers: KernelAnswers) -> None:
     losses = answers.value("history").history["loss"]
     if not np.allclose(losses, KNOWN_LOSS):
-        raise _broken("training", f"a loss of {KNOWN_LOSS} was expected, but it was {losses}")
+        raise _broken(
+            say("training"),
+            say("a loss of {known_loss} was expected, but it was {losses}", known_loss=KNOWN_LOSS, losses=losses),
+        )
     try:
         (answer,) = answers.model("model").predict(np.array([[1.0, 2.0]], np.float32), 1.0).ravel().tolist()
     except NoModel as error:
-        raise _broken("rebuilding a model in a second fork", str(error)) from error
+        raise _broken(say("rebuilding a model in a second fork"), str(error)) from error
     if not np.isclose(answer, KNOWN_PREDICTION, atol=1e-5):
-        raise _broken("predicting", f"{KNOWN_PREDICTION} was expected, but it was {answer:.6g}")
+        raise _broken(
+            say("predicting"),
+            say(
+                "{known_prediction} was expected, but it was {answer:.6g}",
+                known_prediction=KNOWN_PREDICTION,
+                answer=answer,
+            ),
+        )
 
 
 def _what_it_said(output: nbformat.NotebookNode) -> str:
@@ -152,8 +165,14 @@ def _what_it_said(output: nbformat.NotebookNode) -> str:
 
 def _broken(station: str, why: str) -> BrokenPlace:
     return BrokenPlace(
-        f"Nothing can be graded on {socket.gethostname()}, and no student is at fault: our own trial submission"
-        f" failed at {station}: {as_here(why).rstrip('.')}. {whose(why)}"
+        say(
+            "Nothing can be graded on {machine}, and no student is at fault: our own trial"
+            " submission failed at {station}: {why}. {whose}",
+            machine=socket.gethostname(),
+            station=station,
+            why=as_here(why).rstrip("."),
+            whose=whose(why),
+        )
     )
 
 

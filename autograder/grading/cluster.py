@@ -25,13 +25,14 @@ import distributed
 from autograder.errors import SchedulerLost, SchedulerRefused, WorkerDied
 from autograder.grading import basis, worker
 from autograder.grading.worker import Setup
+from autograder.language import _, said, say
 from autograder.sandbox.bubblewrap import Verdict
 
 CONNECT_SECONDS = 30
 LEASE_SECONDS = 45  # dask takes a lease from a run that was killed after 30
 ENCRYPTED = ("tls", "wss")
-KEPT = "What was graded is kept; run the same command again."
-LOST = "the connection to the scheduler is lost"
+KEPT = _("What was graded is kept; run the same command again.")
+LOST = _("the connection to the scheduler is lost")
 
 
 class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -74,9 +75,11 @@ class Cluster:
                 client = stack.enter_context(_connected(self.address))
                 client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             except SchedulerRefused as error:
-                raise SchedulerLost(f"{str(error).rstrip('.')}. {KEPT}") from error
+                raise SchedulerLost(f"{str(error).rstrip('.')}. {said(KEPT)}") from error
             except TimeoutError as error:
-                raise SchedulerLost(f"The scheduler at {self.address} has no workers any more. {KEPT}") from error
+                raise SchedulerLost(
+                    say("The scheduler at {address} has no workers any more. {kept}", address=self.address, kept=KEPT)
+                ) from error
             stack.enter_context(_alone(client, self.address))
             client.register_plugin(BeginWorker(setups))
             workers = stack.enter_context(Workers(client))
@@ -104,13 +107,13 @@ class Workers(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._client.status != "running":
-            raise BrokenExecutor(LOST)
+            raise BrokenExecutor(said(LOST))
         if self._closed.is_set():
             raise RuntimeError("no submissions after shutdown")
         try:
             theirs = self._client.submit(fn, *args, pure=False, **kwargs)
         except distributed.client.ClosedClientError as error:
-            raise BrokenExecutor(LOST) from error
+            raise BrokenExecutor(said(LOST)) from error
         ours: Future[Any] = Future()
         with self._lock:
             self._pending[ours] = theirs
@@ -142,13 +145,13 @@ class Workers(Executor):
     def _known(self, error: BaseException) -> BaseException:
         """What `batch` is told of an error of dask's; a task's own is left as it is."""
         if self._client.status != "running":
-            return BrokenExecutor(LOST)
+            return BrokenExecutor(said(LOST))
         if isinstance(error, distributed.scheduler.KilledWorker):
             return WorkerDied("the grading process died")
         if isinstance(error, distributed.scheduler.NoWorkerError):
             return BrokenExecutor(str(error))
         if isinstance(error, (asyncio.CancelledError, CancelledError, distributed.comm.CommClosedError)):
-            return WorkerDied("its result was lost with the worker")
+            return WorkerDied(say("its result was lost with the worker"))
         return error
 
     def _watch(self) -> None:
@@ -157,7 +160,7 @@ class Workers(Executor):
                 with self._lock:
                     pending = list(self._pending)
                 for ours in pending:
-                    self._settle(ours, error=BrokenExecutor(LOST))
+                    self._settle(ours, error=BrokenExecutor(said(LOST)))
 
     def _settle(self, ours: Future[Any], result: Any = None, error: BaseException | None = None) -> None:
         with self._lock:
@@ -181,21 +184,26 @@ def look_at(address: str) -> Cluster:
         threads = client.nthreads()
         if not threads:
             raise SchedulerRefused(
-                f"The scheduler at {address} has no workers. Start some: dask worker {address} --nthreads 1"
+                say(
+                    "The scheduler at {address} has no workers. Start some: dask worker {address} --nthreads 1",
+                    address=address,
+                )
             )
         if any(n != 1 for n in threads.values()):
-            raise SchedulerRefused("A worker grades one submission at a time: start the workers with --nthreads 1.")
+            raise SchedulerRefused(
+                say("A worker grades one submission at a time: start the workers with --nthreads 1.")
+            )
         try:
             answers: dict[str, tuple[dict[str, str], Verdict]] = client.run(worker.here)
         except (ImportError, AttributeError) as error:
             raise SchedulerRefused(
-                f"The workers do not have this version of the package autograder: {error}."
+                say("The workers do not have this version of the package autograder: {error}.", error=error)
             ) from error
     sandboxed = Verdict(True)
     for name, (there, verdict) in answers.items():
         _check_same(name, there)
         if not verdict.works:
-            sandboxed = replace(verdict, reason=f"on the worker {name} {verdict.reason}")
+            sandboxed = replace(verdict, reason=say("on the worker {name} {reason}", name=name, reason=verdict.reason))
     return Cluster(address, len(threads), sandboxed)
 
 
@@ -203,14 +211,23 @@ def _check_same(name: str, there: dict[str, str]) -> None:
     """A worker grades as this machine would, or not at all."""
     if not isinstance(there, dict) or there.get("package") != basis.package_digest():
         raise SchedulerRefused(
-            f"The worker {name} has another version of the package autograder than this machine: its code differs."
-            " Install the same one on both."
+            say(
+                "The worker {name} has another version of the package autograder than this machine: its code"
+                " differs. Install the same one on both.",
+                name=name,
+            )
         )
     for what, version in basis.versions().items():
         if version not in (basis.NOT_THERE, there.get(what)):  # who only coordinates needs no Keras
             raise SchedulerRefused(
-                f"The worker {name} has {what} {there.get(what, basis.NOT_THERE)}, and this machine {version}. All"
-                " results must come from one version: install the same one on both."
+                say(
+                    "The worker {name} has {what} {there}, and this machine {version}. All results must come"
+                    " from one version: install the same one on both.",
+                    name=name,
+                    what=what,
+                    there=there.get(what, basis.NOT_THERE),
+                    version=version,
+                )
             )
 
 
@@ -224,8 +241,11 @@ def check_address(address: str) -> None:
     if parts.scheme in ENCRYPTED or is_this_machine(parts.hostname or ""):
         return
     raise SchedulerRefused(
-        f"{address} is another machine and the connection is not encrypted. Start scheduler and workers with TLS"
-        " certificates (--tls-ca-file, --tls-cert, --tls-key) and use tls://..."
+        say(
+            "{address} is another machine and the connection is not encrypted. Start scheduler and"
+            " workers with TLS certificates (--tls-ca-file, --tls-cert, --tls-key) and use tls://...",
+            address=address,
+        )
     )
 
 
@@ -241,22 +261,32 @@ def is_this_machine(host: str) -> bool:
 
 def _check_certificates(address: str) -> None:
     """Look for what dask would stumble over, with a traceback and no file's name."""
-    where = "dask's configuration (distributed.comm.tls: ca-file, client.cert, client.key; DASK_CONFIG names the file)"
+    where = say(
+        "dask's configuration (distributed.comm.tls: ca-file, client.cert, client.key; DASK_CONFIG names the file)"
+    )
     security = distributed.Security()
     if not address.startswith(tuple(f"{scheme}://" for scheme in ENCRYPTED)):
         if security.require_encryption:
-            raise SchedulerRefused(f"Dask's configuration requires encryption, and {address} has none: use tls://...")
+            raise SchedulerRefused(
+                say("Dask's configuration requires encryption, and {address} has none: use tls://...", address=address)
+            )
         return
     tls = security.get_tls_config_for_role("client")
     if not (tls["ca_file"] and tls["cert"]):
-        raise SchedulerRefused(f"{address} needs TLS certificates. Name them in {where}.")
+        raise SchedulerRefused(
+            say("{address} needs TLS certificates. Name them in {where}.", address=address, where=where)
+        )
     for path in (tls["ca_file"], tls["cert"], tls["key"]):
         if path and not os.access(path, os.R_OK):
-            raise SchedulerRefused(f"The TLS certificate or key {path} cannot be read. It is named in {where}.")
+            raise SchedulerRefused(
+                say("The TLS certificate or key {path} cannot be read. It is named in {where}.", path=path, where=where)
+            )
     try:
         security.get_connection_args("client")
     except OSError as error:
-        raise SchedulerRefused(f"The TLS certificate {tls['cert']} and its key cannot be used: {error}.") from error
+        raise SchedulerRefused(
+            say("The TLS certificate {cert} and its key cannot be used: {error}.", cert=tls["cert"], error=error)
+        ) from error
 
 
 @contextmanager
@@ -264,7 +294,9 @@ def _alone(client: Any, address: str) -> Iterator[None]:
     """No other run has the workers meanwhile: it would grade by its own exercise, checks and labels."""
     lease = distributed.Semaphore(1, name="autograder", scheduler_rpc=client.scheduler, loop=client.loop)
     if not lease.acquire(timeout=LEASE_SECONDS):
-        raise SchedulerRefused(f"Somebody else is grading on {address}. Wait until that run has ended.")
+        raise SchedulerRefused(
+            say("Somebody else is grading on {address}. Wait until that run has ended.", address=address)
+        )
     try:
         yield
     finally:
@@ -280,7 +312,9 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError, RuntimeError, ValueError) as error:
-        raise SchedulerRefused(f"The scheduler at {address} cannot be reached: {error}") from error
+        raise SchedulerRefused(
+            say("The scheduler at {address} cannot be reached: {error}", address=address, error=error)
+        ) from error
     try:
         yield client
     finally:

@@ -6,7 +6,9 @@ reads this takes no notice of keys and kinds that it does not know.
     begin     version of this form (1), workers, sandbox, exercises ({name: submissions}), total
     progress  total, finished (skipped and failed ones included), failed, skipped, replayed, running (students)
     result    as progress; besides exercise, student, status, score, max_score, late_penalty, message
-    end       status that the command ends with, seconds, message ('' if all went well)
+    end       status that the command ends with, seconds, message ('' if all went well), summary ('' if not)
+
+`message` and `summary` are sentences for people, in the language of whatever else the command prints.
 
 The first is `begin`, unless nothing can be graded or there is nothing to grade; the last is `end`, unless the process
 was killed.
@@ -22,6 +24,7 @@ from typing import Any, TextIO
 
 from autograder.errors import KitError
 from autograder.grading.batch import Progress
+from autograder.language import say
 
 VERSION = 1
 _OF_RESULT = ("exercise", "student", "status", "score", "max_score", "late_penalty", "message")
@@ -33,6 +36,7 @@ class Events:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
         self._began = time.monotonic()
+        self.summary = ""  # one sentence for a person, set by whoever made it
 
     def __enter__(self) -> Events:
         return self
@@ -41,8 +45,9 @@ class Events:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status = 0 if error is None else error.exit_status if isinstance(error, KitError) else 1
-        message = "" if error is None else "Stopped." if kind is KeyboardInterrupt else str(error) or str(kind)
-        self._tell("end", status=status, seconds=round(time.monotonic() - self._began, 3), message=message)
+        message = "" if error is None else say("Stopped.") if kind is KeyboardInterrupt else str(error) or str(kind)
+        seconds = round(time.monotonic() - self._began, 3)
+        self._tell("end", status=status, seconds=seconds, message=message, summary=self.summary)
 
     def begin(self, submissions: Mapping[str, int], workers: int, sandbox: object) -> None:
         """There is something to grade."""

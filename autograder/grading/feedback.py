@@ -32,7 +32,7 @@ from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
 from autograder.exercise.outcome import SubmissionResult, shown
 from autograder.exercise.passages import Reading
-from autograder.language import _, language_attributes, number, said, say
+from autograder.language import _, language_attributes, number, said, say, say_plural
 
 # Colouring code and reading Markdown take time that grows with the square of some texts, and no limit of the
 # sandbox holds here. All exercises together hold less than a page may show.
@@ -304,10 +304,9 @@ def _answers_section(answers: Mapping[str, Sequence[str]]) -> str:
 def _said_by_hand(mark: Mark) -> str:
     parts = []
     if mark.points is not None:
-        parts.append(say("a person gave {points} points.", points=shown(mark.points)))
+        parts.append(say_plural("a person gave {n:g} point.", "a person gave {n:g} points.", round(mark.points, 2)))
     if mark.extra:
-        extra = f"{'+' if mark.extra > 0 else ''}{shown(mark.extra)}"
-        parts.append(say("{points} points by hand.", points=extra))
+        parts.append(say_plural("{n:+g} point by hand.", "{n:+g} points by hand.", round(mark.extra, 2)))
     if mark.comment:
         parts.append(f"{html.escape(say('A person says:'))} {html.escape(mark.comment)}")
     return " ".join(parts)

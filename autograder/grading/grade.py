@@ -23,7 +23,7 @@ from autograder.grading.kernel import KernelDidNotStart
 from autograder.grading.repair import Repaired, Unreadable, repair
 from autograder.grading.replay import Recording
 from autograder.grading.run import NotebookRun
-from autograder.language import _, languages, said, speaking
+from autograder.language import _, languages, said, say, speaking
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -84,7 +84,9 @@ def grade(
         graded = _run_and_check(repaired, exercise, server, limits, held_out, student, seconds, files, book)
         if lost := canary.lost(repaired.notebook, graded.result, server):
             if not canary.found_again(lost, server):
-                raise ForkServerFailed(f"{lost[0]} was there when grading began here, and cannot be found any more")
+                raise ForkServerFailed(
+                    say("{lost} was there when grading began here, and cannot be found any more", lost=lost[0])
+                )
             # Perhaps it was away for a moment. If it is the submission's own doing, the same will come of it again.
             graded = _run_and_check(
                 repair(raw, template), exercise, server, limits, held_out, student, seconds, files, book
@@ -195,4 +197,6 @@ def _read_template(path: Path) -> Any:
     try:
         return nbformat.read(path, as_version=4)
     except (OSError, ValueError) as error:
-        raise ChecksBroken(f"The exercise's own notebook {path.name} cannot be read: {error}") from error
+        raise ChecksBroken(
+            say("The exercise's own notebook {name} cannot be read: {error}", name=path.name, error=error)
+        ) from error

@@ -26,7 +26,7 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from autograder.exercise import wire
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.cells import CellClient
-from autograder.language import _
+from autograder.language import _, say
 from autograder.sandbox.channel import Channel, ChannelClosed, ChannelTimeout
 from autograder.sandbox.client import Fork, ForkServer, wait_for
 from autograder.sandbox.kernel_agent import ANSWER
@@ -79,7 +79,7 @@ class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
         sockets = [folder / f"k-{number}" for number in range(1, 6)]
         bound = wait_for(lambda: all(s.exists() for s in sockets) or self._ended(), SOCKET_SECONDS)
         if not bound or self._ended():
-            raise KernelDidNotStart(f"The kernel did not start: {self.why()}.", known=bool(self.fork.why))
+            raise KernelDidNotStart(say("The kernel did not start: {why}.", why=self.why()), known=bool(self.fork.why))
         return connection | {"ip": str(folder / "k"), "key": connection["key"].encode()}
 
     async def poll(self) -> int | None:
@@ -105,7 +105,7 @@ class ForkProvisioner(KernelProvisionerBase):  # type: ignore[misc]
 
     def why(self) -> str:
         """Why the kernel does not answer."""
-        return "it was never started" if self.fork is None else self._server.why(self.fork)
+        return say("it was never started") if self.fork is None else self._server.why(self.fork)
 
     def _ended(self) -> bool:
         return self.fork is not None and self._server.poll(self.fork) is not None
@@ -126,7 +126,7 @@ class PromptClient(AsyncKernelClient):  # type: ignore[misc]
             if given_up or not await self.is_alive():
                 break
         why, known = provisioner.why(), bool(provisioner.fork.why)
-        raise KernelDidNotStart(f"The kernel did not answer: {why}.", known)
+        raise KernelDidNotStart(say("The kernel did not answer: {why}.", why=why), known)
 
     async def _idle_after(self, request: str) -> bool:
         try:
@@ -255,7 +255,7 @@ class Kernel:
         try:
             self.ask({"ask": "files", "files": content}, SOCKET_SECONDS)
         except (ChannelClosed, ChannelTimeout, NotPlain) as error:
-            raise KernelDidNotStart("The files beside the notebook could not be written.") from error
+            raise KernelDidNotStart(say("The files beside the notebook could not be written.")) from error
 
     def stop_asking(self) -> None:
         """Let the kernel go on to its next cell."""

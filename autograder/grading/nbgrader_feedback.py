@@ -19,10 +19,10 @@ from autograder.course.directory import Course
 from autograder.course.gradebook import Mark, in_order
 from autograder.course.nbgrader_config import FEEDBACK_PAGES
 from autograder.errors import KitError
-from autograder.exercise.outcome import shown
+from autograder.exercise.outcome import of_points
 from autograder.grading.feedback import Pages, page_of_points, template_config, with_marks
 from autograder.grading.outputs import make_safe
-from autograder.language import language, say, speaking
+from autograder.language import language, speaking
 
 
 class FeedbackPages(Pages):
@@ -70,7 +70,7 @@ def _of_the_page(page: nbformat.NotebookNode, resources: Any) -> tuple[nbformat.
 
 
 def _points(earned: float, points: float) -> str:
-    return say("{earned} of {points} points", earned=shown(earned), points=shown(points))
+    return of_points(earned, points)
 
 
 assert f"{FeedbackPages.__module__}.{FeedbackPages.__name__}" == FEEDBACK_PAGES

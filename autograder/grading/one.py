@@ -12,19 +12,20 @@ from autograder.errors import NoNotebook, UnknownExercise
 from autograder.exercise.definition import Exercise, exercise_names, find_exercise
 from autograder.exercise.outcome import SubmissionResult
 from autograder.grading.grade import grade
+from autograder.language import _, say
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
 # How files begin that people name by mistake, and what those are.
 _BEGINNINGS = (
-    (b"PK\x03\x04", "a ZIP archive. Unpack it, and name the notebook in it."),
-    (b"PK\x05\x06", "an empty ZIP archive."),
-    (b"\x1f\x8b", "a compressed archive. Unpack it, and name the notebook in it."),
-    (b"7z\xbc\xaf", "a compressed archive. Unpack it, and name the notebook in it."),
-    (b"Rar!", "a compressed archive. Unpack it, and name the notebook in it."),
-    (b"%PDF", "a PDF. Name the notebook it was made from."),
-    (b"<", "a web page. Fetch the notebook itself: a file that ends in .ipynb."),
+    (b"PK\x03\x04", _("a ZIP archive. Unpack it, and name the notebook in it.")),
+    (b"PK\x05\x06", _("an empty ZIP archive.")),
+    (b"\x1f\x8b", _("a compressed archive. Unpack it, and name the notebook in it.")),
+    (b"7z\xbc\xaf", _("a compressed archive. Unpack it, and name the notebook in it.")),
+    (b"Rar!", _("a compressed archive. Unpack it, and name the notebook in it.")),
+    (b"%PDF", _("a PDF. Name the notebook it was made from.")),
+    (b"<", _("a web page. Fetch the notebook itself: a file that ends in .ipynb.")),
 )
 
 
@@ -54,27 +55,33 @@ def read_notebook_file(name: str) -> bytes:
     """
     path = Path(name)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name) and not path.exists():
-        raise NoNotebook(f"{name} is a web address. Download the notebook, and name the file.")
+        raise NoNotebook(say("{name} is a web address. Download the notebook, and name the file.", name=name))
     try:
         if path.is_dir():
             inside = sorted(f.name for f in path.iterdir() if f.suffix.lower() == ".ipynb")[:3]
             names = f": {', '.join(inside)}" if inside else ""
-            raise NoNotebook(f"{name} is a folder. Name the notebook in it{names}.")
+            raise NoNotebook(say("{name} is a folder. Name the notebook in it{names}.", name=name, names=names))
         if path.exists() and not path.is_file():
-            raise NoNotebook(f"{name} is not a file. Name a notebook, a file that ends in .ipynb.")
+            raise NoNotebook(say("{name} is not a file. Name a notebook, a file that ends in .ipynb.", name=name))
         with path.open("rb") as file:
             raw = file.read(MAX_NOTEBOOK_BYTES + 1)
     except FileNotFoundError as error:
-        raise NoNotebook(f"{name} cannot be read: there is no such file.") from error
+        raise NoNotebook(say("{name} cannot be read: there is no such file.", name=name)) from error
     except OSError as error:
-        raise NoNotebook(f"{name} cannot be read: {error.strerror}.") from error
+        raise NoNotebook(say("{name} cannot be read: {why}.", name=name, why=error.strerror)) from error
     begins = raw.lstrip()[:8]
     for beginning, what in _BEGINNINGS:
         if begins.startswith(beginning):
-            raise NoNotebook(f"{name} is not a notebook but {what}")
+            raise NoNotebook(say("{name} is not a notebook but {what}", name=name, what=what))
     if path.suffix.lower() != ".ipynb" and not _is_notebook(raw):
-        what = "a Python file" if path.suffix == ".py" else "something else"
-        raise NoNotebook(f"{name} is not a notebook but {what}. Name a notebook, a file that ends in .ipynb.")
+        other = say("a Python file") if path.suffix == ".py" else say("something else")
+        raise NoNotebook(
+            say(
+                "{name} is not a notebook but {what}. Name a notebook, a file that ends in .ipynb.",
+                name=name,
+                what=other,
+            )
+        )
     return raw
 
 
@@ -103,5 +110,9 @@ def which_exercise(path: Path, raw: bytes) -> Exercise:
         if name in path.stem or name in path.parent.name:
             return find_exercise(name)
     raise UnknownExercise(
-        f"{path} does not say which exercise it is. Name it with --exercise; exercises here: {', '.join(names)}."
+        say(
+            "{path} does not say which exercise it is. Name it with --exercise; exercises here: {names}.",
+            path=path,
+            names=", ".join(names),
+        )
     )

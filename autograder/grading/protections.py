@@ -24,6 +24,7 @@ import nbformat
 import autograder
 from autograder.exercise.outcome import Status
 from autograder.grading.run import NotebookRun
+from autograder.language import _, say
 from autograder.sandbox import places
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -35,9 +36,9 @@ _OUTSIDE_SECONDS = 30.0
 # What is tried, and the Python for it, the same inside and outside; `given` is what `_given` prepares. It got through
 # if nothing was raised.
 _ACTS = {
-    "no network": "import socket; socket.create_connection(('127.0.0.1', given['port']), 2)",
-    "no way round the network's isolation": "import socket; socket.socket(40, socket.SOCK_STREAM)",
-    "nothing written outside": (
+    _("no network"): "import socket; socket.create_connection(('127.0.0.1', given['port']), 2)",
+    _("no way round the network's isolation"): "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    _("nothing written outside"): (
         "import os\n"
         "for path in given['writable']:\n"
         "    try:\n"
@@ -46,14 +47,14 @@ _ACTS = {
         "    except OSError: pass\n"
         "if OUTSIDE: assert all(map(os.path.exists, given['writable']))"
     ),
-    "checks out of sight": (
+    _("checks out of sight"): (
         "import autograder, glob, os\n"
         "places = {given['checks'], autograder.__path__[0] + '/checks'}\n"
         "assert any(open(file).read() for at in places for file in glob.glob(glob.escape(at) + '/test_*.py'))"
     ),
-    "homes out of sight": "import os; assert any(map(os.path.lexists, given['homes']))",
-    "accounts of the system out of sight": "open('/etc/passwd').read()",
-    "fork server out of reach": (
+    _("homes out of sight"): "import os; assert any(map(os.path.lexists, given['homes']))",
+    _("accounts of the system out of sight"): "open('/etc/passwd').read()",
+    _("fork server out of reach"): (
         "import os, time\n"
         "if OUTSIDE:\n"
         "    child = os.fork()\n"
@@ -67,13 +68,13 @@ _ACTS = {
         "    return True\n"
         "assert any(map(reach, others))"
     ),
-    "no namespaces of its own": (
+    _("no namespaces of its own"): (
         "import ctypes, os\n"
         "child = os.fork()\n"
         "if not child: os._exit(1 if ctypes.CDLL(None).unshare(0x10000000) else 0)\n"
         "assert os.waitpid(child, 0)[1] == 0"
     ),
-    "no kernel keyring": (  # a process's own, which ends with it
+    _("no kernel keyring"): (  # a process's own, which ends with it
         "import ctypes, platform\n"
         "add_key = {'x86_64': 248, 'aarch64': 217}[platform.machine()]\n"
         "assert ctypes.CDLL(None).syscall(add_key, b'user', b'trial', b'trial', 5, -2) > 0"
@@ -165,7 +166,7 @@ def _try_acts(server: ForkServer) -> list[Tried]:
     except Exception as error:
         return [Tried(name, None, _one_line(error)) for name in _ACTS]
     return [
-        Tried(name, None, f"impossible outside the sandbox, too: {controls[name]}")
+        Tried(name, None, say("impossible outside the sandbox, too: {controls}", controls=controls[name]))
         if controls[name]
         else Tried(name, bool(stopped[name]))
         for name in _ACTS
@@ -237,7 +238,7 @@ def _try_processor(server: ForkServer) -> tuple[bool | None, str]:
 
 def _try_memory(server: ForkServer) -> tuple[bool | None, str]:
     if examine().free_bytes < 2 * _SHARED_MB * 10**6:
-        return None, "too little memory is free"
+        return None, say("too little memory is free")
     return _limited(server, _SHARED, "memory_mb", 3000, lambda said, status: status is Status.OUT_OF_MEMORY)
 
 
@@ -259,7 +260,7 @@ def _limited(
 ) -> tuple[bool | None, str]:
     """Whether a limit stops the code, where it is not stopped with that one limit wide."""
     if was_stopped(*_run(server, code, replace(limits, **{limit: wide}))):
-        return None, "it was stopped even with a generous limit"
+        return None, say("it was stopped even with a generous limit")
     return was_stopped(*_run(server, code, limits)), ""
 
 

@@ -32,7 +32,7 @@ from autograder.course.submissions import Submitted
 from autograder.course.times import time_of
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
-from autograder.exercise.outcome import Status, SubmissionResult, shown
+from autograder.exercise.outcome import Status, SubmissionResult, of_points
 from autograder.exercise.wire import one_line
 from autograder.grading import versions
 from autograder.grading.basis import Basis
@@ -248,9 +248,11 @@ class Recorder:
         if note is None:
             return ""
         if note.get("key") == basis.key:
-            return "the gradebook or the feedback page was gone"
+            return say("the gradebook or the feedback page was gone")
         changed = basis.changed_since(note.get("basis"))
-        return f"{changed} changed since" if changed else "nothing says what it was graded with"
+        return (
+            say("{changed} changed since", changed=changed) if changed else say("nothing says what it was graded with")
+        )
 
     def is_recorded(self, submitted: Submitted) -> bool:
         """Whether the last result of this student was one of this very file."""
@@ -460,8 +462,12 @@ def _size(path: Path) -> int:
 def _cannot_write(student: str, error: OSError | OperationalError) -> CourseError:
     why = error.strerror if isinstance(error, OSError) else str(error.orig)
     return CourseError(
-        f"The result of {student} cannot be written: {why}. What was graded before is kept; fix this, and run the"
-        " same command again."
+        say(
+            "The result of {student} cannot be written: {why}. What was graded before is kept; fix this,"
+            " and run the same command again.",
+            student=student,
+            why=why,
+        )
     )
 
 
@@ -480,7 +486,7 @@ def _plain_page(result: SubmissionResult) -> str:
     content = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
     content = deadline_line(result) + content
     title = html.escape(result.exercise)
-    points = say("{earned} of {points} points", earned=shown(result.score), points=shown(result.max_score))
+    points = of_points(result.score, result.max_score)
     return (
         f"<!DOCTYPE html><html {language_attributes()}>"
         f'<head><meta charset="utf-8"><title>{title}</title></head><body>'

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from autograder.language import say
+
 MIN_CLASS = 5  # with fewer submissions nothing is usual, so nothing is strange
 MIN_FACTOR = 2.0  # times the median, or a part of it
 MIN_SECONDS = 1.0  # away from the median; below that it is noise
@@ -25,7 +27,13 @@ class Odd:
     usual: float  # the class's median
 
     def __str__(self) -> str:
-        return f"{self.student}: {self.stage} {self.seconds:.1f} s, most take {self.usual:.1f} s"
+        return say(
+            "{student}: {stage} {seconds:.1f} s, most take {usual:.1f} s",
+            student=self.student,
+            stage=self.stage,
+            seconds=self.seconds,
+            usual=self.usual,
+        )
 
 
 def slowest(times: Times, count: int = 5) -> list[tuple[str, float]]:

@@ -19,6 +19,7 @@ from autograder.course.submissions import Submitted, Unread
 from autograder.errors import CourseError
 from autograder.exercise.outcome import Status, SubmissionResult
 from autograder.grading.worker import Done
+from autograder.language import say
 
 MAX_AT_ONCE = 20  # versions of one student that one run grades, the latest
 
@@ -54,7 +55,9 @@ def of_student(course: Course, exercise: str, submitted: Submitted) -> list[Subm
         except Unread:
             return [submitted]  # grading it says so
         except OSError as error:
-            raise CourseError(f"{folder} cannot be written: {error.strerror or error}.") from error
+            raise CourseError(
+                say("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
+            ) from error
     return kept.versions(folder, submitted) or [submitted]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed, KitError
 from autograder.exercise.definition import Exercise, check_module_name
-from autograder.language import speaking
+from autograder.language import said, speaking
 from autograder.sandbox.bubblewrap import Sandbox, Verdict, try_bubblewrap
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
@@ -164,7 +164,8 @@ def work(job: Job) -> Done:
     except (ForkServerFailed, BrokenPlace):
         _worker.end()  # the next job starts a new one
         raise
-    result = graded.result.with_notes(*job.notes)
+    with speaking(setup.language):
+        result = graded.result.with_notes(*map(said, job.notes))
     if graded.notebook is None:
         return Done(result, None, None)
     notebook = nbformat.writes(graded.notebook)

@@ -20,6 +20,7 @@ from autograder.course.grades import read_deadline, read_grades
 from autograder.course.release import programs_of_this_python
 from autograder.errors import CourseError, KitError, NotReleased
 from autograder.grading.feedback import as_in_gradebook, with_answers
+from autograder.language import say
 
 
 @dataclass
@@ -32,11 +33,15 @@ class GivenBack:
 
     def lines(self, exercise: str) -> list[str]:
         """What there is to say, a line each; without names, which the page may hide."""
-        told = [f"{exercise}: feedback of {len(self.released)} released."]
+        told = [say("{exercise}: feedback of {count} released.", exercise=exercise, count=len(self.released))]
         if self.waiting:
-            told.append(f"{len(self.waiting)} not released, because a person has to look at the work first.")
+            told.append(
+                say("{count} not released, because a person has to look at the work first.", count=len(self.waiting))
+            )
         if self.without:
-            told.append(f"{len(self.without)} not released: no graded work of theirs came through the Hub.")
+            told.append(
+                say("{count} not released: no graded work of theirs came through the Hub.", count=len(self.without))
+            )
         return told
 
 
@@ -72,7 +77,9 @@ def give_back(root: Path, exercise: str) -> GivenBack:
                 page = as_in_gradebook(path.read_text("utf-8", "replace"), grades)
                 write_atomically(path, with_answers(page, answers.of_tasks if answers else None))
             except OSError as error:
-                raise CourseError(f"{path} cannot be brought up to date: {error.strerror or error}.") from error
+                raise CourseError(
+                    say("{path} cannot be brought up to date: {why}.", path=path, why=error.strerror or error)
+                ) from error
             said = api.release_feedback(exercise, student)
             if not said["success"]:
                 raise NotReleased(f"{exercise}: {said.get('error') or said.get('log')}")

@@ -38,6 +38,7 @@ class Run:
     done: int = 0
     total: int = 0
     status: int | None = None  # exit status of the command
+    summary: str = ""  # what the command says it has done
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
     reader: asyncio.Task[None] | None = None
 
@@ -69,6 +70,7 @@ class Run:
         if isinstance(event, dict):
             self.total = int(event.get("total", self.total))
             self.done = int(event.get("finished", self.done))
+            self.summary = str(event.get("summary", self.summary))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -76,6 +78,7 @@ class Run:
             "done": self.done,
             "total": self.total,
             "status": self.status,
+            "summary": self.summary,
             "lines": list(self.lines),
         }
 

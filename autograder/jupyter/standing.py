@@ -20,11 +20,11 @@ from autograder.course.settings import BEST
 from autograder.course.submissions import contents
 from autograder.course.times import time_of
 from autograder.errors import CourseError
-from autograder.exercise.outcome import SubmissionResult
+from autograder.exercise.outcome import SubmissionResult, of_points
 from autograder.exercise.outcome import shown as shown_points
 from autograder.grading import versions
 from autograder.grading.record import BEST_COUNTS, note_file, read_note, versions_file
-from autograder.language import _, said, say
+from autograder.language import say
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,7 @@ class _Best:
             with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
                 result = SubmissionResult.from_json(exercise, one["result"])
                 checked = sum(check.points for check in result.checks)
-                most = shown_points(result.max_score)
-                points[digest] = say("{earned} of {points} points", earned=shown_points(checked), points=most)
+                points[digest] = of_points(checked, result.max_score)
         return cls(counted, points, course.settings.results_at_once)
 
     def counts(self, digest: str) -> bool:
@@ -263,14 +262,11 @@ def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
     has_page = page.is_file() and not page.is_symlink()
     if grades.waits:
         return say("Graded as far as the checks go. Your teacher still has to look at some of it."), has_page
-    earned, points = shown_points(grades.score), shown_points(grades.max_score)
+    points = of_points(grades.score, grades.max_score)
     if grades.penalty:
         lost = shown_points(grades.penalty)
-        text = _(
-            "{earned} of {points} points, {lost} taken off for being late.", earned=earned, points=points, lost=lost
-        )
-        return said(text), has_page
-    return say("{earned} of {points} points.", earned=earned, points=points), has_page
+        return say("{points}, {lost} taken off for being late.", points=points, lost=lost), has_page
+    return f"{points}.", has_page
 
 
 def of_class(course: Course, now: datetime) -> list[ClassStanding]:

@@ -17,9 +17,9 @@ from autograder.exercise import wire
 from autograder.exercise.causes import Failures, described, remember
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
-from autograder.exercise.display import CheckView, Points, of_points
+from autograder.exercise.display import CheckView, Points
 from autograder.exercise.models import ModelReport, report_from
-from autograder.exercise.outcome import CheckResult, Outcome
+from autograder.exercise.outcome import CheckResult, Outcome, of_points
 from autograder.exercise.passages import Reading, book_here
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.language import say
@@ -98,7 +98,7 @@ class Session:
             print(
                 say(
                     'The same as in the last check: {points}. Read what it said, or ask hint("{task}").',
-                    points=of_points(result),
+                    points=of_points(result.points, result.max_points),
                     task=task,
                 )
             )

@@ -18,6 +18,7 @@ from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, read_deadline, read_grades
 from autograder.errors import CourseError
 from autograder.grading.feedback import as_in_gradebook, with_answers
+from autograder.language import say, say_plural
 
 FORMS = ("moodle", "canvas", "pages")
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_(?P<plugin>assignsubmission_file)_?.*", re.DOTALL)
@@ -38,15 +39,34 @@ class HandedBack:
 
     def lines(self, exercise: str) -> list[str]:
         """What there is to say, a line each."""
-        what = {"moodle": "a zip file for Moodle", "canvas": "a zip file for Canvas", "pages": "a folder of pages"}
-        told = [f"{exercise}: feedback for {len(self.students)} students in {what[self.form]}: {self.path}"]
+        what = {
+            "moodle": say("a zip file for Moodle"),
+            "canvas": say("a zip file for Canvas"),
+            "pages": say("a folder of pages"),
+        }
+        told = [
+            say_plural(
+                "{exercise}: feedback for {n} student in {what}: {path}",
+                "{exercise}: feedback for {n} students in {what}: {path}",
+                len(self.students),
+                exercise=exercise,
+                what=what[self.form],
+                path=self.path,
+            )
+        ]
         for names, why in (
-            (self.unnamed, f"Not in it, because nothing says what {self.form.capitalize()} calls their folder"),
-            (self.waiting, "Not in it, because a person has to look at their work first"),
-            (self.without, "Not in it, because they have no feedback page yet; grade first"),
+            (
+                self.unnamed,
+                say(
+                    "Not in it, because nothing says what {system} calls their folder",
+                    system=self.form.capitalize(),
+                ),
+            ),
+            (self.waiting, say("Not in it, because a person has to look at their work first")),
+            (self.without, say("Not in it, because they have no feedback page yet; grade first")),
         ):
             if names:
-                more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+                more = say(" and {count} more", count=len(names) - 20) if len(names) > 20 else ""
                 told.append(f"{why}: {', '.join(names[:20])}{more}.")
         return told
 
@@ -86,7 +106,9 @@ def hand_back(course: Course, exercise: str, form: str, out: Path | None = None)
             pages[name] = page
             done.students.append(student)
     if not pages and not (done.unnamed or done.waiting):
-        raise CourseError(f"There is no feedback on '{exercise}' in {course.root}. Grade it first.")
+        raise CourseError(
+            say("There is no feedback on '{exercise}' in {root}. Grade it first.", exercise=exercise, root=course.root)
+        )
     try:
         if form == "pages":
             for name, page in pages.items():
@@ -94,7 +116,9 @@ def hand_back(course: Course, exercise: str, form: str, out: Path | None = None)
         else:
             write_atomically(path, _zipped(pages))
     except OSError as error:
-        raise CourseError(f"The feedback cannot be written to {path}: {error.strerror or error}.") from error
+        raise CourseError(
+            say("The feedback cannot be written to {path}: {why}.", path=path, why=error.strerror or error)
+        ) from error
     return done
 
 
@@ -105,7 +129,7 @@ def _page(course: Course, exercise: str, student: str, grades: StudentGrades) ->
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
+        raise CourseError(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
 
 
 def _name(form: str, exercise: str, student: str, delivered: dict[str, str]) -> str:

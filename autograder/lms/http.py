@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from autograder.errors import LmsFailed, UsageError
+from autograder.language import say
 
 TIMEOUT_SECONDS = 30.0  # for one request
 TRIES = 5
@@ -39,11 +40,21 @@ def read_token(variable: str, file: Path | None) -> str:
         try:
             token = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"The token cannot be read from {file}: {getattr(error, 'strerror', error)}.") from error
+            raise UsageError(
+                say(
+                    "The token cannot be read from {file}: {why}.",
+                    file=file,
+                    why=getattr(error, "strerror", error),
+                )
+            ) from error
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError(
-            f"There is no token. Put it in the environment as {variable}, or name a file that holds it: --token-file."
+            say(
+                "There is no token. Put it in the environment as {variable}, or name a file that holds it:"
+                " --token-file.",
+                variable=variable,
+            )
         )
     return token
 
@@ -76,9 +87,11 @@ class Server:
     def __post_init__(self) -> None:
         parts = urllib.parse.urlsplit(self.url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _AT_HOME):
-            raise UsageError(f"{self.url} does not begin with https://, so the token could be read on its way.")
+            raise UsageError(
+                say("{url} does not begin with https://, so the token could be read on its way.", url=self.url)
+            )
         if not parts.hostname or parts.username or parts.query or parts.fragment:
-            raise UsageError(f"{self.url} is not the address of a server.")
+            raise UsageError(say("{url} is not the address of a server.", url=self.url))
         self.url = self.url.rstrip("/")
 
     def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Answer:
@@ -92,14 +105,14 @@ class Server:
         """
         address = path if path.startswith(("http://", "https://")) else self.url + path
         if not address.startswith(self.url + "/"):
-            raise LmsFailed("The server named a page on another server; it was not asked for.")
+            raise LmsFailed(say("The server named a page on another server; it was not asked for."))
         body = None if form is None else urllib.parse.urlencode(form).encode()
         for number in range(1, TRIES + 1):
             try:
                 return self._once(method, address, body)
             except _AgainError as error:
                 if number == TRIES:
-                    raise LmsFailed(f"{error} It was tried {TRIES} times.") from None
+                    raise LmsFailed(say("{error} It was tried {tries} times.", error=error, tries=TRIES)) from None
                 self.sleep(min(error.wait or 2.0 ** (number - 1), LONGEST_WAIT_SECONDS))
         raise AssertionError
 
@@ -111,15 +124,17 @@ class Server:
                 return Answer(_content(reply), {k.lower(): v for k, v in reply.headers.items()})
         except urllib.error.HTTPError as error:
             said = self._said(error)
-            what = f"The server answered {error.code}{f' ({said})' if said else ''}."
+            what = say("The server answered {code}{reason}.", code=error.code, reason=f" ({said})" if said else "")
             if self.is_throttled(error.code, said) or error.code in (502, 503, 504):
                 raise _AgainError(what, _seconds(error.headers.get("Retry-After"))) from None
             if error.code in (401, 403):
-                what += " Is the token still valid, and may it change grades in this course?"
+                what += say(" Is the token still valid, and may it change grades in this course?")
             raise LmsFailed(what) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             why = getattr(error, "reason", None) or error
-            raise _AgainError(f"The server cannot be reached ({self._hidden(str(why))[:200]}).") from None
+            raise _AgainError(
+                say("The server cannot be reached ({hidden}).", hidden=self._hidden(str(why))[:200])
+            ) from None
 
     def _said(self, error: urllib.error.HTTPError) -> str:
         try:
@@ -143,11 +158,11 @@ class _AgainError(Exception):
 def _content(reply: IO[bytes]) -> Any:
     raw = reply.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
-        raise LmsFailed(f"The server's answer is larger than {MAX_BYTES // 10**6} MB.")
+        raise LmsFailed(say("The server's answer is larger than {max_bytes} MB.", max_bytes=MAX_BYTES // 10**6))
     try:
         return json.loads(raw) if raw.strip() else None
     except (ValueError, RecursionError):
-        raise LmsFailed("The server's answer is not what its interface promises. Is the address right?") from None
+        raise LmsFailed(say("The server's answer is not what its interface promises. Is the address right?")) from None
 
 
 def _seconds(header: str | None) -> float | None:

@@ -16,6 +16,7 @@ from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, read_grades
 from autograder.errors import CourseError, LmsFailed, UsageError
+from autograder.language import say, say_plural
 from autograder.lms.systems import System, There
 
 _CANVAS_NUMBER = re.compile(r"[^_]+_(?:LATE_)?(\d+)_")
@@ -31,8 +32,8 @@ class Change:
     points: float
 
     def __str__(self) -> str:
-        before = "no grade" if self.there.grade is None else f"{self.there.grade:g}"
-        lower = ", lower than before" if self.there.grade is not None and self.points < self.there.grade else ""
+        before = say("no grade") if self.there.grade is None else f"{self.there.grade:g}"
+        lower = say(", lower than before") if self.there.grade is not None and self.points < self.there.grade else ""
         return f"{self.student}: {before} -> {self.points:g}{lower}"
 
 
@@ -47,7 +48,14 @@ class Plan:
     def lines(self) -> list[str]:
         """What there is to say, a line each."""
         told = [f"  {change}" for change in self.changes]
-        told.append(f"{len(self.changes)} to change, {self.same} are there already, {len(self.kept)} are not sent.")
+        told.append(
+            say(
+                "To change: {changes}. There already: {same}. Not sent: {kept}.",
+                changes=len(self.changes),
+                same=self.same,
+                kept=len(self.kept),
+            )
+        )
         return told + [f"  {line}" for line in self.kept]
 
 
@@ -65,14 +73,27 @@ def plan(course: Course, exercise: str, system: System, scale: bool = False) -> 
     grades = read_grades(course, exercise)
     worth = max((one.max_score for one in grades.values()), default=0.0)
     if not worth:
-        raise CourseError(f"Nothing of '{exercise}' has been graded in {course.root}. Grade it first.")
+        raise CourseError(
+            say(
+                "Nothing of '{exercise}' has been graded in {root}. Grade it first.",
+                exercise=exercise,
+                root=course.root,
+            )
+        )
     there = system.max_points()
     factor = 1.0
     if there is not None and there > 0 and abs(there - worth) > 1e-6:
         if not scale:
             raise UsageError(
-                f"'{exercise}' has {worth:g} points here and {there:g} there. Change one of them, or add --scale to"
-                " convert."
+                say_plural(
+                    "'{exercise}' has {n:g} point here and {there:g} there. Change one of them, or add --scale to"
+                    " convert.",
+                    "'{exercise}' has {n:g} points here and {there:g} there. Change one of them, or add --scale to"
+                    " convert.",
+                    worth,
+                    exercise=exercise,
+                    there=there,
+                )
             )
         factor = there / worth
     delivered = delivered_as(course.state / exercise / DELIVERED)
@@ -82,9 +103,9 @@ def plan(course: Course, exercise: str, system: System, scale: bool = False) -> 
         who = found[student]
         points = round(theirs.score * factor, 2)
         if not theirs.handed_in:
-            kept.append(f"{student}: handed in nothing")
+            kept.append(say("{student}: handed in nothing", student=student))
         elif theirs.waits:
-            kept.append(f"{student}: a person has to look first")
+            kept.append(say("{student}: a person has to look first", student=student))
         elif isinstance(who, str):
             kept.append(f"{student}: {who}")
         elif who.grade is not None and abs(who.grade - points) < 0.005:
@@ -109,7 +130,10 @@ def send(plan: Plan, system: System) -> Iterator[tuple[Change, str]]:
             yield change, str(error)
             if failed >= GIVE_UP_AFTER:
                 raise LmsFailed(
-                    f"{failed} in a row failed, so no more were tried. Run the same command again to go on."
+                    say(
+                        "{failed} in a row failed, so no more were tried. Run the same command again to go on.",
+                        failed=failed,
+                    )
                 ) from error
         else:
             failed = 0
@@ -137,9 +161,11 @@ def _matched(
             found[student] = there[n]
             taken[n].append(student)
         else:
-            found[student] = "may be several people there" if meant else "nobody there is called that"
+            found[student] = say("may be several people there") if meant else say("nobody there is called that")
     for students in taken.values():
         if len(students) > 1:
             for student in students:
-                found[student] = f"is the same person there as {', '.join(s for s in students if s != student)}"
+                found[student] = say(
+                    "is the same person there as {students}", students=", ".join(s for s in students if s != student)
+                )
     return found

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autograder.errors import LmsFailed
+from autograder.language import say
 from autograder.lms.http import Server
 
 PAGES = 1_000  # of a list
@@ -83,19 +84,25 @@ class Canvas:
         form = {"submission[posted_grade]": f"{points:g}"}
         answer = self._server.ask("PUT", f"{self._assignment}/submissions/{student.number}", form).content
         if _number(_object(answer).get("score")) != points:
-            raise LmsFailed(f"Canvas answered that the score is {_object(answer).get('score')}, not {points:g}.")
+            raise LmsFailed(
+                say(
+                    "Canvas answered that the score is {there}, not {points:g}.",
+                    there=_object(answer).get("score"),
+                    points=points,
+                )
+            )
 
     def _list(self, path: str) -> Iterator[dict[str, Any]]:
         for _ in range(PAGES):
             answer = self._server.ask("GET", path)
             if not isinstance(answer.content, list):
-                raise LmsFailed("Canvas did not answer with a list. Is the address right?")
+                raise LmsFailed(say("Canvas did not answer with a list. Is the address right?"))
             yield from map(_object, answer.content)
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
                 return
             path = following[1]
-        raise LmsFailed(f"Canvas's list has more than {PAGES} pages.")
+        raise LmsFailed(say("Canvas's list has more than {pages} pages.", pages=PAGES))
 
 
 class Moodle:
@@ -116,8 +123,12 @@ class Moodle:
                 if one.get("id") == self._assignment:
                     return _number(one.get("grade"))
         raise LmsFailed(
-            f"Course {self._course} in Moodle has no assignment {self._assignment}. It is the assignment's own number,"
-            " not the one in its page's address."
+            say(
+                "Course {course} in Moodle has no assignment {assignment}. It is the assignment's own"
+                " number, not the one in its page's address.",
+                course=self._course,
+                assignment=self._assignment,
+            )
         )
 
     def students(self) -> list[There]:
@@ -158,13 +169,15 @@ class Moodle:
         content = self._server.ask("POST", "/webservice/rest/server.php", about | parameters).content
         if isinstance(content, dict) and content.get("exception"):
             said = " ".join(str(content.get("message") or content.get("errorcode")).split())[:200]
-            raise LmsFailed(f"Moodle refused {function}: {said.replace(self._token, '...')}")
+            raise LmsFailed(
+                say("Moodle refused {function}: {says}", function=function, says=said.replace(self._token, "..."))
+            )
         return content
 
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise LmsFailed("The server's answer is not what its interface promises. Is the address right?")
+        raise LmsFailed(say("The server's answer is not what its interface promises. Is the address right?"))
     return value
 
 

@@ -24,10 +24,9 @@ from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, TaskGrade, read_grades
 from autograder.course.sources import REQUEST
 from autograder.errors import CourseError, UsageError
-from autograder.exercise.outcome import shown
 from autograder.exercise.wire import one_line
 from autograder.grading.feedback import as_in_gradebook
-from autograder.language import say
+from autograder.language import say, say_plural
 
 MAX_TEXT = 4_000  # characters of a comment or a reason
 MAX_REQUEST = 4_000  # of a learner's request for another look
@@ -230,7 +229,13 @@ class Marks:
                 who, when = one["marker"], str(one["when"])[11:16]
                 if points is None:
                     return say("{who} gave the points of the check at {time}.", who=who, time=when)
-                return say("{who} gave {points} points at {time}.", points=shown(points), who=who, time=when)
+                return say_plural(
+                    "{who} gave {n:g} point at {time}.",
+                    "{who} gave {n:g} points at {time}.",
+                    round(points, 2),
+                    who=who,
+                    time=when,
+                )
         return say("It was changed in the formgrader, or graded again.")
 
     def _remember(self, what: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import BadSetting
+from autograder.language import say
 from autograder.probe.mutants import Mutant, operators
 
 _KEYS = ("task", "operator", "line", "reason")
@@ -56,34 +57,46 @@ def read(path: Path, tasks: Iterable[str]) -> tuple[Declared, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise BadSetting(f"{path} cannot be read: {error.strerror}.") from error
+        raise BadSetting(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     except (ValueError, RecursionError) as error:
-        raise BadSetting(f"{path} is not JSON: {error}.") from error
+        raise BadSetting(say("{path} is not JSON: {error}.", path=path, error=error)) from error
     if not isinstance(content, dict) or not isinstance(content.get("equivalent"), list):
-        raise BadSetting(f'{path}: there should be one object with a list called "equivalent".')
+        raise BadSetting(say('{path}: there should be one object with a list called "equivalent".', path=path))
     for key in content:
         if key != "equivalent":
-            raise BadSetting(f'{path}: "{key}" is not known here; the only key is "equivalent".')
+            raise BadSetting(
+                say('{path}: "{key}" is not known here; the only key is "equivalent".', path=path, key=key)
+            )
     tasks = list(tasks)
     return tuple(_entry(one, f"{path}: equivalent[{i}]", tasks) for i, one in enumerate(content["equivalent"]))
 
 
 def _entry(entry: Any, where: str, tasks: list[str]) -> Declared:
     if not isinstance(entry, dict):
-        raise BadSetting(f"{where} should be an object with {', '.join(_KEYS)}.")
+        raise BadSetting(say("{where} should be an object with {keys}.", where=where, keys=", ".join(_KEYS)))
     for key in entry:
         if key not in _KEYS:
-            raise BadSetting(f'{where}: "{key}" is not known here{_close(key, _KEYS)}.')
+            raise BadSetting(
+                say('{where}: "{key}" is not known here{close}.', where=where, key=key, close=_close(key, _KEYS))
+            )
     for key in _KEYS:
         value = entry.get(key, "" if key == "line" else None)
         if not isinstance(value, str) or (key != "line" and not value.strip()):
-            raise BadSetting(f'{where}: "{key}" should be text.')
+            raise BadSetting(say('{where}: "{key}" should be text.', where=where, key=key))
     for key, known in (("task", tasks), ("operator", list(operators()))):
         if entry[key] not in known:
-            raise BadSetting(f'{where}: there is no {key} "{entry[key]}"{_close(entry[key], known)}.')
+            raise BadSetting(
+                say(
+                    '{where}: there is no {key} "{entry}"{close}.',
+                    where=where,
+                    key=key,
+                    entry=entry[key],
+                    close=_close(entry[key], known),
+                )
+            )
     return Declared(entry["task"], entry["operator"], " ".join(entry.get("line", "").split()), entry["reason"])
 
 
 def _close(word: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(word, list(known), 1)
-    return f'; did you mean "{found[0]}"?' if found else ""
+    return say('; did you mean "{found}"?', found=found[0]) if found else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from autograder.language import _
 from autograder.probe.edits import Cell, Edit, NotPython, plain
 
 
@@ -73,12 +74,12 @@ def _each(source: str, change: Callable[[ast.AST, Cell], ast.AST | str | None]) 
 # -- the same code, written otherwise -----------------------------------------------------------------------------
 
 
-@_rewrite("comments", "comments and empty lines")
+@_rewrite("comments", _("comments and empty lines"))
 def _comments(source: str, text: str) -> str:
     return "# My answer.\n\n" + source + "\n\n# That is all.\n"
 
 
-@_rewrite("helper", "the work is done in a function of one's own")
+@_rewrite("helper", _("the work is done in a function of one's own"))
 def _helper(source: str, text: str) -> str:
     cell = Cell(source)
     functions = [n for n in cell.tree.body if isinstance(n, ast.FunctionDef)]
@@ -98,7 +99,7 @@ def _helper(source: str, text: str) -> str:
     return source
 
 
-@_rewrite("other-names", "other names for what is only used inside a function")
+@_rewrite("other-names", _("other names for what is only used inside a function"))
 def _other_names(source: str, text: str) -> str:
     cell = Cell(source)
     inside: set[str] = set()
@@ -134,7 +135,7 @@ def _parents(node: ast.AST, cell: Cell) -> Iterator[ast.AST]:
         node = parent
 
 
-@_rewrite("other-order", "lines that do not need each other, in another order")
+@_rewrite("other-order", _("lines that do not need each other, in another order"))
 def _other_order(source: str, text: str) -> str:
     cell = Cell(source)
     for one, other in pairwise(cell.tree.body):
@@ -165,7 +166,7 @@ def _makes(one: ast.AST, other: ast.AST) -> bool:
     return any(isinstance(c.func, ast.Attribute) and c.func.attr in ("fit", "compile", "save", "add") for c in calls)
 
 
-@_rewrite("all-at-once", "several values given in one line")
+@_rewrite("all-at-once", _("several values given in one line"))
 def _all_at_once(source: str, text: str) -> str:
     cell = Cell(source)
     lines = [n for n in cell.tree.body if isinstance(n, ast.Assign) and _is_solution(n, cell)]
@@ -181,7 +182,7 @@ def _all_at_once(source: str, text: str) -> str:
     return Edit(start, end, f"{targets} = {values}").applied_to(source)
 
 
-@_rewrite("numpy-by-its-name", "`numpy.` for `np.`")
+@_rewrite("numpy-by-its-name", _("`numpy.` for `np.`"))
 def _numpy_by_its_name(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
         return ast.Name("numpy", node.ctx) if isinstance(node, ast.Name) and node.id == "np" else None
@@ -190,7 +191,7 @@ def _numpy_by_its_name(source: str, text: str) -> str:
     return source if new == source else "import numpy\n\n" + new
 
 
-@_rewrite("methods-and-functions", "`x.mean()` for `np.mean(x)`, and the other way round")
+@_rewrite("methods-and-functions", _("`x.mean()` for `np.mean(x)`, and the other way round"))
 def _methods_and_functions(source: str, text: str) -> str:
     both = ("mean", "sum", "max", "min", "argmax", "argmin", "reshape", "std")
 
@@ -234,7 +235,7 @@ def _other_arithmetic(source: str, text: str) -> str:
     return _each(source, change)
 
 
-@_rewrite("other-converting", "`np.asarray(x, dtype=...)` for `x.astype(...)`")
+@_rewrite("other-converting", _("`np.asarray(x, dtype=...)` for `x.astype(...)`"))
 def _other_converting(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "astype":
@@ -246,7 +247,7 @@ def _other_converting(source: str, text: str) -> str:
     return _each(source, change)
 
 
-@_rewrite("comparison-from-behind", "`b > a` for `a < b`")
+@_rewrite("comparison-from-behind", _("`b > a` for `a < b`"))
 def _comparison_from_behind(source: str, text: str) -> str:
     turned = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE, ast.Eq: ast.Eq}
 
@@ -284,22 +285,22 @@ def _is_number(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
-@_rewrite("numpy-numbers", "NumPy's numbers for Python's")
+@_rewrite("numpy-numbers", _("NumPy's numbers for Python's"))
 def _numpy_numbers(source: str, text: str) -> str:
     return _numbers_as(source, lambda number: f"np.float64({number})", "import numpy as np")
 
 
-@_rewrite("arrays-of-one", "an array without axes for a number")
+@_rewrite("arrays-of-one", _("an array without axes for a number"))
 def _arrays_of_one(source: str, text: str) -> str:
     return _numbers_as(source, lambda number: f"np.array({number})", "import numpy as np")
 
 
-@_rewrite("fractions", "a `Fraction` for a number")
+@_rewrite("fractions", _("a `Fraction` for a number"))
 def _fractions(source: str, text: str) -> str:
     return _numbers_as(source, lambda number: f"Fraction({number})", "from fractions import Fraction")
 
 
-@_rewrite("lists-for-tuples", "a list for a tuple that a variable is given")
+@_rewrite("lists-for-tuples", _("a list for a tuple that a variable is given"))
 def _lists_for_tuples(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
         if not isinstance(node, (ast.Tuple, ast.List)) or not isinstance(cell.parents.get(node), ast.Assign):
@@ -311,9 +312,9 @@ def _lists_for_tuples(source: str, text: str) -> str:
     return _each(source, change)
 
 
-@_rewrite("float64", "float64 where no dtype is asked for")
+@_rewrite("float64", _("float64 where no dtype is asked for"))
 def _float64(source: str, text: str) -> str:
-    above, marked, _ = source.partition("### BEGIN")
+    above, marked, _below = source.partition("### BEGIN")
     if re.search(r"float|dtype|uint8", text + (above if marked else "")):
         return source
 
@@ -342,7 +343,7 @@ def _sequential(node: ast.AST) -> tuple[ast.expr, list[ast.expr]] | None:
     return node.targets[0], args[0].elts
 
 
-@_rewrite("functional", "a Functional model for a Sequential one")
+@_rewrite("functional", _("a Functional model for a Sequential one"))
 def _functional(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> str | None:
         if (found := _sequential(node)) is None or "Input" not in ast.unparse(found[1][0]):
@@ -355,7 +356,7 @@ def _functional(source: str, text: str) -> str:
     return _each(source, change)
 
 
-@_rewrite("layer-by-layer", "layers added one after another")
+@_rewrite("layer-by-layer", _("layers added one after another"))
 def _layer_by_layer(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> str | None:
         if (found := _sequential(node)) is None:
@@ -366,7 +367,7 @@ def _layer_by_layer(source: str, text: str) -> str:
     return _each(source, change)
 
 
-@_rewrite("activation-layers", "an activation as a layer of its own")
+@_rewrite("activation-layers", _("an activation as a layer of its own"))
 def _activation_layers(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
         if not isinstance(node, ast.List) or not any(_activation(e) for e in node.elts):
@@ -391,17 +392,17 @@ def _activation(layer: ast.expr) -> ast.expr | None:
     return next((k.value for k in keywords if k.arg == "activation"), None)
 
 
-@_rewrite("activation-functions", "activations as functions")
+@_rewrite("activation-functions", _("activations as functions"))
 def _activation_functions(source: str, text: str) -> str:
     return _activations_as(source, "keras.activations.", "")
 
 
-@_rewrite("activations-of-tensorflow", "activations as TensorFlow's functions")
+@_rewrite("activations-of-tensorflow", _("activations as TensorFlow's functions"))
 def _activations_of_tensorflow(source: str, text: str) -> str:
     return _activations_as(source, "tf.nn.", "import tensorflow as tf")
 
 
-@_rewrite("activations-of-ops", "activations as operations of `keras.ops`")
+@_rewrite("activations-of-ops", _("activations as operations of `keras.ops`"))
 def _activations_of_ops(source: str, text: str) -> str:
     return _activations_as(source, "keras.ops.", "")
 
@@ -417,7 +418,7 @@ def _activations_as(source: str, prefix: str, more: str) -> str:
     return f"{more}\n\n{new}" if more and new != source else new
 
 
-@_rewrite("tf-keras", "`tf.keras` for `keras`")
+@_rewrite("tf-keras", _("`tf.keras` for `keras`"))
 def _tf_keras(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in ("keras", "layers"):
@@ -436,17 +437,17 @@ _CLASSES = {
 }
 
 
-@_rewrite("loss-objects", "a loss as an object")
+@_rewrite("loss-objects", _("a loss as an object"))
 def _loss_objects(source: str, text: str) -> str:
     return _keyword_as(source, "loss", lambda loss: f"keras.losses.{_CLASSES[loss]}()" if loss in _CLASSES else None)
 
 
-@_rewrite("loss-functions", "a loss as a function")
+@_rewrite("loss-functions", _("a loss as a function"))
 def _loss_functions(source: str, text: str) -> str:
     return _keyword_as(source, "loss", lambda loss: f"keras.losses.{loss}" if loss in _CLASSES else None)
 
 
-@_rewrite("optimizer-objects", "an optimizer as an object")
+@_rewrite("optimizer-objects", _("an optimizer as an object"))
 def _optimizer_objects(source: str, text: str) -> str:
     known = {"adam": "Adam()", "sgd": "SGD()", "rmsprop": "RMSprop()"}
     return _keyword_as(source, "optimizer", lambda name: f"keras.optimizers.{known[name]}" if name in known else None)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from autograder.language import _
 from autograder.probe.edits import Cell, Edit, NotPython, plain
 
 LOSSES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy", "mean_squared_error")
@@ -156,7 +157,7 @@ def _line_of(edit: Edit, source: str) -> str:
 # -- axes and reductions ------------------------------------------------------------------------------------------
 
 
-@_operator("axis-dropped", "the axis is left out")
+@_operator("axis-dropped", _("the axis is left out"))
 def _axis_dropped(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and any(k.arg == "axis" for k in node.keywords):
         yield _with(node, keywords=[k for k in node.keywords if k.arg != "axis"])
@@ -197,7 +198,7 @@ def _other_axes(axis: ast.expr) -> Iterator[ast.expr]:
         yield ast.Tuple(axis.elts[1:], ast.Load())
 
 
-@_operator("other-function", "`max` for `argmax`, `sum` for `mean` and the like")
+@_operator("other-function", _("`max` for `argmax`, `sum` for `mean` and the like"))
 def _other_function(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         for other in _OTHER_FUNCTION.get(node.func.attr, ()):
@@ -206,7 +207,7 @@ def _other_function(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 yield _with(node, func=_with(node.func, attr=other))
 
 
-@_operator("last-for-best", "the last, or the first, for the best")
+@_operator("last-for-best", _("the last, or the first, for the best"))
 def _last_for_best(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) in ("argmin", "argmax"):
         assert isinstance(node.func, ast.Attribute)
@@ -223,7 +224,7 @@ def _last_for_best(node: ast.AST, cell: Cell, around: Around) -> _Made:
 # -- numbers ------------------------------------------------------------------------------------------------------
 
 
-@_operator("off-by-one", "off by one")
+@_operator("off-by-one", _("off by one"))
 def _off_by_one(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and type(node.value) is int and not _is_free(node, cell):
         of_many = _literal_around(node, cell)
@@ -234,7 +235,7 @@ def _off_by_one(node: ast.AST, cell: Cell, around: Around) -> _Made:
             yield ast.Constant(node.value - 1)
 
 
-@_operator("other-number", "a number ten times too large or too small, or its complement")
+@_operator("other-number", _("a number ten times too large or too small, or its complement"))
 def _other_number(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and type(node.value) is float and not _is_free(node, cell):
         yield ast.Constant(node.value * 10)
@@ -247,7 +248,7 @@ def _other_number(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield ast.Constant(0)
 
 
-@_operator("other-arithmetic", "minus for plus, `//` for `/`, `*` for `@`")
+@_operator("other-arithmetic", _("minus for plus, `//` for `/`, `*` for `@`"))
 def _other_arithmetic(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.BinOp) and not _has_text(node):
         for other in _OTHER_BINARY.get(type(node.op), ()):
@@ -266,20 +267,20 @@ def _scaled_twice(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield ast.BinOp(ast.BinOp(node.left, ast.Div(), node.right), ast.Div(), node.right)
 
 
-@_operator("part-forgotten", "a term or a factor is forgotten")
+@_operator("part-forgotten", _("a term or a factor is forgotten"))
 def _part_forgotten(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.BinOp) and not _has_text(node) and not isinstance(node.op, (ast.Div, ast.FloorDiv)):
         yield node.left
         yield node.right
 
 
-@_operator("shifted", "labels shifted by one")
+@_operator("shifted", _("labels shifted by one"))
 def _shifted(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) in ("argmax", "argmin", "index"):
         yield ast.BinOp(node, ast.Add(), ast.Constant(1))
 
 
-@_operator("minus-forgotten", "the minus is forgotten")
+@_operator("minus-forgotten", _("the minus is forgotten"))
 def _minus_forgotten(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
         yield node.operand
@@ -288,7 +289,7 @@ def _minus_forgotten(node: ast.AST, cell: Cell, around: Around) -> _Made:
 # -- shapes, slices, orders ---------------------------------------------------------------------------------------
 
 
-@_operator("other-shape", "an axis too few, too many, or in another place")
+@_operator("other-shape", _("an axis too few, too many, or in another place"))
 def _other_shape(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
         if _names_axes(node, cell) or not all(_number(e) is not None for e in node.elts):
@@ -299,7 +300,7 @@ def _other_shape(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield _with(node, elts=[*node.elts, ast.Constant(1)])
 
 
-@_operator("other-order", "results in another order")
+@_operator("other-order", _("results in another order"))
 def _other_order(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (
         isinstance(node, ast.Tuple)
@@ -311,20 +312,20 @@ def _other_order(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield _with(node, elts=node.elts[:-1])
 
 
-@_operator("indices-swapped", "row and column exchanged")
+@_operator("indices-swapped", _("row and column exchanged"))
 def _indices_swapped(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple) and len(node.slice.elts) == 2:
         one, other = node.slice.elts
         yield f"{cell.text_of(node.value)}[{cell.text_of(other)}, {cell.text_of(one)}]"
 
 
-@_operator("slice-turned", "the other part of a slice")
+@_operator("slice-turned", _("the other part of a slice"))
 def _slice_turned(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Slice) and (node.lower is None) != (node.upper is None):
         yield ast.Slice(node.upper, node.lower, node.step)
 
 
-@_operator("range-short", "the first or the last is left out")
+@_operator("range-short", _("the first or the last is left out"))
 def _range_short(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) == "range" and len(node.args) == 1:
         yield f"range(1, {cell.text_of(node.args[0])})"
@@ -337,14 +338,14 @@ def _sorted_split(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield f"np.arange({cell.text_of(node.args[0])})"
 
 
-@_operator("seed-dropped", "the seed is left out, or always the same")
+@_operator("seed-dropped", _("the seed is left out, or always the same"))
 def _seed_dropped(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) in ("default_rng", "RandomState", "seed"):
         yield _with(node, args=[], keywords=[])
         yield _with(node, args=[ast.Constant(0)], keywords=[])
 
 
-@_operator("arguments-swapped", "two arguments exchanged")
+@_operator("arguments-swapped", _("two arguments exchanged"))
 def _arguments_swapped(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if not isinstance(node, ast.Call) or len(node.args) < 2 or _called(node) in _SYMMETRICAL:
         return
@@ -364,7 +365,7 @@ def _other_dtype(node: ast.AST, cell: Cell, around: Around) -> _Made:
 # -- choices ------------------------------------------------------------------------------------------------------
 
 
-@_operator("other-loss", "the loss of the other form of labels, or of another task")
+@_operator("other-loss", _("the loss of the other form of labels, or of another task"))
 def _other_loss(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and node.value in LOSSES:
         for loss in LOSSES:
@@ -372,7 +373,7 @@ def _other_loss(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 yield ast.Constant(loss)
 
 
-@_operator("other-choice", "another of the choices")
+@_operator("other-choice", _("another of the choices"))
 def _other_choice(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_answer(node, cell):
         others = [
@@ -385,7 +386,7 @@ def _other_choice(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 yield ast.Constant(other)
 
 
-@_operator("turned-round", "True for False")
+@_operator("turned-round", _("True for False"))
 def _turned_round(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and isinstance(node.value, bool) and not _is_free(node, cell):
         yield ast.Constant(not node.value)
@@ -398,7 +399,7 @@ def _comparison_turned(node: ast.AST, cell: Cell, around: Around) -> _Made:
             yield _with(node, ops=[other()])
 
 
-@_operator("condition-forgotten", "a condition is forgotten, or always holds")
+@_operator("condition-forgotten", _("a condition is forgotten, or always holds"))
 def _condition_forgotten(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.BoolOp):
         for number in range(len(node.values)):
@@ -410,7 +411,7 @@ def _condition_forgotten(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield ast.Constant(True)
 
 
-@_operator("other-error", "another error, or none")
+@_operator("other-error", _("another error, or none"))
 def _other_error(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Raise) and node.exc is not None:
         yield "raise TypeError('no')" if _raises(node) != "TypeError" else "raise ValueError('no')"
@@ -419,7 +420,7 @@ def _other_error(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield "print('no')"
 
 
-@_operator("argument-left-out", "an argument is left out")
+@_operator("argument-left-out", _("an argument is left out"))
 def _argument_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call):
         for number, keyword in enumerate(node.keywords):
@@ -430,7 +431,7 @@ def _argument_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
 # -- networks -----------------------------------------------------------------------------------------------------
 
 
-@_operator("other-activation", "another activation, or none")
+@_operator("other-activation", _("another activation, or none"))
 def _other_activation(node: ast.AST, cell: Cell, around: Around) -> _Made:
     parent = cell.parents.get(node)
     if not isinstance(node, ast.Constant) or not isinstance(parent, (ast.keyword, ast.Call)):
@@ -441,7 +442,7 @@ def _other_activation(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield ast.Constant(other)
 
 
-@_operator("layer-left-out", "a layer is left out")
+@_operator("layer-left-out", _("a layer is left out"))
 def _layer_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if _is_layers(node):
         assert isinstance(node, ast.List)
@@ -449,7 +450,7 @@ def _layer_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
             yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
 
 
-@_operator("layer-too-many", "softmax twice, softmax along the batch, dropout or a layer too many")
+@_operator("layer-too-many", _("softmax twice, softmax along the batch, dropout or a layer too many"))
 def _layer_too_many(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if not _is_layers(node):
         return
@@ -460,14 +461,14 @@ def _layer_too_many(node: ast.AST, cell: Cell, around: Around) -> _Made:
     yield _with(node, elts=[*node.elts[:-1], _expression(f"{where}.Dense(7)"), node.elts[-1]])
 
 
-@_operator("layers-swapped", "two layers exchanged")
+@_operator("layers-swapped", _("two layers exchanged"))
 def _layers_swapped(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if _is_layers(node):
         assert isinstance(node, ast.List)
         yield _with(node, elts=[*node.elts[:-2], node.elts[-1], node.elts[-2]])
 
 
-@_operator("other-set", "another set of images: testing on what was learned, or learning from the test")
+@_operator("other-set", _("another set of images: testing on what was learned, or learning from the test"))
 def _other_set(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if not isinstance(node, (ast.Assign, ast.Expr, ast.Return)) or node.value is None:
         return
@@ -476,7 +477,7 @@ def _other_set(node: ast.AST, cell: Cell, around: Around) -> _Made:
             yield _with(node, value=new)
 
 
-@_operator("then-the-test-set", "a second `fit` on the test images")
+@_operator("then-the-test-set", _("a second `fit` on the test images"))
 def _then_the_test_set(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, (ast.Assign, ast.Expr)) and (fit := _fit_in(node)) is not None:
         for one, other in _SETS[:2]:
@@ -484,13 +485,13 @@ def _then_the_test_set(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 yield f"{cell.text_of(node)}\n{ast.unparse(new)}"
 
 
-@_operator("one-epoch", "trained for one epoch")
+@_operator("one-epoch", _("trained for one epoch"))
 def _one_epoch(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.keyword) and node.arg == "epochs" and _number(node.value) not in (None, 1):
         yield ast.keyword("epochs", ast.Constant(1))
 
 
-@_operator("first-weights", "the first weights again after training")
+@_operator("first-weights", _("the first weights again after training"))
 def _first_weights(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, (ast.Assign, ast.Expr)) and (fit := _fit_in(node)) is not None:
         assert isinstance(fit.func, ast.Attribute)
@@ -498,7 +499,7 @@ def _first_weights(node: ast.AST, cell: Cell, around: Around) -> _Made:
         yield f"{cell.text_of(node)}\n{name} = keras.models.clone_model({name})"
 
 
-@_operator("other-labels", "labels in the other form")
+@_operator("other-labels", _("labels in the other form"))
 def _other_labels(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) in ("fit", "evaluate") and len(node.args) > 1:
         labels = node.args[1]
@@ -509,19 +510,19 @@ def _other_labels(node: ast.AST, cell: Cell, around: Around) -> _Made:
         )
 
 
-@_operator("unscaled-images", "trained or measured on pixels from 0 to 255")
+@_operator("unscaled-images", _("trained or measured on pixels from 0 to 255"))
 def _unscaled_images(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Call) and _called(node) in ("fit", "evaluate", "predict") and node.args:
         yield _with(node, args=[ast.BinOp(node.args[0], ast.Mult(), ast.Constant(255)), *node.args[1:]])
 
 
-@_operator("far-too-fast", "a learning rate a thousand times too large")
+@_operator("far-too-fast", _("a learning rate a thousand times too large"))
 def _far_too_fast(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.keyword) and node.arg == "optimizer":
         yield ast.keyword("optimizer", _expression("keras.optimizers.Adam(10.0)"))
 
 
-@_operator("an-earlier-one", "what an earlier answer made, under another name")
+@_operator("an-earlier-one", _("what an earlier answer made, under another name"))
 def _an_earlier_one(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
         called = _called(node.value)
@@ -537,7 +538,7 @@ def _an_earlier_one(node: ast.AST, cell: Cell, around: Around) -> _Made:
                     yield _with(node, value=_expression(f"keras.models.clone_model({name})"))
 
 
-@_operator("step-left-out", "a line is left out")
+@_operator("step-left-out", _("a line is left out"))
 def _step_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
     shows = ("summary", "show", "print", "plot")
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in shows:
@@ -550,19 +551,19 @@ def _step_left_out(node: ast.AST, cell: Cell, around: Around) -> _Made:
 # -- what a function returns --------------------------------------------------------------------------------------
 
 
-@_operator("returns-nothing", "the `return` is forgotten")
+@_operator("returns-nothing", _("the `return` is forgotten"))
 def _returns_nothing(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None:
         yield cell.text_of(value)
 
 
-@_operator("prints-it", "printed instead of returned")
+@_operator("prints-it", _("printed instead of returned"))
 def _prints_it(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None:
         yield f"print({cell.text_of(value)})"
 
 
-@_operator("constant-returned", "a constant is returned")
+@_operator("constant-returned", _("a constant is returned"))
 def _constant_returned(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None:
         yield "return 0"
@@ -570,26 +571,26 @@ def _constant_returned(node: ast.AST, cell: Cell, around: Around) -> _Made:
             yield f"return ({cell.text_of(value)}) * 0"
 
 
-@_operator("argument-returned", "the input is returned unchanged")
+@_operator("argument-returned", _("the input is returned unchanged"))
 def _argument_returned(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if _returned(node, cell) is not None:
         for name in _parameters(node, cell)[:1]:
             yield f"return {name}"
 
 
-@_operator("text-returned", "text is returned")
+@_operator("text-returned", _("text is returned"))
 def _text_returned(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None:
         yield f"return str({cell.text_of(value)})"
 
 
-@_operator("list-for-array", "a list for an array")
+@_operator("list-for-array", _("a list for an array"))
 def _list_for_array(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None and not isinstance(value, ast.Tuple) and "np" in around.globals:
         yield f"return [np.asarray({cell.text_of(value)}).tolist()]"
 
 
-@_operator("cut-off", "whole numbers for fractions")
+@_operator("cut-off", _("whole numbers for fractions"))
 def _cut_off(node: ast.AST, cell: Cell, around: Around) -> _Made:
     value = _returned(node, cell)
     if value is None or isinstance(value, ast.Tuple) or _is_whole(value) or "np" not in around.globals:
@@ -597,13 +598,13 @@ def _cut_off(node: ast.AST, cell: Cell, around: Around) -> _Made:
     yield f"return np.asarray({cell.text_of(value)}).astype(int)"
 
 
-@_operator("backwards", "in reverse order")
+@_operator("backwards", _("in reverse order"))
 def _backwards(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None and not isinstance(value, ast.Tuple) and not _is_scalar(value):
         yield f"return ({cell.text_of(value)})[::-1]"
 
 
-@_operator("argument-changed", "the array that was handed in is changed")
+@_operator("argument-changed", _("the array that was handed in is changed"))
 def _argument_changed(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if (value := _returned(node, cell)) is not None:
         for name in _parameters(node, cell)[:2]:
@@ -612,7 +613,7 @@ def _argument_changed(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 yield f"answer = {cell.text_of(value)}\n{spoilt}\nreturn answer"
 
 
-@_operator("ignores-argument", "a fixed value, or the notebook's variable, for an argument")
+@_operator("ignores-argument", _("a fixed value, or the notebook's variable, for an argument"))
 def _ignores_argument(node: ast.AST, cell: Cell, around: Around) -> _Made:
     function = cell.parents.get(node)
     if not isinstance(function, ast.FunctionDef) or _solution_begin(function, cell) is not node:
@@ -626,7 +627,7 @@ def _ignores_argument(node: ast.AST, cell: Cell, around: Around) -> _Made:
                 break
 
 
-@_operator("not-a-number", "text, a list or nothing where a number is asked for")
+@_operator("not-a-number", _("text, a list or nothing where a number is asked for"))
 def _not_a_number(node: ast.AST, cell: Cell, around: Around) -> _Made:
     if isinstance(node, ast.Constant) and type(node.value) in (int, float) and _is_answer(node, cell):
         yield ast.Constant(str(node.value))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autograder.exercise.definition import Exercise
+from autograder.language import _, say
 from autograder.probe.declared import Declared
 from autograder.probe.equivalents import equivalents_of
 from autograder.probe.hints import strings_in
@@ -17,7 +18,7 @@ from autograder.probe.mutants import mutants_of
 from autograder.probe.source import Solution
 
 Kind = Literal["solution", "wrong", "right"]
-MORE_CELLS = "more-cells", "more cells than the notebook had"
+MORE_CELLS = "more-cells", _("more cells than the notebook had")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def plan(
             "solution",
             task,
             "solution",
-            f"the solution, for {task} alone",
+            say("the solution, for {task} alone", task=task),
             {},
             _cut(exercise, solution, task),
         )

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from autograder import __version__
 from autograder.exercise.outcome import shown
+from autograder.language import said, say, say_plural
 from autograder.probe.findings import Findings, Tried, Verdict
 
 MOST_LINES = 12  # of a list on a terminal; the page has all
@@ -30,33 +31,58 @@ def lines(found: Findings) -> list[str]:
     said = [head, *rows, *summary(found)]
     for task in found.tasks:
         if not task.solved:
-            said.append(f"The solution itself does not earn full marks for {task.task}: look at that first.")
-    said += _listed("Wrong answers with full marks:", (_place(one) for one in found.of(Verdict.PASSES)))
+            said.append(
+                say("The solution itself does not earn full marks for {task}: look at that first.", task=task.task)
+            )
+    said += _listed(say("Wrong answers with full marks:"), (_place(one) for one in found.of(Verdict.PASSES)))
     said += _listed(
-        "Right answers that lose points:",
-        (f"{loss.task}: {loss.case.words} ({shown(loss.points)} of {shown(loss.max_points)})" for loss in found.lost),
+        say("Right answers that lose points:"),
+        (
+            say(
+                "{task}: {words} ({points} of {max_points})",
+                task=loss.task,
+                words=loss.case.words,
+                points=shown(loss.points),
+                max_points=shown(loss.max_points),
+            )
+            for loss in found.lost
+        ),
     )
-    said += _listed("Tasks that copying what the check says solves:", (task.task for task in found.parrots))
-    said += _listed("A check broke, or was not run:", (_place(one) for one in found.of(Verdict.UNCHECKED)))
-    said += _listed("Declared equivalent, but there is no such wrong answer:", found.unmatched)
+    said += _listed(say("Tasks that copying what the check says solves:"), (task.task for task in found.parrots))
+    said += _listed(say("A check broke, or was not run:"), (_place(one) for one in found.of(Verdict.UNCHECKED)))
+    said += _listed(say("Declared equivalent, but there is no such wrong answer:"), found.unmatched)
     return said
 
 
 def summary(found: Findings) -> list[str]:
     """The figures in sentences."""
     tried = found.judged + found.count(Verdict.EQUIVALENT, Verdict.UNCHECKED)
-    of = f" of {found.made}" if tried < found.made else ""
-    said = [f"{tried}{of} wrong answers tried, and {found.right} right ones."]
+    many = str(tried) if tried >= found.made else say("{tried} of {made}", tried=tried, made=found.made)
+    right = say_plural("{n} right one", "{n} right ones", found.right)
+    wrong = say_plural("{many} wrong answer", "{many} wrong answers", found.made, many=many)
+    said = [say("{wrong} tried, and {right}.", wrong=wrong, right=right)]
     if found.failing is not None:
         declared = found.count(Verdict.EQUIVALENT)
-        without = f" (without {declared} that are declared equivalent)" if declared else ""
-        said.append(f"{found.failing:.1%} of the wrong answers lose points{without}.")
+        without = say(" (without {declared} that are declared equivalent)", declared=declared) if declared else ""
+        said.append(
+            say("{failing:.1%} of the wrong answers lose points{without}.", failing=found.failing, without=without)
+        )
     if found.named is not None:
-        said.append(f"{found.named:.1%} of those that no error stopped get a hint of their own.")
+        said.append(say("{named:.1%} of those that no error stopped get a hint of their own.", named=found.named))
     losing = len({loss.case.student for loss in found.lost})
-    said.append(f"{losing or 'No'} right answer{'s lose' if losing > 1 else ' loses'} points.")
+    said.append(
+        say_plural("{n} right answer loses points.", "{n} right answers lose points.", losing)
+        if losing
+        else say("No right answer loses points.")
+    )
     if found.never_earned:
-        said.append(f"{len(found.never_earned)} named hints were given to none of these answers.")
+        said.append(
+            say_plural(
+                "{n} named hint was given to none of these answers.",
+                "{n} named hints were given to none of these answers.",
+                len(found.never_earned),
+            )
+        )
     return said
 
 
@@ -83,14 +109,14 @@ def _n(counts: Mapping[Verdict, int], *verdicts: Verdict) -> int:
 
 
 def _place(tried: Tried) -> str:
-    return f"{tried.case.task}: {tried.case.words}: {tried.case.line}"
+    return f"{tried.case.task}: {said(tried.case.words)}: {tried.case.line}"
 
 
 def _listed(title: str, items: Iterable[str]) -> list[str]:
     listed = list(items)
     if not listed:
         return []
-    more = [f"  and {len(listed) - MOST_LINES} more, on the page"] if len(listed) > MOST_LINES else []
+    more = [say("  and {count} more, on the page", count=len(listed) - MOST_LINES)] if len(listed) > MOST_LINES else []
     return [title, *(f"  {item}" for item in listed[:MOST_LINES]), *more]
 
 

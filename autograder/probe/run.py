@@ -16,6 +16,7 @@ from autograder.errors import UnknownExercise, UsageError
 from autograder.exercise.definition import Exercise, check_folders
 from autograder.grading import batch
 from autograder.grading.pool import Pools, open_pool
+from autograder.language import say
 from autograder.probe import declared, plan
 from autograder.probe.findings import Findings, find
 from autograder.probe.parrot import Earned, Parrot
@@ -42,7 +43,7 @@ class Place:
             UnknownExercise, UsageError, BadSetting.
         """
         if Path(name).name != name or name.startswith("."):
-            raise UnknownExercise(f"'{name}' is no name of an exercise.")
+            raise UnknownExercise(say("'{name}' is no name of an exercise.", name=name))
         path = _source_of(name, source)
         checks = _checks_of(name, path)
         self.solution = Solution.read(path)
@@ -52,11 +53,14 @@ class Place:
         self.name = name
         if folder.is_dir() and any(folder.iterdir()) and not (folder / _OURS).is_file():
             raise UsageError(
-                f"{folder} is not empty, and was not made by `autograder probe`. Name another with --into."
+                say(
+                    "{folder} is not empty, and was not made by `autograder probe`. Name another with --into.",
+                    folder=folder,
+                )
             )
         for part in ("checks", f"source/{name}", "submitted"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / _OURS).write_text("Made by `autograder probe`, and removed at will.\n", "utf-8")
+        (folder / _OURS).write_text(say("Made by `autograder probe`, and removed at will.") + "\n", "utf-8")
         _copy(path, folder / "source" / name / f"{name}.ipynb")
         _copy(checks, folder / "checks" / checks.name)
         self.course = Course(folder)
@@ -150,8 +154,13 @@ def _source_of(name: str, named: Path | None) -> Path:
     known = sorted(f.parent.name for folder in folders for f in folder.glob("*/*.ipynb") if f.stem == f.parent.name)
     where = ", ".join(str(folder) for folder in folders[:2])
     raise UnknownExercise(
-        f"There is no {name}/{name}.ipynb in {where}. Name the folder of your sources, with the solutions in them, with"
-        f" --source. Exercises here: {', '.join(dict.fromkeys(known)) or 'none'}."
+        say(
+            "There is no {name}/{name}.ipynb in {where}. Name the folder of your sources, with the"
+            " solutions in them, with --source. Exercises here: {known}.",
+            name=name,
+            where=where,
+            known=", ".join(dict.fromkeys(known)) or say("none"),
+        )
     )
 
 
@@ -161,7 +170,11 @@ def _checks_of(name: str, source: Path) -> Path:
     for folder in folders:
         if (path := folder / module).is_file():
             return path
-    raise UnknownExercise(f"There is no check module {module} in {', '.join(map(os.fspath, folders))}.")
+    raise UnknownExercise(
+        say(
+            "There is no check module {module} in {folders}.", module=module, folders=", ".join(map(os.fspath, folders))
+        )
+    )
 
 
 def _copy(source: Path, target: Path) -> None:

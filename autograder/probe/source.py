@@ -14,6 +14,7 @@ from typing import Any
 
 from autograder.errors import UsageError
 from autograder.exercise.definition import task_of
+from autograder.language import say
 from autograder.probe.edits import plain
 from autograder.probe.mutants import Around
 
@@ -37,13 +38,18 @@ class Solution:
             solution = cls(path, notebook)
             answers = solution.answers
         except OSError as error:
-            raise UsageError(f"The solution {path} cannot be read: {error.strerror}.") from error
+            raise UsageError(
+                say("The solution {path} cannot be read: {why}.", path=path, why=error.strerror)
+            ) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise UsageError(f"The solution {path} is not a notebook that can be read: {error}.") from error
+            raise UsageError(
+                say("The solution {path} is not a notebook that can be read: {error}.", path=path, error=error)
+            ) from error
         if not answers or not solution.tasks:
             raise UsageError(
-                f"{path} has no {'graded' if answers else 'answer'} cells. Is it the source of an exercise, made with"
-                " nbgrader?"
+                say("{path} has no graded cells. Is it the source of an exercise, made with nbgrader?", path=path)
+                if answers
+                else say("{path} has no answer cells. Is it the source of an exercise, made with nbgrader?", path=path)
             )
         return solution
 
@@ -115,7 +121,10 @@ class Solution:
         for cell in notebook["cells"]:
             if _is_answer(cell):
                 number = len(cells)
-                before, after = f"scratch = {number}\nprint(scratch)", "# It works.\nscratch + 1"
+                before, after = (
+                    f"scratch = {number}\nprint(scratch)",
+                    "# It works.\nscratch + 1",
+                )
                 cells += [_scratch(before, f"before-{number}"), cell, _scratch(after, f"after-{number}")]
             else:
                 cells.append(cell)

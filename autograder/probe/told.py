@@ -10,6 +10,7 @@ from typing import TextIO
 from autograder import terminal
 from autograder.grading.batch import Progress
 from autograder.grading.progress import pace_of
+from autograder.language import say
 
 PACE_SECONDS = 20.0  # how often plain lines say how far it is
 
@@ -35,15 +36,23 @@ class Told:
         first = finished == progress.skipped
         if self._live or first or now - self._said >= PACE_SECONDS or finished == progress.total:
             self._said = now
-            known = f" ({progress.skipped} known from last time)" if progress.skipped else ""
+            known = say(" ({skipped} known from last time)", skipped=progress.skipped) if progress.skipped else ""
             pace = pace_of(progress, now - self._began)
-            self._write(f"{finished} of {progress.total} answers graded{known}{'; ' + pace if pace else ''}")
+            self._write(
+                say(
+                    "{finished} of {total} answers graded{known}{pace}",
+                    finished=finished,
+                    total=progress.total,
+                    known=known,
+                    pace="; " + pace if pace else "",
+                )
+            )
 
     @contextmanager
     def on_task(self, task: str) -> Iterator[None]:
         """Around the parrot's tries at a task."""
         if self._live:
-            self._write(f"copying what the check of {task} says")
+            self._write(say("copying what the check of {task} says", task=task))
         yield
 
     def _write(self, text: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograder.course.deadlines import duration
-from autograder.exercise.outcome import STATUS_WORDS, Outcome, Status, hint_id, shown
+from autograder.exercise.outcome import STATUS_WORDS, Outcome, Status, hint_id
 from autograder.grading.grade import says_limits_only
-from autograder.language import _, said, say
+from autograder.language import _, said, say, say_plural
 from autograder.report.classroom import Classroom, Entry
 from autograder.sandbox.bubblewrap import Sandbox
 
@@ -159,7 +159,12 @@ def _late(entry: Entry) -> str:
         return ""
     late, lost = duration(deadline["seconds_late"]), entry.result.late_penalty
     if lost:
-        return say("{time} late, which took off {points} points.", time=late, points=shown(lost))
+        return say_plural(
+            "{time} late, which took off {n:g} point.",
+            "{time} late, which took off {n:g} points.",
+            round(lost, 2),
+            time=late,
+        )
     return say("{time} late.", time=late)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from autograder import data
 from autograder.errors import BrokenPlace, NoSandbox
+from autograder.language import say
 from autograder.sandbox import namespaces, places
 from autograder.sandbox.namespaces import KIT
 
@@ -43,7 +44,7 @@ def try_bubblewrap() -> Verdict:
     """Run a trivial command in the sandbox, with the namespaces a fork will need."""
     program = shutil.which("bwrap")
     if program is None:
-        return Verdict(False, "bubblewrap is not installed (Debian, Ubuntu: apt-get install bubblewrap)")
+        return Verdict(False, say("bubblewrap is not installed (Debian, Ubuntu: apt-get install bubblewrap)"))
     test = (
         "import ctypes,os\n"
         "os.getuid() or (os.setgroups([]), os.setresgid(65534,65534,65534), os.setresuid(65534,65534,65534))\n"
@@ -55,14 +56,16 @@ def try_bubblewrap() -> Verdict:
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Verdict(False, f"bubblewrap cannot be run: {error}")
+        return Verdict(False, say("bubblewrap cannot be run: {error}", error=error))
     if done.returncode == 7:
-        return Verdict(False, "the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)")
+        return Verdict(False, say("the system forbids nested user namespaces (user.max_user_namespaces, AppArmor)"))
     if done.returncode != 0:
-        last_line = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+        last_line = (
+            done.stderr.strip().splitlines() or [say("it ended with {returncode}", returncode=done.returncode)]
+        )[-1]
         if not last_line.startswith("bwrap:") or "execvp" in last_line:
             return Verdict(False, _why_no_python(last_line), broken_place=True)
-        return Verdict(False, f"bubblewrap does not work here: {last_line}")
+        return Verdict(False, say("bubblewrap does not work here: {last_line}", last_line=last_line))
     return Verdict(True)
 
 
@@ -70,9 +73,11 @@ def _why_no_python(last_line: str) -> str:
     """Why this Python cannot be run inside, as a clause."""
     links, place = places.follow(os.path.abspath(sys.executable))
     way = " -> ".join([*links, place])
-    return (
-        f"the sandbox works, but this Python ({way}) cannot be run in it: {last_line.removeprefix('bwrap: ')}. No"
-        " student is at fault: make the environment again, with a Python that every user may read"
+    return say(
+        "the sandbox works, but this Python ({way}) cannot be run in it: {last_line}. No student is"
+        " at fault: make the environment again, with a Python that every user may read",
+        way=way,
+        last_line=last_line.removeprefix("bwrap: "),
     )
 
 
@@ -92,9 +97,11 @@ def choose(wanted: str, there: Verdict | None = None) -> Sandbox:
     if verdict.works:
         return Sandbox.BUBBLEWRAP
     if verdict.broken_place:
-        raise BrokenPlace(f"Nothing can be graded here: {verdict.reason}.")
+        raise BrokenPlace(say("Nothing can be graded here: {reason}.", reason=verdict.reason))
     if wanted == "require":
-        raise NoSandbox(f"A sandbox was required, but {verdict.reason}. `autograder doctor` shows more.")
+        raise NoSandbox(
+            say("A sandbox was required, but {reason}. `autograder doctor` shows more.", reason=verdict.reason)
+        )
     return Sandbox.LIMITS_ONLY
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed
+from autograder.language import _, said, say
 from autograder.sandbox import bubblewrap, namespaces
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -83,7 +84,9 @@ class ForkServer:
                     umask=0o022,
                 )
             except OSError as error:
-                raise BrokenPlace(_does_not_start(f"{command[0]} cannot be run ({error.strerror})")) from error
+                raise BrokenPlace(
+                    _does_not_start(say("{command} cannot be run ({why})", command=command[0], why=error.strerror))
+                ) from error
 
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
         """Wait for the imports.
@@ -95,7 +98,13 @@ class ForkServer:
         deadline = time.monotonic() + seconds
         while not self._ready:
             if not self._listen(max(0.0, deadline - time.monotonic())):
-                raise ForkServerFailed(f"The fork server did not start within {seconds:g} s.{self.last_words()}")
+                raise ForkServerFailed(
+                    say(
+                        "The fork server did not start within {seconds:g} s.{last_words}",
+                        seconds=seconds,
+                        last_words=self.last_words(),
+                    )
+                )
         if self._watch is None:
             sandboxed = self.sandbox is Sandbox.BUBBLEWRAP
             self._watch = Watch(self._process.pid, sandboxed, self._end_for_excess)
@@ -135,7 +144,7 @@ class ForkServer:
         if self._watch is not None and not self._forks:
             self._watch.rest()
         if fork.status is None:
-            raise ForkServerFailed("A fork of the fork server could not be stopped.")
+            raise ForkServerFailed(say("A fork of the fork server could not be stopped."))
 
     def poll(self, fork: Fork) -> int | None:
         """The fork's exit status if it has ended, else None."""
@@ -215,7 +224,9 @@ class ForkServer:
                 socket.send_fds(self._control, [data], [theirs.fileno()])
             except OSError as error:
                 ours.close()
-                raise ForkServerFailed(f"The fork server is gone.{self.last_words()}") from error
+                raise ForkServerFailed(
+                    say("The fork server is gone.{last_words}", last_words=self.last_words())
+                ) from error
         return ours
 
     def _end_for_excess(self, what: Excess) -> None:
@@ -229,7 +240,7 @@ class ForkServer:
         try:
             self._control.send(json.dumps(request).encode())
         except OSError as error:
-            raise ForkServerFailed(f"The fork server is gone.{self.last_words()}") from error
+            raise ForkServerFailed(say("The fork server is gone.{last_words}", last_words=self.last_words())) from error
 
     def _listen(self, seconds: float) -> bool:
         """Take in one event, if one comes within `seconds`."""
@@ -268,31 +279,41 @@ class ForkServer:
             and code == 1
             and re.search(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b", words)
         ):
-            return BrokenPlace(_does_not_start(words.removeprefix(_LAST_WORDS)))
-        how = "" if code is None else f" with status {code}" if code >= 0 else f" by signal {-code}"
-        return ForkServerFailed(f"The fork server ended{how}.{words}")
+            return BrokenPlace(_does_not_start(words.removeprefix(said(_LAST_WORDS))))
+        how = (
+            ""
+            if code is None
+            else say(" with status {code}", code=code)
+            if code >= 0
+            else say(" by signal {number}", number=-code)
+        )
+        return ForkServerFailed(say("The fork server ended{how}.{words}", how=how, words=words))
 
     def why(self, fork: Fork) -> str:
         """Why a fork does not answer, as far as it is known; never nothing."""
         if fork.why:
             return fork.why
         if fork.excess is not None:
-            return f"it {fork.excess.says}"
+            return say("it {excess}", excess=fork.excess.says)
         if fork.status is not None:
-            how = f"by signal {fork.status - 128}" if fork.status > 128 else f"with status {fork.status}"
-            return f"its process ended {how} and said nothing"
-        return "its process is running but says nothing; the machine may be overloaded, or short of memory"
+            how = (
+                say("by signal {status}", status=fork.status - 128)
+                if fork.status > 128
+                else say("with status {status}", status=fork.status)
+            )
+            return say("its process ended {how} and said nothing", how=how)
+        return say("its process is running but says nothing; the machine may be overloaded, or short of memory")
 
     def last_words(self) -> str:
         """The last line that the fork server wrote, as a sentence of its own, or nothing."""
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"{_LAST_WORDS}{lines[-1]}" if lines else ""
+        return f"{said(_LAST_WORDS)}{lines[-1]}" if lines else ""
 
 
 # What will be the same on every try.
 _CANNOT_START = re.compile(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b")
-_LAST_WORDS = " Its last words: "
+_LAST_WORDS = _(" Its last words: ")
 
 
 def as_here(text: str) -> str:
@@ -304,22 +325,25 @@ def as_here(text: str) -> str:
 
 def _does_not_start(why: str) -> str:
     why = as_here(why)
-    return (
-        f"Nothing can be graded here, and no student is at fault: {why}. That was when grading started Python and Keras"
-        f" ({sys.executable}) in the sandbox. {whose(why)}"
+    return say(
+        "Nothing can be graded here, and no student is at fault: {why}. That was when grading"
+        " started Python and Keras ({executable}) in the sandbox. {whose}",
+        why=why,
+        executable=sys.executable,
+        whose=whose(why),
     )
 
 
 def whose(why: str) -> str:
     """Whose a failure of this installation is and what to do, as two sentences."""
     if "Permission denied" in why:
-        return (
-            "Not every user may read the installation's files, and the sandbox runs as a user without any rights:"
-            " whoever installed them should run `chmod -R a+rX` on their folder."
+        return say(
+            "Not every user may read the installation's files, and the sandbox runs as a user without"
+            " any rights: whoever installed them should run `chmod -R a+rX` on their folder."
         )
     if "DataError" in why:  # which says it itself
-        return "`autograder doctor` looks at the data as well."
-    return (
+        return say("`autograder doctor` looks at the data as well.")
+    return say(
         "The installation is at fault: make its environment again and install the kit there. `autograder doctor` helps."
     )
 
@@ -338,7 +362,7 @@ def new_folder() -> Path:
     tried = []
     for parent in dict.fromkeys((tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm")):
         if len(os.fsencode(parent)) + _BELOW > _MAX_SOCKET:
-            tried.append(f"{parent}: its name is too long for a socket's")
+            tried.append(say("{parent}: its name is too long for a socket's", parent=parent))
             continue
         _remove_leftovers(Path(parent))
         try:
@@ -346,7 +370,10 @@ def new_folder() -> Path:
         except OSError as error:
             tried.append(f"{parent}: {error.strerror}")
     raise BrokenPlace(
-        f"There is no folder for temporary files ({'; '.join(tried)}). Set TMPDIR to one with free space."
+        say(
+            "There is no folder for temporary files ({tried}). Set TMPDIR to one with free space.",
+            tried="; ".join(tried),
+        )
     )
 
 

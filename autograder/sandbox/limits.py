@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from autograder.errors import BadLimit
+from autograder.language import _, say
 
 MB = 1_000_000
 DAY = 86_400  # seconds
@@ -40,28 +41,30 @@ class Limits:
     loaded machine is this: what two cores do in the wall time of an idle one.
     """
 
-    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", "wall time of one cell")
-    notebook_seconds: float = _limit(240.0, "s", 1, DAY, "grading/run.py", "wall time of all cells together")
+    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", _("wall time of one cell"))
+    notebook_seconds: float = _limit(240.0, "s", 1, DAY, "grading/run.py", _("wall time of all cells together"))
     cell_cpu_seconds: int = _limit(
-        120, "s", 1, 100 * DAY, "grading/kernel.py", "processor time of one cell, with all its processes and threads"
+        120, "s", 1, 100 * DAY, "grading/kernel.py", _("processor time of one cell, with all its processes and threads")
     )
     cpu_seconds: int = _limit(
-        480, "s", 1, 100 * DAY, "sandbox/watch.py", "processor time of all cells, functions and models together"
+        480, "s", 1, 100 * DAY, "sandbox/watch.py", _("processor time of all cells, functions and models together")
     )
     answer_seconds: float = _limit(
-        15.0, "s", 1, 3_600, "grading/answers.py", "wall time to answer one query of a check"
+        15.0, "s", 1, 3_600, "grading/answers.py", _("wall time to answer one query of a check")
     )
     memory_mb: int = _limit(
-        2_000, "MB", 100, 1_000_000, "sandbox/watch.py", "memory of all processes, beyond what the fork server holds"
+        2_000, "MB", 100, 1_000_000, "sandbox/watch.py", _("memory of all processes, beyond what the fork server holds")
     )
-    processes: int = _limit(512, "", 32, 32_768, "sandbox/namespaces.py", "processes and threads")
-    open_files: int = _limit(256, "", 64, 65_536, "sandbox/namespaces.py", "open files of one process")
-    file_mb: int = _limit(200, "MB", 1, 100_000, "sandbox/namespaces.py", "size of one file")
-    disk_mb: int = _limit(400, "MB", 1, 100_000, "sandbox/namespaces.py", "everything written to the scratch folder")
-    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/kernel.py", "what one cell may print or show")
-    notebook_output_kb: int = _limit(8_000, "KB", 1, 1_000_000, "grading/kernel.py", "what all cells may print or show")
+    processes: int = _limit(512, "", 32, 32_768, "sandbox/namespaces.py", _("processes and threads"))
+    open_files: int = _limit(256, "", 64, 65_536, "sandbox/namespaces.py", _("open files of one process"))
+    file_mb: int = _limit(200, "MB", 1, 100_000, "sandbox/namespaces.py", _("size of one file"))
+    disk_mb: int = _limit(400, "MB", 1, 100_000, "sandbox/namespaces.py", _("everything written to the scratch folder"))
+    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/kernel.py", _("what one cell may print or show"))
+    notebook_output_kb: int = _limit(
+        8_000, "KB", 1, 1_000_000, "grading/kernel.py", _("what all cells may print or show")
+    )
     model_seconds: float = _limit(
-        30.0, "s", 1, 3_600, "grading/answers.py", "rebuilding a model and predicting with it"
+        30.0, "s", 1, 3_600, "grading/answers.py", _("rebuilding a model and predicting with it")
     )
 
     def with_settings(self, settings: dict[str, Any], source: str) -> Limits:
@@ -76,19 +79,38 @@ class Limits:
         abouts = {f.name: f.metadata["about"] for f in fields(self)}
         for name, value in settings.items():
             if name not in abouts:
-                raise BadLimit(f"{source}: there is no limit called {name[:60]!r}.{_nearest(name, list(abouts))}")
+                raise BadLimit(
+                    say(
+                        "{source}: there is no limit called {name!r}.{nearest}",
+                        source=source,
+                        name=name[:60],
+                        nearest=_nearest(name, list(abouts)),
+                    )
+                )
             self._check(f"{source}.{name}", value, isinstance(getattr(self, name), int), abouts[name])
         return replace(self, **{n: type(getattr(self, n))(v) for n, v in settings.items()})
 
     @staticmethod
     def _check(key: str, value: Any, whole: bool, about: About) -> None:
-        usual = f"{about.what}; {about.least:,} to {about.most:,}{' ' + about.unit if about.unit else ''}"
+        usual = say(
+            "{what}; {least:,} to {most:,} {unit}",
+            what=about.what,
+            least=about.least,
+            most=about.most,
+            unit=about.unit,
+        ).rstrip()
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise BadLimit(f"{key} should be a number ({usual}), not {_short(value)}.")
+            raise BadLimit(
+                say("{key} should be a number ({usual}), not {value}.", key=key, usual=usual, value=_short(value))
+            )
         if not about.least <= value <= about.most:  # nor is NaN between them
-            raise BadLimit(f"{key} is {_short(value)}, which is out of range ({usual}).")
+            raise BadLimit(
+                say("{key} is {value}, which is out of range ({usual}).", key=key, value=_short(value), usual=usual)
+            )
         if whole and value != int(value):
-            raise BadLimit(f"{key} should be a whole number ({usual}), not {value:g}.")
+            raise BadLimit(
+                say("{key} should be a whole number ({usual}), not {value:g}.", key=key, usual=usual, value=value)
+            )
 
     def stretched(self, factor: float) -> Limits:
         """These limits with every wall time multiplied: on a busy machine honest work takes longer, too."""
@@ -112,7 +134,11 @@ def table() -> str:
 
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
-    return f" Did you mean '{close[0]}'?" if close else f" Limits: {', '.join(sorted(known))}."
+    return (
+        say(" Did you mean '{close}'?", close=close[0])
+        if close
+        else say(" Limits: {limits}.", limits=", ".join(sorted(known)))
+    )
 
 
 def _short(value: Any) -> str:

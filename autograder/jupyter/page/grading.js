@@ -190,8 +190,8 @@ function build(root, address) {
     } else if (run !== null) {
       const last = run.lines.filter((line) => line.trim()).at(-1) || "";
       status.textContent = run.status === 0
-        ? `${run.exercise}: done. ${run.lines.find((line) => / graded in /.test(line)) || ""}`
-        : `${run.exercise}: not finished. ${last}`;
+        ? say("{exercise}: done. {summary}", { exercise: run.exercise, summary: run.summary })
+        : say("{exercise}: not finished. {why}", { exercise: run.exercise, why: last });
     }
     watched.hidden = !state.watched;
     log.hidden = run === null;
