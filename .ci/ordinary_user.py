@@ -1,11 +1,14 @@
 """Part of the gate, run as root: what touches the sandbox, as an ordinary user, who is what a teacher is.
 
 Makes a user with a clone of their own, and for the lowest and the highest Python that there is an environment which
-they cannot write: all attacks, faults, limits and places on one of them, the demo and the fast tests on both, with one
-in eight of the attacks. What is not there is said. A user that cannot be made, a failed or a skipped test gives it
-another status than 0; what comes after a failed test still runs, so that one look at the gate shows all that failed.
+they cannot write: all attacks, faults, limits and places on one of them, the demo on both, with one in eight of the
+attacks. Of the fast tests both run all that touch the sandbox or that another Python may change (`OF_THE_PYTHON` in
+tests/conftest.py); of the others each runs half of the files. What is not there is said. A user that cannot be made, a
+failed or a skipped test gives it another status than 0; what comes after a failed test still runs, so that one look at
+the gate shows all that failed.
 
-An argument names a file for the names of the tests that passed with each of the Pythons.
+An argument names a file for the names of the tests that were run: true for those that passed with each Python that
+ran them.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 USER = "autograder-gate"
@@ -65,28 +69,43 @@ def main(arguments: list[str]) -> int:
         there = found.get(minor)
         print(f"Python {minor}: " + (f"{there.version}, {there.program}" if there else "not here, so not tried"))
     lowest, highest = found[min(found)], found[max(found)]
-    passed: list[set[str]] = []
+    noted: dict[str, bool] = {}
     failed: list[str] = []
     tried = list(dict.fromkeys((lowest, highest)))
-    with user() as home, ThreadPoolExecutor(1) as beside:  # an environment is made while the tests before it wait
-        kits = [beside.submit(ready, python, home / f"kit-{python.minor}") for python in tried]
-        for python, making in zip(tried, kits, strict=True):
-            kit = making.result()
+    with (
+        user() as home,
+        ThreadPoolExecutor(1) as making,  # an environment is made while the tests before it run
+        ThreadPoolExecutor(1) as beside,  # the demo waits for a loop that never ends
+        tempfile.TemporaryFile("w+") as said_by_demo,
+    ):
+        kits = [making.submit(ready, python, home / f"kit-{python.minor}") for python in tried]
+        for share, (python, made) in enumerate(zip(tried, kits, strict=True), start=1):
+            kit = made.result()
             began = time.monotonic()
-            failed += run(home, kit, "make", "demo")
+            demo = beside.submit(run, home, kit, "make", "demo", output=said_by_demo)
             tests = ["--ordinary-user", "all"] if python is highest else ["--ordinary-user", "fast", "--one-in=8"]
-            noted = home / f"passed-{python.minor}.json"
-            command = [".venv/bin/python", "tools/run_tests.py", "tests", *tests, f"--note-passed={noted}"]
-            failed += run(home, kit, *command)
-            passed.append(set(json.loads(noted.read_text("utf-8"))) if noted.is_file() else set())
+            note = home / f"passed-{python.minor}.json"
+            tests += [f"--share={share}/{len(tried)}", f"--note-passed={note}"]
+            failed += run(home, kit, ".venv/bin/python", "tools/run_tests.py", "tests", *tests)
+            failed += demo.result()
+            add(noted, note)
             keep_flaky(home, python)
             say(f"Python {python.version} as an ordinary user: done", began)
             shutil.rmtree(kit)
+        said_by_demo.seek(0)
+        print(said_by_demo.read(), flush=True)
     if arguments:
-        Path(arguments[0]).write_text(json.dumps(sorted(set.intersection(*passed))), "utf-8")
+        Path(arguments[0]).write_text(json.dumps(noted), "utf-8")
     for what in failed:
         print(what, file=sys.stderr)
     return 1 if failed else 0
+
+
+def add(noted: dict[str, bool], note: Path) -> None:
+    """Add which tests passed with one Python; passed has what passed with each that ran it."""
+    if note.is_file():
+        for name, passed in json.loads(note.read_text("utf-8")).items():
+            noted[name] = passed and noted.get(name, True)
 
 
 def ready(python: Python, kit: Path) -> Path:
@@ -242,8 +261,11 @@ def _but_environment(kit: Path) -> list[Path]:
     return [path for path in kit.iterdir() if path.name != ".venv"]
 
 
-def run(home: Path, kit: Path, *command: str) -> list[str]:
-    """Run a command in the clone as the user, with nothing of root's around it. Returns what failed, if it did."""
+def run(home: Path, kit: Path, *command: str, output: IO[str] | None = None) -> list[str]:
+    """Run a command in the clone as the user, with nothing of root's around it. Returns what failed, if it did.
+
+    What it writes goes to `output`, if that is given, and otherwise where our own output goes.
+    """
     settings = {
         "HOME": str(home),
         "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -261,6 +283,8 @@ def run(home: Path, kit: Path, *command: str) -> list[str]:
         group=account.pw_gid,
         extra_groups=[],
         umask=0o022,
+        stdout=output,
+        stderr=output and subprocess.STDOUT,
         check=False,
     )
     if done.returncode == 0:

@@ -79,6 +79,31 @@ MAY_BE_SKIPPED = (
 # What is tried as an ordinary user, slow or not: whatever the sandbox keeps such a user's submissions from.
 OF_THE_SANDBOX = ("test_attacks", "test_faults", "test_sandbox", "test_places")
 CORPORA = ("test_attacks", "test_faults")  # hundreds of a kind
+# What another Python may do otherwise, besides all that touches the sandbox or a kernel: its messages and how it shows
+# an error, its command lines, how it is installed and finds packages, the files that cross from one process to another.
+# The gate runs these with each of its Pythons; every other fast test with one of them, and so half of the files with
+# each. (.github/workflows/gate.yml runs all fast tests with every Python.)
+OF_THE_PYTHON = (
+    "test_canary",
+    "test_causes",
+    "test_checking",
+    "test_cli",
+    "test_compat",
+    "test_device",
+    "test_first_import",
+    "test_install",
+    "test_learner_anywhere",
+    "test_machine",
+    "test_matplotlib_figures",
+    "test_model_answers",
+    "test_notebook",
+    "test_outputs",
+    "test_parts",
+    "test_pool",
+    "test_release",
+    "test_surroundings",
+    "test_wire",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,7 +112,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ordinary-user", choices=("fast", "all"), help="fast tests alone; all: with all that touches the sandbox"
     )
     parser.addoption("--one-in", type=int, default=1, help="of the attacks and faults take one in so many")
-    parser.addoption("--note-passed", metavar="FILE", help="write the names of those that passed at the first try")
+    parser.addoption(
+        "--share", default="1/1", metavar="K/N", help="the K-th of N shares of what is the same with any Python"
+    )
+    parser.addoption("--note-passed", metavar="FILE", help="write which passed at the first try, and which did not")
     parser.addoption(
         "--passed-already", metavar="FILE", help="leave out what is named there, where it is the same whoever runs it"
     )
@@ -97,7 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_turn)  # stable: within a file the order stays
     left_out = [item for number, item in enumerate(items) if not _chosen(config, item, number)]
     if (noted := config.getoption("--passed-already")) is not None:
-        passed = set(json.loads(Path(noted).read_text("utf-8")))
+        passed = {name for name, good in json.loads(Path(noted).read_text("utf-8")).items() if good}
         left_out += [item for item in items if item.nodeid in passed and not _asks_who_runs_it(item)]
     items[:] = [item for item in items if item not in set(left_out)]
     if left_out:
@@ -115,13 +143,25 @@ def _chosen(config: pytest.Config, item: pytest.Item, number: int) -> bool:
         return True
     if item.get_closest_marker("browser"):
         return False
-    return not item.get_closest_marker("slow") or (wanted == "all" and item.path.stem in OF_THE_SANDBOX)
+    if item.get_closest_marker("slow") and not (wanted == "all" and item.path.stem in OF_THE_SANDBOX):
+        return False
+    share, shares = map(int, config.getoption("--share").split("/"))
+    one_of_a_kind = item.nodeid if item.path.stem in SPREAD else item.path.stem
+    return _asks_which_python_runs_it(item) or crc32(one_of_a_kind.encode()) % shares == share - 1
+
+
+def _touches_the_sandbox(item: pytest.Item) -> bool:
+    return bool(item.get_closest_marker("sandbox")) or "fork_server" in getattr(item, "fixturenames", ())
+
+
+def _asks_which_python_runs_it(item: pytest.Item) -> bool:
+    """Whether another Python may see another result."""
+    return _touches_the_sandbox(item) or item.path.stem in (*OF_THE_SANDBOX, *OF_THE_PYTHON)
 
 
 def _asks_who_runs_it(item: pytest.Item) -> bool:
     """Whether another user may see another result: all that touches the sandbox, and files that ask for the user."""
-    of_the_sandbox = item.get_closest_marker("sandbox") or "fork_server" in getattr(item, "fixturenames", ())
-    return bool(of_the_sandbox) or _looks_at_the_user(item.path)
+    return _touches_the_sandbox(item) or _looks_at_the_user(item.path)
 
 
 @cache
@@ -130,7 +170,7 @@ def _looks_at_the_user(path: Path) -> bool:
 
 
 class NotePassed:
-    """Keeps the names of the tests that passed, for a later run by another user."""
+    """Keeps the names of the tests that passed, and of those that did not, for a later run by another user."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -141,8 +181,8 @@ class NotePassed:
         self._outcomes.setdefault(report.nodeid, set()).add("expected to fail" if xfailed else report.outcome)
 
     def pytest_sessionfinish(self) -> None:
-        passed = sorted(name for name, outcomes in self._outcomes.items() if outcomes == {"passed"})
-        self._file.write_text(json.dumps(passed), "utf-8")
+        noted = {name: outcomes == {"passed"} for name, outcomes in sorted(self._outcomes.items())}
+        self._file.write_text(json.dumps(noted), "utf-8")
 
 
 class TogetherByFile(LoadScopeScheduling):

@@ -136,14 +136,67 @@ def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tm
     }
     first = subprocess.run([*command, f"--note-passed={noted}"], **options, check=False)
     assert "1 failed, 4 passed, 1 skipped" in first.stdout, first.stdout
-    assert json.loads(noted.read_text()) == [
-        "test_a.py::test_of_the_sandbox",
-        "test_a.py::test_same_for_everybody",
-        "test_a.py::test_skipped[2]",
-        "test_b.py::test_asks",
-    ]
+    assert json.loads(noted.read_text()) == {
+        "test_a.py::test_fails": False,
+        "test_a.py::test_of_the_sandbox": True,
+        "test_a.py::test_same_for_everybody": True,
+        "test_a.py::test_skipped[1]": False,
+        "test_a.py::test_skipped[2]": True,
+        "test_b.py::test_asks": True,
+    }
     second = subprocess.run([*command[:4], f"--passed-already={noted}"], **options, check=False)
     assert "1 failed, 2 passed, 1 skipped" in second.stdout, second.stdout
+
+
+SHARED = """
+import pytest
+def test_fast(): pass
+@pytest.mark.slow
+def test_slow(): pass
+@pytest.mark.sandbox
+def test_in_the_sandbox(): pass
+@pytest.mark.parametrize("n", range(8))
+def test_many(n): pass
+"""
+
+
+def test_two_pythons_share_what_is_the_same_with_both_and_run_the_rest_twice(tmp_path: Path) -> None:
+    for name in ("conftest.py", "kit.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path / name)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  sandbox: x\n  slow: x\n  browser: x\n")
+    names = [f"test_{letter}" for letter in "abcdefgh"]
+    for name in [*names, "test_wire", "test_catalogue"]:
+        (tmp_path / f"{name}.py").write_text(SHARED)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOGRADER_", "PYTEST_"))}
+
+    def chosen(*options: str) -> set[str]:
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--ordinary-user", "fast", *options]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        return {line.removesuffix(".py") for line in done.stdout.replace(".py::", "::").splitlines() if "::" in line}
+
+    everything, first, second = chosen(), chosen("--share=1/2"), chosen("--share=2/2")
+    assert len(everything) == 10 * 10, "all but the slow one of each file"
+    assert first | second == everything
+    twice = {test for test in everything if "sandbox" in test or test.startswith("test_wire")}
+    assert first & second == twice
+    of_files = [{test.partition("::")[0] for test in share - twice} for share in (first, second)]
+    assert of_files[0] & of_files[1] == {"test_catalogue"}, "a file goes as a whole, one of independent tests by test"
+    assert min(map(len, of_files)) > 2
+
+
+def test_what_failed_with_one_python_is_not_left_out_later(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("ordinary_user", ROOT / ".ci" / "ordinary_user.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["ordinary_user"] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    noted: dict[str, bool] = {}
+    for number, tests in enumerate([{"a": True, "b": False, "c": True}, {"b": True, "c": False, "d": True}]):
+        (tmp_path / f"{number}.json").write_text(json.dumps(tests))
+        module.add(noted, tmp_path / f"{number}.json")
+    module.add(noted, tmp_path / "none, for its run was killed.json")
+    assert noted == {"a": True, "b": False, "c": False, "d": True}
 
 
 def test_collecting_the_tests_imports_nothing_that_takes_seconds(pytestconfig: pytest.Config) -> None:
