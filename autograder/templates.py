@@ -23,7 +23,8 @@ def environment(package: str, style: str = "page.css", lines: bool = False) -> j
     """An environment for the templates of a package.
 
     Args:
-        package: its name; the style sheet lies in it, and the template can ask for it as ``style``.
+        package: its name; the style sheet lies in it. The template can ask for it as ``style``, with what all pages
+            share before it.
         lines: whether texts keep their line ends.
     """
 
@@ -41,7 +42,8 @@ def environment(package: str, style: str = "page.css", lines: bool = False) -> j
     made.filters["number"] = number
     made.globals["say_plural"] = say_plural
     made.globals["language_attributes"] = lambda: Markup(language_attributes())
-    made.globals["style"] = Markup(files(package).joinpath(*style.split("/")).read_text("utf-8"))
+    sheets = files("autograder").joinpath("page.css"), files(package).joinpath(*style.split("/"))
+    made.globals["style"] = Markup("".join(sheet.read_text("utf-8") for sheet in sheets))
     return made
 
 
@@ -50,7 +52,7 @@ def say(text: str, **values: Any) -> Markup:
     return _made(text, translated(text), values)
 
 
-def say_plural(one: str, many: str, n: int, **values: Any) -> Markup:
+def say_plural(one: str, many: str, n: float, **values: Any) -> Markup:
     """The same for a text that depends on a number, which stands in it as ``{n}``."""
     return _made(one if n == 1 else many, translated(one, many, n), {**values, "n": n})
 
