@@ -51,5 +51,10 @@ def test_the_document_has_the_page_s_headings_and_tables_with_heads(tmp_path: Pa
     text = "".join(document.itertext())
     assert "`" not in text
     assert "**" not in text
+    paragraphs = ["".join(p.itertext()) for p in document.iter(f"{_W}p")]
+    named = [line for line in paragraphs if line.startswith(("Name of product", "Contact"))]
+    assert [line.partition(": ")[0] for line in named] == ["Name of product", "Contact"]
+    assert not [line for line in paragraphs if re.search(r"\. [a-z]", line)], "a sentence begins with a capital letter"
+    assert "conformance.py" not in text
     known = {style.get(f"{_W}styleId") for style in trees["word/styles.xml"].iter(f"{_W}style")}
     assert {p.find(f"{_W}pPr/{_W}pStyle").get(f"{_W}val") for p in headings} <= known  # type: ignore[union-attr]

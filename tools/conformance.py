@@ -40,6 +40,12 @@ _OF_THE_DOCUMENT = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 </Relationships>"""
 
 
+_MARGINS = (
+    '<w:tblCellMar><w:top w:w="40" w:type="dxa"/><w:left w:w="100" w:type="dxa"/>'
+    '<w:right w:w="100" w:type="dxa"/></w:tblCellMar>'
+)
+
+
 def _style(name: str, of: str, size: int, level: int | None = None) -> str:
     outline = "" if level is None else f'<w:outlineLvl w:val="{level}"/>'
     return (
@@ -64,7 +70,8 @@ def _plain(text: str) -> str:
     """Words without Markdown's marks; links keep their addresses, and pages of the book their names."""
     text = re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"\1 (\2)", text)
     text = re.sub(r"\{doc\}`([^`]+)`", lambda found: f'the book\'s page "{found[1].capitalize()}"', text)
-    return re.sub(r"\*\*|`|(?<!\w)\*|\*(?!\w)", "", text).strip()
+    text = re.sub(r"(^|[.:] )the book's page", r"\1The book's page", text)
+    return re.sub(r"\*\*|`|(?<!\w)\*|\*(?!\w)", "", text)
 
 
 def _run(text: str, bold: bool = False) -> str:
@@ -85,7 +92,7 @@ def _table(lines: list[str]) -> str:
         for side in ("top", "left", "bottom", "right", "insideH", "insideV")
     )
     grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in widths)
-    made = [f"<w:tbl><w:tblPr><w:tblBorders>{sides}</w:tblBorders></w:tblPr><w:tblGrid>{grid}</w:tblGrid>"]
+    made = [f"<w:tbl><w:tblPr><w:tblBorders>{sides}</w:tblBorders>{_MARGINS}</w:tblPr><w:tblGrid>{grid}</w:tblGrid>"]
     for number, row in enumerate(rows):
         if number == 1:  # Markdown's line below the head
             continue
@@ -102,6 +109,8 @@ def body(page: str) -> str:
     """The page's headings, paragraphs, terms with what they mean, and tables, as Word has them."""
     made = []
     for block in re.split(r"\n\s*\n", page.strip()):
+        if "tools/conformance.py" in block:  # how the document is made says nothing to whoever has it
+            continue
         lines = block.split("\n")
         if found := re.match(r"(#+) (.*)", block):
             made.append(_paragraph(_run(found[2]), f"heading{len(found[1])}"))
