@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -98,8 +99,9 @@ def _counted(folder: Path) -> Iterator[Counted]:
         server.shutdown()
 
 
-def measured(scratch: Path) -> dict[str, Any]:
-    """All figures, in seconds and megabytes.
+@contextmanager
+def _in_chromium(scratch: Path) -> Iterator[tuple[BrowserContext, Counted, str]]:
+    """The built site in an empty browser: its context, the server, and where the site is.
 
     Raises:
         RuntimeError: Pyodide's distribution cannot be had.
@@ -114,7 +116,17 @@ def measured(scratch: Path) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1300, "height": 1000})
         context.set_default_timeout(PATIENCE)
-        address = f"http://127.0.0.1:{server.server_port}"
+        yield context, server, f"http://127.0.0.1:{server.server_port}"
+        browser.close()
+
+
+def measured(scratch: Path) -> dict[str, Any]:
+    """All figures, in seconds and megabytes.
+
+    Raises:
+        RuntimeError: Pyodide's distribution cannot be had.
+    """
+    with _in_chromium(scratch) as (context, server, address):
         cold = _first_answer(context, address)
         megabytes = server.sent / 1e6
         print(f"   cold {cold['answer']:.1f} s, {megabytes:.1f} MB", flush=True)
@@ -122,7 +134,6 @@ def measured(scratch: Path) -> dict[str, Any]:
         warm = {step: statistics.median(start[step] for start in starts) for step in cold}
         print(f"   warm {warm['answer']:.1f} s", flush=True)
         training = {name: _training(context, address, name) for name in exercise_names()}
-        browser.close()
     return {
         "page_cold_seconds": cold,
         "page_warm_seconds": warm,
@@ -177,5 +188,12 @@ def _training(context: BrowserContext, address: str, exercise: str) -> dict[str,
     there = json.loads(done.stdout.splitlines()[-1])
     seconds = {"page": sum(here[name] for name in trains), "tensorflow": sum(there[name] for name in trains)}
     found = {**seconds, "ratio": seconds["page"] / seconds["tensorflow"]}
-    print(f"   {exercise}: training {found['page']:.1f} s, TensorFlow {found['tensorflow']:.1f} s", flush=True)
+    ratio = f"ratio {found['ratio']:.2f}"
+    print(f"   {exercise}: training {found['page']:.1f} s, TensorFlow {found['tensorflow']:.1f} s, {ratio}", flush=True)
     return found
+
+
+if __name__ == "__main__":  # python -m benchmarks.page EXERCISE ...: their training alone, and nothing is written down
+    with tempfile.TemporaryDirectory() as folder, _in_chromium(Path(folder)) as (browser_context, _, place):
+        for chosen in sys.argv[1:] or exercise_names():
+            _training(browser_context, place, chosen)

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras.src import callbacks as callbacks_module
 from keras.src import tree
+from keras.src.backend.common import dtypes
 from keras.src.losses.losses import LossFunctionWrapper
 from keras.src.trainers.data_adapters import array_slicing, data_adapter_utils
 from keras.src.trainers.epoch_iterator import EpochIterator
@@ -72,11 +73,13 @@ class Tape:
             else:
                 self._add(at, output, found.gradient)
         total: dict[int, Array] = {}
+        self._mark_needed()
         for record in reversed(self.records):
             g = at.pop(id(record.output), None)
             if g is None:
                 continue
-            g = g + _activity(record)
+            if getattr(record.layer, "activity_regularizer", None) is not None:
+                g = g + _activity(record)
             rule = rule_for(record.layer)
             assert rule is not None
             inputs, variables = rule.backward(record, g)
@@ -87,6 +90,14 @@ class Tape:
                     self._add(at, array, part)
         return total
 
+    def _mark_needed(self) -> None:
+        """Find out which calls come after something that is trained: before the first of those, nobody asks."""
+        trained = set(self.unknown) | set(self._same)  # of these it is not known
+        for record in self.records:
+            record.needs_input = not trained.isdisjoint(map(id, record.inputs))
+            if record.needs_input or getattr(record.layer, "_trainable_variables", ()):
+                trained.add(id(record.output))
+
     def _add(self, at: dict[int, Array], array: Any, g: Array) -> None:
         array = self._same.get(id(array), array)
         if id(array) in self.unknown:
@@ -94,12 +105,9 @@ class Tape:
         at[id(array)] = at[id(array)] + g if id(array) in at else g
 
 
-def _activity(record: Record) -> Any:
+def _activity(record: Record) -> Array:
     """The gradient of a layer's activity regularizer at its output."""
-    regularizer = getattr(record.layer, "activity_regularizer", None)
-    if regularizer is None:
-        return 0.0
-    return penalty_slope(regularizer, record.output) / len(record.output)
+    return penalty_slope(record.layer.activity_regularizer, record.output) / len(record.output)
 
 
 def penalty_slope(regularizer: Any, values: Array) -> Array:
@@ -176,13 +184,16 @@ def _is_simple(layer: Any, inputs: tuple[Array, ...]) -> bool:
         return inputs[0].ndim >= 2 and inputs[0].shape[-1] == layer.kernel.shape[0]
     if isinstance(layer, keras.layers.Conv2D):
         return inputs[0].ndim == 4 and inputs[0].shape[-1] == layer.kernel.shape[2]
-    return spec is None or isinstance(layer, keras.layers.MaxPooling2D | keras.layers.AveragePooling2D)
+    checked_enough = keras.layers.MaxPooling2D | keras.layers.AveragePooling2D | keras.layers.Flatten
+    return spec is None or isinstance(layer, checked_enough)
 
 
 def _as_computed(layer: Any, x: Array) -> Array:
     """An input in the type that the layer computes in."""
     wanted = layer.compute_dtype
-    return x if wanted is None or x.dtype.name == wanted or x.dtype.kind not in "fiub" else x.astype(wanted)
+    if wanted is None or x.dtype.kind not in "fiub" or keras.backend.standardize_dtype(x.dtype) == wanted:
+        return x
+    return x.astype(wanted)
 
 
 def _model_called(model: Any, tape: Tape | None, inputs: list[Any], args: Any, kwargs: Any) -> Any:
@@ -302,7 +313,7 @@ def gradients_of(model: Any, x: Any, y: Any, sample_weight: Any = None) -> tuple
     found = []
     for variable in model.trainable_variables:
         g = by_variable.get(id(variable))
-        g = np.zeros(variable.shape, "float32") if g is None else g.astype("float32")
+        g = np.zeros(variable.shape, "float32") if g is None else g.astype("float32", copy=False)
         if variable.regularizer is not None:
             g = g + penalty_slope(variable.regularizer, variable.value)
         found.append(g)
@@ -406,3 +417,5 @@ def install() -> None:
     keras.Model.compute_loss = _compute_loss
     keras.Model.fit = _fit
     keras.Model.train_on_batch = _train_on_batch
+    # Keras asks a hundred times a step what a type is called, which NumPy finds out anew each time: a fifth of a step.
+    dtypes.PYTHON_DTYPES_MAP.update({np.dtype(name): name for name in (*dtypes.FLOAT_TYPES[1:], *dtypes.INT_TYPES)})

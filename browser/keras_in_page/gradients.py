@@ -8,14 +8,14 @@ belongs to. Sources: the chain rule, and for batch normalisation equation 4 of I
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_in_page.stand_ins import padding_for, windows
+from keras_in_page.stand_ins import padding_for
 
 Array = np.ndarray
 Inputs = tuple[Array, ...]
@@ -74,11 +74,18 @@ ACTIVATIONS: dict[str, Callable[[Array, Array, Array], Array]] = {
     "hard_sigmoid": lambda z, a, g: g * ((z > -3) & (z < 3)) / 6,
 }
 
+_NAMES: dict[Any, str] = {getattr(keras.activations, name): name for name in ACTIVATIONS} | {None: "linear"}
+
 
 def activation_name(function: Any) -> str:
     """Keras's name of an activation function; '' for one of the learner's own."""
     try:
-        name = keras.activations.serialize(function) if function is not None else "linear"
+        if function in _NAMES:
+            return _NAMES[function]
+    except TypeError:  # it cannot be hashed
+        pass
+    try:
+        name = keras.activations.serialize(function)
     except Exception:  # a function of their own, which Keras cannot write down
         return ""
     return name if isinstance(name, str) and name in ACTIVATIONS else ""
@@ -124,6 +131,7 @@ class Record:
     output: Array
     kept: Any = None
     at_scores: Array | None = field(default=None)  # a gradient that a loss gave at the scores, past the activation
+    needs_input: bool = True  # whether anything before this call is trained
 
 
 Variables = list[tuple[Any, Array]]
@@ -153,6 +161,7 @@ class _Activated(Rule):
     """A layer that ends in an activation. What it keeps is (scores, what else)."""
 
     asks_layer = False
+    makes_scores = True  # whether `linear` gives a new array, which nobody else has
 
     def linear(self, layer: Any, x: Array) -> tuple[Array, Any]:
         raise NotImplementedError
@@ -166,6 +175,9 @@ class _Activated(Rule):
         z, more = self.linear(layer, inputs[0])
         function = self.function(layer)
         name = activation_name(function)
+        if name == "relu" and self.makes_scores:
+            np.maximum(z, 0, out=z)  # in place: the way back asks only which were above 0, and those are the same
+            return z, (z, more)
         return (z if name == "linear" else activate(function, z)), (z, more)
 
     def function(self, layer: Any) -> Any:
@@ -185,7 +197,9 @@ class _Activated(Rule):
 class _Dense(_Activated):
     def linear(self, layer: Any, x: Array) -> tuple[Array, Any]:
         z = x @ layer.kernel.value
-        return (z + layer.bias.value if layer.bias is not None else z), None
+        if layer.bias is not None:
+            z += layer.bias.value
+        return z, None
 
     def linear_back(self, record: Record, g: Array, kept: Any) -> tuple[Sequence[Array | None], Variables]:
         layer, x = record.layer, record.inputs[0]
@@ -193,38 +207,108 @@ class _Dense(_Activated):
         found: Variables = [(layer.kernel, rows.T @ at_rows)]
         if layer.bias is not None:
             found.append((layer.bias, at_rows.sum(axis=0)))
-        return [g @ layer.kernel.value.T], found
+        return [g @ layer.kernel.value.T if record.needs_input else None], found
+
+
+# Images in the order channels, rows, columns, images: what lies side by side in memory is then a long row of the same
+# pixel in all images of a batch, and NumPy's loops, which are slow to begin in a page, are few and long. Between the
+# layers such an array passes as what Keras expects, images first, by a view; so no layer need know of it.
+
+
+def _images_last(x: Array) -> Array:
+    """Images (N, H, W, C) as (C, H, W, N), side by side in memory; a copy only where they are not yet."""
+    return np.ascontiguousarray(x.transpose(3, 1, 2, 0))
+
+
+def _images_first(x: Array) -> Array:
+    """The view (N, H, W, C) of (C, H, W, N)."""
+    return x.transpose(3, 1, 2, 0)
+
+
+class _Windows:
+    """Where the windows of a convolution or a pooling lie: at each place of the window, a part of the padded image."""
+
+    def __init__(self, x: Array, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: str):
+        """For images `x` (N, H, W, C)."""
+        _, self._rows, self._columns, _ = padding_for(x.shape, tuple(size), tuple(strides), tuple(dilation), padding)
+        self._strides, self._dilation = strides, dilation
+        self.size = size
+        self.height, self.width = (
+            (x.shape[1 + i] + sum(pad) - (size[i] - 1) * dilation[i] - 1) // strides[i] + 1
+            for i, pad in enumerate((self._rows, self._columns))
+        )
+        self.overlap = any(size[i] > 1 and strides[i] < (size[i] - 1) * dilation[i] + 1 for i in (0, 1))
+
+    def padded(self, x: Array, fill: float = 0.0) -> Array:
+        """Images (C, H, W, N) with what the padding adds around them."""
+        if not any((*self._rows, *self._columns)):
+            return x
+        return np.pad(x, ((0, 0), self._rows, self._columns, (0, 0)), constant_values=fill)
+
+    def inside(self, padded: Array) -> Array:
+        """The view of the images in a padded array."""
+        rows, columns = (slice(b, size - a) for size, (b, a) in zip(padded.shape[1:3], (self._rows, self._columns)))
+        return padded[:, rows, columns]
+
+    def seen(self, padded: Array, i: int, j: int) -> Array:
+        """The view of the pixels that all windows have at their place (i, j): (C, H', W', N)."""
+        return self.columns(self.rows(padded, i), j)
+
+    def rows(self, padded: Array, i: int) -> Array:
+        """The view of the rows that all windows have as their row `i`."""
+        begin, step = i * self._dilation[0], self._strides[0]
+        return padded[:, begin : begin + (self.height - 1) * step + 1 : step]
+
+    def columns(self, padded: Array, j: int) -> Array:
+        """The view of the columns that all windows have as their column `j`."""
+        begin, step = j * self._dilation[1], self._strides[1]
+        return padded[:, :, begin : begin + (self.width - 1) * step + 1 : step]
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """All places of a window, row by row."""
+        return ((i, j) for i in range(self.size[0]) for j in range(self.size[1]))
 
 
 class _Conv2D(_Activated):
+    # Pyodide's NumPy has no BLAS. What it has for `@` takes up to three times as long as `einsum`, whose inner loops
+    # here run along all pixels of all images.
+
     def linear(self, layer: Any, x: Array) -> tuple[Array, Any]:
         if layer.data_format != "channels_last" or layer.groups != 1:
             raise cannot("a convolution in groups or with channels first")
         kernel = layer.kernel.value
-        pads = padding_for(x.shape, kernel.shape[:2], layer.strides, layer.dilation_rate, layer.padding)
-        seen = windows(np.pad(x, pads), kernel.shape[:2], layer.strides, layer.dilation_rate)
-        n, h, w = seen.shape[:3]
-        rows = seen.reshape(n * h * w, -1)  # one row for each window
-        z = (rows @ kernel.reshape(-1, kernel.shape[-1])).reshape(n, h, w, -1)
-        return (z + layer.bias.value if layer.bias is not None else z), (rows, pads, (h, w))
+        where = _Windows(x, kernel.shape[:2], layer.strides, layer.dilation_rate, layer.padding)
+        padded = where.padded(_images_last(x))
+        seen = np.empty((*kernel.shape[:3], where.height, where.width, len(x)), x.dtype)
+        for i, j in where.places():
+            seen[i, j] = where.seen(padded, i, j)
+        seen = seen.reshape(kernel[..., 0].size, -1)  # one column for each window
+        z = np.einsum("pk,pm->km", kernel.reshape(-1, kernel.shape[-1]), seen)
+        if layer.bias is not None:
+            z += layer.bias.value[:, None]
+        return _images_first(z.reshape(-1, where.height, where.width, len(x))), (seen, where, padded.shape)
+
+    def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
+        return super().backward(record, _images_first(_images_last(g)))
 
     def linear_back(self, record: Record, g: Array, kept: Any) -> tuple[Sequence[Array | None], Variables]:
-        layer, x = record.layer, record.inputs[0]
-        rows, pads, (h, w) = kept
+        layer = record.layer
+        seen, where, shape = kept
         kernel = layer.kernel.value
-        at_rows = g.reshape(-1, g.shape[-1])
-        found: Variables = [(layer.kernel, (rows.T @ at_rows).reshape(kernel.shape))]
+        at_columns = _images_last(g).reshape(kernel.shape[-1], -1)
+        found: Variables = [(layer.kernel, np.einsum("pm,km->pk", seen, at_columns).reshape(kernel.shape))]
         if layer.bias is not None:
-            found.append((layer.bias, at_rows.sum(axis=0)))
+            found.append((layer.bias, at_columns.sum(axis=1)))
+        if not record.needs_input:
+            return [None], found
         # Back to the image: each place of the kernel hands its part to the pixels that it saw.
-        padded = np.zeros([size + sum(pad) for size, pad in zip(x.shape, pads)], x.dtype)
-        (s, t), (d, e) = layer.strides, layer.dilation_rate
-        for i in range(kernel.shape[0]):
-            for j in range(kernel.shape[1]):
-                part = g @ kernel[i, j].T
-                padded[:, i * d : i * d + h * s : s, j * e : j * e + w * t : t] += part
-        (_, (top, _), (left, _), _) = pads
-        return [padded[:, top : top + x.shape[1], left : left + x.shape[2]]], found
+        parts = np.einsum("pk,km->pm", kernel.reshape(-1, kernel.shape[-1]), at_columns)
+        parts = parts.reshape(*kernel.shape[:3], where.height, where.width, -1)
+        padded = np.zeros(shape, g.dtype)
+        for i, j in where.places():
+            pixels = where.seen(padded, i, j)
+            pixels += parts[i, j]
+        return [_images_first(where.inside(padded))], found
 
 
 class _Pooling(Rule):
@@ -239,32 +323,50 @@ class _Pooling(Rule):
         if layer.data_format != "channels_last":
             raise cannot("pooling with channels first")
         x = inputs[0]
-        pads = padding_for(x.shape, layer.pool_size, layer.strides, (1, 1), layer.padding)
-        fill = -np.inf if self._largest else 0
-        seen = windows(np.pad(x, pads, constant_values=fill), layer.pool_size, layer.strides, (1, 1))
-        flat = seen.reshape(*seen.shape[:3], -1, seen.shape[-1])  # N, H', W', places, C
+        where = _Windows(x, layer.pool_size, layer.strides, (1, 1), layer.padding)
+        padded = where.padded(_images_last(x), -np.inf if self._largest else 0.0)
+        join = np.maximum if self._largest else np.add
+        rows = _joined(join, [where.rows(padded, i) for i in range(where.size[0])])
+        output = _joined(join, [where.columns(rows, j) for j in range(where.size[1])])
         if self._largest:
-            where = flat.argmax(axis=3)
-            return np.take_along_axis(flat, where[:, :, :, None], axis=3)[:, :, :, 0], (where, pads)
-        ones = windows(np.pad(np.ones_like(x[:1]), pads), layer.pool_size, layer.strides, (1, 1))
-        count = ones.sum(axis=(3, 4))
-        return flat.sum(axis=3) / count, (count, pads)
+            return _images_first(output), (where, padded, output)
+        ones = where.padded(np.ones((1, *x.shape[1:3], 1), x.dtype))
+        count = sum(where.seen(ones, i, j) for i, j in where.places())
+        return _images_first(output / count), (where, padded, count)
 
     def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
-        layer, x = record.layer, record.inputs[0]
-        about, pads = record.kept
-        padded = np.zeros([size + sum(pad) for size, pad in zip(x.shape, pads)], x.dtype)
-        (s, t), (_, h, w, _) = layer.strides, g.shape
-        for place in range(layer.pool_size[0] * layer.pool_size[1]):
-            i, j = divmod(place, layer.pool_size[1])
-            part = g * (about == place) if self._largest else g / about
-            padded[:, i : i + h * s : s, j : j + w * t : t] += part
-        (_, (top, _), (left, _), _) = pads
-        return [padded[:, top : top + x.shape[1], left : left + x.shape[2]]], []
+        if not record.needs_input:
+            return [None], []
+        where, padded, about = record.kept
+        left = _images_last(g) if self._largest else _images_last(g) / about
+        back = np.zeros(padded.shape, g.dtype)
+        for i, j in where.places():
+            pixels = where.seen(back, i, j)
+            part = left
+            if self._largest:  # the first of several that are the largest gets it all
+                part = left * (where.seen(padded, i, j) == about)
+                left = left - part
+            if where.overlap:
+                pixels += part
+            else:
+                pixels[...] = part
+        return [_images_first(where.inside(back))], []
+
+
+def _joined(join: np.ufunc, parts: Sequence[Array]) -> Array:
+    """All parts, joined by a function of two."""
+    if len(parts) == 1:
+        return parts[0]
+    total = join(parts[0], parts[1])
+    for part in parts[2:]:
+        join(total, part, out=total)
+    return np.asarray(total)
 
 
 class _Activation(_Activated):
     """Layers that are nothing but an activation."""
+
+    makes_scores = False
 
     def __init__(self, function: Callable[[Any], Any] | None = None) -> None:
         self._function = function
@@ -321,6 +423,18 @@ class _Shaped(Rule):
 
     def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
         return [g.reshape(record.inputs[0].shape)], []
+
+
+class _Flatten(_Shaped):
+    asks_layer = False
+
+    def forward(
+        self, layer: Any, inputs: tuple[Array, ...], training: bool, call: Callable[..., Any]
+    ) -> tuple[Array, Any]:
+        x = inputs[0]
+        if layer.data_format != "channels_last":
+            return call(), None
+        return x.reshape(len(x), math.prod(x.shape[1:])), None
 
 
 class _Permute(Rule):
@@ -468,7 +582,7 @@ RULES: dict[type, Rule] = {
     L.ReLU: _ReLU(),
     L.LeakyReLU: _Activation(lambda layer: lambda z: keras.activations.leaky_relu(z, layer.negative_slope)),
     L.ELU: _Activation(lambda layer: lambda z: keras.activations.elu(z, layer.alpha)),
-    L.Flatten: _Shaped(),
+    L.Flatten: _Flatten(),
     L.Reshape: _Shaped(),
     L.Identity: _Shaped(),
     L.Permute: _Permute(),

@@ -81,12 +81,15 @@ class Spec:
 
 
 _Node = tuple[list[Any], list[Any], Callable[[list[Any]], Any]]  # keys, children, how to make it from children
+_LEAVES = {np.ndarray, np.float32, float, int, bool, str}  # what most are, told at once
 _registered: dict[type, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = {}
 
 
 def _node(tree: Any, none_is_leaf: bool) -> _Node | None:
     """The node that `tree` is, or None if it is a leaf."""
     kind = type(tree)
+    if kind in _LEAVES:
+        return None
     if kind in _registered:
         flatten, unflatten = _registered[kind]
         children, about, *_ = flatten(tree)

@@ -67,8 +67,9 @@ def main() -> None:
                     ],
                 }
             )
-    Path(out).write_text(json.dumps(found, indent=1), "utf-8")
-    print(*map(" | ".join, differences(found)), sep="\n")
+            for difference in differences(found[-1:]):  # at once: all entries of an exercise may take an hour
+                print(" | ".join(difference), flush=True)
+        Path(out).write_text(json.dumps(found, indent=1), "utf-8")
 
 
 def differences(found: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
