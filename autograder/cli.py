@@ -182,25 +182,48 @@ def _parser() -> argparse.ArgumentParser:
     feedback.add_argument("--out", type=Path, metavar="PATH", help=say("where to write it (default: in DIR/report)"))
     feedback.set_defaults(run=_feedback)
 
-    send = commands.add_parser(
-        "send", help=say("grades into Canvas or Moodle: says what would change, --send changes it")
-    )
+    send = commands.add_parser("send", help=say("grades into an LMS: says what would change, --send changes it"))
     send.add_argument("exercise", metavar="EXERCISE")
     send.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    send.add_argument("--to", choices=("canvas", "moodle"), required=True, help=say("which system"))
-    send.add_argument("--url", required=True, metavar="ADDRESS", help=say("its address: https://..."))
-    send.add_argument("--lms-course", type=_positive, required=True, metavar="N", help=say("the course's number there"))
     send.add_argument(
-        "--assignment", type=_positive, required=True, metavar="N", help=say("the assignment's number there")
+        "--to",
+        choices=("canvas", "moodle", "lti"),
+        required=True,
+        help=say("which system; lti: the one that the Hub is entered from"),
+    )
+    send.add_argument("--url", metavar="ADDRESS", help=say("canvas, moodle: its address: https://..."))
+    send.add_argument(
+        "--lms-course", type=_positive, metavar="N", help=say("canvas, moodle: the course's number there")
+    )
+    send.add_argument(
+        "--assignment", type=_positive, metavar="N", help=say("canvas, moodle: the assignment's number there")
     )
     send.add_argument(
         "--token-file", type=Path, metavar="FILE", help=say("holds the token (default: AUTOGRADER_LMS_TOKEN)")
+    )
+    send.add_argument(
+        "--lti",
+        type=Path,
+        metavar="FOLDER",
+        help=say("lti: the folder that `autograder lti` made (default: AUTOGRADER_LTI)"),
     )
     send.add_argument("--scale", action="store_true", help=say("convert where the two count up to different points"))
     send.add_argument(
         "--send", action="store_true", help=say("change the grades there; else only say what would change")
     )
     send.set_defaults(run=_send)
+
+    lti = commands.add_parser(
+        "lti", help=say("make the key of a Hub that is entered from an LMS, and say what the LMS needs")
+    )
+    lti.add_argument(
+        "folder", type=Path, metavar="FOLDER", help=say("where the key and what the LMS is called are kept")
+    )
+    lti.add_argument("--to", choices=("canvas", "moodle"), required=True, help=say("which system"))
+    lti.add_argument("--url", required=True, metavar="ADDRESS", help=say("its address: https://..."))
+    lti.add_argument("--hub", required=True, metavar="ADDRESS", help=say("the Hub's address: https://..."))
+    lti.add_argument("--account", metavar="NAME", help=say("the Unix account that sends grades; it gets the key"))
+    lti.set_defaults(run=_lti)
 
     similar = commands.add_parser("similar", help=say("pairs who share more of their own code than chance allows"))
     similar.add_argument("exercise", metavar="EXERCISE")
@@ -622,13 +645,19 @@ def _feedback(options: argparse.Namespace) -> int:
 def _send(options: argparse.Namespace) -> int:
     from autograder.course.directory import Course
     from autograder.lms import send
-    from autograder.lms.http import read_token
-    from autograder.lms.systems import Canvas, Moodle
+    from autograder.lms.opened import over_lti, with_token
 
     course = Course(options.course)
     course.require_exercise(options.exercise)
-    token = read_token("AUTOGRADER_LMS_TOKEN", options.token_file)
-    system = (Canvas if options.to == "canvas" else Moodle)(options.url, token, options.lms_course, options.assignment)
+    numbers = (options.url, options.lms_course, options.assignment)
+    if options.to == "lti":
+        if any((*numbers, options.token_file)):
+            raise UsageError(say("--to lti needs no address, number or token: the LMS tells the Hub. Leave them out."))
+        system = over_lti(course, options.exercise, options.lti)
+    elif not all(numbers):
+        raise UsageError(say("--to {system} needs --url, --lms-course and --assignment.", system=options.to))
+    else:
+        system = with_token(options.to, *numbers, options.token_file)
     plan = send.plan(course, options.exercise, system, options.scale)
     for line in plan.lines():
         print(terminal.shown(line))
@@ -642,6 +671,14 @@ def _send(options: argparse.Namespace) -> int:
     if failed:
         print(say("{failed} failed. Run the same command again: it sends only what is not there yet.", failed=failed))
     return 1 if failed else 0
+
+
+def _lti(options: argparse.Namespace) -> int:
+    from autograder.lms.lti_keys import set_up
+
+    for line in set_up(options.folder, options.to, options.url, options.hub, options.account):
+        print(terminal.shown(line))
+    return 0
 
 
 def _similar(options: argparse.Namespace) -> int:

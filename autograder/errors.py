@@ -114,6 +114,10 @@ class AlreadyRunning(KitError):
 class LmsFailed(KitError):
     """The learning management system did not take, or did not give, what was asked; the message says what and why."""
 
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status  # of the HTTP answer; 0 if there was none
+
 
 class NoReport(KitError):
     """There is no report to show; the message is what the command printed."""

@@ -39,7 +39,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "zmq",
     ),
     "cluster": ("distributed",),
-    "hub": ("jupyter_server", "jupyterhub"),
+    "hub": ("cryptography", "jupyter_server", "jupyterhub", "jwt"),
 }
 """What the package imports of others, by the part that brings it; "" is what every learner has."""
 _NAMED = 3  # so many missing modules are named

@@ -221,6 +221,41 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     assert names == [list(VALUES["hub"]["services"])] * 2
 
 
+def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from traitlets.config import Config
+
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "lti").mkdir()
+    names = ("issuer", "client_id", "authorize_url", "jwks_url", "username")
+    platform = dict.fromkeys(names, "x") | {"deployments": [1], "contexts": ["5"]}
+    (tmp_path / "lti" / "platform.json").write_text(json.dumps(platform))
+    shutil.copy(HUB / "course_lti.py", tmp_path / "hub")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    littlest = Config()
+    text = (HUB / "tljh" / "class_config.py").read_text("utf-8").replace('"/srv/class"', repr(str(tmp_path)))
+    exec(text, {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]})
+    group = {"state": str(tmp_path), "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
+    group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
+    (tmp_path / "class.json").write_text(json.dumps(group))
+    monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
+    local = Config()
+    path = HUB / "jupyterhub_config.py"
+    exec(compile(path.read_text("utf-8"), str(path), "exec"), {"get_config": lambda: local, "__file__": str(path)})
+    for config in (littlest, local):
+        assert config.JupyterHub.authenticator_class.__name__ == "CourseLTI"
+        assert config.CourseLTI.deployments == {"1"}
+        assert config.Authenticator.allowed_users == {"a", "t"}, "the LMS does not decide who belongs to the class"
+        roles = config.JupyterHub.load_roles
+        named = roles.get_value([]) if config is littlest else roles
+        (grades,) = [role for role in named if role["name"] == "grades-keras"]
+        assert grades["services"] == ["keras"]
+        assert all(scope.endswith("!group=nbgrader-keras") for scope in grades["scopes"])
+    assert littlest.CryptKeeper["keys"] == local.CryptKeeper["keys"], "made once"
+    values = yaml.safe_load((HUB / "z2jh" / "lti.yaml").read_text("utf-8"))
+    compile(values["hub"]["extraConfig"]["lti"], "lti.yaml", "exec")
+
+
 @pytest.mark.parametrize("role", ["learner", "instructor", "course"])
 def test_a_terminal_finds_the_programs_of_the_class(role: str, tmp_path: Path) -> None:
     """A login shell reads a profile, which may set PATH anew, as Debian's does."""

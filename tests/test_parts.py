@@ -39,13 +39,14 @@ ROOM_PARTS: dict[str, tuple[str, ...]] = {
     "report": ("grade",),
     "similar": ("grade",),
     "probe": ("grade",),
-    "lms": ("grade",),
+    "lms": ("grade", "hub"),
     "marking": ("grade",),
     "templates": ("grade",),
     "pytest_plugin": ("grade",),
     "jupyter": ("grade", "hub"),
 }
-PACKAGE_OF = {"yaml": "pyyaml", "zmq": "pyzmq", "tensorflow": "tensorflow-cpu"}  # where they are not called alike
+# Where they are not called alike.
+PACKAGE_OF = {"jwt": "pyjwt", "yaml": "pyyaml", "zmq": "pyzmq", "tensorflow": "tensorflow-cpu"}
 OURS = {"autograder", "keras_in_page"}  # the second comes with a page, from browser/
 SAID = "No lesson kit here. Run `pip uninstall autograder keras-lesson-kit`, install it anew, restart the kernel.\n"
 FOREIGN = 'import importlib.metadata\n\n__version__ = importlib.metadata.version("autograder")\n'

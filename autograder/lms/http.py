@@ -83,10 +83,12 @@ class Server:
     secret: str = ""  # never shown, whatever a server says
     is_throttled: Callable[[int, str], bool] = lambda status, _: status == 429
     sleep: Callable[[float], None] = time.sleep
+    in_cluster: bool = False  # a Hub, whose servers all ask it without encryption, inside its own network
 
     def __post_init__(self) -> None:
         parts = urllib.parse.urlsplit(self.url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _AT_HOME):
+        plain = self.in_cluster or parts.hostname in _AT_HOME
+        if parts.scheme != "https" and not (parts.scheme == "http" and plain):
             raise UsageError(
                 say("{url} does not begin with https://, so the token could be read on its way.", url=self.url)
             )
@@ -94,11 +96,26 @@ class Server:
             raise UsageError(say("{url} is not the address of a server.", url=self.url))
         self.url = self.url.rstrip("/")
 
-    def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        content: Any = None,
+        kind: str = "application/json",
+        accept: str = "application/json",
+        once: bool = False,
+    ) -> Answer:
         """Send one request, again if the server is busy.
 
         Args:
             path: behind the server's address, or a whole address on the same server.
+            form: what is sent, as a browser sends a form.
+            content: what is sent instead, as JSON.
+            kind: the media type of `content`.
+            accept: the media type of the answer.
+            once: send it again only if the server said that it did nothing, since doing it twice would be wrong.
 
         Raises:
             LmsFailed: it was refused, or did not get through.
@@ -106,18 +123,23 @@ class Server:
         address = path if path.startswith(("http://", "https://")) else self.url + path
         if not address.startswith(self.url + "/"):
             raise LmsFailed(say("The server named a page on another server; it was not asked for."))
+        headers = {**self.headers, "Accept": accept}
         body = None if form is None else urllib.parse.urlencode(form).encode()
+        if content is not None:
+            body, headers["Content-Type"] = json.dumps(content).encode(), kind
         for number in range(1, TRIES + 1):
             try:
-                return self._once(method, address, body)
+                return self._once(method, address, body, headers)
             except _AgainError as error:
+                if once and not error.refused:
+                    raise LmsFailed(str(error)) from None
                 if number == TRIES:
                     raise LmsFailed(say("{error} It was tried {tries} times.", error=error, tries=TRIES)) from None
                 self.sleep(min(error.wait or 2.0 ** (number - 1), LONGEST_WAIT_SECONDS))
         raise AssertionError
 
-    def _once(self, method: str, address: str, body: bytes | None) -> Answer:
-        request = urllib.request.Request(address, body, {**self.headers, "Accept": "application/json"}, method=method)
+    def _once(self, method: str, address: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        request = urllib.request.Request(address, body, headers, method=method)
         opener = urllib.request.build_opener(_NoRedirects)
         try:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as reply:
@@ -125,11 +147,12 @@ class Server:
         except urllib.error.HTTPError as error:
             said = self._said(error)
             what = say("The server answered {code}{reason}.", code=error.code, reason=f" ({said})" if said else "")
-            if self.is_throttled(error.code, said) or error.code in (502, 503, 504):
-                raise _AgainError(what, _seconds(error.headers.get("Retry-After"))) from None
+            refused = self.is_throttled(error.code, said)
+            if refused or error.code in (502, 503, 504):
+                raise _AgainError(what, _seconds(error.headers.get("Retry-After")), refused) from None
             if error.code in (401, 403):
                 what += say(" Is the token still valid, and may it change grades in this course?")
-            raise LmsFailed(what) from None
+            raise LmsFailed(what, error.code) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             why = getattr(error, "reason", None) or error
             raise _AgainError(
@@ -150,9 +173,9 @@ class Server:
 class _AgainError(Exception):
     """It may work in a while."""
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
+    def __init__(self, message: str, wait: float | None = None, refused: bool = False) -> None:
         super().__init__(message)
-        self.wait = wait
+        self.wait, self.refused = wait, refused
 
 
 def _content(reply: IO[bytes]) -> Any:

@@ -16,7 +16,7 @@ from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, read_grades
 from autograder.errors import CourseError, LmsFailed, UsageError
-from autograder.language import say, say_plural
+from autograder.language import said, say, say_plural
 from autograder.lms.systems import System, There
 
 _CANVAS_NUMBER = re.compile(r"[^_]+_(?:LATE_)?(\d+)_")
@@ -44,6 +44,7 @@ class Plan:
     changes: list[Change]
     same: int
     kept: list[str]  # one line for each who gets nothing sent
+    worth: float  # points that the exercise has here
 
     def lines(self) -> list[str]:
         """What there is to say, a line each."""
@@ -97,7 +98,7 @@ def plan(course: Course, exercise: str, system: System, scale: bool = False) -> 
             )
         factor = there / worth
     delivered = delivered_as(course.state / exercise / DELIVERED)
-    found = _matched(grades, system.students(), delivered)
+    found = _matched(grades, system, delivered)
     changes, kept, same = [], [], 0
     for student, theirs in grades.items():
         who = found[student]
@@ -112,16 +113,18 @@ def plan(course: Course, exercise: str, system: System, scale: bool = False) -> 
             same += 1
         else:
             changes.append(Change(student, who, points))
-    return Plan(changes, same, kept)
+    return Plan(changes, same, kept, worth)
 
 
 def send(plan: Plan, system: System) -> Iterator[tuple[Change, str]]:
     """Send each change; yields it with '' or with why it failed.
 
     Raises:
-        LmsFailed: several in a row failed, so that going on makes no sense.
+        LmsFailed: there is no place for the grades, or several in a row failed, so that going on makes no sense.
     """
     failed = 0
+    if plan.changes:
+        system.begin(plan.worth)
     for change in plan.changes:
         try:
             system.send(change.there, change.points)
@@ -141,9 +144,10 @@ def send(plan: Plan, system: System) -> Iterator[tuple[Change, str]]:
 
 
 def _matched(
-    grades: Mapping[str, StudentGrades], there: list[There], delivered: Mapping[str, Mapping[str, str]]
+    grades: Mapping[str, StudentGrades], system: System, delivered: Mapping[str, Mapping[str, str]]
 ) -> dict[str, There | str]:
     """Who is who, or why nobody can say."""
+    there = system.students()
     by_name: dict[str, set[int]] = defaultdict(set)
     for n, one in enumerate(there):
         for name in one.known_as:
@@ -161,7 +165,7 @@ def _matched(
             found[student] = there[n]
             taken[n].append(student)
         else:
-            found[student] = say("may be several people there") if meant else say("nobody there is called that")
+            found[student] = say("may be several people there") if meant else said(system.nobody)
     for students in taken.values():
         if len(students) > 1:
             for student in students:

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from autograder.errors import LmsFailed
-from autograder.language import say
-from autograder.lms.http import Server
+from autograder.language import _, say
+from autograder.lms.http import Answer, Server
 
 PAGES = 1_000  # of a list
-_NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="next"')
+NOBODY = _("nobody there is called that")
+# Moodle writes typographic quotes, whose bytes arrive as other signs.
+_NEXT = re.compile(r"<([^>]+)>\s*;\s*rel=[^a-zA-Z]*next(?![a-zA-Z])")
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,18 @@ class There:
 class System(Protocol):
     """A learning management system, for one assignment."""
 
+    nobody: str  # why someone who is not among `students` gets nothing
+
     def max_points(self) -> float | None:
-        """What the assignment is worth there."""
+        """What the assignment is worth there; None if it does not say, or is not there yet."""
         ...
 
     def students(self) -> list[There]:
         """The class, with the grades it has."""
+        ...
+
+    def begin(self, worth: float) -> None:
+        """Make the place for the grades, if there is none yet. Raises `LmsFailed`."""
         ...
 
     def send(self, student: There, points: float) -> None:
@@ -49,6 +57,8 @@ class System(Protocol):
 
 class Canvas:
     """Canvas: a token in a header, lists in pages."""
+
+    nobody: str = NOBODY
 
     def __init__(
         self, url: str, token: str, course: int, assignment: int, sleep: Callable[[float], None] | None = None
@@ -65,12 +75,12 @@ class Canvas:
         self._assignment = f"{self._course}/assignments/{assignment}"
 
     def max_points(self) -> float | None:
-        found = _object(self._server.ask("GET", self._assignment).content)
-        return _number(found.get("points_possible"))
+        found = json_object(self._server.ask("GET", self._assignment).content)
+        return json_number(found.get("points_possible"))
 
     def students(self) -> list[There]:
         scores = {
-            str(one.get("user_id")): _number(one.get("score"))
+            str(one.get("user_id")): json_number(one.get("score"))
             for one in self._list(f"{self._assignment}/submissions?per_page=100")
         }
         found = []
@@ -80,33 +90,29 @@ class Canvas:
             found.append(There(number, _lower(names), scores.get(number)))
         return found
 
+    def begin(self, worth: float) -> None:
+        return None
+
     def send(self, student: There, points: float) -> None:
         form = {"submission[posted_grade]": f"{points:g}"}
         answer = self._server.ask("PUT", f"{self._assignment}/submissions/{student.number}", form).content
-        if _number(_object(answer).get("score")) != points:
+        if json_number(json_object(answer).get("score")) != points:
             raise LmsFailed(
                 say(
                     "Canvas answered that the score is {there}, not {points:g}.",
-                    there=_object(answer).get("score"),
+                    there=json_object(answer).get("score"),
                     points=points,
                 )
             )
 
     def _list(self, path: str) -> Iterator[dict[str, Any]]:
-        for _ in range(PAGES):
-            answer = self._server.ask("GET", path)
-            if not isinstance(answer.content, list):
-                raise LmsFailed(say("Canvas did not answer with a list. Is the address right?"))
-            yield from map(_object, answer.content)
-            following = _NEXT.search(answer.headers.get("link", ""))
-            if following is None:
-                return
-            path = following[1]
-        raise LmsFailed(say("Canvas's list has more than {pages} pages.", pages=PAGES))
+        return in_pages("Canvas", path, lambda page: self._server.ask("GET", page))
 
 
 class Moodle:
     """Moodle: every call to one address, with the token in the body; errors come with status 200."""
+
+    nobody: str = NOBODY
 
     def __init__(
         self, url: str, token: str, course: int, assignment: int, sleep: Callable[[float], None] | None = None
@@ -117,11 +123,11 @@ class Moodle:
         self._token, self._course, self._assignment = token, course, assignment
 
     def max_points(self) -> float | None:
-        answer = _object(self._call("mod_assign_get_assignments", {"courseids[0]": str(self._course)}))
+        answer = json_object(self._call("mod_assign_get_assignments", {"courseids[0]": str(self._course)}))
         for course in _objects(answer.get("courses")):
             for one in _objects(course.get("assignments")):
                 if one.get("id") == self._assignment:
-                    return _number(one.get("grade"))
+                    return json_number(one.get("grade"))
         raise LmsFailed(
             say(
                 "Course {course} in Moodle has no assignment {assignment}. It is the assignment's own"
@@ -132,14 +138,14 @@ class Moodle:
         )
 
     def students(self) -> list[There]:
-        answer = _object(self._call("mod_assign_get_grades", {"assignmentids[0]": str(self._assignment)}))
+        answer = json_object(self._call("mod_assign_get_grades", {"assignmentids[0]": str(self._assignment)}))
         grades: dict[str, float | None] = {}
         latest: dict[str, int] = {}
         for assignment in _objects(answer.get("assignments")):
             for one in _objects(assignment.get("grades")):
-                number, attempt = str(one.get("userid")), int(_number(one.get("attemptnumber")) or 0)
+                number, attempt = str(one.get("userid")), int(json_number(one.get("attemptnumber")) or 0)
                 if attempt >= latest.get(number, 0):
-                    value = _number(one.get("grade"))
+                    value = json_number(one.get("grade"))
                     grades[number] = None if value is None or value < 0 else value  # -1 is "no grade"
                     latest[number] = attempt
         found = []
@@ -149,6 +155,9 @@ class Moodle:
             names = {str(user.get(k) or "") for k in ("username", "idnumber", "email")}
             found.append(There(number, _lower(names), grades.get(number)))
         return found
+
+    def begin(self, worth: float) -> None:
+        return None
 
     def send(self, student: There, points: float) -> None:
         self._call(
@@ -175,7 +184,26 @@ class Moodle:
         return content
 
 
-def _object(value: Any) -> dict[str, Any]:
+def in_pages(who: str, path: str, ask: Callable[[str], Answer]) -> Iterator[dict[str, Any]]:
+    """Everything in a list that comes in pages, each of which names the next in its header `Link`.
+
+    Raises:
+        LmsFailed: what came is no list, or never ends.
+    """
+    for _number in range(PAGES):
+        answer = ask(path)
+        if not isinstance(answer.content, list):
+            raise LmsFailed(say("{who} did not answer with a list. Is the address right?", who=who))
+        yield from map(json_object, answer.content)
+        following = _NEXT.search(answer.headers.get("link", ""))
+        if following is None:
+            return
+        path = following[1]
+    raise LmsFailed(say("The list that {who} gave has more than {pages} pages.", who=who, pages=PAGES))
+
+
+def json_object(value: Any) -> dict[str, Any]:
+    """What should be an object, as the interface promises. Raises `LmsFailed`."""
     if not isinstance(value, dict):
         raise LmsFailed(say("The server's answer is not what its interface promises. Is the address right?"))
     return value
@@ -185,7 +213,8 @@ def _objects(value: Any) -> list[dict[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _number(value: Any) -> float | None:
+def json_number(value: Any) -> float | None:
+    """A number, also one that came as text; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

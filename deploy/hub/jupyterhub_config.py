@@ -69,6 +69,13 @@ c.JupyterHub.load_roles = [
     },
 ]
 
+# --- Entered from an LMS, if `autograder lti` was run for it. Names and passwords of the class are out of use then.
+lti = state / "lti"
+if (lti / "platform.json").is_file():
+    from course_lti import configure
+
+    configure(c, lti, course, state / "hub" / "auth_state_key")
+
 # --- What every server of the class gets.
 common = {
     "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
@@ -111,7 +118,8 @@ async def _reach_patiently(server: Server, timeout: float = 10, **options: objec
 Server.wait_up = _reach_patiently
 
 # --- The course's own server: formgrader, grading page, JupyterLab over the course's folder. It runs as the
-# course's account, needs no right on the Hub, and has the course's name, as nbgrader wants.
+# course's account, needs no right on the Hub (but where an LMS is, to see who came from there), and has the course's
+# name, as nbgrader wants.
 c.JupyterHub.services = [
     {
         "name": course,
@@ -121,7 +129,7 @@ c.JupyterHub.services = [
         "cwd": group["course_folder"],
         "environment": common
         | settings_of(group["account"], "course")
-        | {"AUTOGRADER_HELD_OUT": f"{group['course_folder']}/held_out"},
+        | {"AUTOGRADER_HELD_OUT": f"{group['course_folder']}/held_out", "AUTOGRADER_LTI": str(lti)},
         "oauth_no_confirm": True,
         "display": True,
     },

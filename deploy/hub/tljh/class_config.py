@@ -1,5 +1,8 @@
 # Read by The Littlest JupyterHub from /opt/tljh/config/jupyterhub_config.d/. set-up.sh writes `instructors` and
 # `learners` above this line. The same groups, roles and service as deploy/hub/jupyterhub_config.py.
+import os
+import sys
+
 course, state, programs = "keras", "/srv/class", "/opt/tljh/user/bin"
 folder = f"{state}/courses/{course}"
 
@@ -32,6 +35,12 @@ learner_role = {
     "scopes": [f"access:services!service={course}-work"],
 }
 c.JupyterHub.load_roles.extend([server_role, instructor_role, learner_role])  # TLJH has some of its own
+if os.path.isfile(f"{state}/lti/platform.json"):  # entered from an LMS: see deploy/hub/course_lti.py
+    sys.path.insert(0, f"{state}/hub")
+    from course_lti import configure
+
+    configure(c, f"{state}/lti", course, f"{state}/hub/auth_state_key")
+    c.Authenticator.allowed_users = {*learners, *instructors}  # noqa: F821
 common = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:10102/services/{course}-work/"}
@@ -55,6 +64,7 @@ course_service = {
         "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
         "JUPYTER_CONFIG_PATH": f"{state}/roles/course",
         "AUTOGRADER_HELD_OUT": f"{folder}/held_out",
+        "AUTOGRADER_LTI": f"{state}/lti",
     },
     "oauth_no_confirm": True,
     "display": True,

@@ -83,6 +83,12 @@ fi
 grep 'sandbox:' "$work/doctor.txt" || tail -n 1 "$work/doctor.txt"
 
 echo "4. The Hub"
+install -d -m 0700 "$state/hub"   # the key of what the Hub keeps about people
+install -m 0644 "$clone/deploy/hub/course_lti.py" "$state/hub/course_lti.py"
+if [ -e "$state/lti/platform.json" ]; then   # entered from an LMS: the Hub has an environment of its own
+    grep '^jupyterhub-ltiauthenticator==' "$work/class-packages.txt" > "$work/lti.txt"
+    "$tljh/hub/bin/python" -m pip install --quiet --requirement "$work/lti.txt"
+fi
 {
     echo "instructors = ['$instructor']"
     printf "learners = ["; printf "'%s', " "$@"; echo "]"

@@ -1,0 +1,167 @@
+"""What ties a Hub to an LMS by LTI 1.3: the key that signs our requests, and what each side has to be told.
+
+FOLDER/key.pem        0600: the private key, of the account that sends the grades; it leaves this folder in no form
+FOLDER/jwks.json      the public part, which the Hub publishes
+FOLDER/platform.json  what the LMS is called and where it is asked; holds no secret
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+from autograder.course.files import write_atomically
+from autograder.errors import CourseError, UsageError
+from autograder.language import say
+
+KEY, KEYS, PLATFORM = "key.pem", "jwks.json", "platform.json"
+_BITS = 3072
+
+
+def key_id(private: str) -> str:
+    """The thumbprint of a key by RFC 7638: the same key has the same name on both sides."""
+    return str(_public(private)["kid"])
+
+
+def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = None) -> list[str]:
+    """Make what is not there yet, and say what has to be entered into the LMS. A key that is there is kept.
+
+    Args:
+        system: "moodle" or "canvas".
+        url: the LMS's address.
+        hub: the Hub's address.
+        account: the Unix account that sends the grades; it gets the key.
+
+    Raises:
+        UsageError: an address is none, or there is no such account.
+        CourseError: the files cannot be written.
+    """
+    for address in (url, hub):
+        if not address.startswith("https://") or len(address) < 10:
+            raise UsageError(say("{address} does not begin with https://, which LTI 1.3 asks for.", address=address))
+    url, hub = url.rstrip("/"), hub.rstrip("/")
+    try:
+        owner = None if account is None else pwd.getpwnam(account)
+    except KeyError:
+        raise UsageError(say("There is no account '{account}' on this machine.", account=account)) from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        private = _keep_key(folder / KEY, None if owner is None else (owner.pw_uid, owner.pw_gid))
+        write_atomically(folder / KEYS, json.dumps({"keys": [_public(private)]}, indent=1) + "\n")
+        (folder / KEYS).chmod(0o644)
+        if not (folder / PLATFORM).exists():
+            write_atomically(folder / PLATFORM, json.dumps(_platform(system, url), indent=1) + "\n")
+            (folder / PLATFORM).chmod(0o644)
+    except OSError as error:
+        raise CourseError(
+            say("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
+        ) from error
+    begin = f"{hub}/hub/lti13"
+    entries = {"keys": f"{begin}/jwks", "login": f"{begin}/oauth_login", "back": f"{begin}/oauth_callback"}
+    entries["open"] = f"{hub}/hub/"
+    return [
+        say("Enter in the LMS: {place}:", place=_PLACE[system]),
+        *(f"  {line.format(**entries)}" for line in _FIELDS[system]),
+        say("Then fill in {file} with what the LMS shows, and restart the Hub.", file=folder / PLATFORM),
+        say("The key {file} is the Hub's own: whoever can read it can change these grades.", file=folder / KEY),
+    ]
+
+
+# The LMS's own words, as its pages have them.
+_PLACE = {
+    "moodle": "Site administration, Plugins, External tool, Manage tools, Configure a tool manually",
+    "canvas": "Admin, Developer Keys, + Developer Key, + LTI Key",
+}
+_FIELDS = {
+    "moodle": (
+        "Tool URL              {open}",
+        "LTI version           LTI 1.3",
+        "Public key type       Keyset URL",
+        "Public keyset         {keys}",
+        "Initiate login URL    {login}",
+        "Redirection URI(s)    {back}",
+        "Launch container      New window",
+        "Services              Assignment and Grade Services: for grade sync and column management",
+        "Privacy               Share launcher's name with tool: Always",
+    ),
+    "canvas": (
+        "Redirect URIs                     {back}",
+        "Target Link URI                   {open}",
+        "OpenID Connect Initiation Url     {login}",
+        "JWK Method                        Public JWK URL: {keys}",
+        "LTI Advantage Services            create and view assignment data; view submission data; create and update"
+        " submission results",
+        "Additional Settings               Custom Fields: username=$User.username; Privacy Level: Public",
+        "Placements                        Course Navigation, in a new window",
+    ),
+}
+
+
+def _platform(system: str, url: str) -> dict[str, Any]:
+    if system == "moodle":
+        places = {
+            "issuer": url,
+            "authorize_url": f"{url}/mod/lti/auth.php",
+            "jwks_url": f"{url}/mod/lti/certs.php",
+            "token_url": f"{url}/mod/lti/token.php",
+        }
+        name = "ext_user_username"
+    else:
+        places = {
+            "issuer": "https://canvas.instructure.com",
+            "authorize_url": f"{url}/api/lti/authorize_redirect",
+            "jwks_url": f"{url}/api/lti/security/jwks",
+            "token_url": f"{url}/login/oauth2/token",
+        }
+        name = "custom_username"
+    filled_in = {"client_id": "", "deployments": [], "contexts": []}
+    return {**places, **filled_in, "username": name, "learner": "{name}"}
+
+
+def _keep_key(path: Path, owner: tuple[int, int] | None) -> str:
+    """The private key; made if there is none. No moment passes in which others can read it."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        pass
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
+    return text
+
+
+def _public(private: str) -> dict[str, str]:
+    """The public part as a JSON Web Key. Its members are written one by one: nothing private can slip in."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = serialization.load_pem_private_key(private.encode(), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise UsageError(say("{file} holds no private RSA key.", file=KEY))
+    numbers = key.public_key().public_numbers()
+    members = {"e": _number(numbers.e), "kty": "RSA", "n": _number(numbers.n)}
+    thumb = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest()
+    return {**members, "alg": "RS256", "use": "sig", "kid": _text(thumb)}
+
+
+def _number(number: int) -> str:
+    return _text(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
