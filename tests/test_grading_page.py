@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from autograder.course.directory import Course
 from autograder.course.grades import read_grades
 from autograder.jupyter.give_back import give_back
 from autograder.jupyter.run import Grading
+from autograder.jupyter.standing import of_class
 from autograder.report import write_report
 
 if TYPE_CHECKING:
@@ -194,6 +196,19 @@ def test_a_blind_course_says_nowhere_whose_work_it_is(group: Class) -> None:
         assert not re.search(r"\b(early|never)\b|>late<|^late,|\"late\"", text, re.MULTILINE)
     for text in (report.page.read_text("utf-8"), report.table.read_text("utf-8"), state):
         assert {"Work 1", "Work 2", "Work 3"} <= set(re.findall(r"Work \d", text))
+    with group.book() as book:
+        book.update_or_create_student("absent")
+    (course.submitted / "ungraded").mkdir()
+    shutil.copytree(course.submitted / "never" / NAME, course.submitted / "ungraded" / NAME)
+    report = write_report(course, NAME)
+    texts = [report.page.read_text("utf-8"), report.table.read_text("utf-8")]
+    (standing,) = [one for one in of_class(course, datetime.now(UTC)) if one.exercise == NAME]
+    texts.append(repr(standing))
+    for text in texts:
+        assert not re.search(r"\b(early|never|absent|ungraded)\b", text.replace("absent=", "")), text
+        assert re.search(r"Work \d|Student without work 1", text)
+    assert (standing.handed_in, len(standing.absent)) == (4, 1), "they are still counted"
+    (course.submitted / "ungraded").rename(group.root / "not-here")
     set_up(group)
     scores = {row["student"]: row["score"] for row in Grading(group.root, "require").state()["exercises"][0]["result"]}
     assert set(scores) == {"early", "late", "never"}

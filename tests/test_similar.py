@@ -141,6 +141,14 @@ def test_the_command_names_a_hidden_copy_and_survives_what_is_no_notebook(
     assert "default-src 'none'" in page
     assert "<mark>" in page
     assert not re.search(r"<script|https?://", page)
+    (course / "autograder.json").write_text('{"blind": true}')
+    assert cli.main(["similar", NAME, "--course", str(course)]) == 0
+    files = [(course / "report" / f"{NAME}-similar{end}").read_text("utf-8") for end in (".json", ".html")]
+    for text in (*files, capsys.readouterr().out):
+        assert not re.search(r"copy＜b|\bs04\b|\bbroken\b", text)
+    (pair,) = json.loads(files[0])["pairs"]
+    assert all(re.fullmatch(r"Work without a grade \d+", student) for student in pair["students"])
+    assert all(student in files[1] for student in pair["students"])
 
 
 def test_a_class_too_small_to_compare_and_a_wrong_number_are_told(

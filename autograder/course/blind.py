@@ -14,6 +14,8 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from autograder.course.directory import Course
+from autograder.course.grades import read_grades
 from autograder.errors import CourseError
 from autograder.language import say
 
@@ -55,6 +57,25 @@ def code_of(key: bytes, student: str) -> str:
 def name_of(turn: int) -> str:
     """What a student is called; the first has turn 0."""
     return f"Work {turn + 1}"
+
+
+def of_class(course: Course, exercise: str, works: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:
+    """What everybody is called: by the number of their work where it was graded, else counted in no order.
+
+    Args:
+        works: who handed something in, graded or not.
+        without: who handed in nothing.
+
+    Raises:
+        CourseError: see `key_of`; or the gradebook cannot be read.
+    """
+    grades = read_grades(course, exercise).items()
+    called = names(course.state / exercise, (s for s, theirs in grades if theirs.handed_in and theirs.tasks))
+    key = key_of(course.state / exercise)
+    others = sorted(set(works) - set(called), key=lambda student: code_of(key, student))
+    called |= {student: say("Work without a grade {number}", number=n) for n, student in enumerate(others, 1)}
+    rest = sorted(set(without) - set(called), key=lambda student: code_of(key, student))
+    return called | {student: say("Student without work {number}", number=n) for n, student in enumerate(rest, 1)}
 
 
 def names(folder: Path, students: Iterable[str]) -> dict[str, str]:

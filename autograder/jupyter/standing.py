@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from autograder.course import blind
 from autograder.course.deadlines import Deadline, LatePolicy, as_utc, duration, shown
 from autograder.course.directory import Course
 from autograder.course.grades import read_deadline, read_grades
@@ -280,18 +281,24 @@ def of_class(course: Course, now: datetime) -> list[ClassStanding]:
         deadline = deadline_of(course, exercise)
         stamps = _stamps(course, exercise)
         people = set(read_grades(course, exercise))
+        called = (
+            blind.of_class(course, exercise, stamps, people | set(deadline.extensions if deadline else ()))
+            if course.settings.blind
+            else {}
+        )
         late: list[str] = []
         extended: list[str] = []
         if deadline is not None:
             for student, stamp in sorted(stamps.items()):
                 lateness = deadline.lateness(student, time_of(stamp))
                 if lateness.late:
-                    late.append(say("{student}, {time} late", student=student, time=duration(lateness.seconds)))
+                    who = called.get(student, student)
+                    late.append(say("{student}, {time} late", student=who, time=duration(lateness.seconds)))
             extended = [
-                say("{student}, until {date}", student=student, date=shown(deadline.due_for(student)))
-                for student in deadline.extensions
+                say("{student}, until {date}", student=called.get(who, who), date=shown(deadline.due_for(who)))
+                for who in deadline.extensions
             ]
-        absent = tuple(sorted(people - set(stamps)))
+        absent = tuple(sorted(called.get(student, student) for student in people - set(stamps)))
         due = due_sentences(deadline, "", now)
         found.append(ClassStanding(exercise, due, len(stamps), tuple(late), tuple(sorted(extended)), absent))
     return found

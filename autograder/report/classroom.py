@@ -123,20 +123,15 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
     names = {student: theirs.name for student, theirs in grades.items() if theirs.name}
     tasks = _tasks(exercise, release, entries)
     if course.settings.blind:
-        return Classroom(
-            exercise, tasks, _without_names(course, exercise, entries, grades), waiting, absent, blind=True
-        )
+        return _without_names(course, Classroom(exercise, tasks, tuple(entries), waiting, absent, blind=True))
     return Classroom(exercise, tasks, tuple(entries), waiting, absent, names)
 
 
-def _without_names(
-    course: Course, exercise: str, entries: list[Entry], grades: Mapping[str, StudentGrades]
-) -> tuple[Entry, ...]:
+def _without_names(course: Course, classroom: Classroom) -> Classroom:
     """The same results, called as marking by hand calls the works, and in that order."""
-    marked = [student for student, theirs in grades.items() if theirs.handed_in and theirs.tasks]
-    others = [entry.student for entry in entries if entry.student not in set(marked)]  # the gradebook forgot them
-    called = blind.names(course.state / exercise, marked)
-    called |= {student: say("Work without a grade {number}", number=n) for n, student in enumerate(sorted(others), 1)}
+    entries = classroom.entries
+    works = (*(entry.student for entry in entries), *classroom.waiting)
+    called = blind.of_class(course, classroom.exercise, works, classroom.absent)
     order = {name: number for number, name in enumerate(called.values())}
     nameless = [
         replace(
@@ -146,7 +141,12 @@ def _without_names(
         )
         for entry in entries
     ]
-    return tuple(sorted(nameless, key=lambda entry: order[entry.student]))
+    return replace(
+        classroom,
+        entries=tuple(sorted(nameless, key=lambda entry: order[entry.student])),
+        waiting=tuple(name for student, name in called.items() if student in classroom.waiting),
+        absent=tuple(name for student, name in called.items() if student in classroom.absent),
+    )
 
 
 def _entry(

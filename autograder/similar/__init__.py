@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.course import blind
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.reading import Unreadable
@@ -103,6 +104,10 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
             )
         )
     works, left_out = read_class(submissions, given)
+    if course.settings.blind:
+        called = blind.of_class(course, exercise, (*works, *left_out))
+        works = {name: works[student] for student, name in called.items() if student in works}
+        left_out = {name: left_out[student] for student, name in called.items() if student in left_out}
     found = compare.pairs({student: work.fingerprints for student, work in works.items()}, chance)
     content = {
         "exercise": exercise,
@@ -119,6 +124,7 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
             for pair in found
         ],
         "left_out": left_out,
+        "blind": course.settings.blind,
     }
     folder = (folder or course.root / "report").absolute()
     html, table = folder / f"{exercise}-similar.html", folder / f"{exercise}-similar.json"
