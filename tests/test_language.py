@@ -357,7 +357,6 @@ NEVER_ONE = (
     "A pair needs {bits:.1f} bits. In a class of honest students of this size who choose their answers independently,"
     " at most {chance} pairs are expected to reach that. Students who learned in one group, or from one text, are not"
     " independent.",
-    "Canvas's list has more than {pages} pages.",
     "{failures} submissions in a row could not be graded, so something is wrong here and not with them: {why}. What"
     " was graded is kept. `autograder doctor` may say more.",
     "{count} submissions are more than can be compared at once ({most}). Collect the groups of the class into courses"

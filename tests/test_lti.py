@@ -385,7 +385,7 @@ def test_first_what_would_change_then_the_change_then_nothing(
     assert {user: one["scoreGiven"] for user, one in sent.items()} == {"11": 20.5, "12": 16}
     assert {one["scoreMaximum"] for one in sent.values()} == {25}
     assert cli.main(_command(school, "--send")) == 0
-    assert "0 to change, 2 are there already, 3 are not sent." in capsys.readouterr().out
+    assert "To change: 0. There already: 2. Not sent: 3." in capsys.readouterr().out
     entered.enter("13")
     lms.never.add("13")
     assert cli.main(_command(school, "--send")) == 1

@@ -240,7 +240,7 @@ class Lti:
 
     def send(self, student: There, points: float) -> None:
         """Give one grade. Raises `LmsFailed`."""
-        assert self._column is not None, "begin() comes first"
+        assert self._column is not None  # begin() comes first
         score = {
             "userId": student.number,
             "scoreGiven": points,

@@ -51,6 +51,8 @@ def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = 
         raise UsageError(say("There is no account '{account}' on this machine.", account=account)) from None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if owner is not None:
+            folder.chmod(0o755)  # the account has to reach its key, whatever our umask is
         private = _keep_key(folder / KEY, None if owner is None else (owner.pw_uid, owner.pw_gid))
         write_atomically(folder / KEYS, json.dumps({"keys": [_public(private)]}, indent=1) + "\n")
         (folder / KEYS).chmod(0o644)
@@ -61,45 +63,44 @@ def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = 
         raise CourseError(
             say("{folder} cannot be written: {why}.", folder=folder, why=error.strerror or error)
         ) from error
-    begin = f"{hub}/hub/lti13"
-    entries = {"keys": f"{begin}/jwks", "login": f"{begin}/oauth_login", "back": f"{begin}/oauth_callback"}
-    entries["open"] = f"{hub}/hub/"
     return [
-        say("Enter in the LMS: {place}:", place=_PLACE[system]),
-        *(f"  {line.format(**entries)}" for line in _FIELDS[system]),
+        *_to_enter(system, hub),
         say("Then fill in {file} with what the LMS shows, and restart the Hub.", file=folder / PLATFORM),
         say("The key {file} is the Hub's own: whoever can read it can change these grades.", file=folder / KEY),
     ]
 
 
-# The LMS's own words, as its pages have them.
-_PLACE = {
-    "moodle": "Site administration, Plugins, External tool, Manage tools, Configure a tool manually",
-    "canvas": "Admin, Developer Keys, + Developer Key, + LTI Key",
-}
-_FIELDS = {
-    "moodle": (
-        "Tool URL              {open}",
-        "LTI version           LTI 1.3",
-        "Public key type       Keyset URL",
-        "Public keyset         {keys}",
-        "Initiate login URL    {login}",
-        "Redirection URI(s)    {back}",
-        "Launch container      New window",
-        "Services              Assignment and Grade Services: for grade sync and column management",
-        "Privacy               Share launcher's name with tool: Always",
-    ),
-    "canvas": (
-        "Redirect URIs                     {back}",
-        "Target Link URI                   {open}",
-        "OpenID Connect Initiation Url     {login}",
-        "JWK Method                        Public JWK URL: {keys}",
-        "LTI Advantage Services            create and view assignment data; view submission data; create and update"
-        " submission results",
-        "Additional Settings               Custom Fields: username=$User.username; Privacy Level: Public",
-        "Placements                        Course Navigation, in a new window",
-    ),
-}
+def _to_enter(system: str, hub: str) -> list[str]:
+    """What the LMS has to know, under the names that its pages have for it."""
+    begin = f"{hub}/hub/lti13"
+    page, keys, login, back = f"{hub}/hub/", f"{begin}/jwks", f"{begin}/oauth_login", f"{begin}/oauth_callback"
+    if system == "moodle":
+        return [
+            say(
+                "Enter in Moodle: Site administration, Plugins, External tool, Manage tools, Configure a tool manually:"
+            ),
+            say("  Tool URL: {url}", url=page),
+            say("  LTI version: LTI 1.3"),
+            say("  Public key type: Keyset URL"),
+            say("  Public keyset: {url}", url=keys),
+            say("  Initiate login URL: {url}", url=login),
+            say("  Redirection URI(s): {url}", url=back),
+            say("  Launch container: New window"),
+            say("  Assignment and Grade Services: Use this service for grade sync and column management"),
+            say("  Share launcher's name with tool: Always"),
+        ]
+    return [
+        say("Enter in Canvas: Admin, Developer Keys, + Developer Key, + LTI Key:"),
+        say("  Redirect URIs: {url}", url=back),
+        say("  Target Link URI: {url}", url=page),
+        say("  OpenID Connect Initiation Url: {url}", url=login),
+        say("  JWK Method: Public JWK URL: {url}", url=keys),
+        say(
+            "  LTI Advantage Services: create and view assignment data; view submission data; create and update results"
+        ),
+        say("  Additional Settings: Custom Fields: {field}; Privacy Level: Public", field="username=$User.username"),
+        say("  Placements: Course Navigation, in a new window"),
+    ]
 
 
 def _platform(system: str, url: str) -> dict[str, Any]:

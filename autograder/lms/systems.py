@@ -199,7 +199,7 @@ def in_pages(who: str, path: str, ask: Callable[[str], Answer]) -> Iterator[dict
         if following is None:
             return
         path = following[1]
-    raise LmsFailed(say("The list that {who} gave has more than {pages} pages.", who=who, pages=PAGES))
+    raise LmsFailed(say("The list that {who} gave does not end; {pages} of its pages were read.", who=who, pages=PAGES))
 
 
 def json_object(value: Any) -> dict[str, Any]:
