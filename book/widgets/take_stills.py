@@ -32,6 +32,9 @@ def main() -> None:
                 content=".bd-header-article, #pst-skip-link, #pst-back-to-top { display: none !important }"
             )
             for host in page.locator(".widget[data-widget]").all():
+                if host.get_attribute("data-widget") == "train-in-the-page":  # before it trains there is only noise
+                    host.get_by_role("button", name="Train", exact=True).click()
+                    host.get_by_role("button", name="Train anew").wait_for(timeout=120_000)
                 target = STILLS / f"{host.get_attribute('data-widget')}.png"
                 picture = Image.open(io.BytesIO(host.screenshot()))
                 picture.convert("RGB").quantize(48).save(target, optimize=True)
