@@ -25,6 +25,14 @@ def test_help_needs_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("room", ["course.directory", "grading.repair", "report", "similar"])
+def test_no_command_compiles_the_grammar_of_addresses(room: str) -> None:
+    """Which jsonschema does in 1.5 s, when nbformat is imported, unless it cannot see the package."""
+    code = f"import autograder.{room}, nbformat, sys; print(sys.modules['rfc3987_syntax'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.stdout == "None\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -262,7 +262,7 @@ ADDRESS_GRAMMAR = Use(
     "jsonschema",
     "4.26.0",
     "each process starts a second later",
-    "grading/__init__.py",
+    "compat/address_grammar.py",
     (
         Assumption(
             "jsonschema._format:FormatChecker",
