@@ -385,7 +385,8 @@ def _grade_class(
 ) -> list[dict[str, Any]]:
     """Grade, after everything was looked at that could stop it; return the results of each exercise."""
     from autograder import data, preflight
-    from autograder.course.lock import refuse_beside_another
+    from autograder.course.again import ask
+    from autograder.course.lock import is_watched, refuse_beside_another
     from autograder.course.settings import require_packages
     from autograder.sandbox import bubblewrap, machine
 
@@ -400,6 +401,14 @@ def _grade_class(
     _ = course.late
     preflight.require_course(course.root, course.places(names))
     preflight.require_temporary()
+    if options.force and is_watched(course.state) and not (options.json or options.events or options.scheduler):
+        for name in names:
+            ask(course.state, name, options.student or ())
+        print(
+            say("`autograder watch` is at work in this course. It has been asked to grade this again, and says so."),
+            file=people,
+        )
+        return [{"exercise": name, "submissions": []} for name in names]
     refuse_beside_another(course.state)
     course.gradebook_is_sound()
     from autograder.grading import pool

@@ -21,8 +21,10 @@ from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
 from autograder.cli import main
+from autograder.course.again import ask
 from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
+from autograder.course.lock import WATCHING, only_run
 from autograder.course.receipts import Receipts, read
 from autograder.grading import arrivals
 from autograder.grading.arrivals import Watcher
@@ -369,6 +371,37 @@ async def graded_from_its_page(course_page: Grading, force: bool) -> dict[str, A
     run = await course_page.start(NAME, force)
     await run.finished()
     return run.to_json()
+
+
+def test_what_is_forced_is_graded_again_by_the_one_who_watches(
+    watched: Watched, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for student in ("ada", "bob"):
+        watched.hand_in(student)
+    assert watched.look() == 2
+    grade = ["grade", NAME, "--course", str(watched.root)]
+    with only_run(watched.root / ".autograder", WATCHING):
+        monkeypatch.setattr("autograder.course.lock.is_watched", lambda state: True)  # by a process called differently
+        assert main([*grade, "--force", "--student", "bob"]) == 0
+        assert "has been asked to grade this again" in capsys.readouterr().out
+        assert main(grade) == 1
+        assert main([*grade, "--force", "--json", "-"]) == 1, "who wants results of this run gets none"
+        assert capsys.readouterr().err.count("already being graded by `autograder watch`") == 2
+    watched.jobs.clear()
+    watched.lines.clear()
+    assert watched.look(1) == 1
+    assert watched.jobs == ["bob"]
+    assert watched.look(3) == 0, "once is enough"
+    first, graded = watched.lines
+    assert first == f"{NAME}: graded again, as `autograder grade --force` asked."
+    assert graded.startswith(f"bob  {NAME}: ")
+    assert "after it arrived" not in graded
+    ask(watched.root / ".autograder", NAME, ())
+    ask(watched.root / ".autograder", "99-nothing", ())
+    (watched.root / ".autograder" / "again-torn.json").write_text("{")
+    assert watched.anew().look() == 2, "a note outlives the one who should have done it"
+    assert "99-nothing is not watched here, so it is not graded again." in watched.lines
+    assert watched.look(2) == 0
 
 
 def wait_for(out: Path, text: str, process: subprocess.Popen[bytes], seconds: float = 300) -> None:

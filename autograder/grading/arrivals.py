@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.course.again import asked
 from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts
@@ -110,15 +111,27 @@ class Watcher:
             if signature != self._done.get(folder) and (first or signature == self._seen.get(folder))
         }
         self._seen = seen
-        if not ripe:
-            return 0
         try:
-            count = self._grade(course, sorted(ripe), first)
+            count = self._grade_again(course, seen)
+            if ripe:
+                count += self._grade(course, sorted(ripe), first)
         except UsageError as error:  # a slip in a file of the course: what is there waits until it is mended
             self._mend(str(error))
             return 0
         self._trouble = ""
         self._done = {folder: s for folder, s in self._done.items() if folder in seen} | ripe
+        return count
+
+    def _grade_again(self, course: Course, folders: Iterable[str]) -> int:
+        """What `autograder grade --force` asked for meanwhile."""
+        count = 0
+        for wish in asked(course.state):
+            if wish.exercise in set(self._names(course)):
+                self.say(say("{exercise}: graded again, as `autograder grade --force` asked.", exercise=wish.exercise))
+                count += self._grade(course, list(wish.students) or sorted(folders), False, (wish.exercise,), True)
+            else:
+                self.say(say("{exercise} is not watched here, so it is not graded again.", exercise=wish.exercise))
+            wish.done()
         return count
 
     def _take_in(self, course: Course, inbox: Inbox) -> None:
@@ -146,10 +159,12 @@ class Watcher:
                 )
             )
 
-    def _grade(self, course: Course, folders: list[str], first: bool) -> int:
+    def _grade(
+        self, course: Course, folders: list[str], first: bool, names: Iterable[str] | None = None, force: bool = False
+    ) -> int:
         works = []
         require_packages(course.settings, course.root)
-        for name in self._names(course):
+        for name in self._names(course) if names is None else names:
             try:
                 found = course.handed_in(name, folders)
             except UsageError:  # somebody's folder was taken away meanwhile
@@ -160,7 +175,8 @@ class Watcher:
                 self._receive(course, name, those, first)
         if not works:
             return 0
-        arrived = {(w.exercise.name, s.student): _arrival(s) for w in works for s in w.submissions}
+        # How long ago something arrived says nothing about what is graded again.
+        arrived = {(w.exercise.name, s.student): 0.0 if force else _arrival(s) for w in works for s in w.submissions}
         folder_of = {s.student: s.folder.parent.name for w in works for s in w.submissions}
         before = self.graded
 
@@ -173,7 +189,7 @@ class Watcher:
                 self._try_again = self.clock() + AGAIN_SECONDS
             self.say(self._line(result, arrived[result["exercise"], result["student"]]))
 
-        done = batch.grade_as_the_only_run(course, works, self.workers, pools=self.pools, on_progress=on_progress)
+        done = batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress)
         if first and (skipped := sum(one.skipped for one in done)):
             self.say(
                 say_plural(
