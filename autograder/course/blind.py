@@ -56,7 +56,7 @@ def code_of(key: bytes, student: str) -> str:
 
 def name_of(turn: int) -> str:
     """What a student is called; the first has turn 0."""
-    return f"Work {turn + 1}"
+    return say("Work {number}", number=turn + 1)
 
 
 def of_class(course: Course, exercise: str, works: Iterable[str], without: Iterable[str] = ()) -> dict[str, str]:

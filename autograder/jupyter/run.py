@@ -276,10 +276,9 @@ class Grading:
             return rows
         marked = {s for s, grades in read_grades(hides, exercise).items() if grades.handed_in and grades.tasks}
         called = blind.names(hides.state / exercise, marked)
-        return sorted(
-            ({**row, "student": called[row["student"]]} for row in rows if row["student"] in called),
-            key=lambda row: int(row["student"].rpartition(" ")[2]),
-        )
+        by_student = {row["student"]: row for row in rows}
+        # In the order of their numbers, which is that of `called`.
+        return [{**by_student[one], "student": name} for one, name in called.items() if one in by_student]
 
     def _last_results(self, exercise: str) -> list[dict[str, Any]] | None:
         """The results of the last run over the whole class from here, and what was graded since in any other way."""
