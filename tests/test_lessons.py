@@ -169,12 +169,13 @@ def test_repairs_take_away_what_axe_objects_to_and_nothing_else() -> None:
     page = (
         '<summary aria-label="Toggle hidden content"><p>Show the code</p></summary><div role="list" '
         'class="citation-list"></div><span style="color: #00af00; text-decoration-color: #00af00">784</span>'
-        '<button aria-label="Close">x</button>'
+        '<button aria-label="Close">x</button><div id="pst-primary-sidebar" class="bd-sidebar">'
     )
     mended = mend(page)
     assert mended == (
         '<summary><p>Show the code</p></summary><div class="citation-list"></div><span>784</span>'
         '<button aria-label="Close">x</button>'
+        '<div role="region" aria-label="The book" id="pst-primary-sidebar" class="bd-sidebar">'
     )
     assert mend(mended) == mended
 

@@ -30,6 +30,9 @@ NAMELESS_FOLD = re.compile(
 #: A list of citations has no list items (aria-required-children).
 CITATION_LIST = '<div role="list" class="citation-list">'
 
+#: The sidebar, with the book's name and the search, belongs to no part of the page that has a name (region).
+NAMELESS_SIDEBAR = '<div id="pst-primary-sidebar" class="'
+
 
 def mend(html: str) -> str:
     """Apply all repairs to one page; a second time changes nothing."""
@@ -38,6 +41,9 @@ def mend(html: str) -> str:
     html = RICH_COLOUR.sub("<span>", html)
     html = REPEATED_ID.sub("<section>", html)
     html = NAMELESS_FOLD.sub(r'\g<link><summary aria-label="Pages below: \g<title>">', html)
+    html = html.replace(
+        NAMELESS_SIDEBAR, NAMELESS_SIDEBAR.replace("<div ", '<div role="region" aria-label="The book" ')
+    )
     return html.replace(CITATION_LIST, '<div class="citation-list">')
 
 
