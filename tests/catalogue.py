@@ -3,7 +3,8 @@
 An entry replaces some of an exercise's answer cells; all other cells keep the reference solution. It is run
 as a notebook would run it: an error in one cell does not stop the next. An entry that trains nothing is tried in
 this process, as a learner's own notebook tries it, in milliseconds. One that trains is run as grading runs it, in
-a fork of a fork server in the sandbox. The entries themselves are in ``answers/exercise_NN.py``.
+a fork of a fork server in the sandbox; what the solution trains in the same way is trained once (``kept_trainings``).
+The entries themselves are in ``answers/exercise_NN.py``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import kept_trainings
 import nbformat
 
 from autograder import data
@@ -37,6 +39,7 @@ from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
 SOLUTIONS = Path(__file__).resolve().parent.parent / "solutions"
+_FIT = re.compile(r"\.fit\(")
 
 
 @dataclass(frozen=True)
@@ -141,16 +144,56 @@ def answers_of(exercise: str, answers: Mapping[str, str]) -> NamespaceAnswers:
 
 
 def try_as_grading(
-    exercise: str, answers: Mapping[str, str], fork_server: ForkServer, only: str | None = None
+    exercise: str,
+    answers: Mapping[str, str],
+    fork_server: ForkServer,
+    only: str | None = None,
+    kept: bytes | None = None,
 ) -> tuple[CheckResult, ...]:
-    """The same as `try_answers`, with the cells run in a fork of a fork server and the models observed there."""
-    found = reference(exercise)
+    """The same as `try_answers`, with the cells run in a fork of a fork server and the models observed there.
+
+    Args:
+        kept: what came of the solution's own trainings (`train_reference`); where a cell keeps the solution and would
+            train the same again, it takes that.
+    """
+    with running(_as_handed_in(exercise, answers), fork_server, data.load_held_out(exercise), kept) as (run, asked):
+        return _checked(exercise, run, asked, only)
+
+
+def train_reference(exercise: str, fork_server: ForkServer) -> tuple[tuple[CheckResult, ...], bytes]:
+    """Try the reference solution as grading does. Returns the results, and what came of its trainings."""
+    with running(_as_handed_in(exercise, {}), fork_server, data.load_held_out(exercise)) as (run, asked):
+        results = _checked(exercise, run, asked, None)
+        return results, kept_trainings.to_bytes(asked.value(kept_trainings.KEPT))
+
+
+@contextmanager
+def running(
+    notebook: nbformat.NotebookNode,
+    fork_server: ForkServer,
+    held_out: data.HeldOut | None,
+    kept: bytes | None = None,
+) -> Iterator[tuple[NotebookRun, KernelAnswers]]:
+    """A run of a notebook beside which `kept_trainings` lies, and what can be asked of it."""
+    files = [("kept_trainings.py", Path(kept_trainings.__file__).read_bytes())]
+    if kept is not None:
+        files.append((kept_trainings.FILE, kept))
+    with NotebookRun(notebook, fork_server, Limits(), files) as run, KernelAnswers(run, held_out) as asked:
+        yield run, asked
+
+
+def _as_handed_in(exercise: str, answers: Mapping[str, str]) -> nbformat.NotebookNode:
     notebook = nbformat.reads(json.dumps(filled_in(exercise, answers)), 4)
-    with (
-        NotebookRun(notebook, fork_server, Limits()) as run,
-        KernelAnswers(run, data.load_held_out(exercise)) as answers,
-    ):
-        return run_checks(found, Submission(answers), only=only, before=lambda task: run.run_until(task.grade_id))
+    for cell in notebook.cells:
+        if _is_answer(cell) and grade_id(cell) not in answers and _FIT.search(cell.source):
+            cell.source = kept_trainings.cell_with(cell.source, grade_id(cell))
+    return notebook
+
+
+def _checked(exercise: str, run: NotebookRun, asked: KernelAnswers, only: str | None) -> tuple[CheckResult, ...]:
+    return run_checks(
+        reference(exercise), Submission(asked), only=only, before=lambda task: run.run_until(task.grade_id)
+    )
 
 
 def sources_run(exercise: str, answers: Mapping[str, str], only: str | None = None) -> str:
@@ -177,7 +220,7 @@ def _cells_run(exercise: str) -> list[tuple[str, str, str | None]]:
 
 def trains(exercise: str, answers: Mapping[str, str], only: str | None = None) -> bool:
     """Whether trying these answers trains a network, which takes seconds."""
-    return re.search(r"\.fit\(", sources_run(exercise, answers, only)) is not None
+    return _FIT.search(sources_run(exercise, answers, only)) is not None
 
 
 def source(cell: dict[str, Any]) -> str:

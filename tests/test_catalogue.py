@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import pickle
 import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from itertools import combinations
+from typing import Any
 
+import nbformat
 import pytest
 from catalogue import (
     SOLUTIONS,
@@ -15,14 +19,20 @@ from catalogue import (
     Right,
     Wrong,
     catalogues,
+    grade_id,
     reference,
+    running,
+    source,
     source_notebook,
+    train_reference,
     trains,
     try_answers,
     try_as_grading,
 )
+from kept_trainings import KEPT, cell_with, from_bytes, to_bytes
 
 from autograder.exercise.outcome import CheckResult, Outcome, hint_id
+from autograder.sandbox.client import ForkServer
 
 CATALOGUES = catalogues()
 EXERCISES = [catalogue.exercise for catalogue in CATALOGUES]
@@ -38,11 +48,35 @@ def _case(exercise: str, entry: Wrong | Right):  # type: ignore[no-untyped-def]
     return pytest.param(exercise, entry, id=title, marks=marks)
 
 
+References = Callable[[str], tuple[tuple[CheckResult, ...], bytes]]
+
+
+@pytest.fixture(scope="session")
+def references(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> References:
+    """By exercise: the results of the reference solution, and what came of its trainings, done once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # all workers' folders are in it
+
+    def reference_of(exercise: str) -> tuple[tuple[CheckResult, ...], bytes]:
+        file = folder / f"{exercise}.pickle"
+        with (folder / f"{exercise}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                file.write_bytes(pickle.dumps(train_reference(exercise, request.getfixturevalue("fork_server"))))
+            found: tuple[tuple[CheckResult, ...], bytes] = pickle.loads(file.read_bytes())
+            return found
+
+    return reference_of
+
+
 @pytest.fixture
 def tried(request: pytest.FixtureRequest) -> Trying:
     """How to try an entry: in the sandbox if it trains, else at once."""
     if request.node.get_closest_marker("sandbox"):
-        return partial(try_as_grading, fork_server=request.getfixturevalue("fork_server"))
+        references: References = request.getfixturevalue("references")
+        _, kept = references(request.node.callspec.params["exercise"])
+        return partial(try_as_grading, fork_server=request.getfixturevalue("fork_server"), kept=kept)
     return try_answers
 
 
@@ -65,8 +99,13 @@ def test_right_answer_gets_full_marks(exercise: str, entry: Right, tried: Trying
 @pytest.mark.parametrize(
     ("exercise", "entry"), [_case(name, Right("the reference solution", {})) for name in EXERCISES]
 )
-def test_reference_gets_full_marks(exercise: str, entry: Right, tried: Trying) -> None:
-    results = tried(exercise, entry.answers)
+def test_reference_gets_full_marks(exercise: str, entry: Right, request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("sandbox"):
+        results, kept = request.getfixturevalue("references")(exercise)
+        solution = "".join(source(cell) for cell in source_notebook(exercise)["cells"] if grade_id(cell))
+        assert len(from_bytes(kept)) == solution.count(".fit("), "a training of the solution is not kept"
+    else:
+        results = try_answers(exercise, entry.answers)
     assert {r.outcome for r in results} == {Outcome.PASSED}, "\n".join(_told(r) for r in results)
 
 
@@ -198,6 +237,64 @@ def test_two_wrong_answers_of_a_task_are_told_apart(catalogue: Catalogue) -> Non
 def test_every_task_has_wrong_answers(catalogue: Catalogue) -> None:
     tried = {entry.check for entry in catalogue.wrong}
     assert tried == {task.grade_id for task in reference(catalogue.exercise).tasks}
+
+
+_NETWORK = """
+import keras, numpy as np
+x, y, z = np.ones((8, 4), "float32"), np.ones((8, 2), "float32"), np.zeros((8, 4), "float32")
+
+def network(loss="mse", **settings):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, **settings)])
+    model.compile(loss=loss, optimizer="sgd")
+    return model
+
+totals = {}
+"""
+_BEFORE = "keras.utils.set_random_seed(1)\nearly = network()"
+_AFTER = "totals['{}'] = sum(float(abs(w).sum()) for w in a.get_weights()), 'fit' not in vars(keras.Model)"
+_TRAINED = "a = network()\na.fit(x, y, epochs=2, verbose=0)"
+_TRAINED_EARLY = "early.fit(x, y, epochs=2, verbose=0)\na = early"
+_SAME = {"the same": _TRAINED, "by position": _TRAINED.replace("epochs=2, verbose=0", "None, 2, 0")}
+_OTHER = {
+    "other images": _TRAINED.replace("(x", "(z"),
+    "other labels": _TRAINED.replace("y,", "2 * y,"),
+    "other epochs": _TRAINED.replace("epochs=2", "epochs=3"),
+    "another argument": _TRAINED.replace("verbose", "batch_size=4, verbose"),
+    "a callback": _TRAINED.replace("verbose", "callbacks=[keras.callbacks.EarlyStopping('loss')], verbose"),
+    "another layer": _TRAINED.replace("network()", "network(use_bias=False)"),
+    "another loss": _TRAINED.replace("network()", "network('mae')"),
+    "trained already": _TRAINED.replace("fit(", "fit(x, y, verbose=0)\na.fit("),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.sandbox
+def test_only_the_same_training_is_taken_from_the_solution(fork_server: ForkServer) -> None:
+    """What is taken can be told by its weights: those that were kept are made zero here."""
+
+    def run(kept: bytes | None, *trained: tuple[str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        cells = [_NETWORK]
+        for name, before, cell in trained:
+            cells += [f"{_BEFORE}\n{before}", cell_with(cell, "early" if "early" in cell else "new")]
+            cells += [_AFTER.format(name)]
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        with running(notebook, fork_server, None, kept) as (run, asked):
+            run.run_rest()
+            return asked.value("totals"), {} if kept else asked.value(KEPT)
+
+    early = ("made before", "", _TRAINED_EARLY)
+    totals, found = run(None, ("new", "", _TRAINED), early)
+    assert {name: (total > 0, own) for name, (total, own) in totals.items()} == dict.fromkeys(totals, (True, True))
+    assert len(found) == 2
+    for training in found.values():
+        training["variables"] = [0 * array for array in training["variables"]]
+    same = [early, *((name, "", cell) for name, cell in _SAME.items())]
+    other = [(name, "", cell) for name, cell in _OTHER.items()]
+    other.append(("begins elsewhere", "early.set_weights([w + 1 for w in early.get_weights()])", _TRAINED_EARLY))
+    totals, _ = run(to_bytes(found), *same, *other)
+    assert {name for name, (total, _) in totals.items() if total == 0} == {name for name, *_ in same}
+    assert len(totals) == len(same) + len(other)
+    assert all(own for _, own in totals.values())
 
 
 def _released(exercise: str) -> dict[str, str]:
