@@ -288,12 +288,32 @@ def trainings() -> dict[str, Callable[[], Any]]:
         rows = tensorflow.data.Dataset.from_tensor_slices((x, y)).batch(32)
         return seen(model, first, second, model.fit(rows, epochs=2, verbose=0), model.fit(x, y, verbose=0))
 
+    def convolutions() -> Any:
+        keras.utils.set_random_seed(7)
+        layers = [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.MaxPooling2D(2)]
+        layers += [keras.layers.Conv2D(6, 3, strides=2, padding="same"), keras.layers.AveragePooling2D(2)]
+        layers += [keras.layers.Flatten(), keras.layers.Dense(3, activation="softmax")]
+        model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+        model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["categorical_crossentropy"])
+        pictures = images.astype("float32") / 255
+        found = model.fit(pictures, y, epochs=3, batch_size=20, validation_split=0.1, verbose=0)
+        return model.get_weights(), found.history, model.evaluate(pictures, y, verbose=0), model.predict(pictures)
+
+    def cross_entropy_beside_a_penalty() -> Any:
+        layers = keras.layers.Dense(8, "relu", kernel_regularizer="l2"), keras.layers.Dense(3, activation="softmax")
+        model = network(*layers)
+        names = ["accuracy", "sparse_categorical_crossentropy"]
+        model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=names)
+        found = model.fit(x, whole, epochs=3, batch_size=16, validation_data=(x[:90], whole[:90]), verbose=0)
+        return model.get_weights(), found.history, model.evaluate(x, whole, verbose=0)
+
     found = [plain, short, remainder, in_order, dropout, stopped_early, batches_watched, again, weighted, two_inputs]
     found += [doubles_and_lists, built_late, so_many_steps, shuffled_by_batch, seeded_on_the_way, mistaken]
     found += [more_than_at_once, watched_by_functions, by_single_batches, in_steps_of_ones_own, of_a_dataset]
     found += [weighed_one_by_one, normalized, averaged, predicts_at_each_epochs_end, predicts_in_a_function, eagerly]
     found += [under_a_strategy, stopped_at_an_epochs_begin, with_a_state_of_its_own, one_metric_in_two_models]
     found += [steps_seen_from_a_callback, labels_that_are_no_class, changed_between_two_fits]
+    found += [convolutions, cross_entropy_beside_a_penalty]
     return {training.__name__: training for training in found}
 
 
@@ -328,7 +348,7 @@ def in_both_ways(forks: KerasForks, code: str, *arguments: str) -> tuple[list[An
 
 def test_no_bit_of_any_training_changes(forks: KerasForks) -> None:
     (faster,), (plain,) = in_both_ways(forks, TRAININGS)
-    assert len(plain) == 34
+    assert len(plain) == 36
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
@@ -387,6 +407,30 @@ print(type(model.train_function).__name__, model.steps_per_execution, vars(model
     printed = done.stdout.splitlines()
     assert printed[0] == "1 True 128 [1, 1] True", done.stderr[-2000:]
     assert printed[1:] == ["1 False False", "function 1 set()"], done.stderr[-2000:]
+
+
+def test_what_is_installed_behind_keras_waits_for_it(forks: KerasForks) -> None:
+    """As in the kernels of the book's lessons, whose first cells need not import Keras."""
+    code = """
+import sys
+from autograder.compat import keras_training
+keras = sys.modules.pop("keras")
+called, hooks = [], []
+keras_training.install = lambda: called.append("install")
+keras_training.take_note_of_threads = lambda: called.append("threads")
+class Events:
+    def register(self, when, hook): hooks.append((when, hook))
+keras_training.install_behind_keras(Events())
+(when, before_a_cell), = hooks
+before_a_cell()
+called.append("import keras")
+sys.modules["keras"] = keras
+before_a_cell()
+before_a_cell()
+print(when, called)
+"""
+    (done,) = forks.run(Program(code))
+    assert done.stdout == "pre_execute ['threads', 'import keras', 'install', 'threads', 'threads']\n", done.stderr
 
 
 def test_as_many_batches_at_once_as_take_no_longer_than_one_look_at_a_bar() -> None:

@@ -21,9 +21,10 @@ MOST_PARAMETERS = 5_000_000  # beyond these, arithmetic takes the time, and a co
 MOST_BYTES = 256_000_000  # of data
 
 LAYERS = "InputLayer Dense Activation Flatten Reshape Rescaling ReLU LeakyReLU ELU Softmax Dropout BatchNormalization"
+LAYERS += " Conv2D MaxPooling2D AveragePooling2D"
 OPTIMIZERS = "SGD Adam AdamW RMSprop Adagrad Adadelta Adamax Nadam"
 METRICS = "Mean MeanMetricWrapper Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy"
-METRICS += " MeanSquaredError MeanAbsoluteError"
+METRICS += " MeanSquaredError MeanAbsoluteError CategoricalCrossentropy SparseCategoricalCrossentropy"
 # Losses and metrics by what labels they want: a class number for each example, or an array shaped as the output.
 SPARSE_LOSSES = {"sparse_categorical_crossentropy": "SparseCategoricalCrossentropy"}
 DENSE_LOSSES = {
@@ -34,9 +35,9 @@ DENSE_LOSSES = {
     "kl_divergence": "KLDivergence",
 }
 SHORT = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "MSE": "mean_squared_error"}
-SPARSE_METRICS = frozenset({"accuracy", "acc", "sparse_categorical_accuracy"})
+SPARSE_METRICS = frozenset({"accuracy", "acc", "sparse_categorical_accuracy", "sparse_categorical_crossentropy"})
 DENSE_METRICS = frozenset({"accuracy", "acc", "categorical_accuracy", "binary_accuracy", "mse", "mae"})
-DENSE_METRICS |= {"mean_squared_error", "mean_absolute_error"}
+DENSE_METRICS |= {"mean_squared_error", "mean_absolute_error", "categorical_crossentropy"}
 
 
 class KerasOwn:

@@ -1,7 +1,7 @@
 """Training with less around it, where nobody can tell, and with the same result to the last bit.
 
-Small models spend most of `fit` not on arithmetic but on what surrounds it. In a grading kernel four such things go,
-and none changes the order of any operation on numbers:
+Small models spend most of `fit` not on arithmetic but on what surrounds it. In a grading kernel, and in those that run
+the book's lessons, four such things go, and none changes the order of any operation on numbers:
 
 * batches one by one: a loop goes over as many as take `PACE` seconds, so that a cell can be stopped, and a progress
   bar moves, as without it;
@@ -21,6 +21,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -57,6 +58,24 @@ def install() -> None:
     _feed_slices(ArrayDataAdapter)
     _open_each_epoch_once(TFEpochIterator)
     _own = KerasOwn(keras)
+
+
+def install_behind_keras(events: Any) -> None:
+    """The same for a kernel of its own that may never import Keras: before the first cell that finds it imported.
+
+    Args:
+        events: of the kernel's shell. When they come first, all of the kernel's own threads run.
+    """
+    installed = False
+
+    def before_a_cell() -> None:
+        nonlocal installed
+        if not installed and "keras" in sys.modules:
+            installed = True
+            install()
+        take_note_of_threads()
+
+    events.register("pre_execute", before_a_cell)
 
 
 def take_note_of_threads() -> None:
