@@ -126,6 +126,7 @@ def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], di
         # for each; with one of a kind, small models train in less processor time, to the same weights.
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # NumPy's; two of them spin while they wait for each other on a busy machine
         # Memory from malloc in pages of 2 MB where the system has them: a fork has less to copy, and a training run
         # less to wait for.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
