@@ -564,6 +564,16 @@ def _is_scaled(found: np.ndarray, pixels: np.ndarray, right: np.ndarray) -> None
                     id="shape-changed-by-scaling",
                 ),
             ),
+            (
+                np.rint(right),
+                Hint(
+                    "Rounding leaves only black and white. Keep the values in between.", id="rounded-to-black-and-white"
+                ),
+            ),
+            (
+                lambda v: _is_multiple(v, right),
+                Hint("You divide by another number. What is the largest value of a pixel?", id="another-divisor"),
+            ),
         ],
         given=(pixels,),
         hint=["255 should become 1, and 0 stay 0. What do you divide by?", "Change the dtype first, then divide."],
@@ -726,7 +736,10 @@ class TestSplit:
             raise fail(
                 _("{count} of the images are in the training set and in the validation set.", count=len(both)),
                 hint=[
-                    "An image the classifier has learned from says nothing about new ones: choose each image once.",
+                    Hint(
+                        "An image the classifier has learned from says nothing about new ones: choose each image once.",
+                        id="image-in-both-sets",
+                    ),
                     "Shuffle all indices once, with `permutation`, and cut the result in two.",
                 ],
             )
@@ -869,7 +882,17 @@ class TestNearest:
         with unless_it_ignores(function, "nearest_mean", (images, means), (images[:1], means), (images, means[::-1])):
             expect(found, "`nearest_mean(images, means)`").to_be_close_to(
                 right,
-                mistakes=mistakes,
+                mistakes=[
+                    *mistakes,
+                    (
+                        lambda v: np.shape(v) == (len(images), len(means)),
+                        Hint(
+                            "There is an answer for each image *and* each mean. Of those for one image, which mean is"
+                            " nearest? Keep that one.",
+                            id="all-means-kept",
+                        ),
+                    ),
+                ],
                 given=(images, means),
                 hint=[
                     "For each image and each mean: subtract, square, add up over the pixels.",
@@ -999,6 +1022,14 @@ def _shares_recognised(submission: Submission) -> np.ndarray:
                 ),
             ),
             (100 * right, Hint("That is per cent. Write shares between 0 and 1.", id="shares-in-per-cent")),
+            *(
+                (
+                    np.round(right, digits),
+                    Hint("These shares are rounded. Leave them as they are.", id="shares-rounded"),
+                )
+                for digits in (1, 2)
+                if not np.allclose(np.round(right, digits), right, atol=1e-3)
+            ),
             (
                 1 - right,
                 Hint("Those are the shares that are missed. Turn them round.", id="shares-missed"),
@@ -1109,7 +1140,11 @@ def _is_picked(found: np.ndarray, name: str, right: np.ndarray, shapes: dict[tup
             _("{name} is scaled already.", name=name),
             hint=Hint("Scaling comes later. Leave the pixels as they are for now.", id="picked-after-scaling"),
         )
-    hints = [_("Indices start at 0, so the first image has index 0."), _("Take it from `train_data`.")]
+    hints: list[str] = [_("Indices start at 0, so the first image has index 0."), _("Take it from `train_data`.")]
+    if right.ndim == 4 and len(right) > 1 and np.array_equal(found, _images()[: len(right)]):
+        hints.insert(
+            0, Hint("Those are the first images. Which indices does the task name? Begin there.", id="first-images")
+        )
     if any(np.array_equal(found, np.reshape(some, right.shape)) for some in _test_counterparts(right)):
         hints.insert(0, Hint("These are test images. Take yours from the training images.", id="test-images-picked"))
     last = _images()[-len(right) :] if right.ndim == 4 else _images()[-1].reshape(right.shape)
@@ -1539,6 +1574,14 @@ def _explain_poor_means(means: np.ndarray) -> None:
                 id="same-images-for-two-classes",
             ),
         )
+
+
+def _is_multiple(found: Any, right: np.ndarray) -> bool:
+    """Whether these are the right values, all of them multiplied by one number."""
+    if not isinstance(found, np.ndarray) or found.shape != right.shape or found.dtype.kind != "f" or not right.any():
+        return False
+    factor = float(found.flat[right.argmax()]) / float(right.max())
+    return 0 < factor < 1e9 and abs(factor - 1) > 1e-3 and bool(np.allclose(found, factor * right, atol=1e-4 * factor))
 
 
 def _means_to_compare(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -618,6 +618,17 @@ def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
             Hint("The columns are sorted. Use the order in `new_order`.", id="columns-sorted"),
         ),
         (
+            rows[:, np.argsort(new)],
+            Hint("You sort the new names. Which column was each new name in the *old* order?", id="new-names-sorted"),
+        ),
+        (
+            _one_after_another(rows, columns),
+            Hint(
+                "You write into the table that you still read from, so one column is lost. Write into a new table.",
+                id="column-overwritten",
+            ),
+        ),
+        (
             rows[:, columns].argmax(axis=1),
             Hint(
                 "Those are class numbers. The result is a table again. Keep all the columns.",
@@ -629,6 +640,14 @@ def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
             Hint("The rows are in reverse order. Only the columns change places: leave the rows.", id="rows-reversed"),
         ),
     ]
+
+
+def _one_after_another(rows: np.ndarray, columns: list[int]) -> np.ndarray:
+    """What becomes of the rows when each column is written into the table that the next one is read from."""
+    changed = rows.copy()
+    for new, old in enumerate(columns):
+        changed[:, new] = changed[:, old]
+    return changed
 
 
 class TestDistances:
@@ -913,6 +932,24 @@ def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
         ),
         (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
         (
+            float((classes == (given > 0.5).argmax(axis=1)).mean()),
+            Hint(
+                "Does it look for probabilities above one half? The largest may be smaller. Decode both tables first.",
+                id="threshold-for-argmax",
+            ),
+        ),
+        (
+            float((truth * given).sum(axis=1).mean()),
+            Hint(
+                "That is the mean of what the right classes got. Does the largest of each row name the right class?",
+                id="mean-probability-for-agreement",
+            ),
+        ),
+        (
+            right * len(truth) / truth.shape[1],
+            Hint("You divide by the number of classes. How many images are there?", id="divided-by-classes"),
+        ),
+        (
             float((truth.argmax(axis=0) == given.argmax(axis=0)).mean()),
             Hint("argmax runs along the wrong axis: each *row* has a class. Turn it round.", id="argmax-over-images"),
         ),
@@ -928,7 +965,10 @@ def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
         (float((classes == named + 1).mean()), shifted),
     ]
     # Who is told that none agree may have made any of those that come to 0 for these tables.
-    return right, [(0.0, nothing), *((value, says) for value, says in wrong if value > 1e-9 and value != right)]
+    return right, [
+        (0.0, nothing),
+        *((value, says) for value, says in wrong if value > 1e-9 and abs(value - right) > 1e-9),
+    ]
 
 
 def _shape(submission: Submission, name: str) -> tuple[Any, ...]:
@@ -1037,7 +1077,24 @@ def _refuses(submission: Submission, arguments: tuple[Any, ...], what: str, hint
 
 def _decoded(rows: np.ndarray) -> Answers:
     right = rows.argmax(axis=1)
+    of_probabilities = [
+        (
+            (rows > 0.5).argmax(axis=1),
+            Hint(
+                "Does it look for a value above one half? In some rows there is none. Take the largest of each row.",
+                id="threshold-for-largest",
+            ),
+        ),
+        (
+            rows @ np.arange(rows.shape[1]),
+            Hint(
+                "That is the mean of the class numbers, weighted with the row. Which one place is the largest?",
+                id="mean-of-the-classes",
+            ),
+        ),
+    ]
     return right, [
+        *(() if np.isin(rows, (0, 1)).all() else of_probabilities),  # of one-hot rows these are right
         (
             rows.argmax(axis=0),
             Hint(
@@ -1085,13 +1142,16 @@ def _decodes(
     submission: Submission, purpose: str, draw: Callable[[np.random.Generator], tuple[np.ndarray]], name: str
 ) -> None:
     (rows,), right, mistakes = told_apart(submission.rng(purpose), draw, _decoded)
-    function = _function(submission, "decode", _("`np.argmax` has an argument `axis`."))
+    function = _decoding(submission)
     with unless_it_ignores(function, "decode", (rows,), (rows[:3],)):
         expect(as_array(function(rows), "`decode(rows)`"), name).to_be_close_to(
             right,
             mistakes=[
                 *mistakes,
-                (lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(v) != len(right), _NO_EXACT_ONE),
+                (
+                    lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(right) != len(v) <= rows.size,
+                    _NO_EXACT_ONE,
+                ),
                 (lambda v: isinstance(v, np.ndarray) and v.shape == right.shape and not v.any(), _NO_EXACT_ONE),
             ],
             given=(rows,),
@@ -1099,6 +1159,22 @@ def _decodes(
         )
 
 
+def _decoding(submission: Submission) -> Callable[[np.ndarray], Any]:
+    """The learner's `decode`, which says of a search for a 1 that there need not be one."""
+    function = _function(submission, "decode", _("`np.argmax` has an argument `axis`."))
+
+    def ask(rows: np.ndarray) -> Any:
+        try:
+            return function(rows)
+        except Mismatch as stopped:
+            if not any(words in stopped.message for words in _NO_ONE_FOUND):
+                raise
+            raise fail(stopped.message, hint=[_NO_EXACT_ONE, *stopped.hints]) from None
+
+    return ask
+
+
+_NO_ONE_FOUND = {"1 is not in list": "list.index", "1.0 is not in list": "list.index", "index 0 is out of": "np.where"}
 _NO_EXACT_ONE = Hint(
     "Do you look for a value that is exactly 1? A network's probabilities hardly ever are. Take the largest.",
     id="looks-for-one-exactly",
@@ -1153,6 +1229,15 @@ def _agrees(
     (truth, given), right, mistakes = told_apart(submission.rng(purpose), draw, _agreements)
     function = _function(submission, "agreement", _("Decode both tables first: `argmax` along the right axis."))
     found = as_array(function(truth, given), "`agreement(...)`")
+    if found.dtype.kind == "b" and not found.ndim:
+        raise fail(
+            "`agreement` returns True or False, but it should return one number.",
+            hint=Hint(
+                "That is one answer for the whole table. For each image, do the two name the same class? Of which share"
+                " is it so?",
+                id="one-answer-for-the-table",
+            ),
+        )
     if found.ndim:
         raise fail(
             _("`agreement` returns an array of shape {shape}, but it should return one number.", shape=found.shape),

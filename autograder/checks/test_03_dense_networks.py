@@ -25,6 +25,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.exercise.traces import images_of_an_epoch, learned_from_raw_pixels
 from autograder.language import _, plural
 
 LESS_THAN_AN_IMAGE = 0.0045  # of the 100 test images; their accuracy has two digits
@@ -206,6 +207,20 @@ class TestByHand:
                 (
                     np.full_like(scores, max(scores.max(), 0)),
                     Hint("That is one maximum over everything. Compare each value with 0.", id="one-maximum"),
+                ),
+                (
+                    np.where(scores > 0, scores, 1),
+                    Hint("Negative values become 1. What does relu make of them?", id="one-for-negative"),
+                ),
+                *(
+                    (
+                        np.where(scores > 0, scores, slope * scores),
+                        Hint(
+                            "Negative values are made small, but they are still there. What does relu make of them?",
+                            id="leaky",
+                        ),
+                    )
+                    for slope in (0.01, 0.1, 0.2, 0.3)
                 ),
                 *_other_activations(scores),
             ],
@@ -447,7 +462,35 @@ class TestTrained:
     def test_has_learned(self, submission: Submission) -> None:
         """The network has learned, and only from the training images"""
         _has_learned(submission)
+        (images, one_hot), model = _fashion()[0], submission.model("model")
+        losses = submission.history("history").history.get("loss") or []
+        if losses and learned_from_raw_pixels(model, (images, one_hot.argmax(axis=1)), losses=losses):
+            raise _learned_from_raw_pixels("model")
+        _only_training_images_in_an_epoch(submission)
         _test_images_took_no_part(submission)
+
+
+def _learned_from_raw_pixels(name: str) -> Mismatch:
+    return fail(
+        _("`{name}` was trained on pixels from 0 to 255, and scaled ones are strange to it.", name=name),
+        hint=Hint("Give `fit` the scaled images: print the largest value of what you give it.", id="not-scaled"),
+    )
+
+
+# All 700 images, or what is left of them after a tenth or a twentieth is held back for validation.
+_JOINED = (700, 630, 665)
+
+
+def _only_training_images_in_an_epoch(submission: Submission) -> None:
+    """See that an epoch was not as long as that of both sets joined."""
+    if (count := images_of_an_epoch(submission.history("history"), 700)) in _JOINED:
+        raise fail(
+            _("In each epoch `model` saw {count} of the images, but only 600 are for training.", count=count),
+            hint=Hint(
+                "Were the test images among them? Give `fit` the training images and their labels.",
+                id="trained-on-test-images",
+            ),
+        )
 
 
 def _has_learned(submission: Submission) -> None:
@@ -595,6 +638,10 @@ class TestDeeper:
         """It gets at least 82 % of unseen images right"""
         _was_trained(submission, "deeper_model", _("the line that calls `fit`"))
         measured = submission.accuracy("deeper_model")
+        unseen, (images, one_hot) = submission.images("fashion"), _fashion()[0]
+        sets = (images, one_hot.argmax(axis=1)), (unseen.pixels, unseen.labels)
+        if learned_from_raw_pixels(submission.model("deeper_model"), *sets):
+            raise _learned_from_raw_pixels("deeper_model")
         _test_images_took_no_part(submission, "deeper_model")
         expect(measured, "the accuracy of `deeper_model`").to_reach(
             NEEDED,
@@ -695,14 +742,29 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
     found = rows.astype(np.float64) / top
     if np.allclose(found, wanted, atol=0.01):
         return
-    hint = [_("Start again from `train_data` and `test_data`; `reshape` alone keeps every image in its row.")]
-    if np.allclose(np.sort(found, axis=None), np.sort(wanted, axis=None), atol=0.01):
+    hint: list[str] = [
+        _("Start again from `train_data` and `test_data`; `reshape` alone keeps every image in its row.")
+    ]
+    if np.allclose(np.sort(found, axis=1), np.sort(wanted, axis=1), atol=0.01):
         hint.insert(
             0,
-            _("The shape is right, but pixels of different images share a row. Do not transpose; only reshape."),
+            Hint(
+                "Each row has the pixels of its image, but in another order. Leave the axes as they are: only reshape.",
+                id="pixels-in-another-order",
+            ),
+        )
+    elif np.allclose(np.sort(found, axis=None), np.sort(wanted, axis=None), atol=0.01):
+        hint.insert(
+            0,
+            Hint(
+                "The shape is right, but pixels of different images share a row. Do not transpose; only reshape.",
+                id="images-mixed-up",
+            ),
         )
     if np.allclose(1 - found, wanted, atol=0.01):
-        hint.insert(0, _("Black and white are swapped."))
+        hint.insert(
+            0, Hint("Black and white are swapped. Divide the pixels, and subtract nothing.", id="black-and-white")
+        )
     raise fail(_("The rows of `{name}` are not the images: the pixels differ.", name=name), hint=hint)
 
 
@@ -712,6 +774,12 @@ def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
     softmax = Hint("That is softmax. relu looks at each value separately: compare it with 0.", id="softmax-for-relu")
     return [
         (1 / (1 + 1 / powers), Hint("That is the sigmoid. Compare each value with 0 instead.", id="sigmoid-for-relu")),
+        (
+            np.log1p(powers),
+            Hint(
+                "That is softplus, a relu without a corner. Compare each value with 0 instead.", id="softplus-for-relu"
+            ),
+        ),
         (np.tanh(scores), Hint("That is tanh. Compare each value with 0 instead.", id="tanh-for-relu")),
         (powers / powers.sum(axis=1, keepdims=True), softmax),
         (powers / powers.sum(axis=0), softmax),

@@ -23,6 +23,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.exercise.traces import images_of_an_epoch
 from autograder.language import _, plural
 
 NEEDED = 0.85  # share of unseen digits; measured over seeds in benchmarks/seeds.md
@@ -134,6 +135,29 @@ def _softmaxes(z: np.ndarray) -> Answers:
         (
             powers / powers.mean(),
             Hint("You divided by the mean of the powers. What do they add up to?", id="divided-by-mean"),
+        ),
+        (
+            powers / np.sqrt((powers**2).sum()),
+            Hint("You divided by the length of a vector. What do the powers add up to?", id="divided-by-length"),
+        ),
+        (
+            np.log1p(powers) / np.log1p(powers).sum(),
+            Hint("A logarithm is too much. Only the power of each score is asked for: leave it out.", id="softplus"),
+        ),
+        (
+            np.exp(z / 1000) / np.exp(z / 1000).sum(),
+            Hint(
+                "You divide the scores first, and that makes them even. Subtract something instead.",
+                id="divided-scores",
+            ),
+        ),
+        (
+            np.round(right, 1),
+            Hint("Rounded values do not add up to 1 any more. Leave them as they are.", id="rounded"),
+        ),
+        (
+            np.round(right, 2),
+            Hint("Rounded values do not add up to 1 any more. Leave them as they are.", id="rounded"),
         ),
         (
             powers / len(z),
@@ -318,6 +342,10 @@ def _row_softmaxes(z: np.ndarray) -> Answers:
     right = powers / powers.sum(axis=1, keepdims=True)
     shifted, of_columns = np.exp(z - z.max(axis=1, keepdims=True)), np.exp(z - z.max(axis=0))
     return right, [
+        (
+            np.tile(right[0], (len(right), 1)),
+            Hint("Every row is that of the first image. Does your loop use each row in turn?", id="first-row-for-all"),
+        ),
         (
             powers / powers.sum(axis=0),
             Hint(
@@ -629,6 +657,16 @@ def _cross_entropies(p: np.ndarray, y: np.ndarray) -> Answers:
     exchanged = Hint("Labels and probabilities are swapped. Which one is the logarithm of?", id="labels-swapped")
     return right, [
         (-right, Hint("A loss is never below 0. Look at the sign of the logarithm.", id="sign-missing")),
+        *(
+            (
+                float(-np.log(hit + small).mean()),
+                Hint(
+                    "You add something to every probability. Change only those that are too small.",
+                    id="small-number-added",
+                ),
+            )
+            for small in (1e-2, 1e-3)
+        ),
         (each, Hint("That is one number for each image. Take the mean of them.", id="one-for-each-image")),
         (each.sum(), Hint("That is the sum over the images. Take the mean, so that a batch may grow.", id="sum")),
         (
@@ -965,8 +1003,21 @@ _TOO_GOOD_FOR_TRAINING = 0.0
 _TOO_GOOD_FOR_UNSEEN = 0.03
 
 
+# All 14,000 images, or what is left of them after a tenth is held back for validation.
+_JOINED = (14_000, 12_600)
+
+
 def _test_images_took_no_part(submission: Submission) -> None:
-    """Look for the traces that training on the test images alone leaves in a network."""
+    """Look for the traces that training on the test images leaves in a network, or in its history."""
+    count = images_of_an_epoch(submission.history("history"), 14_000)
+    if count in _JOINED:
+        raise fail(
+            _("In each epoch `model` saw {count:,} of the images, but only 12,000 are for training.", count=count),
+            hint=Hint(
+                "Were the test images among them? Give `fit` the training images and their labels.",
+                id="trained-on-test-images",
+            ),
+        )
     model, unseen = submission.model("model"), submission.images("mnist")
     new = slice(TEST_IMAGES, None) if len(unseen.labels) == 10 * TEST_IMAGES // 2 else slice(None)
     sets = (_test_set(), _training_set(), (unseen.pixels[new], unseen.labels[new]))
@@ -1176,6 +1227,17 @@ class TestPredicted:
                 ),
                 (_near(1 - share), Hint("That is the share of mistakes. What share is right?", id="share-of-mistakes")),
                 (
+                    lambda v: any(abs(v - round(share, digits)) < 1e-9 for digits in (1, 2)),
+                    Hint("It is rounded too much. Leave the number as it is.", id="accuracy-rounded"),
+                ),
+                (
+                    lambda v: any(abs(v - told) < 1e-9 for told in _accuracies_told(submission)),
+                    Hint(
+                        "That is from `history`, which knows nothing about the test images. Count on those.",
+                        id="accuracy-from-history",
+                    ),
+                ),
+                (
                     _near(0.0, 1e-9),
                     Hint("Is nothing at all right? Look at what you compare with.", id="compared-with-another"),
                 ),
@@ -1185,6 +1247,14 @@ class TestPredicted:
 
 
 _DECIDED = Hint("The decision is made already. Keep what `predict` returns.", id="one-hot-rows")
+
+
+def _accuracies_told(submission: Submission) -> list[float]:
+    try:
+        history = submission.history("history").history
+    except (Mismatch, NotAttempted):
+        return []
+    return [v for name, values in history.items() if "acc" in name for v in values if isinstance(v, float)]
 
 
 class TestConfusion:
@@ -1203,7 +1273,15 @@ class TestConfusion:
                         lambda v: v.shape == (),
                         Hint("One number cannot say which class was taken for which. Count pairs.", id="one-number"),
                     ),
+                    (
+                        lambda v: v.shape == (10, 10),
+                        Hint(
+                            "Here there are not ten classes. How many rows and columns does `classes` ask for?",
+                            id="ten-classes-always",
+                        ),
+                    ),
                 ],
+                given=(true, predicted),
                 hint=[
                     "Begin with a table of zeros. Which cell does one image belong to?",
                     "Go through `true` and `predicted` together: look at `zip`.",
@@ -1378,6 +1456,7 @@ class TestSensitivity:
                     np.array(right),
                     tolerance=1e-4,
                     mistakes=mistakes,
+                    given=(matrix,),
                     hint="How many images really are of this class? How many of them were recognised?",
                 )
 
@@ -1450,6 +1529,10 @@ def _shares_of(matrix: np.ndarray, k: int) -> Answers:
         (
             2 * hit / (row + column),
             Hint("That mixes sensitivity and precision (the F1 score). Look at the row alone.", id="f1"),
+        ),
+        (
+            hit / row / row,
+            Hint("You divided twice. Divide the recognised ones by all of the class once.", id="divided-twice"),
         ),
         (hit / (row - hit), Hint("You divided by the missed ones. Divide by all of the class.", id="odds")),
         (

@@ -33,6 +33,7 @@ from autograder.exercise.networks import (
 )
 from autograder.exercise.outcome import Mismatch, NotAttempted
 from autograder.exercise.submission import Submission, as_array
+from autograder.exercise.traces import images_of_an_epoch, learned_from_raw_pixels
 from autograder.language import _
 
 # Thresholds: measured over seeds in benchmarks/seeds.md.
@@ -199,6 +200,14 @@ class TestShuffled:
                     id="nothing-shuffled",
                 ),
             )
+        if all(b >= a for a, b in pairwise(number * 4 // _COUNT for number in order)):
+            raise fail(
+                "The images of each class have changed places, but each class is still together.",
+                hint=Hint(
+                    "Shuffle all rows at once. Of which classes are the last ones then?",
+                    id="classes-shuffled-apart",
+                ),
+            )
         # Of 40 numbers in random order about half go up from one to the next; 35 or more never do.
         rising = sum(b > a for a, b in pairwise(order))
         if not 4 <= rising <= 35:
@@ -238,6 +247,17 @@ def _shuffled(submission: Submission, images: np.ndarray, labels: np.ndarray) ->
     try:
         found = submission.function("shuffle_together")(images, labels)
     except Mismatch as error:
+        if "out of bounds" in error.message:
+            raise Mismatch(
+                error.message,
+                (
+                    Hint(
+                        "It counts on more images than it is given here. Ask the array how many there are: look at"
+                        " `len`.",
+                        id="fixed-number-of-images",
+                    ),
+                ),
+            ) from None
         if "read-only" in error.message:
             raise fail(
                 "`shuffle_together` changes the arrays that it was given.",
@@ -274,6 +294,14 @@ def _shuffled(submission: Submission, images: np.ndarray, labels: np.ndarray) ->
             (_COUNT, 6): flattened,
             (6 * _COUNT,): flattened,
             (_COUNT, 784): _NOT_THE_ARGUMENT,
+            (1, *images.shape): Hint(
+                "`shuffle` changes its argument and returns nothing, so it makes no order to index with. Look at"
+                " `permutation`.",
+                id="shuffle-makes-no-order",
+            ),
+            lambda shape: len(shape) == images.ndim and shape[0] < _COUNT and shape[1:] == images.shape[1:]: Hint(
+                "Some of the images are lost. Which row numbers does your order leave out?", id="images-lost"
+            ),
         },
         hint="As many images come back as went in, of the same shape. Print both shapes.",
         stated=True,
@@ -394,6 +422,14 @@ def _best_epochs(history: History) -> Answers:
                 id="first-rise",
             ),
         ),
+        (
+            np.array([best + 1, min(losses)]),
+            Hint("You return two values. The task asks for the epoch alone: leave the other out.", id="two-values"),
+        ),
+        (
+            len(losses) - best,
+            Hint("That is counted from the end. Count from the first epoch.", id="counted-from-the-end"),
+        ),
         (min(losses), itself),
         (min(history["loss"]), training),
         (max(history["val_accuracy"]), accuracy),
@@ -440,6 +476,11 @@ def _gaps(history: History) -> Answers:
     losses = history["loss"][-1] - history["val_loss"][-1]
     of_losses = Hint("Those are the losses. Take the accuracies.", id="losses")
     best = Hint("That is the gap of the best epoch. Take the last one.", id="best-epoch")
+    mixed = Hint(
+        "You take a loss and an accuracy together. Which two lists does the task name?", id="loss-and-accuracy-mixed"
+    )
+    ends = {name: values[-1] for name, values in history.items()}
+    smallest = int(np.argmin(history["val_loss"]))
     return right, [
         (-right, turned),
         (differences, Hint("That is the gap of every epoch. Return that of the last one.", id="every-epoch")),
@@ -460,6 +501,32 @@ def _gaps(history: History) -> Answers:
         (float(training.max() - validation[-1]), one_epoch),
         (losses, of_losses),
         (-losses, of_losses),
+        *(
+            (sign * (ends[one] - ends[other]), mixed)
+            for one in ("loss", "val_loss")
+            for other in ("accuracy", "val_accuracy")
+            for sign in (1, -1)
+        ),
+        (
+            float(training[-1] + validation[-1]),
+            Hint("You add the two. How much better is one than the other?", id="added-up"),
+        ),
+        (
+            round(right, 1),
+            Hint("So few digits lose what the gap tells. Do not round.", id="rounded-gap"),
+        ),
+        (
+            right / float(validation[-1]),
+            Hint("That is a share of the validation accuracy. Leave the division out.", id="relative-to-validation"),
+        ),
+        (
+            float(differences[smallest + 1]),
+            Hint(
+                "That is the epoch after the best one: a number that counts from 1 was taken for a position. Look at"
+                " which epoch the task asks for.",
+                id="epoch-for-position",
+            ),
+        ),
         (float(training[-1] / validation[-1]), Hint("That is a ratio. The gap is a difference: subtract.", id="ratio")),
         (
             right / float(training[-1]),
@@ -544,6 +611,7 @@ class TestOverfitted:
     def test_knows_them_by_heart(self, submission: Submission) -> None:
         """It knows the 100 labels by heart, the wrong ones, too"""
         model = submission.model("overfitted")
+        _only_these_images(submission, "overfitted", *_few()[:2])
         share, share_true = (
             _agreement(submission, "overfitted", *_few()[:2]),
             _agreement(submission, "overfitted", *_few()[::2]),
@@ -675,6 +743,7 @@ class TestStopped:
         losses = _validation_losses(submission)
         _answers_three_classes(submission, "stopped")
         model = submission.model("stopped")
+        _only_these_images(submission, "stopped", *_few()[:2])
         if any(layer.config.get("kernel_regularizer") for layer in model.layers):
             raise fail(
                 "`stopped` has an L2 or L1 penalty, so its loss cannot be compared with its history.",
@@ -684,6 +753,7 @@ class TestStopped:
         best = float(np.min(losses))
         if abs(loss - best) <= _tolerance(best):
             _stopped_has_learned(submission)
+            _learned_these_labels(submission, "stopped", _few()[:2])
             return
         says = _(
             "The validation loss of `stopped` is {loss:.3f}, but in its best epoch, number {epoch}, it was {best:.3f}.",
@@ -832,8 +902,10 @@ class TestCured:
                 ),
             )
         _repeats_wrong_labels(submission)
+        _only_these_images(submission, "cured", *_training())
         _others_took_no_part(submission)
-        _learned_these_labels(submission)
+        _was_not_trained_again(submission)
+        _learned_these_labels(submission, "cured", _training(), _few()[:2])
         found = share - unseen.value
         if found > GAP_CURED:
             raise Mismatch(
@@ -906,20 +978,56 @@ def _others_took_no_part(submission: Submission) -> None:
             )
 
 
+def _was_not_trained_again(submission: Submission) -> None:
+    """See that `cured` is one of the networks whose validation loss its history tells, and not a better one.
+
+    That can be told only where the images for validation were those of the notebook: there are 200, with right labels.
+    """
+    try:
+        history = submission.history("cured_history")
+    except (Mismatch, NotAttempted):
+        return
+    if any(layer.config.get("kernel_regularizer") for layer in submission.model("cured").layers):
+        return  # the penalty is part of the losses
+    accuracies = [v for k, v in history.history.items() if k.startswith("val_") and "acc" in k and v]
+    losses = history.history.get("val_loss") or []
+    if images_of_an_epoch(history, 200, validation=True) != 200 or not accuracies or max(accuracies[0]) < _TOLD:
+        return
+    if not all(isinstance(loss, (int, float)) and 0 <= loss < 1e9 for loss in losses) or not losses:
+        return
+    loss = _mean_loss(submission, "cured", *_validation())
+    if loss < min(losses) - 3 * _tolerance(min(losses)):
+        raise fail(
+            _(
+                "The validation loss of `cured` is {loss:.3f}, which is less than in any epoch of its history.",
+                loss=loss,
+            ),
+            hint=Hint(
+                "Was it trained once more, on the validation images? They are there to look at: call `fit` only with"
+                " those of the task.",
+                id="trained-again",
+            ),
+        )
+
+
 # What `fit` says of the labels that it was given, and what the network says of `y_train`. Eight honest cures differ by
 # 0.01 at most and have no more than 0.75, since one label in four is wrong; trained on the right labels, or on the
 # validation images, they have 0.88 to 0.98 and differ by 0.18 to 0.26.
 _TOLD, _TOLD_MORE = 0.82, 0.10
 
 
-def _learned_these_labels(submission: Submission) -> None:
-    """See that the labels which `fit` was given can have been those of `y_train`, or of its first hundred."""
-    told = _told_accuracy(submission)
-    share = max(_agreement(submission, "cured", *_training()), _agreement(submission, "cured", *_few()[:2]))
+def _learned_these_labels(submission: Submission, name: str, *sets: tuple[np.ndarray, np.ndarray]) -> None:
+    """See that the labels which `fit` was given can have been those of one of these sets of images and labels."""
+    if submission.model(name).layers_of("BatchNormalization"):
+        return  # in training it answers from each batch, and otherwise from what it remembers of all
+    told = _told_accuracy(submission, name)
+    share = max(_agreement(submission, name, *some) for some in sets)
     if told is not None and told >= _TOLD and told - share > _TOLD_MORE:
         raise fail(
             _(
-                "While it was trained, `cured` got {told:.0%} of its labels right. Of `y_train` it gets {share:.0%}.",
+                "While it was trained, `{name}` got {told:.0%} of its labels right. Of those of the task it gets"
+                " {share:.0%}.",
+                name=name,
                 told=told,
                 share=share,
             ),
@@ -931,13 +1039,13 @@ def _learned_these_labels(submission: Submission) -> None:
         )
 
 
-def _told_accuracy(submission: Submission) -> float | None:
-    """The training accuracy in `cured_history`, of the epoch whose weights `cured` has; None if that cannot be told.
+def _told_accuracy(submission: Submission, name: str) -> float | None:
+    """The training accuracy in the history of a network, of the epoch whose weights it has; None if none can be told.
 
     With validation that is the epoch with the validation loss that is measured now, else the last one.
     """
     try:
-        history = submission.history("cured_history").history
+        history = submission.history(f"{name}_history").history
     except (Mismatch, NotAttempted):
         return None
     accuracies = next((v for k, v in history.items() if "acc" in k and not k.startswith("val_") and v), [])
@@ -948,10 +1056,10 @@ def _told_accuracy(submission: Submission) -> float | None:
         return float(accuracies[-1])
     if len(losses) != len(accuracies) or not all(isinstance(v, (int, float)) and abs(v) < 1e9 for v in losses):
         return None
-    penalty = any(layer.config.get("kernel_regularizer") for layer in submission.model("cured").layers)
+    penalty = any(layer.config.get("kernel_regularizer") for layer in submission.model(name).layers)
     if penalty:  # it is part of the losses, and the last epoch's weights are the usual ones
         return float(accuracies[-1]) if not _wins_back(losses) else None
-    loss = _mean_loss(submission, "cured", *_validation())
+    loss = _mean_loss(submission, name, *_validation())
     nearest = int(np.argmin(np.abs(np.array(losses) - loss)))
     return float(accuracies[nearest]) if abs(loss - losses[nearest]) <= _tolerance(loss) else None
 
@@ -1149,6 +1257,14 @@ class TestReported:
 
 
 _HISTORY_ERRORS = {
+    "is not in list": Hint(
+        "You look for a number in a list that it does not stand in. Is the smallest one from the same list?",
+        id="number-of-another-list",
+    ),
+    "list index out of range": Hint(
+        "A list of 30 entries ends at number 29. How does one get the last entry of a list of any length?",
+        id="behind-the-last-entry",
+    ),
     "no attribute 'history'": Hint(
         "What your function gets is already the dictionary. Take a list out of it with square brackets.",
         id="already-the-dictionary",
@@ -1225,6 +1341,11 @@ def _answers_three_classes(submission: Submission, name: str) -> None:
             _("`{name}` has no shape yet.", name=model.name),
             hint=Hint("Begin with `keras.Input(...)`, and give it the shape of one image.", id="no-input"),
         )
+    if model.output_shape[0] is not None:
+        raise fail(
+            _("`{name}` has the length of a batch in its shape, {shape}.", name=model.name, shape=model.output_shape),
+            hint=Hint("Begin with `keras.Input(...)`, and give it the shape of one image.", id="no-input"),
+        )
     flattens_in_time(model)
     flatten = Hint(
         "The image was never flattened, so the dense layers worked only on its last axis. Flatten it first.",
@@ -1283,6 +1404,35 @@ def _keeps_its_history(submission: Submission, name: str) -> None:
         raise fail(
             _("`{name}_history` has no accuracy.", name=name),
             hint=Hint("Give `compile` the accuracy as a metric, and train again.", id="history-without-accuracy"),
+        )
+
+
+# Sets joined, all for the few, and what is left of that after a tenth or a fifth is held back for validation.
+_MORE_IMAGES = (320, 360, 400, 450, 480, 500, 540, 600)
+
+
+def _only_these_images(submission: Submission, name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """See in the history that a network was trained on these images (N, 28, 28), scaled, and on no others with them."""
+    try:
+        history = submission.history(f"{name}_history")
+    except (Mismatch, NotAttempted):
+        return
+    count = images_of_an_epoch(history, 600) or 0
+    if count > len(pixels) and count in _MORE_IMAGES:
+        raise fail(
+            _(
+                "In each epoch `{name}` was trained on {count} of the images, but the task names {needed}.",
+                name=name,
+                count=count,
+                needed=len(pixels),
+            ),
+            hint=Hint("Which images does the task name? Look at what you give to `fit`.", id="trained-on-more-images"),
+        )
+    losses = history.history.get("loss") or []
+    if losses and learned_from_raw_pixels(submission.model(name), (pixels, labels), losses=losses):
+        raise fail(
+            _("`{name}` was trained on pixels from 0 to 255, and scaled ones are strange to it.", name=name),
+            hint=Hint("Give `fit` the scaled images: print the largest value of what you give it.", id="not-scaled"),
         )
 
 

@@ -134,6 +134,14 @@ def described(error: BaseException) -> str:
     return clause(f"{type(error).__name__}: {text[:2_000]}")
 
 
+def type_of(error: BaseException) -> str:
+    """The type of an error ("ValueError"): of a class that the learner made, that of the class it was made from."""
+    try:
+        return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ != "__main__")[:100]
+    except BaseException:  # the class may be the student's, and so what it says of itself
+        return "an error"
+
+
 def _line(error: BaseException) -> int:
     """The line of the cell that an error came from: that of the first frame that is a cell's."""
     trace = error.__traceback__

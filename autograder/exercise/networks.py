@@ -20,9 +20,31 @@ _LARGEST_RATES = {"adadelta": 10.0, "sgd": 1.0, "adagrad": 1.0, "ftrl": 1.0}
 _WORDS = {3: _("three"), 10: _("ten")}
 _NOISE = ("Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D")
 _TWICE = Hint("Softmax would be applied twice. Remove it in one of the two places.", id="softmax-twice")
+_SOFTMAX_NOT_LAST = Hint(
+    "After softmax something still changes the probabilities. Take that out, or put it before softmax.",
+    id="softmax-not-last",
+)
+_CHANGES_VALUES = (
+    "BatchNormalization",
+    "LayerNormalization",
+    "GroupNormalization",
+    "UnitNormalization",
+    "Normalization",
+    "Rescaling",
+)
 # On one-hot labels the divergence is the cross-entropy, and the focal loss a cross-entropy with weights.
 ONE_HOT_LOSSES = ("categorical_crossentropy", "kl_divergence", "categorical_focal_crossentropy")
 SPARSE_LOSS = "sparse_categorical_crossentropy"
+_LOSSES_OF_NUMBERS = (
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+    "poisson",
+    "cosine_similarity",
+)
 
 
 def compiled_model(submission: Submission, name: str) -> ModelReport:
@@ -66,8 +88,23 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
             ),
         )
     activation = model.output_activation
+    shares = [i for i, layer in enumerate(model.layers) if str(layer.activation).startswith("softmax")]
+    if shares and (changing := [name for name in names[shares[-1] + 1 :] if name in _CHANGES_VALUES]):
+        raise fail(
+            _("`{name}` has a {layer} layer behind its softmax.", name=model.name, layer=changing[0]),
+            hint=_SOFTMAX_NOT_LAST,
+        )
     if activation == "softmax":
         return
+    if str(activation).endswith(", softmax") and "softmax" not in str(activation).removesuffix(", softmax"):
+        raise fail(
+            _("`{name}` changes its scores before softmax: {activation}.", name=model.name, activation=activation),
+            hint=Hint(
+                "Softmax takes scores of any size and sign. Leave the last dense layer without an activation of its"
+                " own.",
+                id="changed-before-softmax",
+            ),
+        )
     if activation == "linear":
         if model.compiled is not None and not model.compiled.from_logits:
             loss_fits_output(model, classes)
@@ -100,6 +137,8 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
     }
     along_images = "softmax along axis 0"
     known = along_images if along_images in str(activation) else str(activation)
+    if known.startswith("softmax, ") and known not in kinds:
+        kinds[known] = _SOFTMAX_NOT_LAST
     raise fail(
         _(
             "`{name}` ends in {activation}, so its outputs are not probabilities that add up to 1.",
@@ -131,10 +170,33 @@ def loss_fits_labels(model: ModelReport, classes: int, sparse_too: bool = False)
             ),
             id="binary-for-classes",
         ),
-        "mean_squared_error": squared,
-        "mean_absolute_error": squared,
-        "categorical_hinge": Hint("The hinge loss needs scores, not probabilities. Use a cross-entropy.", id="hinge"),
+        **dict.fromkeys(_LOSSES_OF_NUMBERS, squared),
+        "binary_focal_crossentropy": Hint(
+            _(
+                "The binary loss is for one yes-or-no answer. Here one of {count} classes is right: choose again.",
+                count=_WORDS[classes],
+            ),
+            id="binary-for-classes",
+        ),
+        **dict.fromkeys(
+            ("categorical_hinge", "hinge", "squared_hinge"),
+            Hint("The hinge loss needs scores, not probabilities. Use a cross-entropy.", id="hinge"),
+        ),
+        **dict.fromkeys(
+            ("accuracy", "acc", "categorical_accuracy"),
+            Hint(
+                "Accuracy is what people look at: it has no slope to follow, so it cannot be the loss. Make it a"
+                " metric, and choose a cross-entropy.",
+                id="accuracy-for-loss",
+            ),
+        ),
     }
+    if loss is not None and "entropy" in loss and loss not in kinds:
+        kinds[loss] = Hint(
+            "Keras knows no loss of that name, and says so only when training begins. Compare it with the spelling in"
+            " lesson 2.",
+            id="loss-misspelt",
+        )
     if loss is None:
         raise fail(
             _("`{name}` was compiled without a loss.", name=model.name),

@@ -6,7 +6,8 @@ a thing comes about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,11 @@ RETURNS_NOTHING = Hint(
     "Without a `return`, a function gives back None; `print` only shows a value. Does every path through it end in a"
     " `return`?",
     id="returns-nothing",
+)
+_DICTIONARY = Hint(
+    "A dictionary keeps a name with each value, and only the values are asked for. Put them into a list, in the order"
+    " of the task.",
+    id="dictionary-for-array",
 )
 TEXT_FOR_NUMBER = Hint(
     "In quotes, or made by `str`, a number is text, and nobody can compute with it. Write numbers without quotes.",
@@ -49,6 +55,14 @@ _NO_WHOLE_NUMBER = Hint(
     id="fraction-for-a-count",
 )
 _BELOW_ZERO = Hint("It is below 0, and nothing can be counted so. What do you subtract from what?", id="below-zero")
+_NOTEBOOKS_ARRAY = Hint(
+    "An array in this error is as large as those of the notebook, and none that the function was given is. Which name"
+    " in it is not one of its arguments?",
+    id="array-of-the-notebook",
+)
+_SHAPE = re.compile(r"\((\d[\d, ]*)\)")
+_IMAGES = re.compile(r"\b28, ?28\b")
+_LENGTHS = frozenset([400, 600, 784, 2000, 10_000, 12_000, 60_000])  # of the arrays that the notebooks load and make
 _NOT_CALLED = Hint("A function has to be called: put brackets after its name.", id="function-not-called")
 
 _ONE_FOR_MANY = Hint(
@@ -109,6 +123,27 @@ def of_a_number(value: Any) -> str:
     return _("Print it: what does it hold, and which one number of it is asked for?")
 
 
+def of_a_stop(error: str, arguments: Iterable[Any]) -> tuple[str, ...]:
+    """What to say of the error that a function stopped with, if it used an array of the notebook; else nothing.
+
+    Args:
+        error: its type and its text.
+        arguments: what the function was called with.
+    """
+    shapes = [one.shape if isinstance(one, np.ndarray) else np.shape(one) for one in arguments if _has_a_shape(one)]
+    given = {length for shape in shapes for length in shape}
+    largest = max((int(np.prod(shape)) for shape in shapes), default=0)
+    for shape in _SHAPE.findall(error):
+        lengths = {int(length) for length in re.findall(r"\d{1,9}", shape)}
+        if (_IMAGES.search(shape) and 28 not in given) or any(n > largest for n in lengths & _LENGTHS):
+            return (_NOTEBOOKS_ARRAY,)
+    return ()
+
+
+def _has_a_shape(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, list)) and not any(isinstance(one, (list, str, dict)) for one in value)
+
+
 def of_a_count(found: Any, right: Any) -> str:
     """What to say of a number where a count is asked for; '' if it is wrong in no way that is known here.
 
@@ -132,6 +167,8 @@ def of_no_array(value: Any) -> str:
     """What to say of something that is no array, nor can be made one."""
     if isinstance(value, str):
         return _TEXT_FOR_ARRAY
+    if isinstance(value, dict):
+        return _DICTIONARY
     if _is_function(value):
         return _NOT_CALLED
     return _("Print it: what does it hold, and is it what you meant to keep?")

@@ -19,7 +19,7 @@ from autograder import data
 from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
 from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
-from autograder.exercise.slips import RETURNS_NOTHING, TEXT_FOR_NUMBER, of_a_number, of_no_array
+from autograder.exercise.slips import RETURNS_NOTHING, TEXT_FOR_NUMBER, of_a_number, of_a_stop, of_no_array
 from autograder.exercise.wire import History, Opaque, type_name
 from autograder.language import _, as_sentence, plural
 
@@ -205,7 +205,8 @@ class Submission:
                 if error.error_type == "NotImplementedError":
                     raise NotAttempted(_("`{name}` is not written yet.", name=name)) from None
                 raise Mismatch(
-                    _("`{name}` stopped with {error}.", name=name, error=str(error)), (*advice(str(error)), *hints)
+                    _("`{name}` stopped with {error}.", name=name, error=str(error)),
+                    (*advice(str(error)), *of_a_stop(str(error), (*args, *kwargs.values())), *hints),
                 ) from None
             if result is None:
                 raise Mismatch(_("`{name}` returned nothing (None).", name=name), (RETURNS_NOTHING,))

@@ -14,7 +14,7 @@ from typing import Any
 from autograder import data
 from autograder.backend import observe
 from autograder.exercise import wire
-from autograder.exercise.causes import Failures, described, remember
+from autograder.exercise.causes import Failures, described, remember, type_of
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.display import CheckView, Points
@@ -148,13 +148,15 @@ class NamespaceAnswers:
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         function = self._get(name)
+        # What it changes of its arguments is not the check's, as in the sandbox.
+        args, kwargs = wire.decode(wire.encode((args, kwargs), keep_read_only=True))
         try:
             return _plain(function(*args, **kwargs))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever the learner's function raises is an answer, SystemExit too
-            kind, _, text = described(error).partition(": ")
-            raise Raised(kind, text) from error
+            _, _, text = described(error).partition(": ")
+            raise Raised(type_of(error), text) from error
 
     def model(self, name: str) -> ModelReport:
         model = self._get(name)

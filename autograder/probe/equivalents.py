@@ -43,6 +43,8 @@ def equivalents_of(answers: Mapping[str, str], texts: Mapping[str, str]) -> Iter
         texts: what the task of each answer cell asks for; what it asks for is not said in another way.
     """
     for name, words, rewrite in _REWRITES:
+        if rewrite is _activations_of_tensorflow and any("load_model(" in source for source in answers.values()):
+            continue  # Keras does not load a model whose functions are not its own
         changed = {}
         for grade_id, source in answers.items():
             try:
@@ -421,6 +423,9 @@ def _activations_as(source: str, prefix: str, more: str) -> str:
 @_rewrite("tf-keras", _("`tf.keras` for `keras`"))
 def _tf_keras(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
+        parent = cell.parents.get(node)
+        if isinstance(parent, ast.Attribute) and parent.attr == "saving":
+            return None  # TensorFlow's `keras` has no such part
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in ("keras", "layers"):
             return _expression("tf.keras" if node.id == "keras" else "tf.keras.layers")
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.backend import observe
 from autograder.exercise import wire
-from autograder.exercise.causes import Failures, remember
+from autograder.exercise.causes import Failures, remember, type_of
 from autograder.exercise.wire import Message
 from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
@@ -106,7 +106,7 @@ def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surro
             else:
                 message = _answer(asked, shell.user_ns, failures)
         except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
-            message = Message({"error": _name_of(error), "says": "it cannot be looked at"})
+            message = Message({"error": type_of(error), "says": "it cannot be looked at"})
         try:
             channel.send(message)
         except ChannelClosed:
@@ -147,14 +147,10 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures
         try:
             value = value(*asked["args"], **asked["kwargs"])
         except BaseException as error:  # whatever the student's function raises is an answer, SystemExit too
-            return Message({"error": _name_of(error), "says": _says(error)})
+            return Message({"error": type_of(error), "says": _says(error)})
     message = wire.encode(value)
     message.tree = {"value": message.tree}
     return message
-
-
-def _name_of(error: BaseException) -> str:
-    return str(getattr(type(error), "__name__", "an error"))[:100]
 
 
 def _says(error: BaseException) -> str:

@@ -557,6 +557,31 @@ WRONG = [
         "not-a-share-for-each-class",
     ),
     Wrong("neither the best nor the least", _measured(missed="'t-shirt'"), "measured", "neither-best-nor-least"),
+    Wrong(
+        "scaled to black and white",
+        _scale("np.round(images / 255).astype('float32')"),
+        "scaled",
+        "rounded-to-black-and-white",
+    ),
+    Wrong("scaled per cent", _scale("images.astype('float32') / 100"), "scaled", "another-divisor"),
+    Wrong(
+        "shares of one digit",
+        _measured(shares="[round((answers == k)[test_numbers == k].mean(), 1) for k in range(3)]"),
+        "measured",
+        "shares-rounded",
+    ),
+    Wrong(
+        "the means sorted by their distance",
+        _nearest("return ((images[:, None] - means) ** 2).sum(axis=(2, 3, 4)).argsort(axis=1)"),
+        "nearest",
+        "all-means-kept",
+    ),
+    Wrong(
+        "the notebook's images for the argument, which stops",
+        _nearest("return ((x_test[:, None] - means) ** 2).sum(axis=(2, 3, 4)).argmin(axis=1)"),
+        "nearest",
+        "array-of-the-notebook",
+    ),
 ]
 
 RIGHT = [

@@ -426,6 +426,69 @@ WRONG = [
         "agreement",
         "never-equal",
     ),
+    Wrong(
+        "decoded by a threshold",
+        {"decoded-answer": "def decode(rows):\n    return np.argmax(rows > 0.5, axis=1)"},
+        "decoded",
+        "threshold-for-largest",
+    ),
+    Wrong(
+        "decoded by a product with the class numbers",
+        {"decoded-answer": "def decode(rows):\n    return rows @ np.arange(rows.shape[1])"},
+        "decoded",
+        "mean-of-the-classes",
+    ),
+    Wrong(
+        "decoded by looking for 1 in a list",
+        {"decoded-answer": "def decode(rows):\n    return [list(row).index(1) for row in rows]"},
+        "decoded",
+        "looks-for-one-exactly",
+    ),
+    Wrong(
+        "the new names sorted",
+        {"reordered-answer": "def reorder(rows, old_order, new_order):\n    return rows[:, np.argsort(new_order)]"},
+        "reordered",
+        "new-names-sorted",
+    ),
+    Wrong(
+        "columns written into the table that they are read from",
+        {
+            "reordered-answer": "def reorder(rows, old_order, new_order):\n"
+            "    for new, name in enumerate(new_order):\n"
+            "        rows[:, new] = rows[:, list(old_order).index(name)]\n"
+            "    return rows"
+        },
+        "reordered",
+        "column-overwritten",
+    ),
+    Wrong(
+        "one answer for the whole table",
+        {
+            "agreement-answer": "def agreement(true_rows, given_rows):\n"
+            "    return np.all(true_rows.argmax(axis=1) == given_rows.argmax(axis=1))"
+        },
+        "agreement",
+        "one-answer-for-the-table",
+    ),
+    Wrong(
+        "divided by the number of classes",
+        {
+            "agreement-answer": "def agreement(true_rows, given_rows):\n"
+            "    same = true_rows.argmax(axis=1) == given_rows.argmax(axis=1)\n"
+            "    return np.sum(same) / true_rows.shape[1]"
+        },
+        "agreement",
+        "divided-by-classes",
+    ),
+    Wrong(
+        "the mean of what the right classes got",
+        {
+            "agreement-answer": "def agreement(true_rows, given_rows):\n"
+            "    return np.mean(np.sum(true_rows * given_rows, axis=1))"
+        },
+        "agreement",
+        "mean-probability-for-agreement",
+    ),
 ]
 
 RIGHT = [
@@ -562,5 +625,14 @@ RIGHT = [
     Right(
         "agreement picked from the true rows",
         _agreement("return float(true_rows[np.arange(len(true_rows)), given_rows.argmax(axis=1)].mean())"),
+    ),
+    Right(
+        "an error of one's own that is a ValueError",
+        {
+            "encoded-answer": "class BadLabel(ValueError):\n    pass\n\n\n"
+            "def one_hot(labels, classes):\n"
+            "    if ((labels < 0) | (labels >= classes)).any():\n        raise BadLabel(labels)\n"
+            "    return np.eye(classes, dtype='float32')[labels]"
+        },
     ),
 ]

@@ -600,6 +600,70 @@ WRONG = [
         "deeper",
         "dropout-on-output",
     ),
+    Wrong("a leaky relu", _dense_relu("z = x @ W + b\n    return np.where(z > 0, z, 0.01 * z)"), "by_hand", "leaky"),
+    Wrong("softplus for relu", _dense_relu("return np.log1p(np.exp(x @ W + b))"), "by_hand", "softplus-for-relu"),
+    Wrong(
+        "one for negative values",
+        _dense_relu("z = x @ W + b\n    return np.where(z > 0, z, 1)"),
+        "by_hand",
+        "one-for-negative",
+    ),
+    Wrong(
+        "rows read column by column",
+        _rows("{data}.reshape({n}, 784, order='F').astype('float32') / 255"),
+        "flattened",
+        "pixels-in-another-order",
+    ),
+    Wrong(
+        "accuracy as the loss",
+        _compile('loss="accuracy", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "accuracy-for-loss",
+    ),
+    Wrong(
+        "a loss that is misspelt",
+        _compile('loss="categorical_cross_entropy", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "loss-misspelt",
+    ),
+    Wrong(
+        "a loss for counts",
+        _compile('loss="poisson", optimizer="adam", metrics=["accuracy"]'),
+        "compiled",
+        "error-for-classes",
+    ),
+    Wrong(
+        "relu after softmax",
+        _model(
+            'keras.Input((784,)), layers.Dense(10, activation="relu"), layers.Dense(3, activation="softmax"),'
+            " layers.ReLU()"
+        ),
+        "architecture",
+        "softmax-not-last",
+    ),
+    Wrong(
+        "relu before softmax",
+        _model(
+            'keras.Input((784,)), layers.Dense(10, activation="relu"), layers.Dense(3, activation="relu"),'
+            " layers.Softmax()"
+        ),
+        "architecture",
+        "changed-before-softmax",
+    ),
+    Wrong(
+        "trained on unscaled rows",
+        _fit("train_data.reshape(600, 784), train_labels, epochs=12"),
+        "trained",
+        "not-scaled",
+    ),
+    Wrong(
+        "a few epochs on training and test images joined",
+        _fit(
+            "np.concatenate([x_train, x_test]), np.concatenate([train_labels, test_labels]), epochs=12, batch_size=32"
+        ),
+        "trained",
+        "but only 600 are for training",
+    ),
 ]
 
 _FIT = "x_train, train_labels, epochs=12, batch_size=32, validation_split=0.2"

@@ -895,6 +895,67 @@ WRONG = [
         "sensitivity",
         "share-for-digit",
     ),
+    Wrong(
+        "divided by the length of a vector",
+        {"softmax-answer": "def softmax(z):\n    e = np.exp(z - z.max())\n    return e / np.linalg.norm(e)"},
+        "softmax",
+        "divided-by-length",
+    ),
+    Wrong(
+        "probabilities of two digits",
+        {"softmax-answer": "def softmax(z):\n    e = np.exp(z - z.max())\n    return np.round(e / e.sum(), 2)"},
+        "softmax",
+        "rounded",
+    ),
+    Wrong(
+        "the first row for every row",
+        {"softmax_rows-answer": "def softmax_rows(z):\n    return np.array([softmax(z[0]) for row in z])"},
+        "softmax_rows",
+        "first-row-for-all",
+    ),
+    Wrong(
+        "a small number added to every probability",
+        {
+            "cross_entropy-answer": "uniform_loss = np.log(10)\n\ndef cross_entropy(p, y):\n"
+            "    return -np.mean(np.sum(y * np.log(p + 1e-3), axis=1))"
+        },
+        "cross_entropy",
+        "small-number-added",
+    ),
+    Wrong(
+        "a matrix of ten classes, always",
+        {
+            "model-answer": "",
+            "trained-answer": "",
+            "predicted-answer": "",
+            "confusion-answer": "def confusion_matrix(true, predicted, classes):\n"
+            "    matrix = np.zeros((10, 10), dtype=int)\n    np.add.at(matrix, (true, predicted), 1)\n"
+            "    return matrix",
+        },
+        "confusion",
+        "ten-classes-always",
+    ),
+    Wrong(
+        "normalised behind softmax",
+        {
+            "model-answer": "model = keras.Sequential([keras.Input((784,)), layers.Dense(10, activation='softmax'),"
+            " layers.BatchNormalization()])\n"
+            "model.compile(loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
+        },
+        "model",
+        "softmax-not-last",
+    ),
+    Wrong(
+        "training and test images joined",
+        {
+            "trained-answer": "x_train = train_images.reshape(-1, 784).astype('float32') / 255\n"
+            "x_test = test_images.reshape(-1, 784).astype('float32') / 255\n"
+            "history = model.fit(np.concatenate([x_train, x_test]), np.concatenate([train_digits, test_digits]),"
+            " epochs=4, batch_size=64, verbose=0)"
+        },
+        "trained",
+        "but only 12,000 are for training",
+    ),
 ]
 
 FUNCTIONAL = """

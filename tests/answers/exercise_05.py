@@ -710,6 +710,124 @@ WRONG = [
     Wrong("the number of classes for chance", _reported(shuffled="3"), "reported", "classes-for-chance"),
     Wrong("a third of a third", _reported(shuffled="1 / 3 / 3"), "reported", "chance-divided-twice"),
     Wrong("chance of never", _reported(shuffled="0"), "reported", "never-right"),
+    Wrong(
+        "each class shuffled by itself",
+        _shuffle(
+            "rows = np.arange(len(images)).reshape(4, -1)\n    order = np.concatenate("
+            "[np.random.permutation(some) for some in rows])\n    return images[order], labels[order]"
+        ),
+        "shuffled",
+        "classes-shuffled-apart",
+    ),
+    Wrong(
+        "what shuffle returns for an order",
+        _shuffle(
+            "order = np.arange(len(images))\n    order = np.random.default_rng().shuffle(order)\n"
+            "    return images[order], labels[order]"
+        ),
+        "shuffled",
+        "shuffle-makes-no-order",
+    ),
+    Wrong(
+        "a hundred images always",
+        _shuffle("order = np.random.permutation(100)\n    return images[order], labels[order]"),
+        "shuffled",
+        "fixed-number-of-images",
+    ),
+    Wrong(
+        "the last image lost",
+        _shuffle("order = np.random.permutation(len(images) - 1)\n    return images[order], labels[order]"),
+        "shuffled",
+        "images-lost",
+    ),
+    Wrong(
+        "epoch and loss returned",
+        _best('best = np.argmin(history["val_loss"])\n    return best + 1, history["val_loss"][best]'),
+        "best_epoch",
+        "two-values",
+    ),
+    Wrong(
+        "the smallest of another list looked up",
+        _best('return history["val_loss"].index(min(history["loss"]) / 2) + 1'),
+        "best_epoch",
+        "number-of-another-list",
+    ),
+    Wrong(
+        "epochs counted from the end",
+        _best('return len(history["val_loss"]) - np.argmin(history["val_loss"])'),
+        "best_epoch",
+        "counted-from-the-end",
+    ),
+    Wrong("accuracies added", _gap('return history["accuracy"][-1] + history["val_accuracy"][-1]'), "gap", "added-up"),
+    Wrong(
+        "a gap of one digit",
+        _gap('return round(history["accuracy"][-1] - history["val_accuracy"][-1], 1)'),
+        "gap",
+        "rounded-gap",
+    ),
+    Wrong(
+        "an epoch for a position",
+        _gap('e = best_epoch(history)\n    return history["accuracy"][e] - history["val_accuracy"][e]'),
+        "gap",
+        "epoch-for-position",
+    ),
+    Wrong(
+        "an accuracy taken from a loss",
+        _gap('return history["val_loss"][-1] - history["val_accuracy"][-1]'),
+        "gap",
+        "loss-and-accuracy-mixed",
+    ),
+    Wrong(
+        "a share of the validation accuracy",
+        _gap(
+            'validation = history["val_accuracy"][-1]\n    return (history["accuracy"][-1] - validation) / validation'
+        ),
+        "gap",
+        "relative-to-validation",
+    ),
+    Wrong(
+        "behind the last entry",
+        _gap('n = len(history["accuracy"])\n    return history["accuracy"][n] - history["val_accuracy"][n]'),
+        "gap",
+        "behind-the-last-entry",
+    ),
+    Wrong(
+        "all images for the few",
+        _overfitted(fit="x_train, y_train, epochs=30, batch_size=20"),
+        "overfitted",
+        "trained-on-more-images",
+    ),
+    Wrong(
+        "overfitted on unscaled images",
+        _overfitted(fit="few_images * 255, few_labels, epochs=100, batch_size=20"),
+        "overfitted",
+        "not-scaled",
+    ),
+    Wrong(
+        "stopped on the right labels",
+        _stopped(
+            "patience=5, restore_best_weights=True",
+            fit=f"few_images, train_labels[:100], epochs=60, batch_size=25, {VALIDATED}",
+        ),
+        "stopped",
+        "trained-on-other-labels",
+    ),
+    Wrong(
+        "a second fit on the validation images",
+        _cured(
+            DROPOUT,
+            f"x_train, y_train, epochs=8, batch_size=40, {VALIDATED}",
+            after="cured.fit(x_val, y_val, epochs=8, batch_size=40, verbose=0)",
+        ),
+        "cured",
+        "trained-again",
+    ),
+    Wrong(
+        "training and validation images joined",
+        _cured(DROPOUT, "np.vstack([x_train, x_val]), np.vstack([y_train, y_val]), epochs=12, batch_size=32"),
+        "cured",
+        "trained-on-more-images",
+    ),
 ]
 
 CONV = (
