@@ -129,13 +129,12 @@ async function startServiceWorker() {
   try {
     const address = new URL("service-worker.js?enableCache=false", KIT.base).href;
     localStorage.setItem(`${address}-version`, KIT.jupyterlite); // or JupyterLite throws it away as an old one
-    await workers.register(address);
-    if (!workers.controller) {
-      await Promise.race([
-        new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true })),
-        new Promise((resolve) => setTimeout(resolve, 8_000)),
-      ]);
-    }
+    const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
+    const changed = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
+    const registration = await workers.register(address);
+    // After a new release of the site, the notebook waits for the new one: two releases would be mixed in it.
+    if (workers.controller && navigator.onLine) await Promise.race([registration.update().catch(() => {}), wait(3_000)]);
+    if (!workers.controller || registration.installing || registration.waiting) await Promise.race([changed, wait(8_000)]);
     workers.addEventListener("message", (event) => event.data?.kit && heard(event.data.kit));
     if (!store.keeps) workers.controller?.postMessage({ keep: false });
     return Boolean(workers.controller);

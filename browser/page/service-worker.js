@@ -33,8 +33,8 @@ async function answer(path) {
   const { size, weight } = store.entry(path);
   const big = size > 5_000_000;
   let came = 0;
-  try {
-    return await store.get(
+  const get = () =>
+    store.get(
       path,
       (bytes) => {
         came += bytes;
@@ -42,9 +42,29 @@ async function answer(path) {
       },
       () => tell({ full: path }),
     );
+  try {
+    return await get().catch(async (error) => {
+      if (error.why === "blocked" || !(await isNewer())) throw error;
+      return store.entry(path) ? get() : fetch(path);
+    });
   } catch (error) {
     tell({ unfetched: path, why: error.why, status: error.status });
     return Response.error();
+  }
+}
+
+// The site has a new release, and this is still the service worker of an older one: it goes on with the new list of
+// files, so that what it has not kept comes as it is now, and the browser puts the new service worker in its place.
+async function isNewer() {
+  try {
+    const text = await (await fetch("files.js", { cache: "no-cache" })).text();
+    const now = JSON.parse(text.slice(text.indexOf("=") + 1).replace(/;\s*$/, ""));
+    if (JSON.stringify(now.files) === JSON.stringify(KIT.files)) return false;
+    Object.assign(KIT, now);
+    void self.registration.update().catch(() => {});
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gzip
+import hashlib
 import json
 import os
 import re
@@ -58,6 +60,7 @@ def troubled(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
         def end_headers(self) -> None:
             self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Cache-Control", "no-cache")
             super().end_headers()
 
     with Server(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
@@ -172,6 +175,41 @@ def test_a_window_that_keeps_nothing_says_so_and_works(site: Path, browser: Brow
             page,
             "^This window keeps nothing, perhaps because it is a private one: what you write is lost when you close",
         )
+    context.close()
+
+
+def release(page: Path, name: str, old: str, new: str) -> None:
+    """Change a file of the site, as a new release does: itself, packed, and in the list of files."""
+    text = (page / name).read_text("utf-8")
+    assert old in text
+    content = text.replace(old, new, 1).encode()
+    packed = gzip.compress(content)
+    files = page / "files.js"
+    head, table = files.read_text("utf-8").split("=", 1)
+    known = json.loads(table.rstrip(";\n"))
+    known["files"][name][:3] = [len(content), hashlib.sha256(content).hexdigest(), len(packed)]
+    contents = {name: content, f"{name}.packed": packed, "files.js": f"{head}={json.dumps(known)};\n".encode()}
+    for changed, what in contents.items():
+        (page / changed).unlink()  # it is a link to the other site's
+        (page / changed).write_bytes(what)
+
+
+def test_a_new_release_opens_where_an_older_one_was_kept(site: Path, browser: Browser, tmp_path: Path) -> None:
+    shutil.copytree(site, tmp_path / "site", copy_function=os.link)
+    context = browser.new_context()
+    with troubled(tmp_path / "site") as (address, _):
+        page = context.new_page()
+        page.goto(f"{address}/{EXERCISE}")
+        opened(page).evaluate(WRITE, "# before")
+        is_kept(opened(page), "# before")
+        for name in (EXERCISE.removeprefix("exercises/"), "notebooks/index.html"):
+            release(tmp_path / "site" / "exercises", name, "<head>", '<head><meta name="release" content="2">')
+        page.goto(f"{address}/{EXERCISE}")  # its page was not kept at the first visit, and is another one now
+        frame = opened(page)
+        assert frame.evaluate(WRITTEN) == "# before"
+        for shown in (page.main_frame, frame):
+            assert shown.evaluate("document.querySelector('meta[name=release]')?.content") == "2"
+        assert page.locator("#trouble").inner_text() == ""
     context.close()
 
 
