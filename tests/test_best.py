@@ -203,6 +203,21 @@ def test_nbgraders_own_collect_replaces_a_file_and_its_result_stays(term: Term, 
     assert len(term.ran) == 2
 
 
+def test_after_nbgraders_own_autograde_the_best_counts_again(term: Term, worth: dict[str, float]) -> None:
+    """It knows only the last hand-in, and writes its points over ours."""
+    low, high = list(worth)[-2:]
+    term.hand_in(high, AT)
+    term.hand_in(low, AT + DAY)
+    assert term.grade()["ada"]["score"] == worth[high]
+    with sqlite3.connect(term.root / "gradebook.db") as connection:
+        connection.execute("update grade set auto_score = 0")
+    assert term.grade()["ada"]["score"] == worth[high]
+    assert term.everywhere() == {worth[high]}
+    assert len(term.ran) == 1, "the one that counts"
+    assert term.grade()["ada"]["score"] == worth[high]
+    assert term.ran == [], "and then nothing has changed"
+
+
 def test_what_a_person_gave_by_hand_stays_when_another_version_counts(term: Term, worth: dict[str, float]) -> None:
     low, high = list(worth)[-2:]
     term.hand_in(low, AT)

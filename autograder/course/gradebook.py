@@ -8,6 +8,7 @@ What a class costs grows with its size and no faster: see `_new_id` and `CACHE_K
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Iterable
@@ -141,6 +142,7 @@ class Gradebook:
             if extension is not None:
                 extensions[student] = extension
         self._marks = self._read_marks()
+        self._points = self._read_points()
         self._connection.rollback()
         self.deadline: Deadline | None = (terms or ExerciseSettings()).deadline_beside(due, extensions)
         if terms is not None and terms.due is not None:
@@ -152,6 +154,30 @@ class Gradebook:
     def knows(self, student: str) -> bool:
         """Whether this student has a submission in it."""
         return student in self._known
+
+    def has_points_of(self, student: str, result: SubmissionResult) -> bool:
+        """Whether it had the points of this result when it was opened.
+
+        `nbgrader autograde` puts others there: its own, or those of another hand-in.
+        """
+        if student not in self._known:
+            return False
+        points = self._points.get(self._known[student][1], {})
+        checks = {check.name: check for check in result.checks}
+        wanted = {cell: _score(checks.get(name))[0] for name, cell in self._grade_cells.items()}
+        return all(abs(points.get(cell, math.inf) - score) < 1e-6 for cell, score in wanted.items())
+
+    def _read_points(self) -> dict[str, dict[str, float]]:
+        """What checks gave, by submitted notebook and cell."""
+        rows = self._connection.execute(
+            select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.auto_score).where(
+                _GRADE.c.cell_id.in_(list(self._cell_names)), _GRADE.c.auto_score.is_not(None)
+            )
+        )
+        found: dict[str, dict[str, float]] = {}
+        for of, cell, points in rows:
+            found.setdefault(of, {})[cell] = points
+        return found
 
     def _write_deadline(self, due: datetime, known: datetime | None, extensions: dict[str, Any]) -> None:
         """Bring nbgrader's due date and extensions to what the course's settings say."""

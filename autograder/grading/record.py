@@ -117,6 +117,8 @@ class Recorder:
             result = SubmissionResult.from_json(self._name, note["result"])
         except (KeyError, TypeError, ValueError, AttributeError):
             return None  # damaged: it is made again
+        if not self._gradebook.has_points_of(submitted.student, result):
+            return None  # another program has graded this, so the notebook beside it is another one, too
         return self._as_entered(submitted, result, basis, note) or note["result"]
 
     def _as_entered(
@@ -248,7 +250,7 @@ class Recorder:
         if note is None:
             return ""
         if note.get("key") == basis.key:
-            return say("the gradebook or the feedback page was gone")
+            return say("the gradebook or the feedback page was gone, or another program had graded too")
         changed = basis.changed_since(note.get("basis"))
         return (
             say("{changed} changed since", changed=changed) if changed else say("nothing says what it was graded with")
