@@ -83,7 +83,7 @@ def test_a_mark_stands_in_nbgraders_tables_and_on_the_page(marks: Marks, group: 
 def test_the_second_of_two_markers_is_told(marks: Marks) -> None:
     task, seen = _first(marks)
     marks.give("early", NewMark(task.name, 1.0, 0.0, "", "half right"), seen, "Ann")
-    with pytest.raises(ChangedMeanwhile, match="Ann gave 1 points at "):
+    with pytest.raises(ChangedMeanwhile, match="Ann gave 1 point at "):
         marks.give("early", NewMark(task.name, 0.0, 0.0, "", "wrong"), seen, "Bob")
     assert _first(marks)[0].manual == 1.0
 
@@ -190,7 +190,7 @@ def test_the_page_opens_to_nobody_else(server: MarkingServer, marks: Marks) -> N
     assert _ask(server, f"{base}feedback/{key}")[2]["Content-Security-Policy"].startswith("sandbox;")
     status, content, _ = _ask(server, f"{base}work/{key}", form | {"points": "0"})
     assert status == 409
-    assert "Ann gave 1 points at " in content
+    assert "Ann gave 1 point at " in content
     assert _ask(server, f"{base}work/{key}", form | {"points": "many"})[0] == 400
     assert _ask(server, f"{base}work/{key}", form | {"comment": "x" * 50_000})[0] == 413
 
