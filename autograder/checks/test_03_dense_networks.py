@@ -217,7 +217,7 @@ class TestByHand:
                         np.where(scores > 0, scores, slope * scores),
                         Hint(
                             "Negative values are made small, but they are still there. What does relu make of them?",
-                            id="leaky",
+                            id="leaky-relu",
                         ),
                     )
                     for slope in (0.01, 0.1, 0.2, 0.3)

@@ -600,7 +600,9 @@ WRONG = [
         "deeper",
         "dropout-on-output",
     ),
-    Wrong("a leaky relu", _dense_relu("z = x @ W + b\n    return np.where(z > 0, z, 0.01 * z)"), "by_hand", "leaky"),
+    Wrong(
+        "a leaky relu", _dense_relu("z = x @ W + b\n    return np.where(z > 0, z, 0.01 * z)"), "by_hand", "leaky-relu"
+    ),
     Wrong("softplus for relu", _dense_relu("return np.log1p(np.exp(x @ W + b))"), "by_hand", "softplus-for-relu"),
     Wrong(
         "one for negative values",
@@ -630,7 +632,7 @@ WRONG = [
         "a loss for counts",
         _compile('loss="poisson", optimizer="adam", metrics=["accuracy"]'),
         "compiled",
-        "error-for-classes",
+        "is poisson, which does not fit",
     ),
     Wrong(
         "relu after softmax",

@@ -905,7 +905,7 @@ WRONG = [
         "probabilities of two digits",
         {"softmax-answer": "def softmax(z):\n    e = np.exp(z - z.max())\n    return np.round(e / e.sum(), 2)"},
         "softmax",
-        "rounded",
+        "Rounded values do not",
     ),
     Wrong(
         "the first row for every row",
