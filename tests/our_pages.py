@@ -175,6 +175,7 @@ def _similar(folder: Path) -> Path:
         "chance": 0.1,
         "groups": [["ada", "bo"]],
         "pairs": [{}],
+        "blind": False,
         "left_out": {"cy": "there is no notebook of this exercise"},
     }
     path = folder / "similar work.html"
