@@ -214,7 +214,7 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
         {"over and under confused", "jumping curves taken for overfitting"},
         {"flat curves taken for a good fit", "low curves taken for underfitting"},
         {"all batches from the same start", "the result of the last step alone"},
-        {"the default rate", "an own step with rate 1"},
+        {"the default rate", "an own step with rate 1", "an own step ten times too long"},
     )
 )
 

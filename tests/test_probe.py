@@ -179,6 +179,49 @@ def test_networks_are_built_in_other_ways() -> None:
     assert "activation=tf.nn.relu" in found["activations-of-tensorflow"]
 
 
+@pytest.mark.parametrize(
+    ("source", "name", "other"),
+    [
+        ("a = np.array([f(v) for v in x])", "loops", "collected = []\nfor v in x:\n    collected.append(f(v))\n..."),
+        ("a = []\nfor v in x:\n    a.append(f(v))", "comprehensions", "a = [f(v) for v in x]"),
+        ("for i in range(2, n):\n    a(i)", "while-for-for", "i = (2)\nwhile i < (n):\n    a(i)\n    i += 1"),
+        ("def f(x):\n    return x + 1", "walrus", "def f(x):\n    return (my_result := x + 1)"),
+        ('def f(x):\n    """One more."""\n    return x + 1', "lambdas", "f = lambda x: x + 1"),
+        ("def f(x):\n    return x, 1", "lists-returned", "def f(x):\n    return [x, 1]"),
+        ("m = np.mean(x, axis=1)", "axis-by-place", "m = np.mean(x, 1)"),
+        ("def f(a, b):\n    return a\nc = f(1, 2)", "arguments-by-name", "...\nc = f(a=1, b=2)"),
+        ("h = np.maximum(x, 0)", "where", "h = np.where(x > 0, x, 0)"),
+        ("z = x @ W", "tensordot", "z = np.tensordot(x, W, 1)"),
+        ("z = x.T @ W", "matmul", "z = np.matmul(np.transpose(x), W)"),
+        (
+            "n = p.argmax(axis=1)",
+            "sorted-for-argmax",
+            "n = np.argsort(-np.asarray(p), axis=1, kind='stable')[..., 0]",
+        ),
+        ("e = np.exp(z)", "operations-of-keras", "import keras\n\ne = keras.ops.exp(z)"),
+        ("a = x[..., None].copy()", "new-axes", "a = np.copy(x[..., None])"),
+        ("n = x.shape[0]", "new-axes", "n = len(x)"),
+        ("d = layers.Dense(3)", "imported-names", "from keras.layers import Dense\n\nd = Dense(3)"),
+        ("d = layers.Dense(3)", "named-layers", "d = layers.Dense(3, name='my_layer_1')"),
+        ("d = layers.Dense(3)", "layers-by-keyword", "d = layers.Dense(units=3)"),
+        ('d = layers.Dense(3, activation="relu")', "activation-by-place", "d = layers.Dense(3, 'relu')"),
+        ("m = keras.Sequential([a, b])", "list-of-layers", "my_layers = [a, b]\nm = keras.models.Sequential()\n..."),
+        ("m.compile(loss=a, optimizer=b)", "compile-by-place", "m.compile(b, a)"),
+        ('m.compile(loss="mean_squared_error")', "compile-in-capitals", "m.compile(loss='MeanSquaredError')"),
+        ("m.fit(x, y, epochs=2)", "fit-by-keyword", "m.fit(x=x, y=y, epochs=2)"),
+        (
+            "m.fit(x, y, validation_split=0.2)",
+            "validation-data",
+            "m.fit(x[:int(len(x) * (1 - 0.2))], y[:int(len(x) * (1 - 0.2))], validation_data=(x[int(len(x) *...",
+        ),
+    ],
+)
+def test_each_other_way_is_found(source: str, name: str, other: str) -> None:
+    """`other` may begin or end in dots, for what is not looked at."""
+    found = {one.name: one.answers["a"] for one in equivalents_of({"a": source}, {})}[name]
+    assert found.startswith(other.removesuffix("...")) or found.endswith(other.removeprefix("..."))
+
+
 def test_what_the_text_asks_for_is_not_said_in_another_way() -> None:
     source = 'y = x.astype("float32")'
     assert "float64" in {one.name for one in equivalents_of({"a": source}, {"a": "scaled rows"})}

@@ -1067,9 +1067,16 @@ class TestKerasStep:
             expect(submission.array(name), f"`{name}`").to_have_shape(
                 right.shape,
                 because="it belongs to 784 values and ten classes",
+                mistakes={
+                    steps[1][1 - part].shape: Hint(
+                        "Weights and biases have changed places. In which order does `step` take them?",
+                        id="weights-and-biases-swapped",
+                    )
+                },
                 hint="Print the shapes that go into `step` and those that come out.",
                 stated=True,
             )
+            another_rate = partial(_is_multiple, right / np.abs(right).max())
             expect(
                 submission.array(name) / np.abs(right).max(), _("`{name}`, divided by its largest value,", name=name)
             ).to_be_close_to(
@@ -1086,6 +1093,14 @@ class TestKerasStep:
                         ),
                         (tuple(-a for a in steps[1]), Hint("That is uphill. Is `step` right?", id="steps-uphill")),
                     )
+                ]
+                + [
+                    (
+                        another_rate,
+                        Hint(
+                            "It goes the right way, at another rate. Which rate does the task name?", id="another-rate"
+                        ),
+                    )
                 ],
                 hint="Weights of zero, one gradient on all of `x`, one step. Print a weight from the middle.",
             )
@@ -1096,13 +1111,28 @@ class TestKerasStep:
         expect(model.input_shape, "the input shape of `model`").to_be(
             (None, 784),
             because="an image is a row of 784 values",
-            hint=Hint("Give `keras.Input` the shape of one row of `x`.", id="input-of-a-row"),
+            mistakes={
+                lambda shape: shape is None or shape[0] is not None: Hint(
+                    "It took its shape from the images it was trained on. Begin with `keras.Input`, and give it the"
+                    " shape of one row.",
+                    id="no-input",
+                ),
+                lambda shape: len(shape) != 2 or shape[1] != 784: Hint(
+                    "Give `keras.Input` the shape of one row of `x`.", id="input-of-a-row"
+                ),
+            },
+            hint="Print the shape of one row of `x`.",
             stated=True,
         )
-        expect(tuple(layer.units for layer in model.dense_layers), "the units of the dense layers in `model`").to_be(
+        expect(tuple(layer.units for layer in model.dense_layers), "the number of units in each dense layer").to_be(
             (10,),
             because="one layer gives ten probabilities",
-            hint=Hint("There is one dense layer, with a unit for each class. Remove the others.", id="one-layer-only"),
+            mistakes={
+                lambda units: len(units) > 1: Hint(
+                    "There is one dense layer, with a unit for each class. Remove the others.", id="one-layer-only"
+                )
+            },
+            hint="How many classes are there? Give the one layer a unit for each.",
             stated=True,
         )
         ends_in_probabilities(model, 10)
@@ -1128,6 +1158,15 @@ class TestKerasStep:
                 "Go through `compile` and `fit` argument by argument: what has each to be for one plain step?",
             ],
         )
+
+
+def _is_multiple(right: np.ndarray, found: Any) -> bool:
+    """Whether an array is `right` times a number above 0."""
+    found = np.asarray(found)
+    if found.shape != right.shape or found.dtype.kind not in "fiu":
+        return False
+    times = float((found * right).sum() / (right * right).sum())
+    return times > 0 and times != 1 and bool(np.allclose(found, times * right, 1e-3, 1e-3 * times))
 
 
 def _why_another_step(model: ModelReport, found: np.ndarray, limit: float) -> list[str]:

@@ -283,14 +283,12 @@ class Expectation:
         hints = _hints(hint)
         # A network that has hardly learned may do a little better on larger numbers, too.
         if found.unscaled >= accuracy and found.unscaled - found.value >= 0.15:
-            hints = (
-                _(
-                    "With pixels from 0 to 255 your network reaches {unscaled:.2f}: that is what it was"
-                    " trained on. Train it on the scaled images, values 0 to 1.",
-                    unscaled=found.unscaled,
-                ),
-                *hints,
+            says = _(
+                "With pixels from 0 to 255 your network reaches {unscaled:.2f}: that is what it was"
+                " trained on. Train it on the scaled images, values 0 to 1.",
+                unscaled=found.unscaled,
             )
+            hints = (Hint(says, id="not-scaled"), *hints)
         says = _(
             "{name} is {value:.3f} on {images} {where}; at least {needed:g} is needed",
             name=beginning(self.name),

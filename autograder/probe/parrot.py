@@ -1,9 +1,12 @@
 """A learner who knows nothing, copies what stands there, and never gets tired.
 
 It knows only what ``check`` and ``hint`` print. It types nonsense, reads the answer, and puts every number, shape,
-text and list that it has read into every variable of the task, for as many rounds as that helps; where an answer
-sounds different for small and for large numbers, it looks for the place in between. A check whose words give an
-answer away pays this learner; one that keeps it does not.
+text and list that it has read into every variable of the task, for as many rounds as that helps. It takes answers at
+their word: told "one too many", "twice" or "the sign is turned" of a number, it types the number that this leads to.
+Where an answer sounds different for small and for large numbers, it looks for the place in between; where it sounds
+different after one entry of a list was changed, it keeps that entry. Where several answers are counted together, it
+keeps whatever makes the count go up. A check whose words give an answer away pays this learner; one that keeps it
+does not.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ import importlib.util
 import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,6 +54,12 @@ NONSENSE: tuple[Any, ...] = (
     np.full((5, 5, 5), 200, np.uint8),
     {"a": 1},
 )
+# Rungs from which it looks for the place where an answer sounds different. Whole numbers, because a fraction may be
+# answered in a way of its own where something is counted, and none that an exercise is likely to ask for.
+LADDER: tuple[float, ...] = (-999_983, -613, -7, 0.0013, 0.013, 0.13, 0.93, 7, 23, 61, 173, 977, 7_919, 65_537, 999_983)
+HALVINGS = 40  # of the distance between two rungs; 20 do for a whole number below a million
+ENTRIES = range(10)  # that are tried in each place of a list
+LONGEST = 12  # list that is filled so
 MOST_READ = 400  # values kept for one task
 ROUNDS = 6
 
@@ -129,11 +139,12 @@ class Parrot:
             for name in itertools.chain(list(self.names), [None]):
                 for value in [*NONSENSE, *(self.read.values() if round_ else ())]:
                     new = {**best, **{n: self._as_asked(n, value) for n in ([name] if name else self.names)}}
-                    got = self._points(new)
+                    got = self._points(new, value)
                     if got > points:
                         best, points = new, got
-                if name and round_:
-                    best, points = self._between(name, best, points)
+                if name and round_ == 1:
+                    best, points = self._searched(name, best, points)
+                    best, points = self._filled_in(name, best, points)
             if round_ == 0:
                 blind = points
             elif (points, len(self.read), len(self.names)) == before:
@@ -144,20 +155,46 @@ class Parrot:
         """The value, or a function that always returns it."""
         return (lambda *args, **kwargs: value) if name in self.functions else value
 
-    def _between(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
-        """Look for the number where the answer's sound changes."""
-        low, high = -1e6, 1e6
-        sound = self._sound({**best, name: low})
-        if sound == self._sound({**best, name: high}):
-            return best, points
-        for _ in range(60):
-            middle = (low + high) / 2
-            if self._sound({**best, name: middle}) == sound:
-                low = middle
+    def _searched(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
+        """Look for the numbers where the answer's sound changes, and try those there."""
+        sounds = [self._sound({**best, name: self._as_asked(name, rung)}) for rung in LADDER]
+        for at, (low, high) in enumerate(pairwise(LADDER)):
+            if sounds[at] == sounds[at + 1]:
+                continue
+            # Between the two there may be a stretch of its own, so it is looked for from both sides.
+            for number in (*self._change(name, best, low, high), *self._change(name, best, high, low)):
+                new = {**best, name: self._as_asked(name, number)}
+                if (got := self._points(new)) > points:
+                    best, points = new, got
+        return best, points
+
+    def _change(self, name: str, best: dict[str, Any], here: float, there: float) -> list[float]:
+        """Numbers at the first place, on the way from `here` to `there`, where the answer sounds different."""
+        sound = self._sound({**best, name: self._as_asked(name, here)})
+        whole = isinstance(here, int) and isinstance(there, int)
+        for _ in range(HALVINGS):
+            middle: float = (here + there) // 2 if whole else (here + there) / 2
+            if middle in (here, there):
+                break
+            if self._sound({**best, name: self._as_asked(name, middle)}) == sound:
+                here = middle
             else:
-                high = middle
-        for number in (low, high, round(low), round(high), round(low) + 1, round(high) - 1):
-            new = {**best, name: number}
+                there = middle
+        return [here, there, round(here), round(there), here + 1, here - 1, there + 1, there - 1]
+
+    def _filled_in(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
+        """Fill a list entry by entry, keeping each entry that makes the answer sound different."""
+        for length in range(2, LONGEST + 1):
+            found: list[Any] = [-1] * length  # wrong everywhere, as what is counted or numbered is not below 0
+            sound = self._sound({**best, name: self._as_asked(name, found)})
+            if "right shape" not in sound:
+                continue
+            base = list(found)
+            for place, entry in itertools.product(range(length), ENTRIES):
+                tried = [*base[:place], entry, *base[place + 1 :]]
+                if self._sound({**best, name: self._as_asked(name, tried)}) != sound:
+                    found[place] = entry
+            new = {**best, name: self._as_asked(name, found)}
             if (got := self._points(new)) > points:
                 best, points = new, got
         return best, points
@@ -165,9 +202,13 @@ class Parrot:
     def _sound(self, typed: dict[str, Any]) -> str:
         return re.sub(r"-?\d+([.,]\d+)*(e[+-]?\d+)?", "#", _text(self._check(typed)))
 
-    def _points(self, typed: dict[str, Any]) -> float:
+    def _points(self, typed: dict[str, Any], value: Any = None) -> float:
+        """What is given for it. `value` is what was typed last, which the words are likely to be about."""
         result = self._check(typed)
-        self._listen(_text(result))
+        text = _text(result)
+        self._listen(values_in(text))
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            self._listen(_led_to(value, "\n".join(line for t in result.tests for line in (t.message, *t.hints))))
         return result.points
 
     def _check(self, typed: dict[str, Any]) -> CheckResult:
@@ -177,8 +218,8 @@ class Parrot:
         self.functions |= answers.called
         return result
 
-    def _listen(self, text: str) -> None:
-        for value in values_in(text):
+    def _listen(self, values: Iterable[Any]) -> None:
+        for value in values:
             if len(self.read) < MOST_READ:
                 self.read.setdefault(repr(value), value)
 
@@ -253,6 +294,27 @@ def values_in(text: str) -> Iterator[Any]:
     for a_ in ("'", '"'):
         yield from re.findall(f"{a_}([^{a_}\n]+){a_}", text)
     yield from dict.fromkeys(re.findall(r"[A-Za-z_][\w-]*", text))
+
+
+# What is said of a number, and the numbers that it leads to.
+_SAID_OF_A_NUMBER: tuple[tuple[str, Callable[[float], tuple[float, ...]]], ...] = (
+    (r"off by one|one (too|more|less|off|fewer)|counts? from 0|first one|last one", lambda v: (v - 1, v + 1)),
+    (r"two times|twice|double|halve|half|both|a part of it", lambda v: (v / 2, v * 2)),
+    (r"thrice|three times|third", lambda v: (v / 3, v * 3)),
+    (r"ten times|tenth", lambda v: (v / 10, v * 10)),
+    (r"per ?cent|share|%|hundred", lambda v: (v / 100, v * 100, 1 - v, 100 - v)),
+    (r"sign|opposite|uphill|below 0|turned", lambda v: (-v,)),
+    (r"upside down|divided by the other", lambda v: (1 / v if v else v,)),
+    (r"fraction|cut off|whole number|round", lambda v: (int(v), round(v), int(v) + 1) if abs(v) < 1e9 else ()),
+)
+
+
+def _led_to(value: float, text: str) -> Iterator[float]:
+    """The numbers that a text leads to which is about `value`: "one too many", "times 3"."""
+    for words, numbers in _SAID_OF_A_NUMBER:
+        if re.search(words, text, re.IGNORECASE):
+            for number in numbers(value):
+                yield int(number) if float(number).is_integer() else number
 
 
 def _numbers(text: str) -> Iterator[Any]:

@@ -525,6 +525,27 @@ _WRONG = [
         "keras_step",
         "another-rate",
     ),
+    Wrong(
+        "an own step ten times too long",
+        _keras(own="step(zero_W, zero_b, *gradient(zero_W, zero_b, x, y), 5.0)", fit=""),
+        "keras_step",
+        "another-rate",
+    ),
+    Wrong(
+        "weights and biases handed over in the wrong order",
+        _keras(own="step(zero_b, zero_W, *gradient(zero_W, zero_b, x, y), 0.5)", fit=""),
+        "keras_step",
+        "weights-and-biases-swapped",
+    ),
+    Wrong(
+        "no input given, but trained",
+        _keras(
+            layers='layers.Dense(10, activation="softmax", kernel_initializer="zeros")',
+            fit="model.fit(x, y, batch_size=len(x), epochs=1, verbose=0)",
+        ),
+        "keras_step",
+        "no-input",
+    ),
     Wrong("no step of one's own", _keras(own="zero_W, zero_b", fit=""), "keras_step", "not-moved"),
 ]
 
