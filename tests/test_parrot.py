@@ -37,7 +37,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 _CHECKS = '''
-from autograder.exercise.expect import expect, fail
+from autograder.exercise.expect import expect, expect_group, fail
 
 class TestTold:
     def test_it(self, submission):
@@ -50,6 +50,32 @@ class TestWarmer:
         found = submission.number("warmer")
         if abs(found - 417.25) > 0.01:
             raise fail(f"`warmer` is {found:g}, too {'small' if found < 417.25 else 'large'}.")
+
+class TestInterval:
+    def test_it(self, submission):
+        """A number between two"""
+        found = submission.number("interval")
+        if not 0.62 < found < 0.71:
+            raise fail("Not yet: " + ("it should be bolder." if found < 0.62 else "it went too far."))
+
+class TestOneoff:
+    def test_it(self, submission):
+        """How many"""
+        found = submission.number("oneoff")
+        if found != 8:
+            raise fail("One too few." if found == 7 else "That is not right.")
+
+class TestFilled:
+    def test_it(self, submission):
+        """Which classes"""
+        expect(submission.array("filled"), "`filled`").to_be_close_to([3, 1, 0, 2])
+
+class TestGrouped:
+    def test_it(self, submission):
+        """Which words"""
+        names = ("grouped_a", "grouped_b", "grouped_c")
+        given = {name: submission.text(name) for name in names}
+        expect_group(given, dict(zip(names, ("up", "down", "up"))), hint="Say `up` or `down`.")
 
 class TestHinted:
     def test_it(self, submission):
@@ -70,7 +96,7 @@ class TestSilent:
 '''
 
 
-@pytest.mark.parametrize("task", ["told", "warmer", "hinted", "called"])
+@pytest.mark.parametrize("task", ["told", "warmer", "interval", "oneoff", "filled", "grouped", "hinted", "called"])
 def test_a_check_that_tells_is_found_out(task: str, tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(_CHECKS)
     found = Exercise("own", tmp_path / "own.ipynb", tmp_path / "test_own.py", (Task(task, 1.0),))

@@ -198,7 +198,7 @@ def test_networks_are_built_in_other_ways() -> None:
             "sorted-for-argmax",
             "n = np.argsort(-np.asarray(p), axis=1, kind='stable')[..., 0]",
         ),
-        ("e = np.exp(z)", "operations-of-keras", "import keras\n\ne = keras.ops.exp(z)"),
+        ("e = np.exp(z)", "operations-of-keras", "import keras\n\ne = np.asarray(keras.ops.exp(z))"),
         ("a = x[..., None].copy()", "new-axes", "a = np.copy(x[..., None])"),
         ("n = x.shape[0]", "new-axes", "n = len(x)"),
         ("d = layers.Dense(3)", "imported-names", "from keras.layers import Dense\n\nd = Dense(3)"),

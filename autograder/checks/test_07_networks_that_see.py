@@ -41,6 +41,12 @@ _CHANGED = Hint(
 )
 
 
+_OTHER_SIZE = Hint(
+    "Two arrays of different sizes meet. Does the size come from what the function is given, or is it a fixed number?",
+    id="fixed-size",
+)
+
+
 def _ask(submission: Submission, name: str, *arguments: Any) -> Any:
     """What the learner's function returns for arguments of ours, whose arrays cannot be written to."""
     for one in arguments:
@@ -51,6 +57,8 @@ def _ask(submission: Submission, name: str, *arguments: Any) -> Any:
     except Mismatch as error:
         if "read-only" in error.message:
             raise Mismatch(error.message, (_CHANGED, *error.hints)) from None
+        if "broadcast" in error.message:
+            raise Mismatch(error.message, (_OTHER_SIZE, *error.hints)) from None
         raise
 
 
@@ -69,7 +77,8 @@ def _convolves(submission: Submission, purpose: str, stride: int) -> None:
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
         image = rng.integers(0, 20, (int(rng.integers(7, 9)), int(rng.integers(9, 12)))) / 4
-        return image, rng.integers(-3, 4, (3, 3)) / 2, stride
+        size = {1: 3, 2: 2}[stride]  # two sizes, so that a fixed one is found
+        return image, rng.integers(-3, 4, (size, size)) / 2, stride
 
     arguments, right, mistakes = told_apart(rng, draw, _convolutions)
     image, kernel, _stride = arguments
@@ -87,12 +96,19 @@ def _convolves(submission: Submission, purpose: str, stride: int) -> None:
 
 
 def _convolved(
-    image: np.ndarray, kernel: np.ndarray, stride: int, joined: Callable[[np.ndarray], Any] = np.sum
+    image: np.ndarray,
+    kernel: np.ndarray,
+    stride: int,
+    joined: Callable[[np.ndarray], Any] = np.sum,
+    matrix: bool = False,
 ) -> np.ndarray:
-    """The sums of products at each place, without a border; or how else the products are joined."""
-    size = len(kernel)
+    """The sums of products at each place, without a border; or how else the products are made and joined."""
+    size, product = len(kernel), np.matmul if matrix else np.multiply
     rows, columns = (range(0, length - size + 1, stride) for length in image.shape)
-    return np.array([[joined(image[i : i + size, j : j + size] * kernel) for j in columns] for i in rows])
+    return np.array([[joined(product(image[i : i + size, j : j + size], kernel)) for j in columns] for i in rows])
+
+
+_LONG_ROW = Hint("All values stand in one long row. Give each row of places a list of its own.", id="one-long-row")
 
 
 def _convolutions(image: np.ndarray, kernel: np.ndarray, stride: int) -> Answers:
@@ -140,8 +156,32 @@ def _convolutions(image: np.ndarray, kernel: np.ndarray, stride: int) -> Answers
             Hint("The kernel's numbers have no part in it. Multiply each pixel by the number on it.", id="plain-sums"),
         ),
     ]
+    mistakes += [
+        (
+            lambda found: np.ndim(found) == 1 and np.size(found) == right.size,
+            _LONG_ROW,
+        ),
+        (
+            lambda found: np.shape(found) == image.shape,
+            Hint(
+                "It is as large as the image. How often does the kernel fit, down and across? Count on a small one.",
+                id="as-large-as-the-image",
+            ),
+        ),
+        (
+            _convolved(image, kernel, stride, matrix=True),
+            Hint("`@` multiplies matrices. Multiply each pixel by the number that lies on it.", id="matrix-product"),
+        ),
+    ]
     if stride > 1:
         mistakes += [
+            (
+                _convolved(image, kernel, 1)[: right.shape[0], : right.shape[1]],
+                Hint(
+                    "The places are counted right, but the kernel moved one pixel at a time. Print where each begins.",
+                    id="kernel-not-moved-on",
+                ),
+            ),
             (
                 _convolved(image, kernel, 1),
                 Hint("The kernel moved one pixel at a time. Use `stride`.", id="stride-ignored"),
@@ -181,12 +221,15 @@ class TestPooled:
 
 
 def _pools(submission: Submission, purpose: str, left: int) -> None:
+    """Fields of 2 where all fits, and of 3 where something is left, so that a fixed size is found."""
     rng, ask = submission.rng(purpose), partial(_ask, submission, "max_pool")
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, int]:
-        size = int(rng.integers(2, 4))
+        size = 2 + left
         rows, columns = (size * int(n) + left for n in rng.permutation([2, 3, 4])[:2])
-        return rng.permutation(rows * columns).reshape(rows, columns) / 4 - 1, size
+        values = rng.permutation(rows * columns).reshape(rows, columns) / 4
+        values[:size, :size] -= rows * columns  # a field in which all is below 0
+        return values, size
 
     arguments, right, mistakes = told_apart(rng, draw, _poolings)
     picture, size = arguments
@@ -217,6 +260,22 @@ def _poolings(picture: np.ndarray, size: int) -> Answers:
         (
             fields.min(axis=2),
             Hint("That is the smallest value of each field. Keep the largest one.", id="smallest-of-field"),
+        ),
+        (
+            np.abs(fields).max(axis=2),
+            Hint("The signs are lost. Which of -3 and 2 is the larger one?", id="largest-without-sign"),
+        ),
+        (
+            np.maximum(fields.max(axis=2), 0),
+            Hint("Where all values are below 0, you kept a 0. With which value do you begin?", id="begins-at-zero"),
+        ),
+        (
+            fields.max(axis=2)[:-1, :-1],
+            Hint("The last field in each row and column is missing. Does it still fit?", id="last-field-missing"),
+        ),
+        (
+            lambda found: np.ndim(found) == 1 and np.size(found) == fields.shape[0] * fields.shape[1],
+            _LONG_ROW,
         ),
         (fields.sum(axis=2), Hint("You added up each field. Keep its largest value alone.", id="field-added-up")),
         (
@@ -335,6 +394,10 @@ class TestCounted:
                 52: Hint(
                     "A dense layer sees all values of all maps, not one for each map. Look at the flat row.",
                     id="one-value-for-each-map",
+                ),
+                7780: Hint(
+                    "Those are the pictures after pooling. What comes between them and the flat row?",
+                    id="convolution-passed-over",
                 ),
                 1028: Hint("That is for a single map. How many maps are made flat?", id="a-single-map"),
                 3076: Hint(
@@ -487,6 +550,32 @@ class TestPrepared:
                 (
                     1 - photo.max(axis=2) / 255,
                     Hint("That is the brightest of the three colours. Take their mean.", id="brightest-colour"),
+                ),
+                (
+                    1 - photo.sum(axis=2, dtype=np.uint8) / 3 / 255,
+                    Hint(
+                        "The sum of three colours ran over: uint8 starts again at 0 after 255. Convert first.",
+                        id="colours-overflow",
+                    ),
+                ),
+                *(
+                    (
+                        stretched,
+                        Hint(
+                            "It is scaled by what is brightest in this photo. Divide by the largest that a pixel can"
+                            " be.",
+                            id="scaled-by-its-own",
+                        ),
+                    )
+                    for stretched in (
+                        1 - grey / grey.max(),
+                        (grey.max() - grey) / (grey.max() - grey.min()),
+                        1 - grey / photo.max() if photo.max() < 255 else 1 - grey / grey.max(),
+                    )
+                ),
+                (
+                    lambda found: found.ndim and set(np.unique(found)) <= {0.0, 1.0},
+                    Hint("There is only black and white left. Keep the greys in between.", id="greys-lost"),
                 ),
                 (
                     1 - 3 * grey / 255,

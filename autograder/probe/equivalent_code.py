@@ -456,7 +456,9 @@ def _operations_of_keras(source: str, text: str) -> str:
         assert isinstance(node.func, ast.Attribute)
         if ast.unparse(node.func.value) != "np" or node.func.attr not in known or _parent_is_method(node, cell):
             return None
-        return ast.Call(ast.Attribute(expression("keras.ops"), node.func.attr, ast.Load()), node.args, node.keywords)
+        operation = ast.Attribute(expression("keras.ops"), node.func.attr, ast.Load())
+        # An array again: what follows in the notebook may ask it for methods that a tensor does not have.
+        return ast.Call(expression("np.asarray"), [ast.Call(operation, node.args, node.keywords)], [])
 
     new = each(source, change)
     return source if new == source else "import keras\n\n" + new

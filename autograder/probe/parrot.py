@@ -56,8 +56,8 @@ NONSENSE: tuple[Any, ...] = (
 )
 # Rungs from which it looks for the place where an answer sounds different. Whole numbers, because a fraction may be
 # answered in a way of its own where something is counted, and none that an exercise is likely to ask for.
-LADDER: tuple[float, ...] = (-999_983, -613, -7, 0.0013, 0.013, 0.13, 0.93, 7, 23, 61, 173, 977, 7_919, 65_537, 999_983)
-HALVINGS = 40  # of the distance between two rungs; 20 do for a whole number below a million
+LADDER: tuple[float, ...] = (-999_983, -613, -7, 0.0001, 0.013, 0.13, 0.93, 7, 23, 61, 173, 977, 7_919, 65_537, 999_983)
+HALVINGS = 50  # of the distance between two rungs; 20 do for a whole number below a million
 ENTRIES = range(10)  # that are tried in each place of a list
 LONGEST = 12  # list that is filled so
 MOST_READ = 400  # values kept for one task
@@ -137,7 +137,7 @@ class Parrot:
         for round_ in range(ROUNDS):
             before = points, len(self.read), len(self.names)
             for name in itertools.chain(list(self.names), [None]):
-                for value in [*NONSENSE, *(self.read.values() if round_ else ())]:
+                for value in [*NONSENSE, *LADDER, *(self.read.values() if round_ else ())]:
                     new = {**best, **{n: self._as_asked(n, value) for n in ([name] if name else self.names)}}
                     got = self._points(new, value)
                     if got > points:
@@ -173,9 +173,8 @@ class Parrot:
         sound = self._sound({**best, name: self._as_asked(name, here)})
         whole = isinstance(here, int) and isinstance(there, int)
         for _ in range(HALVINGS):
+            whole = whole and abs(there - here) > 1
             middle: float = (here + there) // 2 if whole else (here + there) / 2
-            if middle in (here, there):
-                break
             if self._sound({**best, name: self._as_asked(name, middle)}) == sound:
                 here = middle
             else:
@@ -185,7 +184,9 @@ class Parrot:
     def _filled_in(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
         """Fill a list entry by entry, keeping each entry that makes the answer sound different."""
         for length in range(2, LONGEST + 1):
-            found: list[Any] = [-1] * length  # wrong everywhere, as what is counted or numbered is not below 0
+            # Wrong everywhere, as what is counted or numbered is not below 0; and not all the same, which has an answer
+            # of its own.
+            found: list[Any] = list(range(-1, -length - 1, -1))
             sound = self._sound({**best, name: self._as_asked(name, found)})
             if "right shape" not in sound:
                 continue

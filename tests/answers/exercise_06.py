@@ -118,6 +118,50 @@ def _keras(
 
 _WRONG = [
     Wrong(
+        "each value added to the one before",
+        _curve("t[pixel, digit] += value", start="W.copy() if value == values[0] else t"),
+        "curve",
+        "values-added-up",
+    ),
+    Wrong("all weights multiplied", _curve("t = W * value"), "curve", "weights-multiplied"),
+    Wrong("np.diff of the losses", _slope("return np.diff(losses)[i]"), "curve", "one-side-undivided"),
+    Wrong(
+        "no brackets around two differences",
+        _slope("return losses[i + 1] - losses[i - 1] / values[i + 1] - values[i - 1]"),
+        "curve",
+        "brackets-missing",
+    ),
+    Wrong("divided by the inputs", _gradient("x.T @ error / x.shape[1]"), "gradient", "divided-by-inputs"),
+    Wrong("the squared error", _gradient("x.T @ error**2 / len(x)"), "gradient", "errors-squared"),
+    Wrong(
+        "an axis kept", _gradient("x.T @ error / len(x)", "error.mean(axis=0, keepdims=True)"), "gradient", "axis-kept"
+    ),
+    Wrong("dW for db", _step("return W - rate * dW, b - rate * dW"), "step", "slope-of-another"),
+    Wrong(
+        "batches by array_split",
+        _epoch("for rows in np.array_split(order, -(-len(order) // batch_size)):", _TAKE, "return W, b"),
+        "epoch",
+        "batches-evened-out",
+    ),
+    Wrong(
+        "a batch from each row on",
+        _epoch("for i in range(len(order)):", _ROWS, _TAKE, "return W, b"),
+        "epoch",
+        "batches-overlap",
+    ),
+    Wrong(
+        "v with a plus, w with a minus",
+        _momentum("v = keep * v + rate * g", "return w - v, keep * v - rate * g"),
+        "momentum",
+        "velocity-turned",
+    ),
+    Wrong(
+        "a mask without the bias",
+        _two_layers(back="(error @ W2.T) * (x @ W1 > 0)"),
+        "backpropagation",
+        "mask-without-bias",
+    ),
+    Wrong(
         "the losses added",
         _slope("return (losses[i + 1] + losses[i - 1]) / (values[i + 1] - values[i - 1])"),
         "curve",
@@ -617,6 +661,28 @@ RIGHT = [
         | {
             "trained-answer": _train(_EPOCH, _KEEP, epochs=8)["trained-answer"] + "\nepoch_losses = tuple(epoch_losses)"
         },
+    ),
+    Right(
+        "the slope by np.gradient, a gradient by differences, rows put in order first",
+        _slope("return np.gradient(losses, values)[i]")
+        | _function(
+            "gradient",
+            "gradient(W, b, x, y)",
+            (
+                "p = softmax(x @ W + b)",
+                "p[np.arange(len(y)), y.argmax(axis=1)] -= 1",
+                "p /= len(y)",
+                "return np.dot(x.T, p), np.sum(p, axis=0)",
+            ),
+        )
+        | _step("return [np.subtract(p, np.multiply(rate, d)) for p, d in ((W, dW), (b, db))]")
+        | _epoch(
+            "x, y, i = x[order], y[order], 0",
+            "while i < len(x):",
+            "    W, b = step(W, b, *gradient(W, b, x[i : i + batch_size], y[i : i + batch_size]), rate)",
+            "    i += batch_size",
+            "return W, b",
+        ),
     ),
     Right(
         "momentum in one expression, relu by where",

@@ -88,7 +88,80 @@ def _learned(labels: str = "few_numbers", epochs: int = 8, **other: str) -> dict
     return {"learned-answer": f"seeing.fit(few_digits, {labels}, epochs={epochs}{options}, verbose=0)"}
 
 
+_PLACES = "for i in range(0, rows - k + 1, stride) for j in range(0, columns - k + 1, stride)"
+_MEAN = "grey = photo.mean(axis=2)\n    return"
+_BATCH = "[None, ..., None]"
 _WRONG = [
+    Wrong(
+        "a fixed kernel of 3",
+        _convolve(
+            "return np.array([[np.sum(image[i : i + 3, j : j + 3] * kernel)"
+            " for j in range(0, image.shape[1] - 2, stride)] for i in range(0, image.shape[0] - 2, stride)])"
+        ),
+        "convolved",
+        "fixed-size",
+    ),
+    Wrong(
+        "one long row of sums",
+        _convolve(
+            "k, (rows, columns) = len(kernel), image.shape\n"
+            f"    return np.array([np.sum(image[i : i + k, j : j + k] * kernel) {_PLACES}])"
+        ),
+        "convolved",
+        "one-long-row",
+    ),
+    Wrong(
+        "sums in a table as large as the image",
+        _convolve(
+            "k, out = len(kernel), np.zeros(image.shape)\n    for i in range(0, len(image) - k + 1, stride):\n"
+            "        for j in range(0, image.shape[1] - k + 1, stride):\n"
+            "            out[i, j] = np.sum(image[i : i + k, j : j + k] * kernel)\n    return out"
+        ),
+        "convolved",
+        "as-large-as-the-image",
+    ),
+    Wrong("a matrix product", _sums(piece="image[i : i + k, j : j + k] @ kernel"), "convolved", "matrix-product"),
+    Wrong(
+        "the table counted with the stride, the pieces without",
+        _convolve(
+            "k = len(kernel)\n    out = np.zeros([(n - k) // stride + 1 for n in image.shape])\n"
+            "    for i, j in np.ndindex(out.shape):\n"
+            "        out[i, j] = np.sum(image[i : i + k, j : j + k] * kernel)\n    return out"
+        ),
+        "convolved",
+        "kernel-not-moved-on",
+    ),
+    Wrong("the largest without its sign", _fields("np.abs(f).max()"), "pooled", "largest-without-sign"),
+    Wrong("a search for the largest that begins at 0", _fields("max(0, f.max())"), "pooled", "begins-at-zero"),
+    Wrong(
+        "the last field left out",
+        _fields("f.max()", rows="rows - size", columns="columns - size"),
+        "pooled",
+        "last-field-missing",
+    ),
+    Wrong(
+        "fields in one long row",
+        _pool(
+            "r, c = (n // size * size for n in picture.shape)\n    return np.array([picture[i : i + size, j : j + size]"
+            ".max() for i in range(0, r, size) for j in range(0, c, size)])"
+        ),
+        "pooled",
+        "one-long-row",
+    ),
+    Wrong(
+        "colours added as uint8",
+        _prepare(f"return (1 - (photo[..., 0] + photo[..., 1] + photo[..., 2]) / 3 / 255){_BATCH}"),
+        "prepared",
+        "colours-overflow",
+    ),
+    Wrong(
+        "scaled by its own largest",
+        _prepare(f"{_MEAN} (1 - grey / grey.max()){_BATCH}"),
+        "prepared",
+        "scaled-by-its-own",
+    ),
+    Wrong("black or white", _prepare(f"{_MEAN} np.where(grey < 128, 1.0, 0.0){_BATCH}"), "prepared", "greys-lost"),
+    Wrong("the maps after pooling", _counted(dense="7780"), "counted", "convolution-passed-over"),
     # Slide a kernel
     Wrong("the kernel turned round", _sums(before="kernel = kernel[::-1, ::-1]"), "convolved", "kernel-turned-round"),
     Wrong(
