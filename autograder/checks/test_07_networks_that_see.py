@@ -570,7 +570,6 @@ class TestPrepared:
                     for stretched in (
                         1 - grey / grey.max(),
                         (grey.max() - grey) / (grey.max() - grey.min()),
-                        1 - grey / photo.max() if photo.max() < 255 else 1 - grey / grey.max(),
                     )
                 ),
                 (
