@@ -142,7 +142,8 @@ class Parrot:
                     got = self._points(new, value)
                     if got > points:
                         best, points = new, got
-                if name and round_ == 1:
+                # What a function returns is asked for with data of the check's own, anew for each hand-in.
+                if name and round_ == 1 and name not in self.functions:
                     best, points = self._searched(name, best, points)
                     best, points = self._filled_in(name, best, points)
             if round_ == 0:
