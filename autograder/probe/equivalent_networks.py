@@ -105,6 +105,9 @@ def _activations_as(source: str, prefix: str, more: str) -> str:
 @rewrite("tf-keras", _("`tf.keras` for `keras`"))
 def _tf_keras(source: str, text: str) -> str:
     def change(node: ast.AST, cell: Cell) -> ast.AST | None:
+        parent = cell.parents.get(node)
+        if isinstance(parent, ast.Attribute) and parent.attr == "saving":
+            return None  # TensorFlow's `keras` has no such part
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in ("keras", "layers"):
             return expression("tf.keras" if node.id == "keras" else "tf.keras.layers")
         return None
