@@ -288,7 +288,7 @@ def test_the_key_is_made_once_and_for_one_account(tmp_path: Path, capsys: pytest
         read_key(tmp_path / "lti")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(os.getuid() != 0, reason="giving a file away needs root")
 def test_the_key_belongs_to_the_account_that_sends(tmp_path: Path) -> None:
     set_up(tmp_path, "moodle", "https://m.example", "https://h.example", "nobody")
     assert (tmp_path / "key.pem").owner() == "nobody"

@@ -240,6 +240,8 @@ def test_nbgraders_own_command_makes_our_page(marks: Marks, group: Class, browse
     page.close()
 
 
+@pytest.mark.slow
+@pytest.mark.browser
 def test_marking_by_keyboard_and_without_any_script_of_theirs(
     server: MarkingServer, marks: Marks, group: Class, browser: Browser, tmp_path: Path
 ) -> None:

@@ -134,6 +134,24 @@ def described(error: BaseException) -> str:
     return clause(f"{type(error).__name__}: {text[:2_000]}")
 
 
+def type_and_text(error: BaseException) -> tuple[str, str]:
+    """An error's type and what it says: "ValueError", "no such name".
+
+    An error of a class that the learner made counts as one of the class it was made from, and its text begins with the
+    class's own name: "ValueError", "UnknownName: no such name".
+    """
+    kind = type_of(error)
+    try:
+        text = str(error)[:2_000]
+    except BaseException:  # its `__str__` is the student's, too
+        text = ""
+    try:
+        own = type(error).__name__[:100]
+    except BaseException:
+        return kind, text
+    return kind, text if own == kind else f"{own}: {text}".removesuffix(": ")
+
+
 def type_of(error: BaseException) -> str:
     """The type of an error ("ValueError"): of a class that the learner made, that of the class it was made from."""
     try:

@@ -14,13 +14,14 @@ from typing import Any
 from autograder import data
 from autograder.backend import observe
 from autograder.exercise import wire
-from autograder.exercise.causes import Failures, described, remember, type_of
+from autograder.exercise.causes import Failures, described, remember, type_and_text
 from autograder.exercise.checking import run_checks
 from autograder.exercise.definition import Exercise, find_exercise
 from autograder.exercise.display import CheckView, Points
 from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import CheckResult, Outcome, of_points
 from autograder.exercise.passages import Reading, book_here
+from autograder.exercise.sentences import clause
 from autograder.exercise.submission import Missing, NoModel, Raised, Submission
 from autograder.language import say
 from autograder.learner.first_import import keep_tensorflow_quiet, leave_scikit_learn_until_used
@@ -155,8 +156,8 @@ class NamespaceAnswers:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever the learner's function raises is an answer, SystemExit too
-            _, _, text = described(error).partition(": ")
-            raise Raised(type_of(error), text) from error
+            kind, text = type_and_text(error)
+            raise Raised(kind, clause(text)) from error
 
     def model(self, name: str) -> ModelReport:
         model = self._get(name)

@@ -326,10 +326,10 @@ def _origin(url: str) -> str:
 def _below(url: str, name: str) -> str:
     """An address one step further down; Moodle's have a query behind them."""
     parts = urllib.parse.urlsplit(url)
-    return parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/{name}", parts.query, ""))
 
 
 def _with(url: str, **more: str) -> str:
     parts = urllib.parse.urlsplit(url)
     query = "&".join(filter(None, (parts.query, urllib.parse.urlencode(more))))
-    return parts._replace(query=query).geturl()
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))

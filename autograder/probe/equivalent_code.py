@@ -17,7 +17,7 @@ from autograder.probe.rewriting import each, expression, is_number, rewrite
 
 @rewrite("comments", _("comments and empty lines"))
 def _comments(source: str, text: str) -> str:
-    return "# My answer.\n\n" + source + "\n\n# That is all.\n"
+    return "# My answer.\n\n" + source + "\n\n# the end\n"
 
 
 @rewrite("helper", _("the work is done in a function of one's own"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.backend import observe
 from autograder.exercise import wire
-from autograder.exercise.causes import Failures, remember, type_of
+from autograder.exercise.causes import Failures, remember, type_and_text, type_of
 from autograder.exercise.wire import Message
 from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
@@ -147,14 +147,8 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures
         try:
             value = value(*asked["args"], **asked["kwargs"])
         except BaseException as error:  # whatever the student's function raises is an answer, SystemExit too
-            return Message({"error": type_of(error), "says": _says(error)})
+            kind, text = type_and_text(error)
+            return Message({"error": kind, "says": text})
     message = wire.encode(value)
     message.tree = {"value": message.tree}
     return message
-
-
-def _says(error: BaseException) -> str:
-    try:
-        return str(error)[:2_000]
-    except BaseException:  # its `__str__` is the student's, too
-        return ""
