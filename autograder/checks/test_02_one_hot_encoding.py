@@ -105,6 +105,7 @@ class TestPredicted:
                     ),
                 ),
             ],
+            counted=False,
             hint=Hint(
                 "Which place belongs to class 5, if the first belongs to class 0?", id="place-of-the-class-not-found"
             ),

@@ -863,6 +863,7 @@ _OTHER_CONVENTION = Hint(
     "Some books leave the rate out of `v` and put it in later. Here it is part of `v`: look at the formula.",
     id="other-convention",
 )
+_VELOCITY_TURNED = Hint("Your `v` points the other way. Look at both signs in the formula.", id="velocity-turned")
 _TURNED = Hint("The two arrays came in the other order. Return `w` first.", id="returned-in-other-order")
 
 
@@ -907,6 +908,7 @@ def _velocities(w: np.ndarray, v: np.ndarray, g: np.ndarray, rate: float, keep: 
         ),
         (v, Hint("`v` is as it was. Keep the new one, and return it.", id="velocity-not-changed")),
         (w + right, _TURNED),
+        (keep * (keep * v + rate * g) - rate * g, _VELOCITY_TURNED),  # and turned back in the line that returns it
     ]
 
 
@@ -915,10 +917,7 @@ def _moves(w: np.ndarray, v: np.ndarray, g: np.ndarray, rate: float, keep: float
     return w + new, [
         (w + v, Hint("`w` moved by the *old* `v`. Work out the new one first.", id="old-velocity")),
         (w - new, Hint("The sign is in `v` already. Add it.", id="sign-twice")),
-        (
-            w - (keep * v + rate * g),
-            Hint("Your `v` points the other way. Look at both signs in the formula.", id="velocity-turned"),
-        ),
+        (w - (keep * v + rate * g), _VELOCITY_TURNED),
         (w - rate * g, Hint("That is a plain step. Where does `v` come in?", id="plain-step")),
         (w + rate * new, Hint("The rate is in `v` already. Leave it out here.", id="rate-twice")),
         (

@@ -251,11 +251,14 @@ class Expectation:
         hint: Hints = (),
         stated: bool = False,
         given: Sequence[Any] = (),
+        counted: bool = True,
     ) -> Expectation:
         """An array equal to `expected` up to `tolerance` (absolute and relative); `mistakes` are arrays.
 
-        `given` are the arguments of the function that returned it: it may have returned one of them unchanged.
-        What is wrong with so many arrays in any task (`slips`) is said where none of the `mistakes` fits.
+        `counted` says whether none, some or most of the values are right. Switch it off for a short list that is typed,
+        which could be found by changing one entry after the other. `given` are the arguments of the function that
+        returned it: it may have returned one of them unchanged. What is wrong with so many arrays in any task
+        (`slips`) is said where none of the `mistakes` fits.
         """
         found, wanted = as_array(self.value, self.name), np.asarray(expected)
         if found.shape != wanted.shape:
@@ -263,7 +266,7 @@ class Expectation:
             wrong = right if stated else _wrong_with_shape(found.shape, wanted.shape)
             says = _("The shape of {name} is {value}, {but}", name=self.name, value=show(found.shape), but=wrong)
         elif not _close(found, wanted, tolerance):
-            says = _wrong_with_values(beginning(self.name), found, wanted, tolerance, stated)
+            says = _wrong_with_values(beginning(self.name), found, wanted, tolerance, stated, counted)
         else:
             return self
         named = [text for mistake, text in _pairs(mistakes) if _matches(found, mistake, tolerance)]
@@ -447,7 +450,9 @@ def _wrong_with_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     return _("where the length of axis {axis} is not right", axis=wrong[0])
 
 
-def _wrong_with_values(name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float, stated: bool) -> Sentence:
+def _wrong_with_values(
+    name: str, found: np.ndarray, wanted: np.ndarray, tolerance: float, stated: bool, counted: bool
+) -> Sentence:
     """What is wrong with an array that has the right shape: how much of it agrees, and the values only if `stated`."""
     different = _differences(found, wanted, tolerance)
     if stated:
@@ -459,6 +464,8 @@ def _wrong_with_values(name: str, found: np.ndarray, wanted: np.ndarray, toleran
         return _("{name} is {value} at {at}, but it should be {right}", name=name, value=value, at=at, right=right)
     if wanted.ndim == 0:
         return _("{name} is {value}, {but}", name=name, value=show(found), but=_NOT_RIGHT)
+    if not counted:
+        return _("{name} has the right shape, but not the right values", name=name)
     share = 1 - different.mean()
     if share == 0:
         return _("{name} has the right shape, but none of its values is right", name=name)
