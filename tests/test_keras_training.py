@@ -297,7 +297,12 @@ def trainings() -> dict[str, Callable[[], Any]]:
         model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["categorical_crossentropy"])
         pictures = images.astype("float32") / 255
         found = model.fit(pictures, y, epochs=3, batch_size=20, validation_split=0.1, verbose=0)
-        return model.get_weights(), found.history, model.evaluate(pictures, y, verbose=0), model.predict(pictures)
+        return (
+            model.get_weights(),
+            found.history,
+            model.evaluate(pictures, y, verbose=0),
+            model.predict(pictures, verbose=0),
+        )
 
     def cross_entropy_beside_a_penalty() -> Any:
         layers = keras.layers.Dense(8, "relu", kernel_regularizer="l2"), keras.layers.Dense(3, activation="softmax")
