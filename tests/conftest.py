@@ -239,14 +239,18 @@ def _processor_seconds_since_last_time() -> float:
 
 
 def _processes(pid: int) -> Iterator[int]:
+    """This and all below it; any may end while they are looked for."""
     yield pid
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            below = listed.read_text().split()
-        except OSError:  # it ended just now
-            continue
-        for child in below:
-            yield from _processes(int(child))
+    try:
+        below = [
+            int(child)
+            for listed in Path(f"/proc/{pid}/task").glob("*/children")
+            for child in listed.read_text("ascii").split()
+        ]
+    except OSError:
+        return
+    for child in below:
+        yield from _processes(child)
 
 
 def _ticks(pid: int) -> int:

@@ -1341,7 +1341,7 @@ def _answers_three_classes(submission: Submission, name: str) -> None:
             _("`{name}` has no shape yet.", name=model.name),
             hint=Hint("Begin with `keras.Input(...)`, and give it the shape of one image.", id="no-input"),
         )
-    if model.output_shape[0] is not None:
+    if model.output_shape[:1] not in ((None,), ()):
         raise fail(
             _("`{name}` has the length of a batch in its shape, {shape}.", name=model.name, shape=model.output_shape),
             hint=Hint("Begin with `keras.Input(...)`, and give it the shape of one image.", id="no-input"),

@@ -56,7 +56,23 @@ NONSENSE: tuple[Any, ...] = (
 )
 # Rungs from which it looks for the place where an answer sounds different. Whole numbers, because a fraction may be
 # answered in a way of its own where something is counted, and none that an exercise is likely to ask for.
-LADDER: tuple[float, ...] = (-999_983, -613, -7, 0.0001, 0.013, 0.13, 0.57, 7, 23, 61, 173, 977, 7_919, 65_537, 999_983)
+LADDER: tuple[float, ...] = (
+    -999_983,
+    -613,
+    -7,
+    0.0001,
+    0.013,
+    0.13,
+    0.57,
+    13,
+    29,
+    61,
+    173,
+    977,
+    7_919,
+    65_537,
+    999_983,
+)
 HALVINGS = 50  # of the distance between two rungs; 20 do for a whole number below a million
 ENTRIES = range(10)  # that are tried in each place of a list
 LONGEST = 12  # list that is filled so
