@@ -62,8 +62,8 @@ class TestOneoff:
     def test_it(self, submission):
         """How many"""
         found = submission.number("oneoff")
-        if found != 8:
-            raise fail("One too few." if found == 7 else "That is not right.")
+        if found != 14:
+            raise fail("One too few." if found == 13 else "That is not right.")
 
 class TestFilled:
     def test_it(self, submission):
