@@ -123,6 +123,9 @@ async function makeRoom() {
   return store.forget();
 }
 
+// After a new release of the site, the notebook waits for its service worker: two releases would be mixed in it.
+let newest = Promise.resolve();
+
 async function startServiceWorker() {
   const workers = navigator.serviceWorker;
   if (!workers) return false;
@@ -132,9 +135,13 @@ async function startServiceWorker() {
     const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
     const changed = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
     const registration = await workers.register(address);
-    // After a new release of the site, the notebook waits for the new one: two releases would be mixed in it.
-    if (workers.controller && navigator.onLine) await Promise.race([registration.update().catch(() => {}), wait(3_000)]);
-    if (!workers.controller || registration.installing || registration.waiting) await Promise.race([changed, wait(8_000)]);
+    const replaced = () => Promise.race([changed, wait(8_000)]);
+    if (!workers.controller) await replaced();
+    else if (navigator.onLine) {
+      newest = Promise.race([registration.update().catch(() => {}), wait(3_000)]).then(() =>
+        registration.installing || registration.waiting ? replaced() : null,
+      );
+    }
     workers.addEventListener("message", (event) => event.data?.kit && heard(event.data.kit));
     if (!store.keeps) workers.controller?.postMessage({ keep: false });
     return Boolean(workers.controller);
@@ -376,6 +383,7 @@ async function main() {
     }
   }
   say("Opening the notebook.");
+  await newest;
   await openNotebook();
 }
 
