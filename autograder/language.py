@@ -12,11 +12,12 @@ stays English. The book's page *Add a language* says how one is made; ``tools/la
 
 from __future__ import annotations
 
+import difflib
 import gettext
 import html
 import os
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -133,6 +134,12 @@ def say(text: str, /, **values: Any) -> str:
 def say_plural(one: str, many: str, n: float, /, **values: Any) -> str:
     """`plural`, said at once."""
     return said(plural(one, many, n, **values))
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """What to say of a name that is none of those known: the one that is spelt most like it, else `otherwise`."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return say("Did you mean '{close}'?", close=close[0]) if close else otherwise
 
 
 def translated(text: str, many: str = "", n: float = 1) -> str:

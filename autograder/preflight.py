@@ -81,14 +81,7 @@ class Target:
                 return
             self._replace(content)
         except OSError as error:
-            raise CannotWrite(
-                say(
-                    "{option} {target} could not be written: {why}.",
-                    option=self.option,
-                    target=self.target,
-                    why=error.strerror,
-                )
-            ) from error
+            raise self._failure(error) from error
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[TextIO]:
@@ -103,16 +96,19 @@ class Target:
         try:
             stream = self._path.open("w", encoding="utf-8")
         except OSError as error:
-            raise CannotWrite(
-                say(
-                    "{option} {target} could not be written: {why}.",
-                    option=self.option,
-                    target=self.target,
-                    why=error.strerror,
-                )
-            ) from error
+            raise self._failure(error) from error
         with stream:
             yield stream
+
+    def _failure(self, error: OSError) -> CannotWrite:
+        return CannotWrite(
+            say(
+                "{option} {target} could not be written: {why}.",
+                option=self.option,
+                target=self.target,
+                why=error.strerror,
+            )
+        )
 
     def _replace(self, content: bytes) -> None:
         new = self._path.with_name(f".{self._path.name[:100]}.{os.getpid()}")

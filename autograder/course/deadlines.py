@@ -13,7 +13,6 @@ Nothing here changes a score. What is lost is worked out anew whenever a grade i
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import zoneinfo
@@ -23,7 +22,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from autograder.errors import BadSetting
-from autograder.language import Sentence, _, plural, said, say
+from autograder.language import Sentence, _, did_you_mean, plural, said, say
 
 _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<clock>\d\d:\d\d(?::\d\d)?))?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
@@ -259,8 +258,7 @@ def read_zone(name: str, where: str) -> tzinfo | None:
             raise BadSetting(
                 say("{where}: this computer has no list of time zones. Install tzdata.", where=where)
             ) from error
-        close = difflib.get_close_matches(name, known, 1)
-        advice = say("Did you mean '{close}'?", close=close[0]) if close else say("Write it as in 'Europe/Vienna'.")
+        advice = did_you_mean(name, known, say("Write it as in 'Europe/Vienna'."))
         raise BadSetting(
             say("{where}: there is no time zone called {name!r}. {advice}", where=where, name=name[:60], advice=advice)
         ) from error
@@ -362,12 +360,7 @@ def read_policy(given: Mapping[str, Any], usual: LatePolicy, where: str) -> Late
     values: dict[str, Any] = {name: getattr(usual, name) for name in _RANGES}
     for name, value in given.items():
         if name not in _RANGES:
-            close = difflib.get_close_matches(name, _RANGES, 1)
-            advice = (
-                say("Did you mean '{close}'?", close=close[0])
-                if close
-                else say("There is {ranges}.", ranges=", ".join(_RANGES))
-            )
+            advice = did_you_mean(name, _RANGES, say("There is {ranges}.", ranges=", ".join(_RANGES)))
             raise BadSetting(
                 say("{where}: there is no rule called {name!r}. {advice}", where=where, name=name[:60], advice=advice)
             )

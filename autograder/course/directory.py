@@ -39,7 +39,7 @@ from autograder.exercise.definition import (
     exercise_names,
     task_of,
 )
-from autograder.language import say, say_plural
+from autograder.language import did_you_mean, say, say_plural
 from autograder.sandbox.limits import Limits
 
 _PACKAGE_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -173,12 +173,7 @@ class Course:
         """
         if Path(name).name != name or not os.path.isfile(self.source(name)):
             here = self._sources()
-            close = difflib.get_close_matches(name, here, 1)
-            advice = (
-                say("Did you mean '{close}'?", close=close[0])
-                if close
-                else say("Exercises here: {here}.", here=", ".join(here) or say("none"))
-            )
+            advice = did_you_mean(name, here, say("Exercises here: {here}.", here=", ".join(here) or say("none")))
             raise UnknownExercise(
                 say(
                     "There is no exercise '{name}' in {source_root}. {advice}",

@@ -29,7 +29,7 @@ from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
 from autograder.errors import BadSetting
 from autograder.exercise.passages import book_at
-from autograder.language import _, languages, say
+from autograder.language import _, did_you_mean, languages, say
 from autograder.sandbox.limits import Limits
 
 FILE = "autograder.json"
@@ -301,12 +301,7 @@ def _object(value: Any, path: str, key: str) -> dict[str, Any]:
 def _known(given: Mapping[str, Any], known: Collection[str], where: str, what: str) -> None:
     for key in given:
         if key not in known:
-            close = difflib.get_close_matches(key, known, 1)
-            advice = (
-                say("Did you mean '{close}'?", close=close[0])
-                if close
-                else say("Possible here: {known}.", known=", ".join(known) or say("none"))
-            )
+            advice = did_you_mean(key, known, say("Possible here: {known}.", known=", ".join(known) or say("none")))
             raise BadSetting(
                 say(
                     "{where}there is no {what} called {key!r}. {advice}",

@@ -127,11 +127,7 @@ def remember(failures: Failures, result: Any) -> None:
 
 def described(error: BaseException) -> str:
     """An error's type and text, in a line: "NameError: name 'x' is not defined"."""
-    try:
-        text = str(error)
-    except BaseException:  # its `__str__` is the student's
-        text = ""
-    return clause(f"{type(error).__name__}: {text[:2_000]}")
+    return clause(f"{type(error).__name__}: {_text_of(error)}")
 
 
 def type_and_text(error: BaseException) -> tuple[str, str]:
@@ -140,11 +136,7 @@ def type_and_text(error: BaseException) -> tuple[str, str]:
     An error of a class that the learner made counts as one of the class it was made from, and its text begins with the
     class's own name: "ValueError", "UnknownName: no such name".
     """
-    kind = type_of(error)
-    try:
-        text = str(error)[:2_000]
-    except BaseException:  # its `__str__` is the student's, too
-        text = ""
+    kind, text = type_of(error), _text_of(error)
     try:
         own = type(error).__name__[:100]
     except BaseException:
@@ -158,6 +150,13 @@ def type_of(error: BaseException) -> str:
         return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ != "__main__")[:100]
     except BaseException:  # the class may be the student's, and so what it says of itself
         return "an error"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:2_000]
+    except BaseException:  # its `__str__` is the student's
+        return ""
 
 
 def _line(error: BaseException) -> int:

@@ -6,13 +6,12 @@ To add one, add a field to `Limits`; the settings of a course and their messages
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from autograder.errors import BadLimit
-from autograder.language import _, say
+from autograder.language import _, did_you_mean, say
 
 MB = 1_000_000
 DAY = 86_400  # seconds
@@ -133,12 +132,7 @@ def table() -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return (
-        say(" Did you mean '{close}'?", close=close[0])
-        if close
-        else say(" Limits: {limits}.", limits=", ".join(sorted(known)))
-    )
+    return " " + did_you_mean(name, known, say("Limits: {limits}.", limits=", ".join(sorted(known))))
 
 
 def _short(value: Any) -> str:
