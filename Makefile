@@ -80,9 +80,10 @@ exercises: $(READY)
 	@$(PY) -m autograder release solutions exercises
 
 # The book and beside it the exercises, which run in the reader's browser: one static folder. PYODIDE is Pyodide's
-# distribution, unpacked, or the address where it lies.
+# distribution, unpacked, or the address where it lies. SITE_LANGUAGE is that of the exercises' pages: a catalogue's code.
+SITE_LANGUAGE ?=
 site: book
-	@$(PY) browser/build_site.py --pyodide "$(PYODIDE)" --book book/_build/html
+	@$(PY) browser/build_site.py --pyodide "$(PYODIDE)" --book book/_build/html --language "$(SITE_LANGUAGE)"
 
 learner-bundle: $(READY)
 	@$(PY) tools/learner_bundle.py

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    from autograder.language import say
+
     group = parser.getgroup("autograder")
-    group.addoption("--notebook", type=Path, metavar="FILE", help="the notebook to run an exercise's checks on")
+    group.addoption("--notebook", type=Path, metavar="FILE", help=say("the notebook to run an exercise's checks on"))
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +28,11 @@ def _run(request: pytest.FixtureRequest) -> Iterator[Any]:
     from autograder import data, parts
     from autograder.errors import MissingPart
     from autograder.exercise.definition import exercise_names, find_exercise
+    from autograder.language import say
 
     path = request.config.getoption("--notebook")
     if path is None:
-        pytest.skip("no --notebook FILE")
+        pytest.skip(say("no --notebook FILE"))
     try:
         parts.require("grade", "`--notebook`")
     except MissingPart as error:

@@ -24,6 +24,8 @@ import wheels  # noqa: E402
 from distribution import CORE, LOCK, Distribution  # noqa: E402
 from wheels import CannotBuild  # noqa: E402
 
+from autograder.language import languages, speaking  # noqa: E402
+
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 SHIPPED_WITH_ADDRESS = ("pyodide.js", "pyodide.asm.js")  # scripts, whose digests a browser cannot check by itself
 BUILT_IN = ("ipykernel", "pyodide_kernel")  # of JupyterLite's kernel
@@ -38,11 +40,16 @@ def main() -> int:
     )
     parser.add_argument("--book", type=Path, metavar="FOLDER", help="the built book; left out, only the exercises")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="FOLDER")
+    parser.add_argument("--language", default="", metavar="CODE", help="of the pages and of what checks say; English")
     options = parser.parse_args()
     try:
         if not options.pyodide:
             raise CannotBuild("Say where Pyodide's distribution is: make site PYODIDE=FOLDER, or PYODIDE=https://...")
-        build(options.pyodide, options.out, options.book)
+        with speaking(options.language):
+            if options.language not in ("", *languages()):
+                known = ", ".join(languages())
+                raise CannotBuild(f"There is no catalogue of the language {options.language!r}, only of: {known}.")
+            build(options.pyodide, options.out, options.book)
     except CannotBuild as error:
         print(f"site: {error}", file=sys.stderr)
         return 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import gzip
 import hashlib
-import html
 import json
 import mimetypes
 import re
@@ -15,6 +14,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+import jinja2
+from markupsafe import Markup
+
+from autograder import templates
+from autograder.language import ENGLISH, language, language_attributes, say, tag, translated
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 PAGE = HERE / "page"
@@ -23,6 +28,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 # What a lesson's cells may import to be offered in the page.
 IN_THE_PAGE = {"autograder", "keras", "matplotlib", "numpy"} | sys.stdlib_module_names
+IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # a text of page.js
 OWN_FILES = ("page.css", "page.js", "store.js", "frame.js", "service-worker.js")
 # No file of these is fetched by the page, or each is fetched anew.
 NOT_KEPT = ("*.packed", "files.js", "*service-worker.js", "*.map", "*third-party-licenses.json", "api/*", "doc/*")
@@ -107,37 +113,46 @@ def write(
     frame = page / "notebooks" / "index.html"
     text = frame.read_text("utf-8")
     frame.write_text(text.replace("<head>", '<head>\n    <script src="../frame.js"></script>', 1), "utf-8")
-    shell = (PAGE / "page.html").read_text("utf-8")
+    made = _environment()
+    shell = made.from_string((PAGE / "page.html").read_text("utf-8"))
     for notebook in offered:
-        links = '<a href="./index.html">All exercises</a>'
-        if page.parent.joinpath("lessons", f"{notebook.name}.html").is_file():
-            links = f'<a href="../lessons/{notebook.name}.html">The lesson in the book</a> {links}'
-        filled = {
-            "TITLE": html.escape(notebook.title),
-            "NOTEBOOK": html.escape(notebook.path),
-            "HAND_IN": "Hand in" if notebook.is_exercise else "Download",
-            "ELSEWHERE": links,
-        }
-        (page / notebook.page).write_text(_fill(shell, filled), "utf-8")
-    lists = "".join(
-        f"<h2>{title}</h2>\n<ul>\n"
-        + "".join(f'<li><a href="{n.page}">{html.escape(n.title)}</a></li>\n' for n in those)
-        + "</ul>\n"
-        for title, those in (
-            ("Exercises", [n for n in offered if n.is_exercise]),
-            ("Lessons", [n for n in offered if not n.is_exercise]),
+        has_lesson = page.parent.joinpath("lessons", f"{notebook.name}.html").is_file()
+        text = shell.render(
+            title=notebook.title,
+            notebook=notebook.path,
+            is_exercise=notebook.is_exercise,
+            lesson=f"../lessons/{notebook.name}.html" if has_lesson else "",
         )
-        if those
-    )
-    (page / "index.html").write_text(_fill((PAGE / "list.html").read_text("utf-8"), {"LISTS": lists}), "utf-8")
+        (page / notebook.page).write_text(text, "utf-8")
+    lists = [
+        (say("Exercises"), [n for n in offered if n.is_exercise]),
+        (say("Lessons"), [n for n in offered if not n.is_exercise]),
+    ]
+    text = made.from_string((PAGE / "list.html").read_text("utf-8")).render(lists=lists)
+    (page / "index.html").write_text(text, "utf-8")
     known = {"jupyterlite": jupyterlite, "elsewhere": packages, "book": (page.parent / "index.html").is_file()}
-    _write_files(page, elsewhere, known)
+    _write_files(page, elsewhere, known | texts())
 
 
-def _fill(text: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace(f"@{name}@", value)
-    return text
+def texts() -> dict[str, object]:
+    """What the page's script and its Python need for another language than English: its tag, and texts by English."""
+    if tag() == ENGLISH:
+        return {}
+    script = (PAGE / "page.js").read_text("utf-8")
+    english = [json.loads(f'"{text}"') for text in IN_SCRIPT.findall(script)]
+    return {"language": language(), "texts": {text: translated(text) for text in english}}
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["say"] = templates.say
+    made.globals["language_attributes"] = lambda: Markup(language_attributes())
+    return made
 
 
 def _write_files(page: Path, elsewhere: dict[str, tuple[str, Path]], known: dict[str, object]) -> None:

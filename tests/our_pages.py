@@ -20,14 +20,19 @@ from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, TaskGrade
 from autograder.exercise.display import CheckView
 from autograder.exercise.outcome import CheckResult, Outcome, Status, SubmissionResult, TestResult
-from autograder.grading.feedback import feedback_page
+from autograder.exercise.submission import MEND_FIRST
+from autograder.grading.feedback import feedback_page, page_without_notebook, page_without_work
 from autograder.grading.outputs import make_safe, show_result
 from autograder.jupyter.live import Common, ExerciseLive, TaskLine
 from autograder.jupyter.standing import ClassStanding, Standing, Version
 from autograder.jupyter.work import Pages
-from autograder.language import say
+from autograder.language import _, said, say
 from autograder.marking.recheck import Rechecked
 from autograder.marking.site import _Pages as MarkingPages
+from autograder.probe import report as probe_report
+from autograder.probe.findings import Findings, Lost, TaskFindings, Tried, Verdict
+from autograder.probe.hints import Written
+from autograder.probe.plan import MORE_CELLS, Case
 from autograder.report import write_report
 from autograder.similar.page import page as similar_page
 
@@ -62,13 +67,15 @@ OTHERS = (
 def make(folder: Path) -> dict[str, Path]:
     """Write all of them into a folder; the course's grading page needs a server (`tests/web.py`)."""
     made = {"feedback": feedback(), "feedback of nothing": feedback(Status.CRASHED, "It crashed Python (signal 11).")}
+    bare = SubmissionResult("ada", NAME, Status.CRASHED, (RIGHT, WRONG), "It crashed. " + "x" * 200, ("It came late.",))
+    made |= {"feedback, bare": page_without_notebook(bare), "feedback, no work": page_without_work(bare)}
     for theme, colours in (("light", "#000;background:#fff"), ("dark", "#e0e0e0;background:#111111")):  # JupyterLab's
         answers = "".join(CheckView(check)._repr_html_() for check in (RIGHT, WRONG, *OTHERS))
         body = f"<body style='color:{colours}'><main><h1>Notebook</h1>{answers}</main>"
         made[f"answers, {theme}"] = (
             f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>Notebook</title>{body}</html>"
         )
-    made |= work_pages() | marking_pages()
+    made |= work_pages() | marking_pages() | {"probe": probe_page()}
     files = {}
     for name, text in made.items():
         files[name] = folder / f"{name}.html"
@@ -159,6 +166,34 @@ def marking_pages() -> dict[str, str]:
         "marking, one work": pages.made("work", **work, **about),
         "marking, refused": pages.made("refused", why=say("There is no such page.")),
     }
+
+
+def probe_findings() -> Findings:
+    """What `probe` may find: something of each kind."""
+    case = Case("w1", "wrong", "softmax", "axis", MORE_CELLS[1], {}, "", "return z", "...")
+    difference = "-    return z / z.sum(axis=1)\n+    return z / z.sum(axis=0)  # " + "long " * 30 + "\n"
+    kinds = (Verdict.PASSES, Verdict.GENERIC, Verdict.UNCHECKED, Verdict.EQUIVALENT)
+    message, hint = _("`{name}` still has no value.", name="x"), MEND_FIRST
+    tried = [Tried(case, kind, 3.0, 3.0, said(message), said(hint), "axis", difference) for kind in kinds]
+    counts = dict.fromkeys(kinds, 1) | {Verdict.NAMED: 1234, Verdict.ERROR: 2}
+    return Findings(
+        exercise=NAME,
+        seed=7,
+        limit=3,
+        made=2000,
+        tasks=(TaskFindings("softmax", 3.0, counts, 1.5, False),),
+        tried=tuple(tried),
+        right=2,
+        lost=(Lost(case, "softmax", 2.0, 3.0, said(message), said(hint), difference),),
+        never_earned=(Written("axis-of-images", said(hint), "", False),),
+        unmatched=(),
+        earned={},
+    )
+
+
+def probe_page() -> str:
+    """The page of `autograder probe`."""
+    return probe_report.page(probe_findings())
 
 
 def _similar(folder: Path) -> Path:

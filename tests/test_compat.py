@@ -21,6 +21,7 @@ from autograder import doctor
 from autograder.backend import observe
 from autograder.compat import findings, ipython_kernel
 from autograder.compat.assumptions import TABLE, Assumption, Use, fallen, line
+from autograder.language import Sentence
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "tests"
@@ -50,6 +51,11 @@ RENAMED = [
     for assumption in use.assumptions
     for name in private_names(assumption)
 ]
+
+
+def test_what_a_teacher_is_told_of_a_use_has_a_place_in_the_catalogue() -> None:
+    assert all(isinstance(text, Sentence) for use in TABLE for text in (use.name, use.otherwise))
+    assert isinstance(fallen(Use("", "keras", "", "", "", (Assumption("json:no"),))), Sentence)
 
 
 @pytest.mark.slow

@@ -24,7 +24,7 @@ TABLE: dict[str, set[str]] = {
     "exercise": {"data", "errors", "language"},
     "checks": {"data", "exercise", "language"},
     "backend": {"exercise", "language"},
-    "compat": set(),
+    "compat": {"language"},
     "learner": {"backend", "data", "exercise", "errors", "language"},
     # The fork server imports what an exercise's first cell imports (learner), and speeds up what others wrote (compat).
     "sandbox": {"backend", "compat", "data", "errors", "exercise", "language", "learner"},
@@ -53,7 +53,7 @@ TABLE: dict[str, set[str]] = {
     # The ways in: each imports what a command needs, when it is needed.
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "language", "learner", "parts"}
     | {"sandbox"},
-    "pytest_plugin": {"data", "errors", "exercise", "grading", "parts", "sandbox"},
+    "pytest_plugin": {"data", "errors", "exercise", "grading", "language", "parts", "sandbox"},
     "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "language", "parts", "preflight", "probe"}
     | {"lms", "marking", "report", "sandbox", "similar", "terminal"},
     "__main__": {"cli"},

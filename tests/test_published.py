@@ -97,6 +97,11 @@ def test_what_is_published_is_whole(tmp_path: Path) -> None:
         metadata = archive.read(f"{name}.dist-info/METADATA").decode()
     for needed in ("autograder/_data/mnist.npz", "autograder/exercise/no-settings.ini", "autograder/py.typed"):
         assert needed in names
+    # Pages are made of templates and style sheets that no import asks for: all that the package has comes along.
+    listed = subprocess.run(["git", "ls-files", "-z", "autograder"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    files = {file for file in listed.stdout.decode().split("\0") if file and (ROOT / file).exists()}
+    assert {"autograder/page.css", "autograder/grading/feedback_page/page.css"} < files
+    assert not files - names
     assert f"{name}.dist-info/licenses/data/README.md" in names
     assert "License-Expression: MIT AND CC-BY-4.0 AND CC-BY-SA-3.0" in metadata
     assert f"Version: {autograder.__version__}" in metadata

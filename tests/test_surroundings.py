@@ -117,7 +117,7 @@ def test_the_last_line_still_shows_its_value(surroundings: Surroundings, namespa
 
 
 def test_every_use_of_a_stand_in_says_so() -> None:
-    it = Absent(("package", "seaborn", "`seaborn` is not installed"))
+    it = Absent(("package", "seaborn"))
     uses = [
         lambda: it(),
         lambda: it.x,

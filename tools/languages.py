@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import json
 import re
 import string
 import sys
@@ -57,6 +58,7 @@ _SAY |= {
     "NotRebuildable": 1,
 }
 _PLURALS = ("plural", "say_plural")
+PAGE = ROOT / "browser"  # of exercises that run in a browser
 _IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')
 _KEYWORDS = ("hint", "hints", "because")
 _SIGNS = {".": "decimal sign", ",": "sign between thousands", "%": "sign for per cent"}
@@ -81,7 +83,8 @@ def texts_of(file: Path, root: Path = ROOT) -> list[Text]:
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
     if file.suffix == ".js":
         lines = enumerate(file.read_text("utf-8").splitlines(), 1)
-        return [Text(one, name, line) for line, text in lines for one in _IN_SCRIPT.findall(text)]
+        found_in = ((line, one) for line, text in lines for one in _IN_SCRIPT.findall(text))
+        return [Text(json.loads(f'"{one}"'), name, line) for line, one in found_in]
     if file.suffix != ".py":
         return [Text(one, name, line, many) for line, one, many in _in_template(file.read_text("utf-8"))]
     tree = ast.parse(file.read_text("utf-8"))
@@ -91,10 +94,14 @@ def texts_of(file: Path, root: Path = ROOT) -> list[Text]:
 
 
 def all_texts(source: Path = PACKAGE) -> list[Text]:
-    """The texts of a whole folder, and how a language writes numbers."""
-    files = sorted(
-        f for f in source.rglob("*") if f.suffix in (".py", ".j2", ".html", ".js") and "languages" not in f.parts
-    )
+    """The texts of a whole folder, and how a language writes numbers. With the package's own come those of the page."""
+    folders = (source, PAGE) if source == PACKAGE else (source,)
+    files = [
+        file
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in (".py", ".j2", ".html", ".js") and "languages" not in file.parts
+    ]
     root = ROOT if source.is_relative_to(ROOT) else source
     signs = [Text(sign, "autograder/language.py", 1, context=context) for sign, context in _SIGNS.items()]
     return [text for file in files for text in texts_of(file, root)] + signs

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from autograder.language import _, say
+
 KERAS = "keras.src."
 _TRAINER = KERAS + "backend.tensorflow.trainer:"
 _EPOCHS = KERAS + "trainers.epoch_iterator:EpochIterator."
@@ -64,10 +66,10 @@ class Use:
 
 
 FASTER_TRAINING = Use(
-    "the faster training",
+    _("the faster training"),
     "keras",
     "3.15.1",
-    "grading is slower, grades are the same",
+    _("grading is slower, grades are the same"),
     "compat/keras_training.py",
     (
         Assumption(
@@ -196,10 +198,10 @@ FASTER_TRAINING = Use(
 )
 
 FASTER_FIGURES = Use(
-    "measuring each text of a figure only once",
+    _("measuring each text of a figure only once"),
     "matplotlib",
     "3.11.2",
-    "figures are drawn more slowly, and look the same",
+    _("figures are drawn more slowly, and look the same"),
     "compat/matplotlib_figures.py",
     (
         Assumption(
@@ -211,18 +213,18 @@ FASTER_FIGURES = Use(
     ),
 )
 NO_PIPE = Use(
-    "having no port for what child processes print",
+    _("having no port for what child processes print"),
     "ipykernel",
     "7.4.0",
-    "without a sandbox, each kernel opens a port on this computer while it runs",
+    _("without a sandbox, each kernel opens a port on this computer while it runs"),
     "compat/ipython_kernel.py",
     (Assumption("ipykernel.iostream:IOPubThread.__init__", "opens the port if `pipe` is true", attributes="pipe"),),
 )
 SHORT_RECURSIONS = Use(
-    "showing only the first frames of an endless recursion",
+    _("showing only the first frames of an endless recursion"),
     "ipython",
     "9.18.1",
-    "a cell that recurses without end takes a few seconds longer",
+    _("a cell that recurses without end takes a few seconds longer"),
     "compat/ipython_kernel.py",
     (
         Assumption(
@@ -233,10 +235,10 @@ SHORT_RECURSIONS = Use(
     ),
 )
 KEPT_EXCEPTIONS = Use(
-    "describing an error once, not twice",
+    _("describing an error once, not twice"),
     "ipython",
     "9.18.1",
-    "a cell that fails takes a little longer",
+    _("a cell that fails takes a little longer"),
     "compat/ipython_kernel.py",
     (
         Assumption(
@@ -247,10 +249,10 @@ KEPT_EXCEPTIONS = Use(
     ),
 )
 LATE_WRAPPERS = Use(
-    "importing Keras's wrappers for scikit-learn when they are used",
+    _("importing Keras's wrappers for scikit-learn when they are used"),
     "keras",
     "3.15.1",
-    "a worker starts a second later",
+    _("a worker starts a second later"),
     "sandbox/fork_server.py",
     (
         Assumption("keras._tf_keras.keras.wrappers:__name__", digest=""),
@@ -258,10 +260,10 @@ LATE_WRAPPERS = Use(
     ),
 )
 ADDRESS_GRAMMAR = Use(
-    "leaving out a grammar of addresses",
+    _("leaving out a grammar of addresses"),
     "jsonschema",
     "4.26.0",
-    "each process starts a second later",
+    _("each process starts a second later"),
     "compat/address_grammar.py",
     (
         Assumption(
@@ -271,10 +273,10 @@ ADDRESS_GRAMMAR = Use(
     ),
 )
 FORGED_SUBMISSIONS = Use(
-    "passing over forged folders before the newest is chosen",
+    _("passing over forged folders before the newest is chosen"),
     "nbgrader",
     "0.9.6",
-    "a forged folder is still not collected, but it hides the one that it imitates, and is reported",
+    _("a forged folder is still not collected, but it hides the one that it imitates, and is reported"),
     "jupyter/collect.py",
     (
         Assumption(
@@ -284,10 +286,10 @@ FORGED_SUBMISSIONS = Use(
     ),
 )
 LESSONS = Use(
-    "reading the book's lessons as notebooks",
+    _("reading the book's lessons as notebooks"),
     "myst-nb",
     "1.4.0",
-    "the book is not built; grading is not affected",
+    _("the book is not built; grading is not affected"),
     "book/_ext/kitbook/notebooks.py",
     (Assumption("myst_nb.core.read:read_myst_markdown_notebook", "turns a page into a notebook"),),
 )
@@ -310,18 +312,25 @@ def fallen(use: Use) -> str:
         try:
             there = found(assumption.name)
         except Exception:  # a module that cannot be imported, a name that is not there
-            return f"{short} is missing"
+            return _("{name} is missing", name=short)
         if assumption.digest and digest(there) != assumption.digest:
-            return f"{short} has changed"
+            return _("{name} has changed", name=short)
         for attribute in assumption.attributes.split():
             if attribute not in _names_in(there):
-                return f"{short} has no {attribute}"
+                return _("{name} has no {attribute}", name=short, attribute=attribute)
     return ""
 
 
 def line(use: Use, gone: str) -> str:
-    """What to say where a use is off."""
-    return f"{_TITLES.get(use.package, use.package)} {version(use)}: {use.name} is off: {gone}; {use.otherwise}"
+    """What to say where a use is off, in the reader's language."""
+    return say(
+        "{package} {version}: {use} is off: {gone}; {otherwise}",
+        package=_TITLES.get(use.package, use.package),
+        version=version(use),
+        use=use.name,
+        gone=gone,
+        otherwise=use.otherwise,
+    )
 
 
 _TITLES = {"keras": "Keras", "matplotlib": "Matplotlib", "ipython": "IPython"}

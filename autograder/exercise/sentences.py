@@ -6,9 +6,15 @@ Every function takes time in proportion to what it keeps, whatever the text is.
 from __future__ import annotations
 
 import re
+import string
+from typing import Any
+
+from autograder.language import Sentence
 
 MAX_MESSAGE = 1_000  # characters of one message or hint
 MAX_CLAUSE = 300  # of an error's text in a message
+_MAX_VALUES = 8  # of one sentence that came across
+_FORM = re.compile(r"\+?,?(?:\.[0-9])?[dfg%]?")  # how a number is written; no width, which could be a billion
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,30}[A-Za-z]|\x1b")
 _NOISE = re.compile(  # of TensorFlow's: names of its own inside, which say nothing to a learner
     r"\{\{[^{}]{0,200}\}\} ?|/job:localhost/replica:\d/task:\d/device:| \[Op:\w{1,60}\](?: name:)?"
@@ -42,3 +48,37 @@ def clause(text: object, limit: int = MAX_CLAUSE) -> str:
         return ""
     said = tidy(text, limit)
     return said if said.endswith("...") else said.rstrip(".:;, ")
+
+
+def across(text: str) -> Any:
+    """A text of ours as plain data for the other side of the sandbox, so that it can still be said in any language."""
+    if isinstance(text, Sentence) and text.template and not text.many:
+        return [text.template, {name: _plain(value) for name, value in text.values.items()}]
+    return str(text)
+
+
+def arrived(data: Any, limit: int = MAX_CLAUSE) -> str:
+    """A clause out of what `across` made of it. It comes from a side that may say anything, in any form.
+
+    Nothing but text and numbers fills in its names, and no number gets longer than it is.
+    """
+    if not (isinstance(data, list) and len(data) == 2 and isinstance(data[0], str) and isinstance(data[1], dict)):
+        return clause(data, limit)
+    values = {
+        str(name): clause(value, limit) if isinstance(value, str) else value
+        for name, value in list(data[1].items())[:_MAX_VALUES]
+        if isinstance(value, str) or (type(value) in (int, float) and abs(value) < 1e15)
+    }
+    template = clause(data[0], limit)
+    try:
+        asked = [(name, form or "") for _, name, form, _ in string.Formatter().parse(template) if name is not None]
+        if not all(name in values and _FORM.fullmatch(form) for name, form in asked):
+            return ""
+        sentence = Sentence(template, values)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+    return sentence if len(sentence) <= 2 * limit else clause(str(sentence), limit)
+
+
+def _plain(value: Any) -> Any:
+    return value if type(value) in (int, float) else str(value)

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.exercise.sentences import printable
+from autograder.exercise.sentences import across, arrived, printable
+from autograder.language import _, as_sentence
 
 MAX_JSON_BYTES = 4_000_000
 MAX_ARRAY_BYTES = 256_000_000  # MNIST's training images as float32 are 188 MB
@@ -35,9 +36,9 @@ MAX_DEPTH = 24
 MAX_RANK = 8
 MAX_TEXT = 100_000  # characters of one string
 MAX_ITEM_BYTES = 4_000  # of one element of an array: a text of a thousand characters
-TOO_LARGE = "too large to look at"
 _ONE_BY_ONE = 2_000  # numbers of a list that are sent as such; more are sent as one array
 _ARRAYS_ONE_BY_ONE = 16
+_ARRAY = _("NumPy array")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _LAST_CHARACTER = 0x10FFFF
 _KINDS = "biufU"  # bool, integers, floats, text; no objects, no records
@@ -45,6 +46,10 @@ _KINDS = "biufU"  # bool, integers, floats, text; no objects, no records
 
 class NotPlain(ValueError):
     """Data that broke a rule of the crossing. The message is a sentence for the student."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = as_sentence(why)
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def encode(value: Any, keep_read_only: bool = False) -> Message:
     try:
         tree = encoder.tree(value, 0)
     except _TooLargeError:
-        return Message({"t": "opaque", "v": f"{_type_name(type(value))} that is {TOO_LARGE}"})
+        return Message(_opaque(_("{kind} that is too large to look at", kind=_type_name(type(value)))))
     return Message(tree, encoder.arrays)
 
 
@@ -182,13 +187,18 @@ def type_name(value: Any) -> str:
     if isinstance(value, Opaque):
         return value.type_name
     if isinstance(value, np.ndarray):
-        return "NumPy array"
+        return _ARRAY
     return _type_name(type(value))
 
 
 def _type_name(kind: type) -> str:
     name = str(getattr(kind, "__name__", "object"))[:80]
-    return "NumPy array" if name == "ndarray" else name
+    return _ARRAY if name == "ndarray" else name
+
+
+def _opaque(kind: str) -> dict[str, Any]:
+    """What arrives as an `Opaque` of this name."""
+    return {"t": "opaque", "v": across(kind)}
 
 
 class _TooLargeError(Exception):
@@ -221,11 +231,11 @@ class _Encoder:
 
     def _known(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            return {"t": "opaque", "v": "deeply nested " + _type_name(type(value))}
+            return _opaque(_("deeply nested {kind}", kind=_type_name(type(value))))
         if value is None or (isinstance(value, (bool, str)) and type(value) in (bool, str)):
             return value if not isinstance(value, str) else value[:MAX_TEXT]
         if isinstance(value, Opaque):  # came across before
-            return {"t": "opaque", "v": value.type_name}
+            return _opaque(value.type_name)
         if isinstance(value, np.generic):
             return self._known(value.item(), depth)
         if isinstance(value, int):
@@ -245,7 +255,7 @@ class _Encoder:
             return self._items(value, depth)
         if isinstance(value, dict):
             if len(value) > MAX_ITEMS:
-                return {"t": "opaque", "v": f"dict of {len(value)} items"}
+                return _opaque(_("{kind} of {count:,} items", kind="dict", count=len(value)))
             return {"t": "dict", "v": [[self.tree(k, depth + 1), self.tree(v, depth + 1)] for k, v in value.items()]}
         if type(value).__name__ == "History" and isinstance(getattr(value, "history", None), dict):
             return {"t": "history", "v": self.tree(value.history, depth + 1)}
@@ -254,14 +264,14 @@ class _Encoder:
             if hasattr(value, "detach"):  # torch: leave the graph and the device first
                 value = value.detach().cpu()
             return self._array(np.asarray(value))
-        return {"t": "opaque", "v": _type_name(type(value))}
+        return _opaque(_type_name(type(value)))
 
     def _items(self, value: list[Any] | tuple[Any, ...], depth: int) -> Any:
         """A list as what it is; one with many numbers as one array, if its rows are of one length."""
         if _many(value) and (rows := _as_rows(value)) is not None:
             return self._array(rows)
         if len(value) > MAX_ITEMS:
-            return {"t": "opaque", "v": f"{_type_name(type(value))} of {len(value)} items"}
+            return _opaque(_("{kind} of {count:,} items", kind=_type_name(type(value)), count=len(value)))
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {"t": kind, "v": [self.tree(v, depth + 1) for v in value]}
 
@@ -272,9 +282,10 @@ class _Encoder:
             rows = _as_rows(array.tolist()) if array.size <= MAX_ITEMS else None
             array = array if rows is None else rows
         if array.dtype.kind not in _KINDS:
-            return {"t": "opaque", "v": f"NumPy array of {array.dtype}"}
+            return _opaque(_("NumPy array of {dtype}", dtype=str(array.dtype)))
         if array.nbytes > MAX_ARRAY_BYTES or array.dtype.itemsize > MAX_ITEM_BYTES:
-            return {"t": "opaque", "v": f"NumPy array that is {TOO_LARGE} ({array.nbytes // 10**6} MB)"}
+            size = array.nbytes // 10**6
+            return _opaque(_("NumPy array that is too large to look at ({megabytes:,} MB)", megabytes=size))
         self._bytes -= array.nbytes
         if self._bytes < 0 or len(self.arrays) >= MAX_ARRAYS:
             raise _TooLargeError
@@ -319,9 +330,9 @@ class _Decoder:
     def tree(self, node: Any, depth: int) -> Any:
         self.items += 1
         if self.items > MAX_ITEMS * 2:
-            raise NotPlain(f"The value has more than {MAX_ITEMS} parts.")
+            raise NotPlain(_("The value has more than {count:,} parts.", count=MAX_ITEMS))
         if depth > MAX_DEPTH + 1:
-            raise NotPlain(f"The value is nested more than {MAX_DEPTH} levels deep.")
+            raise NotPlain(_("The value is nested more than {count} levels deep.", count=MAX_DEPTH))
         if node is None or isinstance(node, (bool, float)):
             return node
         if isinstance(node, int):
@@ -353,6 +364,8 @@ class _Decoder:
             return _in_range(int(body))
         if tag == "opaque" and isinstance(body, str):
             return Opaque(one_line(body, 200))
+        if tag == "opaque" and isinstance(body, list) and (name := arrived(body, 200)):
+            return Opaque(name)
         raise NotPlain("The value did not arrive in a form that can be read.")
 
     def key(self, pair: Any, depth: int) -> Any:
@@ -399,9 +412,11 @@ def read_npy(data: bytes) -> np.ndarray:
     except Exception as error:
         raise NotPlain("An array did not arrive in NumPy's .npy format.") from error
     if dtype.hasobject or dtype.kind not in _KINDS or not 0 < dtype.itemsize <= MAX_ITEM_BYTES:
-        raise NotPlain(f"An array of {dtype} is not accepted; use numbers.")
+        raise NotPlain(_("An array of {dtype} is not accepted; use numbers.", dtype=str(dtype)))
     if len(shape) > MAX_RANK or any(n < 0 for n in shape):
-        raise NotPlain(f"An array with {len(shape)} axes is not accepted; {MAX_RANK} is the limit.")
+        raise NotPlain(
+            _("An array with {count} axes is not accepted; {most} is the limit.", count=len(shape), most=MAX_RANK)
+        )
     body = data[stream.tell() :]
     if math.prod(shape) * dtype.itemsize != len(body):
         raise NotPlain("An array's announced shape and its data do not agree.")

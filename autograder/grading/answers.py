@@ -20,12 +20,12 @@ from autograder.backend.observe import compile_settings
 from autograder.exercise import wire
 from autograder.exercise.models import ModelReport, report_from
 from autograder.exercise.outcome import Hint, Mismatch, Status
-from autograder.exercise.sentences import clause
+from autograder.exercise.sentences import arrived, clause
 from autograder.exercise.submission import Missing, NoModel, Raised
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.observing import Observing
 from autograder.grading.run import NEVER_ENDS, NotebookRun
-from autograder.language import _, as_sentence
+from autograder.language import Sentence, _, as_sentence
 from autograder.sandbox.channel import ChannelClosed, ChannelTimeout
 from autograder.sandbox.surroundings import KINDS, MAX_KEPT, described
 
@@ -70,7 +70,7 @@ class KernelAnswers:
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         answer = self._ask({"ask": "call", "name": name, "args": args, "kwargs": kwargs})
         if "error" in answer.tree:
-            raise Raised(clause(answer.tree["error"], 100) or "an error", clause(answer.tree.get("says")))
+            raise Raised(clause(answer.tree["error"], 100) or _("an error"), clause(answer.tree.get("says")))
         return _decoded(answer)
 
     def model(self, name: str) -> ModelReport:
@@ -99,7 +99,8 @@ class KernelAnswers:
         except Mismatch:
             return ""
         # The agent knows an interrupted cell by its exception, the run by its limit.
-        return clause(cause).replace("KeyboardInterrupt", "a time limit", 1)
+        text = clause(cause)
+        return _("a time limit") if text == "KeyboardInterrupt" else text
 
     def surroundings(self) -> tuple[str, ...]:
         """What the notebook expected around it and has not found: "the package `seaborn`". As its process says."""
@@ -109,12 +110,7 @@ class KernelAnswers:
             things = self._ask({"ask": "surroundings", "name": "surroundings"}).tree.get("missing")
         except (Mismatch, Missing):
             return ()
-        pairs = (
-            [t for t in things[:MAX_KEPT] if isinstance(t, list) and len(t) == 2] if isinstance(things, list) else []
-        )
-        return tuple(
-            described(kind, clause(name, 100)) for kind, name in pairs if isinstance(kind, str) and kind in KINDS
-        )
+        return _things(things[:MAX_KEPT]) if isinstance(things, list) else ()
 
     def seed(self) -> int:
         """From what the student wrote: the code of all cells."""
@@ -139,7 +135,7 @@ class KernelAnswers:
     def _observe(self, name: str) -> ModelReport:
         answer = self._ask({"ask": "model", "name": name})
         if "no_model" in answer.tree:
-            raise NoModel(clause(answer.tree["no_model"]) or _("it is not a Keras model"))
+            raise NoModel(arrived(answer.tree["no_model"]) or _("it is not a Keras model"))
         facts = answer.tree.get("facts")
         if not isinstance(facts, dict):
             raise NoModel(_("it cannot be looked at"))
@@ -151,7 +147,7 @@ class KernelAnswers:
             described = described | compile_settings(facts)
             return report_from(name, described, lambda inputs, scale: self._predict(name, key, inputs, scale))
         except NotPlain as error:
-            raise NoModel(str(error)) from error
+            raise NoModel(error.why) from error
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise NoModel(_("it cannot be looked at")) from error
 
@@ -190,7 +186,7 @@ class KernelAnswers:
                 raise self._no_more(name, lambda: self._run.lose_ended(_("`{name}` was stopped", name=name))) from None
             raise self._no_more(name, lambda: self._lose(Status.TIMED_OUT, too_long)) from None
         except NotPlain as error:
-            why = _("`{name}` cannot be looked at: {error}", name=name, error=as_sentence(str(error)))
+            why = _("`{name}` cannot be looked at: {error}", name=name, error=error.why)
             raise self._no_more(name, lambda: self._lose(Status.CRASHED, why)) from None
         if answer.overdue:
             raise self._no_more(name, lambda: too_long)
@@ -199,7 +195,7 @@ class KernelAnswers:
         if answer.message.tree.get("missing") is True:
             raise Missing(name)
         if "absent" in answer.message.tree:
-            what = clause(answer.message.tree["absent"], 120)
+            (what,) = _things([answer.message.tree["absent"]]) or (_("something"),)
             raise Mismatch(
                 _(
                     "`{name}` depends on something that is not available where exercises are graded: {what}.",
@@ -232,4 +228,10 @@ def _decoded(answer: Message) -> Any:
     try:
         return wire.decode(Message(answer.tree.get("value"), answer.arrays))
     except NotPlain as error:
-        raise Mismatch(str(error)) from error
+        raise Mismatch(error.why) from error
+
+
+def _things(said: list[Any]) -> tuple[Sentence, ...]:
+    """What the student's process says is not there, as nouns; whatever it says otherwise is left out."""
+    pairs = [t for t in said if isinstance(t, list) and len(t) == 2]
+    return tuple(described(kind, clause(name, 100)) for kind, name in pairs if isinstance(kind, str) and kind in KINDS)

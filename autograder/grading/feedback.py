@@ -30,7 +30,7 @@ from autograder.course.gradebook import Mark, in_order
 from autograder.course.grades import StudentGrades
 from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, with_code
-from autograder.exercise.outcome import SubmissionResult, shown
+from autograder.exercise.outcome import SubmissionResult, of_points, shown
 from autograder.exercise.passages import Reading
 from autograder.language import _, language_attributes, number, said, say, say_plural
 
@@ -67,12 +67,37 @@ def feedback_page(notebook: nbformat.NotebookNode, result: SubmissionResult, clo
 def page_without_notebook(result: SubmissionResult) -> str:
     """What there is to say if no page can be made of the notebook."""
     checks = "".join(CheckView(check, Reading(result.exercise)).html() for check in result.checks)
-    title = _title(result.exercise, shown(result.score), shown(result.max_score))
-    told = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
-    style = '<meta charset="utf-8"><style>body { font-family: sans-serif }</style>'
     asking = _how_to_ask() if result.score < result.max_score else ""
-    body = f"<h4>{html.escape(title)}</h4>{asking}{told}{checks}"
-    return f"<!DOCTYPE html><html {language_attributes()}><head>{style}</head><body>{body}</body></html>"
+    title = _title(result.exercise, shown(result.score), shown(result.max_score))
+    return _bare_page(title, f"{asking}{_told(result)}{checks}")
+
+
+def page_without_work(result: SubmissionResult) -> str:
+    """The same where there was no notebook, or none that could be read."""
+    title = f"{result.exercise}: {of_points(result.score, result.max_score)}"
+    return _bare_page(title, deadline_line(result) + _told(result))
+
+
+def _told(result: SubmissionResult) -> str:
+    return "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
+
+
+def _bare_page(title: str, content: str) -> str:
+    """A page without the template, which everybody can read all the same.
+
+    Args:
+        title: text; the page's heading, too.
+        content: markup.
+    """
+    title = html.escape(title)
+    style = "body { font: 1rem/1.5 system-ui, sans-serif; margin: 1rem; overflow-wrap: anywhere }"
+    return (
+        f'<!DOCTYPE html><html {language_attributes()}><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{title}</title><style>{style}</style></head>"
+        f"<body><main><h1>{title}</h1>{content}</main></body></html>\n"
+    )
 
 
 def _how_to_ask() -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograder.errors import ForkServerFailed
 from autograder.exercise import wire
-from autograder.exercise.sentences import clause
+from autograder.exercise.sentences import arrived
 from autograder.exercise.submission import NoModel
 from autograder.exercise.wire import Message, NotPlain
 from autograder.language import _, as_sentence
@@ -81,7 +81,7 @@ class Observing:
             answer = self._ask(key, wire.encode(request), seconds)
             output = wire.decode(Message(answer.tree.get("value"), answer.arrays))
         except NotPlain as error:
-            raise NoModel(str(error)) from error
+            raise NoModel(error.why) from error
         if not isinstance(output, np.ndarray) or output.dtype.kind != "f":
             raise NoModel(_("what it outputs is too large, or is not numbers"))
         known.append((inputs.copy(), scale, output))  # whoever asked may go on reckoning in it
@@ -113,7 +113,7 @@ class Observing:
             self._refused[key] = NoModel(_why_not(error, seconds, fork.excess))
             raise self._refused[key] from error
         if "refused" in answer.tree:
-            raise NoModel(clause(answer.tree["refused"]))
+            raise NoModel(arrived(answer.tree["refused"]))
         return answer
 
 

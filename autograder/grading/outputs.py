@@ -18,6 +18,7 @@ from autograder.exercise.display import CheckView, plain_markdown
 from autograder.exercise.outcome import CheckResult
 from autograder.exercise.passages import Reading
 from autograder.language import say
+from autograder.sandbox.surroundings import in_reader_s_language
 
 MAX_TEXT = 200_000  # characters of one text output
 MAX_HTML = 50_000  # of one table; tags nested in tags take time by the square of their number to clean
@@ -89,7 +90,7 @@ def _safe(output: Any, html_left: _Budget) -> nbformat.NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
-        return new_output("stream", name=name, text=_text(output.get("text")))
+        return new_output("stream", name=name, text=in_reader_s_language(_text(output.get("text"))))
     if kind == "error":
         lines = output.get("traceback")
         trace = [_text(line) for line in lines if isinstance(line, str)] if isinstance(lines, list) else []

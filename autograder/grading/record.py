@@ -32,16 +32,16 @@ from autograder.course.submissions import Submitted
 from autograder.course.times import time_of
 from autograder.errors import CourseError
 from autograder.exercise.definition import Exercise
-from autograder.exercise.outcome import Status, SubmissionResult, of_points
+from autograder.exercise.outcome import Status, SubmissionResult
 from autograder.exercise.wire import one_line
 from autograder.grading import versions
 from autograder.grading.basis import Basis
-from autograder.grading.feedback import deadline_line, with_answers, with_deadline, with_marks
+from autograder.grading.feedback import page_without_work, with_answers, with_deadline, with_marks
 from autograder.grading.grade import not_graded
 from autograder.grading.regrade import Recorded, digest
 from autograder.grading.replay import Observed
 from autograder.grading.worker import Done
-from autograder.language import _, language_attributes, said, say
+from autograder.language import _, said, say
 
 BEST_COUNTS = _("Of all that you hand in for this exercise, the best counts.")
 AFTER_ANSWERS = _("This came after the answers to the exercise could be seen.")
@@ -356,7 +356,7 @@ class Recorder:
         if notebook is not None:
             write_atomically(graded / f"{self._name}.ipynb", notebook)
             _copy_notes(submitted, graded)
-        write_atomically(self._feedback(student), page if page is not None else _plain_page(done.result))
+        write_atomically(self._feedback(student), page if page is not None else page_without_work(done.result))
         _copy_notes(submitted, self._feedback(student).parent)
         observed = None
         if done.record is not None and notebook is not None:
@@ -479,18 +479,3 @@ def _copy_notes(submitted: Submitted, folder: Path) -> None:
         write_atomically(folder / "timestamp.txt", submitted.timestamp + "\n")
     if submitted.secret:
         write_atomically(folder / "submission_secret.txt", submitted.secret)  # to the byte: it is hashed
-
-
-def _plain_page(result: SubmissionResult) -> str:
-    """Feedback for a submission of which no notebook could be made."""
-    import html
-
-    content = "".join(f"<p>{html.escape(line)}</p>" for line in (result.message, *result.notes) if line)
-    content = deadline_line(result) + content
-    title = html.escape(result.exercise)
-    points = of_points(result.score, result.max_score)
-    return (
-        f"<!DOCTYPE html><html {language_attributes()}>"
-        f'<head><meta charset="utf-8"><title>{title}</title></head><body>'
-        f"<h1>{title}: {html.escape(points)}</h1>{content}</body></html>\n"
-    )

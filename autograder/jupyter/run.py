@@ -83,7 +83,8 @@ class Run:
         }
 
 
-SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # in the page's script
+SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # in these scripts: the page's, and that of its entries in JupyterLab
+SCRIPTS = ("page/grading.js", "labextensions/autograder-grading/static/remoteEntry.js")
 
 
 class Grading:
@@ -108,9 +109,10 @@ class Grading:
 
     def texts(self) -> dict[str, Any]:
         """What the page says, by its English, and in which language."""
-        page = files("autograder.jupyter").joinpath("page", "grading.js").read_text("utf-8")
+        scripts = (files("autograder.jupyter").joinpath(*path.split("/")).read_text("utf-8") for path in SCRIPTS)
+        english = [text for script in scripts for text in SAID.findall(script)]
         with speaking(self.language()):
-            return {"language": tag(), "texts": {text: translated(text) for text in SAID.findall(page)}}
+            return {"language": tag(), "texts": {text: translated(text) for text in english}}
 
     def state(self) -> dict[str, Any]:
         """All that there is to show, as JSON."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
-import jinja2
-from markupsafe import Markup, escape
-
-from autograder import __version__
-from autograder.exercise.outcome import shown
-from autograder.language import said, say, say_plural
+from autograder import __version__, templates
+from autograder.exercise.outcome import of_points, shown
+from autograder.language import number, said, say, say_plural
 from autograder.probe.findings import Findings, Tried, Verdict
 
 MOST_LINES = 12  # of a list on a terminal; the page has all
@@ -19,16 +15,21 @@ MOST_LINES = 12  # of a list on a terminal; the page has all
 
 def lines(found: Findings) -> list[str]:
     """The findings as lines of text: a table, and below it what to look at."""
-    head = (
-        f"{'task':20} {'tried':>6} {'pass':>6} {'named':>6} {'error':>6} {'generic':>8} {'declared':>9} {'parrot':>7}"
-    )
     rows = [
-        f"{task.task[:20]:20} {task.judged:6} {_n(task.counts, Verdict.PASSES):6} {_n(task.counts, Verdict.NAMED):6}"
-        f" {_n(task.counts, Verdict.ERROR, Verdict.MISSING):6} {_n(task.counts, Verdict.GENERIC):8}"
-        f" {_n(task.counts, Verdict.EQUIVALENT):9} {shown(task.parrot) if task.parrot else '-':>7}"
+        [
+            task.task[:20],
+            number(task.judged, ","),
+            _count(task.counts, Verdict.PASSES),
+            _count(task.counts, Verdict.NAMED),
+            _count(task.counts, Verdict.ERROR, Verdict.MISSING),
+            _count(task.counts, Verdict.GENERIC),
+            _count(task.counts, Verdict.EQUIVALENT),
+            shown(task.parrot) if task.parrot else "-",
+        ]
         for task in found.tasks
     ]
-    said = [head, *rows, *summary(found)]
+    heads = _heads()
+    said = [*_in_columns([[heads[0], *heads[2:]], *rows]), *summary(found)]
     for task in found.tasks:
         if not task.solved:
             said.append(
@@ -57,7 +58,9 @@ def lines(found: Findings) -> list[str]:
 def summary(found: Findings) -> list[str]:
     """The figures in sentences."""
     tried = found.judged + found.count(Verdict.EQUIVALENT, Verdict.UNCHECKED)
-    many = str(tried) if tried >= found.made else say("{tried} of {made}", tried=tried, made=found.made)
+    many = number(tried, ",")
+    if tried < found.made:
+        many = say("{tried:,} of {made:,}", tried=tried, made=found.made)
     right = say_plural("{n} right one", "{n} right ones", found.right)
     wrong = say_plural("{many} wrong answer", "{many} wrong answers", found.made, many=many)
     said = [say("{wrong} tried, and {right}.", wrong=wrong, right=right)]
@@ -87,25 +90,49 @@ def summary(found: Findings) -> list[str]:
 
 
 def page(found: Findings) -> str:
-    """The whole page."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["prose"] = _prose
+    """The whole page, in the language of whoever asks."""
+    environment = templates.environment("autograder.probe")
     environment.filters["points"] = shown
-    template = environment.from_string(files(__package__).joinpath("page.html").read_text("utf-8"))
+    environment.filters["said"] = said
+    template = environment.from_string(files("autograder.probe").joinpath("page.html").read_text("utf-8"))
     return template.render(
         found=found,
         summary=summary(found),
         verdict=Verdict,
-        number=_n,
+        heads=_heads(),
+        count=_count,
+        of_points=of_points,
         by_task=lambda tried: [(task.task, [t for t in tried if t.case.task == task.task]) for task in found.tasks],
         version=__version__,
     )
 
 
-def _n(counts: Mapping[Verdict, int], *verdicts: Verdict) -> int:
-    return sum(counts.get(verdict, 0) for verdict in verdicts)
+def _heads() -> list[str]:
+    """The heads of the table's columns."""
+    return [
+        say("task"),
+        say("points"),
+        say("tried"),
+        say("full marks"),
+        say("named"),
+        say("error shown"),
+        say("generic"),
+        say("declared"),
+        say("parrot"),
+    ]
+
+
+def _in_columns(table: list[list[str]]) -> list[str]:
+    """Rows as lines: the first column to the left, the others to the right, each as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths)))
+        for row in table
+    ]
+
+
+def _count(counts: Mapping[Verdict, int], *verdicts: Verdict) -> str:
+    return number(sum(counts.get(verdict, 0) for verdict in verdicts), ",")
 
 
 def _place(tried: Tried) -> str:
@@ -118,8 +145,3 @@ def _listed(title: str, items: Iterable[str]) -> list[str]:
         return []
     more = [say("  and {count} more, on the page", count=len(listed) - MOST_LINES)] if len(listed) > MOST_LINES else []
     return [title, *(f"  {item}" for item in listed[:MOST_LINES]), *more]
-
-
-def _prose(value: str) -> Markup:
-    """A message or a hint: `text in backticks` is set as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(value))))

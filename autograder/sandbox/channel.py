@@ -16,7 +16,7 @@ from autograder.exercise.wire import (
     head_size,
     read_head,
 )
-from autograder.language import say
+from autograder.language import _
 
 
 class ChannelClosed(Exception):
@@ -71,7 +71,7 @@ class Channel:
         if len(sizes) > MAX_ARRAYS:
             raise NotPlain("The value has too many arrays.")
         if sum(sizes) > MAX_ARRAY_BYTES + 10_000:
-            raise NotPlain(say("The value is larger than {megabytes} MB.", megabytes=MAX_ARRAY_BYTES // 10**6))
+            raise NotPlain(_("The value is larger than {megabytes} MB.", megabytes=MAX_ARRAY_BYTES // 10**6))
         self._wait_for(begin + sum(sizes), deadline)
         arrays = arrays_in(self._frame, begin, sizes)
         self._frame = bytearray()

@@ -15,11 +15,12 @@ from typing import Any
 from autograder.backend import observe
 from autograder.exercise import wire
 from autograder.exercise.causes import Failures, remember, type_and_text, type_of
+from autograder.exercise.sentences import across
 from autograder.exercise.wire import Message
 from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
-from autograder.sandbox.surroundings import Absent, Surroundings, without_tensorboard
+from autograder.sandbox.surroundings import EXIT_IGNORED, Absent, Surroundings, why_absent, without_tensorboard
 
 ANSWER = "autograder_answer"  # the name of the comm whose opening has the agent answer queries
 
@@ -88,7 +89,7 @@ def _keep_going(shell: Any) -> None:
 
     shell.events.register("post_run_cell", print_again)
     # In Jupyter it ends the kernel behind the cell. What follows is still graded.
-    shell.ask_exit = lambda: print("exit() would end the notebook here. The grader goes on to the end.")
+    shell.ask_exit = lambda: print(EXIT_IGNORED)
 
 
 def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surroundings) -> None:
@@ -134,12 +135,12 @@ def _answer(asked: dict[str, Any], namespace: dict[str, Any], failures: Failures
         return Message({"missing": True})
     value = dict[str, Any].__getitem__(namespace, name)
     if isinstance(value, Absent):
-        return Message({"absent": repr(value)})
+        return Message({"absent": list(why_absent(value))})
     if asked["ask"] == "model":
         try:
             facts, weights = observe.take_apart(value)
         except observe.NotRebuildable as reason:
-            return Message({"no_model": str(reason)})
+            return Message({"no_model": across(reason.why)})
         message = wire.encode(weights)
         message.tree = {"facts": facts, "weights": message.tree}
         return message

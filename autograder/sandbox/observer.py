@@ -13,7 +13,9 @@ import numpy as np
 
 from autograder.backend import observe as looking
 from autograder.exercise import wire
+from autograder.exercise.sentences import across
 from autograder.exercise.wire import Message
+from autograder.language import _
 from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
 
@@ -32,9 +34,10 @@ def observe(sock: socket.socket, seal: Callable[[], None]) -> None:
         try:
             channel.send(_answer(wire.decode(request), models))
         except (looking.NotRebuildable, wire.NotPlain) as reason:
-            channel.send(Message({"refused": str(reason)}))
+            channel.send(Message({"refused": across(reason.why)}))
         except BaseException as error:  # Keras may fail in any way on a hostile config
-            channel.send(Message({"refused": f"it cannot be computed ({type(error).__name__})"}))
+            why = _("it cannot be computed ({error})", error=type(error).__name__)
+            channel.send(Message({"refused": across(why)}))
 
 
 def _answer(request: dict[str, Any], models: dict[str, Any]) -> Message:
@@ -42,7 +45,7 @@ def _answer(request: dict[str, Any], models: dict[str, Any]) -> Message:
     if request["do"] == "rebuild":
         weights = [w for w in request["weights"] if isinstance(w, np.ndarray)]
         if len(weights) != len(request["weights"]):
-            raise looking.NotRebuildable("its weights are not numbers")
+            raise looking.NotRebuildable(_("its weights are not numbers"))
         facts = request["facts"] | {"config": request["config"].tobytes().decode("utf-8", "replace")}
         models[key] = looking.put_together(facts, weights)
         return Message({"facts": looking.describe(models[key], facts)})

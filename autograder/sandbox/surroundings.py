@@ -5,7 +5,8 @@ fails because such a thing is missing is skipped with a note, and the rest of th
 bound stands for what is not there, and whoever uses it passes over that statement, too. Nothing is gained by it: it is
 as if these lines had not been written. A misspelt `import nump` is a slip, and stays the error that it is.
 
-Runs in the student's kernel. What it reports is for the teacher to look at, and earns nothing.
+Runs in the student's kernel. What it reports is for the teacher to look at, and earns nothing. What it prints is
+English there; `in_reader_s_language` says it in another language where a page is made of it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ import importlib
 import importlib.util
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from autograder.language import Sentence, _, beginning, said
+
 HELPER = "__autograder_surroundings__"
 MAX_KEPT = 40  # things that are reported
+MAX_NOTE = 400  # characters of a note that is looked at
 # What a misspelt module may have been meant to be.
 _MEANT = ("numpy", "keras", "tensorflow", "matplotlib", "scipy", "sklearn", "autograder", *sys.stdlib_module_names)
 _MAY_BE_ABSENT = ("scipy", "sklearn")  # the others are ours to provide: without them nobody is graded
@@ -57,8 +62,8 @@ _NO_FILE = ("not found", "No such file", "does not exist")
 class AbsentError(ModuleNotFoundError):
     """Something was used that is not there where exercises are graded."""
 
-    def __init__(self, reason: tuple[str, str, str]) -> None:
-        super().__init__(reason[2])
+    def __init__(self, reason: tuple[str, str]) -> None:
+        super().__init__(_CLAUSES[reason[0]](reason[1]))
         self.reason = reason
 
 
@@ -66,10 +71,10 @@ class Absent:
     """Stands for something that is not there; any use of it says so.
 
     Args:
-        reason: its kind and its name (`described`), and a clause that says so.
+        reason: its kind and its name (see `described`).
     """
 
-    def __init__(self, reason: tuple[str, str, str]) -> None:
+    def __init__(self, reason: tuple[str, str]) -> None:
         self.__dict__["_reason"] = reason
 
     def __getattr__(self, name: str) -> Any:
@@ -85,7 +90,13 @@ class Absent:
     __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __enter__ = __exit__ = __mro_entries__ = __neg__ = _used
 
     def __repr__(self) -> str:
-        return described(*self._reason[:2])
+        return described(*self._reason)
+
+
+def why_absent(value: Absent) -> tuple[str, str]:
+    """The kind and the name of what a value stands for."""
+    reason: tuple[str, str] = value.__dict__["_reason"]
+    return reason
 
 
 class Surroundings:
@@ -187,61 +198,100 @@ class Surroundings:
                 ast.copy_location(each, statement)
         return ast.copy_location(ast.Try([statement], [ast.ExceptHandler(None, None, handler)], [], []), statement)
 
-    def _reason(self, kind: str, error: Any, statement: ast.stmt) -> tuple[str, str, str] | None:
-        """What is not there (kind and name), and a clause that says so; None if the student's code is the reason."""
+    def _reason(self, kind: str, error: Any, statement: ast.stmt) -> tuple[str, str] | None:
+        """What is not there (kind and name); None if the student's code is the reason."""
         text = str(error)[:1_000]
         if isinstance(error, AbsentError):
             return error.reason
         if kind == "import" and isinstance(error, ModuleNotFoundError) and _is_absent(module := str(error.name)):
             package = ".".join(module.split(".")[: 2 if module.startswith("google.") else 1])
-            return "package", package, f"`{package}` is not installed where exercises are graded"
+            return "package", package
         if isinstance(error, OSError) and (isinstance(error, ConnectionError) or any(w in text for w in _NO_NETWORK)):
-            return "network", "", "there is no network where exercises are graded"
+            return "network", ""
         if any(words in text for words in _NO_NETWORK):
-            return "network", "", "there is no network where exercises are graded"
+            return "network", ""
         says_so = kind == "file" and isinstance(error, (OSError, ValueError)) and any(w in text for w in _NO_FILE)
         if says_so or isinstance(error, FileNotFoundError):
             name = str(getattr(error, "filename", None) or _file_in(statement) or "?")[:100]
             if name.startswith(_OURS):
                 return None  # of Python's, a library's or the kit's: that is no surrounding of a notebook's
-            return "file", name, f"the file `{name}` is not there where exercises are graded"
+            return "file", name
         if kind == "GPU" and isinstance(error, (IndexError, SystemError, AssertionError)):
-            return "GPU", "", "there is no GPU where exercises are graded"
+            return "GPU", ""
         if kind == "GPU" and re.search(r"\bGPU|\bdevice", text) and isinstance(error, (RuntimeError, ValueError)):
-            return "GPU", "", "there is no GPU where exercises are graded"
+            return "GPU", ""
         if kind == "magic" and (isinstance(error, ModuleNotFoundError) or type(error).__name__ == "UsageError"):
             name = next((str(n.value) for n in ast.walk(statement) if isinstance(n, ast.Constant)), "?")[:100]
-            return "magic", name, f"`%{name}` does not work where exercises are graded"
+            return "magic", name
         if kind == "style" and isinstance(error, OSError) and "style" in text:
-            return "style", text.partition(" is not")[0].strip("'")[:100], "Matplotlib has no style of that name"
+            return "style", text.partition(" is not")[0].strip("'")[:100]
         return None
 
-    def _note(self, kind: str, name: str, says: str) -> None:
+    def _note(self, kind: str, name: str) -> None:
         if (kind, name) not in self.missing and len(self.missing) < MAX_KEPT:
             self.missing[kind, name] = None
+        says = _note(_CLAUSES[kind](name))
         if says in self._noted:
             return
         self._noted.add(says)
         with contextlib.suppress(Exception):
-            print(f"{says[:1].upper()}{says[1:]}. It costs you nothing in tasks that do not need it.", file=sys.stderr)
+            print(says, file=sys.stderr)
 
 
-_WHAT = {
-    "package": "the package `{}`",
-    "file": "the file `{}`",
-    "GPU": "a GPU",
-    "network": "the network",
-    "magic": "`%{}`",
-    "style": "the style `{}`",
+# By kind: what it is as a noun, and a clause that says that it is not there.
+_WHAT: dict[str, Callable[[str], Sentence]] = {
+    "package": lambda name: _("the package `{name}`", name=name),
+    "file": lambda name: _("the file `{name}`", name=name),
+    "GPU": lambda name: _("a GPU"),
+    "network": lambda name: _("the network"),
+    "magic": lambda name: _("`%{name}`", name=name),
+    "style": lambda name: _("the style `{name}`", name=name),
 }
-
-
+_CLAUSES: dict[str, Callable[[str], Sentence]] = {
+    "package": lambda name: _("`{name}` is not installed where exercises are graded", name=name),
+    "file": lambda name: _("the file `{name}` is not there where exercises are graded", name=name),
+    "GPU": lambda name: _("there is no GPU where exercises are graded"),
+    "network": lambda name: _("there is no network where exercises are graded"),
+    "magic": lambda name: _("`%{name}` does not work where exercises are graded", name=name),
+    "style": lambda name: _("Matplotlib has no style of that name"),
+}
 KINDS = frozenset(_WHAT)
+EXIT_IGNORED = _("exit() would end the notebook here. The grader goes on to the end.")
 
 
-def described(kind: str, name: str) -> str:
+def described(kind: str, name: str) -> Sentence:
     """A thing that is not there as a noun: "the package `seaborn`"."""
-    return _WHAT[kind].format(name)
+    return _WHAT[kind](name)
+
+
+def _note(clause: Sentence) -> Sentence:
+    return _("{what}. It costs you nothing in tasks that do not need it.", what=beginning(clause))
+
+
+def _pattern(text: str) -> str:
+    """What matches a text in which `\0` stands for a name."""
+    return re.escape(text).replace(re.escape("\0"), "([^`\n]{0,200})")
+
+
+_NOTES = {kind: re.compile(_pattern(_note(clause("\0")))) for kind, clause in _CLAUSES.items()}
+
+
+def in_reader_s_language(printed: str) -> str:
+    """What a cell has printed, with each line that the sandbox wrote itself in the language in use.
+
+    A line that a student's own code writes in the same words is said in it, too; nothing depends on who wrote it.
+    """
+    return "".join(_line_said(line) for line in printed.splitlines(keepends=True))
+
+
+def _line_said(line: str) -> str:
+    text = line.rstrip("\r\n")
+    if text == EXIT_IGNORED:
+        return said(EXIT_IGNORED) + line[len(text) :]
+    for kind, pattern in _NOTES.items():
+        if len(text) < MAX_NOTE and (found := pattern.fullmatch(text)):
+            return said(_note(_CLAUSES[kind](found[1] if found.groups() else ""))) + line[len(text) :]
+    return line
 
 
 def without_tensorboard() -> None:

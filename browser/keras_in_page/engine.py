@@ -23,6 +23,7 @@ from keras.src.trainers.epoch_iterator import EpochIterator
 from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
+from autograder.language import say
 from keras_in_page import optimizers
 from keras_in_page.gradients import Record, cannot, rule_for
 from keras_in_page.losses import Lost, lost
@@ -101,7 +102,7 @@ class Tape:
     def _add(self, at: dict[int, Array], array: Any, g: Array) -> None:
         array = self._same.get(id(array), array)
         if id(array) in self.unknown:
-            raise cannot(f"a `{type(self.unknown[id(array)]).__name__}` layer")
+            raise cannot(say("a `{name}` layer", name=type(self.unknown[id(array)]).__name__))
         at[id(array)] = at[id(array)] + g if id(array) in at else g
 
 
@@ -113,7 +114,7 @@ def _activity(record: Record) -> Array:
 def penalty_slope(regularizer: Any, values: Array) -> Array:
     """The gradient of an L1, L2 or L1L2 regularizer."""
     if type(regularizer) not in (keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2):
-        raise cannot(f"a `{type(regularizer).__name__}` regularizer")
+        raise cannot(say("a `{name}` regularizer", name=type(regularizer).__name__))
     l1, l2 = getattr(regularizer, "l1", 0.0), getattr(regularizer, "l2", 0.0)
     return np.asarray(l1 * np.sign(values) + 2 * l2 * values, values.dtype)
 

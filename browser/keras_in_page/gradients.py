@@ -15,6 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from autograder.language import say
 from keras_in_page.stand_ins import padding_for
 
 Array = np.ndarray
@@ -28,7 +29,9 @@ class CannotTrain(NotImplementedError):
 
 def cannot(what: str) -> CannotTrain:
     """The error for something that has no gradient here."""
-    return CannotTrain(f"The page cannot train {what}. It works in Jupyter with Keras and TensorFlow installed.")
+    return CannotTrain(
+        say("The page cannot train {what}. It works in Jupyter with Keras and TensorFlow installed.", what=what)
+    )
 
 
 # -- activations --------------------------------------------------------------------------------------------------
@@ -115,7 +118,7 @@ def _elementwise_back(function: Any, z: Array, g: Array) -> Array:
     half[::2] += step
     mixed = np.asarray(function(half.reshape(z.shape))).reshape(-1)
     if ahead.shape != z.shape or not np.allclose(mixed[::2], ahead.reshape(-1)[::2], atol=1e-5):
-        raise cannot(f"the activation `{getattr(function, '__name__', function)}`")
+        raise cannot(say("the activation `{name}`", name=getattr(function, "__name__", function)))
     return (g * (ahead - behind) / (2 * step)).astype(z.dtype)
 
 
@@ -275,7 +278,7 @@ class _Conv2D(_Activated):
 
     def linear(self, layer: Any, x: Array) -> tuple[Array, Any]:
         if layer.data_format != "channels_last" or layer.groups != 1:
-            raise cannot("a convolution in groups or with channels first")
+            raise cannot(say("a convolution in groups or with channels first"))
         kernel = layer.kernel.value
         where = _Windows(x, kernel.shape[:2], layer.strides, layer.dilation_rate, layer.padding)
         padded = where.padded(_images_last(x))
@@ -321,7 +324,7 @@ class _Pooling(Rule):
         self, layer: Any, inputs: tuple[Array, ...], training: bool, call: Callable[..., Any]
     ) -> tuple[Array, Any]:
         if layer.data_format != "channels_last":
-            raise cannot("pooling with channels first")
+            raise cannot(say("pooling with channels first"))
         x = inputs[0]
         where = _Windows(x, layer.pool_size, layer.strides, (1, 1), layer.padding)
         padded = where.padded(_images_last(x), -np.inf if self._largest else 0.0)
@@ -391,7 +394,7 @@ class _Softmax(_Activation):
     def _axis(layer: Any, z: Array) -> int:
         axes = np.atleast_1d(layer.axis)
         if len(axes) != 1:
-            raise cannot("a softmax along several axes at once")
+            raise cannot(say("a softmax along several axes at once"))
         return int(axes[0]) % z.ndim
 
     def forward(
@@ -468,7 +471,7 @@ class _Scaled(Rule):
 
 def _normalization_scale(layer: Any) -> Any:
     if layer.invert:
-        raise cannot("a `Normalization` layer with `invert=True`")
+        raise cannot(say("a `Normalization` layer with `invert=True`"))
     return 1 / np.maximum(np.sqrt(np.asarray(layer.variance)), keras.backend.epsilon())
 
 

@@ -177,9 +177,13 @@ class File(Group):
             with zipfile.ZipFile(self.filename or self._target) as archive:
                 self._fill(self, json.loads(archive.read(INDEX)), archive)
         except (zipfile.BadZipFile, KeyError) as error:
+            from autograder.language import say
+
             raise OSError(
-                f"{self.filename or 'This file'} was not written in this page. Such a file can be read where Keras and"
-                " h5py are installed."
+                say(
+                    "{file} was not written in this page. Such a file can be read where Keras and h5py are installed.",
+                    file=self.filename or say("This file"),
+                )
             ) from error
 
     def _fill(self, group: Group, about: Any, archive: zipfile.ZipFile) -> None:

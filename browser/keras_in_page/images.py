@@ -36,20 +36,25 @@ def _fetch(name: str) -> None:
     from js import KIT, XMLHttpRequest
 
     from autograder.errors import DataError
+    from autograder.language import say
 
-    why = "the host does not answer"
+    why = say("the host does not answer")
     request = XMLHttpRequest.new()
     try:
         request.open("GET", f"{KIT.base}data/{name}", False)
         request.responseType = "arraybuffer"
         request.send()
-        why = f"the host's answer is {request.status}"
+        why = say("the host's answer is {status}", status=request.status)
     except Exception:  # whatever the browser raises, the learner needs one sentence
         request = None
     if request is None or request.status != 200:
         raise DataError(
-            f"The images in {name} could not be fetched: {why}. Your work is not at fault: run this cell again when you"
-            " are online, or tell your teacher."
+            say(
+                "The images in {name} could not be fetched: {why}. Your work is not at fault: run this cell again when"
+                " you are online, or tell your teacher.",
+                name=name,
+                why=why,
+            )
         )
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / name).write_bytes(request.response.to_bytes())

@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from autograder.language import say
+
 Array = np.ndarray
 STEP = 1e-3  # of the small difference, for losses without a rule
 
@@ -43,8 +45,11 @@ def lost(loss: Any, target: Any, output: Array, scores: Array | None, weight: An
         wants_scores = name in _CROSS_ENTROPIES and scores is not None
         if wants_scores and from_logits:
             warnings.warn(
-                f"The loss has from_logits=True, but `{_CROSS_ENTROPIES[name]}` comes before it: the output holds"
-                " probabilities, not scores. The loss is computed from the scores.",
+                say(
+                    "The loss has from_logits=True, but `{activation}` comes before it: the output holds probabilities,"
+                    " not scores. The loss is computed from the scores.",
+                    activation=_CROSS_ENTROPIES[name],
+                ),
                 stacklevel=2,
             )
         at_scores = wants_scores

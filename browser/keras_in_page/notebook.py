@@ -13,9 +13,12 @@ from typing import Any, NoReturn
 # What the first cells of most notebooks import, and JupyterLite's own Python before them. It is imported while the
 # browser is still busy with the notebook's page.
 AHEAD = ("IPython.core.interactiveshell", "numpy", "keras", "matplotlib.pyplot", "autograder", "pytest")
-NOTHING_TO_INSTALL = (
-    "Nothing can be installed in this page. It has Keras, NumPy and Matplotlib; use Jupyter for others."
-)
+
+
+def _nothing_to_install() -> str:
+    from autograder.language import say
+
+    return say("Nothing can be installed in this page. It has Keras, NumPy and Matplotlib; use Jupyter for others.")
 
 
 def install() -> None:
@@ -56,7 +59,9 @@ def _terminal() -> list[ModuleType]:
     terminal, embed, hooks = (ModuleType(f"IPython.terminal{name}") for name in ("", ".embed", ".pt_inputhooks"))
 
     def no_terminal(*_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("This page has no terminal that IPython could ask you in.")
+        from autograder.language import say
+
+        raise NotImplementedError(say("This page has no terminal that IPython could ask you in."))
 
     embed.__dict__.update(embed=no_terminal)
     hooks.__dict__.update(backends=[], aliases={})
@@ -69,7 +74,9 @@ def _sqlite3() -> list[ModuleType]:
     module = ModuleType("sqlite3")
 
     def connect(*_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("SQLite does not work in this page. It works in Jupyter.")
+        from autograder.language import say
+
+        raise NotImplementedError(say("SQLite does not work in this page. It works in Jupyter."))
 
     errors = ("Error", "DatabaseError", "OperationalError", "IntegrityError")
     module.__dict__.update({name: type(name, (Exception,), {}) for name in errors})
@@ -82,10 +89,10 @@ def _piplite() -> list[ModuleType]:
     piplite, inner, cli = (ModuleType(name) for name in ("piplite", "piplite.piplite", "piplite.cli"))
 
     async def nothing(*_: Any, **__: Any) -> NoReturn:
-        raise ModuleNotFoundError(NOTHING_TO_INSTALL)
+        raise ModuleNotFoundError(_nothing_to_install())
 
     async def get_transformed_code(_: list[str]) -> str:
-        return f"raise ModuleNotFoundError({NOTHING_TO_INSTALL!r})"
+        return f"raise ModuleNotFoundError({_nothing_to_install()!r})"
 
     inner.__dict__.update(install=nothing)
     cli.__dict__.update(get_transformed_code=get_transformed_code)

@@ -217,7 +217,11 @@ ConvDimensionNumbers = namedtuple("ConvDimensionNumbers", ("lhs_spec", "rhs_spec
 
 
 def _not_here(*_: Any, **__: Any) -> Any:
-    raise NotImplementedError("This operation does not work in the page. It works in Jupyter with Keras installed.")
+    from autograder.language import say
+
+    raise NotImplementedError(
+        say("This operation does not work in the page. It works in Jupyter with Keras installed.")
+    )
 
 
 def windows(

@@ -21,13 +21,18 @@ let keepsNothing = false; // this window: what is written is lost with it
 let atRisk = false; // something is written that is nowhere but in this window
 let inFile = ""; // what the learner has downloaded
 
-function say(text) {
+// A text in the page's language, which the build has put beside the list of files; English where there is none.
+function say(text, values = {}) {
+  return (KIT.texts?.[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+function show(text) {
   if (byId("state").textContent !== text) byId("state").textContent = text;
 }
 
 // Something to be read at leisure, such as where the file is that was just saved.
 function announce(text) {
-  say(text);
+  show(text);
   readUntil = Date.now() + READING_TIME;
   setTimeout(shown, READING_TIME + 50);
 }
@@ -43,24 +48,26 @@ function progress(came, of) {
 }
 
 function megabytes(bytes) {
-  return (bytes / MEGABYTE).toFixed(1);
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return (bytes / MEGABYTE).toLocaleString(document.documentElement.lang, digits);
 }
 
 function whyUnfetched({ unfetched, why, status }) {
   const file = unfetched.split("/").pop();
   const from = unfetched.startsWith("http") ? new URL(unfetched).host : location.host;
-  if (!navigator.onLine) return `You are offline, and ${file} was not fetched on an earlier visit. Go online and load this page again.`;
-  if (why === "status") return `${file} is missing on ${from} (answer ${status}). Your work is safe; tell your teacher.`;
-  if (why === "damaged") return `${from} sent something else in place of ${file}; often a firewall does that. Your work is safe; tell your teacher.`;
-  return `${file} could not be fetched: ${from} does not answer, or a firewall blocks it. Your work is safe; try again later, or tell your teacher.`;
+  const of = { file, host: from, status };
+  if (!navigator.onLine) return say("You are offline, and {file} was not fetched on an earlier visit. Go online and load this page again.", of);
+  if (why === "status") return say("{file} is missing on {host} (answer {status}). Your work is safe; tell your teacher.", of);
+  if (why === "damaged") return say("{host} sent something else in place of {file}; often a firewall does that. Your work is safe; tell your teacher.", of);
+  return say("{file} could not be fetched: {host} does not answer, or a firewall blocks it. Your work is safe; try again later, or tell your teacher.", of);
 }
 
-const TOO_LITTLE_MEMORY = "This device has too little free memory for Python. Close other tabs and load the page again, or use a computer.";
-const SAVE_AS_FILE = byId("hand-in").textContent;
-const NO_ROOM = `Your browser has no room left to keep your work. Press "${SAVE_AS_FILE}" now to save it as a file, then free some space.`;
-const NO_ROOM_AT_ALL = `Your browser has no room left to keep your work: what you write is lost when you close this page, unless you press "${SAVE_AS_FILE}", which saves it as a file. Free some space and load the page again.`;
-const LITTLE_ROOM = "Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.";
-const PRIVATE = `This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press "${SAVE_AS_FILE}", which saves it as a file.`;
+const TOO_LITTLE_MEMORY = say("This device has too little free memory for Python. Close other tabs and load the page again, or use a computer.");
+const SAVE_AS_FILE = { button: byId("hand-in").textContent };
+const NO_ROOM = say("Your browser has no room left to keep your work. Press \"{button}\" now to save it as a file, then free some space.", SAVE_AS_FILE);
+const NO_ROOM_AT_ALL = say("Your browser has no room left to keep your work: what you write is lost when you close this page, unless you press \"{button}\", which saves it as a file. Free some space and load the page again.", SAVE_AS_FILE);
+const LITTLE_ROOM = say("Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.");
+const PRIVATE = say("This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file.", SAVE_AS_FILE);
 const RETRY = 5_000; // ms after which work that found no room is tried again
 
 // -- what the browser must be able to do ------------------------------------------------------------------------------
@@ -165,7 +172,7 @@ async function fetchAll(paths) {
   let came = 0;
   const tell = () => {
     progress(came, of);
-    say(`Fetching Python, Keras and the notebook: ${megabytes(came)} of ${megabytes(of)} MB. Next time they are here already.`);
+    show(say("Fetching Python, Keras and the notebook: {came} of {all} MB. Next time they are here already.", { came: megabytes(came), all: megabytes(of) }));
   };
   tell();
   missing.sort((a, b) => store.entry(b).weight - store.entry(a).weight);
@@ -255,11 +262,10 @@ function shown() {
   const status = panel.sessionContext.session?.kernel?.status ?? "starting";
   byId("stop").disabled = status !== "busy";
   if (Date.now() < readUntil) return;
-  const kept = atRisk || keepsNothing ? "" : " Your work is kept in this browser.";
-  if (status === "idle") say(`Python is ready.${kept}`);
-  else if (status === "busy") say("Python is working.");
-  else if (status === "dead" || status === "terminating") say("Python has ended. Load the page again: your work is kept.");
-  else say("Starting Python.");
+  if (status === "idle") show(atRisk || keepsNothing ? say("Python is ready.") : say("Python is ready. Your work is kept in this browser."));
+  else if (status === "busy") show(say("Python is working."));
+  else if (status === "dead" || status === "terminating") show(say("Python has ended. Load the page again: your work is kept."));
+  else show(say("Starting Python."));
 }
 
 // What the service worker, or the Python in the frame, tells.
@@ -267,8 +273,8 @@ function heard(message) {
   if (message.python) python = message.python;
   if (message.fetching) {
     fetching = message.came < message.of;
-    const what = message.fetching.endsWith("mnist.npz") ? "the handwritten digits" : message.fetching.split("/").pop();
-    say(`Fetching ${what}: ${megabytes(message.came)} of ${megabytes(message.of)} MB.`);
+    const what = message.fetching.endsWith("mnist.npz") ? say("the handwritten digits") : message.fetching.split("/").pop();
+    show(say("Fetching {what}: {came} of {all} MB.", { what, came: megabytes(message.came), all: megabytes(message.of) }));
     progress(message.came, message.of);
     if (!fetching) shown();
   } else if (message.unfetched) {
@@ -282,7 +288,7 @@ function heard(message) {
   } else if (message.broken !== undefined) {
     console.error(message.broken); // for whoever looks into it
     if (byId("trouble").textContent) return;
-    trouble("Python could not be started. Your work is kept; load the page again, and tell your teacher if that does not help.");
+    trouble(say("Python could not be started. Your work is kept; load the page again, and tell your teacher if that does not help."));
   }
 }
 
@@ -302,8 +308,8 @@ async function handIn() {
   const exercise = notebook.startsWith("exercises/");
   announce(
     exercise
-      ? `${name} is in your downloads: hand in that file, under this name, where your teacher collects the class's work.`
-      : `${name} is in your downloads.`,
+      ? say("{file} is in your downloads: hand in that file, under this name, where your teacher collects the class's work.", { file: name })
+      : say("{file} is in your downloads.", { file: name }),
   );
 }
 
@@ -321,7 +327,7 @@ async function beginAnew() {
   const first = await (await store.get(`files/${notebook}`)).json();
   panel.context.model.fromJSON(first);
   await save();
-  say("Beginning anew.");
+  show(say("Beginning anew."));
   await restart();
   if (!keepsNothing && !atRisk) trouble("");
 }
@@ -336,13 +342,13 @@ async function stop() {
   const kernel = panel.sessionContext.session?.kernel;
   if (!kernel || stopping) return;
   byId("stop").disabled = true;
-  say("Stopping.");
+  show(say("Stopping."));
   navigator.serviceWorker?.controller?.postMessage({ stop: python });
   stopping = setTimeout(async () => {
-    say("Python did not stop, so it is being restarted.");
+    show(say("Python did not stop, so it is being restarted."));
     await restart();
     stopping = 0;
-    announce("Python was restarted: what you wrote is still there, what it had computed is not. Run the cells again from the top.");
+    announce(say("Python was restarted: what you wrote is still there, what it had computed is not. Run the cells again from the top."));
   }, navigator.serviceWorker?.controller ? STOP_PATIENCE : 0);
   const ended = () => {
     if (kernel.status !== "idle") return;
@@ -358,9 +364,9 @@ async function stop() {
 
 async function main() {
   if (typeof WebAssembly !== "object") {
-    return trouble("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Firefox, Chrome, Edge or Safari.");
+    return trouble(say("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Firefox, Chrome, Edge or Safari."));
   }
-  if (navigator.deviceMemory < 2) trouble("This device has little memory. If the page stops, use a computer.");
+  if (navigator.deviceMemory < 2) trouble(say("This device has little memory. If the page stops, use a computer."));
   window.addEventListener("message", (event) => {
     if (event.origin === location.origin && event.data?.kit) heard(event.data.kit);
   });
@@ -377,12 +383,12 @@ async function main() {
       await fetchAll([...KIT.start, `files/${notebook}`]);
     } catch (error) {
       if (!(error instanceof Unfetched)) throw error;
-      say("");
+      show("");
       progress(0, 0);
       return trouble(whyUnfetched({ unfetched: error.path, why: error.why, status: error.status }));
     }
   }
-  say("Opening the notebook.");
+  show(say("Opening the notebook."));
   await newest;
   await openNotebook();
 }

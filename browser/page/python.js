@@ -81,6 +81,7 @@ if (!self.KIT) {
           KERAS_BACKEND: "numpy",
           HOME: "/home/pyodide",
           MPLBACKEND: "module://matplotlib_inline.backend_inline", // JupyterLite names it too late
+          ...(KIT.language ? { AUTOGRADER_LANGUAGE: KIT.language } : {}), // that of the page
           ...(KIT.book ? { AUTOGRADER_BOOK: new URL("../", base).href } : {}), // which hints link to
         },
       });

@@ -9,6 +9,19 @@
     return (await versions[0].get())();
   }
 
+  // What is said here, in the course's language; English where the server does not answer.
+  async function translations(address) {
+    try {
+      const answer = await fetch(`${address}/autograder/api/texts`, {
+        credentials: "same-origin",
+        signal: AbortSignal.timeout(3000),
+      });
+      return answer.ok ? ((await answer.json()).texts ?? {}) : {};
+    } catch {
+      return {};
+    }
+  }
+
   async function plugin() {
     const [{ PageConfig }, { ICommandPalette, MainAreaWidget }, { ILauncher }, { LabIcon }, { Widget }] =
       await Promise.all([
@@ -24,6 +37,8 @@
     const ticks = new LabIcon({ name: "autograder:grade", svgstr: drawing("M3 6l2 2 4-4M13 6h8M3 17l2 2 4-4M13 17h8") });
     const form = new LabIcon({ name: "autograder:form", svgstr: drawing("M5 3h14v18H5zM9 8h6M9 12h6M9 16h3") });
     const address = PageConfig.getBaseUrl().replace(/\/$/, "");
+    const texts = await translations(address);
+    const say = (text) => texts[text] ?? text;
 
     function openGrading(app) {
       const content = new Widget();
@@ -39,7 +54,7 @@
       });
       content.disposed.connect(() => end());
       const widget = new MainAreaWidget({ content });
-      widget.title.label = "Grade a class";
+      widget.title.label = say("Grade a class");
       widget.title.icon = ticks;
       widget.title.closable = true;
       app.shell.add(widget, "main");
@@ -52,22 +67,22 @@
       optional: [ICommandPalette, ILauncher],
       activate: (app, palette, launcher) => {
         app.commands.addCommand("autograder:grade", {
-          label: "Grade a class",
+          label: say("Grade a class"),
           icon: ticks,
-          caption: "Run the kit's grader over what was collected",
+          caption: say("Run the kit's grader over what was collected"),
           execute: () => openGrading(app),
         });
         app.commands.addCommand("autograder:formgrader", {
-          label: "Formgrader",
+          label: say("Formgrader"),
           icon: form,
-          caption: "Collect, comment, give feedback back (in a tab of its own: a Hub forbids frames)",
+          caption: say("Collect, comment, give feedback back (in a tab of its own: a Hub forbids frames)"),
           execute: () => {
             window.open(`${address}/formgrader`, "_blank", "noopener");
           },
         });
         ["autograder:grade", "autograder:formgrader"].forEach((command, rank) => {
-          if (palette) palette.addItem({ command, category: "Course" });
-          if (launcher) launcher.add({ command, category: "Course", rank });
+          if (palette) palette.addItem({ command, category: say("Course") });
+          if (launcher) launcher.add({ command, category: say("Course"), rank });
         });
       },
     };
