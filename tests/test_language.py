@@ -620,6 +620,7 @@ def test_a_course_s_language_is_that_of_its_results_and_pages(
     exercise = find_exercise("02-one-hot-encoding")
     notebook = nbformat.read(exercise.notebook, 4)
     notebook.cells = notebook.cells[:-1]  # something to repair, which is told, too
+    notebook.cells.insert(0, new_code_cell("import no_such_package_here"))
     graded = {}
     for name in ("", languages.PSEUDO):
         with speaking(name):
@@ -630,6 +631,9 @@ def test_a_course_s_language_is_that_of_its_results_and_pages(
     assert [_but_words(check) for check in result.checks] == [_but_words(check) for check in english.checks]
     assert (result.score, result.max_score) == (english.score, english.max_score)
     assert page.count("«") == 0
+    assert "no_such_package_here` is not installed where exercises are graded. It costs you" in page
+    assert "no_such_package_here` îš ñöt îñštálléd whéré" in other
+    assert [said(thing) for thing in result.surroundings] == ["the package `no_such_package_here`"]  # as it is kept
     assert '<html lang="en">' in page
     assert '<html lang="qps">' in other
     told = re.sub(
