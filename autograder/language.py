@@ -150,8 +150,9 @@ def translated(text: str, many: str = "", n: float = 1) -> str:
 
 
 def _counted(n: float) -> int:
-    """The number by which gettext chooses a form. It takes none with a fraction, which is never "one"."""
-    return int(n) if n == int(n) else int(n) + 2
+    """The number by which gettext chooses a form. It takes none with a fraction; all these get the form of three, which
+    is the plural of languages with two forms, and what several with three say ("2,5 балла")."""
+    return int(n) if n == int(n) else 3
 
 
 def filled(text: str, values: Mapping[str, Any], instead: str) -> str:

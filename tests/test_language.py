@@ -450,6 +450,77 @@ def test_a_number_with_a_fraction_has_a_form(spoken: None) -> None:
         assert outcome.of_points(0.5, 2) == "0.5 of 2 points"
 
 
+THREE_FORMS = "nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<12 || n%100>14) ? 1 : 2);"
+
+
+@pytest.mark.parametrize("code", ["pl", "xx"])
+def test_a_language_with_three_forms(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that Babel knows, and one whose translator says how many forms it has; both after an update, too."""
+    texts = [
+        languages.Text("{n} hour", "x.py", 1, "{n} hours"),
+        languages.Text("a person gave {n:g} point.", "x.py", 2, "a person gave {n:g} points."),
+        *(languages.Text(sign, "x.py", 3, context=context) for sign, context in languages._SIGNS.items()),
+    ]
+    po = tmp_path / code / "LC_MESSAGES" / "autograder.po"
+    languages.write(languages.updated(po, texts), po)
+    content = po.read_text("utf-8")
+    if code == "xx":
+        content = re.sub(r"nplurals=2; plural=\(n != 1\);", THREE_FORMS, content)
+        content = content.replace('msgstr[1] ""', 'msgstr[1] ""\nmsgstr[2] ""')
+    assert content.count('msgstr[2] ""') == 2
+    for number_, words in enumerate(("godzina", "godziny", "godzin")):
+        content = content.replace(f'msgstr[{number_}] ""', f'msgstr[{number_}] "{{n}} {words}"', 1)
+    for number_, words in enumerate(("punkt", "punkty", "punktów")):
+        content = content.replace(f'msgstr[{number_}] ""', f'msgstr[{number_}] "daje {{n:g}} {words}"', 1)
+    po.write_text(content.replace('msgid "."\nmsgstr ""', 'msgid "."\nmsgstr ","'), "utf-8")
+    languages.write(languages.updated(po, [*texts, languages.Text("New here", "x.py", 4)]), po)
+    assert languages.compile_language(po) == []
+    monkeypatch.setenv(language.FOLDERS, str(tmp_path))
+
+    def hours(n: int) -> str:
+        return language.say_plural("{n} hour", "{n} hours", n)
+
+    with speaking(code):
+        told = [hours(n) for n in (0, 1, 2, 4, 5, 11, 12, 14, 21, 22, 25, 102, 112)]
+        one, many = "a person gave {n:g} point.", "a person gave {n:g} points."
+        points = [language.say_plural(one, many, n) for n in (1.0, 1.5, 2.5, 4.5, 5.0)]
+        assert language.tag() == code
+    words = ["godzin", "godzina", "godziny", "godziny", *["godzin"] * 5, "godziny", "godzin", "godziny", "godzin"]
+    assert [text.partition(" ")[2] for text in told] == words
+    assert points == ["daje 1 punkt", "daje 1,5 punkty", "daje 2,5 punkty", "daje 4,5 punkty", "daje 5 punktów"]
+
+
+# f-strings that write a number, but not for a person who reads the language in use.
+PLAIN_NUMBERS = {
+    "deadlines.py": "the hour, which `moment` puts where the language has it",
+    "lock.py": "in a file, so that a person who looks into it knows whose it is",
+    "arrivals.py": "the hour before a line of a log",
+    "work.py": "the hour before a line of a log",
+    "standing.py": "the hour",
+    "expect.py": "a value as Python writes it",
+    "submission.py": "of a history, to keep four digits; for a message that is about code",
+    "systems.py": "for an LMS",
+    "limits.py": "the book's table",
+    "svg.py": "places in a drawing",
+}
+
+
+def test_numbers_in_texts_are_written_by_the_language() -> None:
+    """``f"{share:.0%}"`` has a point and no blank whatever the language is: `number`, or a name in a text of `_`."""
+    wrong = [
+        f"{file.name}:{node.lineno}: {ast.unparse(node)[:80]}"
+        for file in sorted((ROOT / "autograder").rglob("*.py"))
+        if file.name not in PLAIN_NUMBERS
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None
+        if re.search(
+            r"[,fg%]",
+            "".join(ast.literal_eval(part) for part in node.format_spec.values if isinstance(part, ast.Constant)),
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 # -- what commands print ----------------------------------------------------------------------------------------------
 
 

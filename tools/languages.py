@@ -191,10 +191,21 @@ def write(catalog: Catalog, path: Path) -> None:
     content = io.BytesIO()
     write_po(content, catalog, width=100, sort_by_file=True, include_previous=True, ignore_obsolete=True)
     text = content.getvalue().decode()
-    if catalog.locale_identifier is None and '"Language: ' not in text:  # Babel writes none that it does not know
-        header = f'"Language: {path.parent.parent.name}\\n"\n"Plural-Forms: nplurals=2; plural=(n != 1);\\n"\n'
-        text = text.replace('"Content-Type', header + '"Content-Type', 1)
+    # Babel leaves out what it does not know by itself, even where a translator has written it.
+    head, _, rest = text.partition('"Content-Type')
+    if '"Language: ' not in head:
+        head += f'"Language: {path.parent.parent.name}\\n"\n'
+    if '"Plural-Forms: ' not in head:
+        head += f'"Plural-Forms: {forms_of(path) or "nplurals=2; plural=(n != 1);"}\\n"\n'
+    text = f'{head}"Content-Type{rest}'
     path.write_text(text, "utf-8")
+
+
+def forms_of(path: Path) -> str:
+    """What a file says of the forms that its language has of a text that depends on a number; '' if nothing."""
+    text = path.read_text("utf-8") if path.is_file() else ""
+    found = re.search(r'^"Plural-Forms: ((?:[^"\\]|"\n")+)\\n"', text, re.M)
+    return found[1].replace('"\n"', "") if found else ""
 
 
 def updated(path: Path, texts: Iterable[Text]) -> Catalog:
@@ -257,8 +268,22 @@ def compile_language(po: Path) -> list[str]:
     ]
     if not troubles:
         with po.with_suffix(".mo").open("wb") as file:
-            write_mo(file, catalog)
+            write_mo(file, _WithForms(catalog, forms_of(po)))
     return troubles
+
+
+class _WithForms:
+    """A catalogue whose head says which forms a text with a number has, where Babel leaves that out."""
+
+    def __init__(self, catalog: Catalog, forms: str) -> None:
+        self.charset = catalog.charset
+        self._messages = list(catalog)
+        head = self._messages[0]
+        if forms and "Plural-Forms" not in head.string:
+            head.string = f"{head.string.rstrip()}\nPlural-Forms: {forms}\n"
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._messages)
 
 
 def pseudo(text: str) -> str:

@@ -215,16 +215,20 @@ _UNITS: dict[int, Callable[[int], Sentence]] = {  # by seconds, the largest firs
 
 def shown(when: datetime, with_zone: bool = True) -> str:
     """``Fri 20 Nov 2026, 23:59 (Europe/Vienna)``, as the language in use writes it, whatever this computer speaks."""
-    clock = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
-    text = say(
+    text = said(moment(when))
+    return f"{text} ({getattr(when.tzinfo, 'key', None) or when.tzname()})" if with_zone else text
+
+
+def moment(when: datetime) -> Sentence:
+    """The same without the zone, to be said later."""
+    return _(
         "{weekday} {day} {month} {year}, {clock}",
         weekday=_WEEKDAYS[when.weekday()],
         day=when.day,
         month=_MONTHS[when.month - 1],
         year=when.year,
-        clock=clock,
+        clock=f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}",
     )
-    return f"{text} ({getattr(when.tzinfo, 'key', None) or when.tzname()})" if with_zone else text
 
 
 def duration(seconds: float) -> str:
@@ -344,8 +348,8 @@ def _on_the_wall(wall: datetime, zone: tzinfo, value: str, where: str) -> dateti
                 where=where,
                 value=value,
                 zone=zone,
-                first=first.isoformat(" ", _("minutes")),
-                second=second.isoformat(" ", _("minutes")),
+                first=first.isoformat(" ", "minutes"),
+                second=second.isoformat(" ", "minutes"),
             )
         )
     return first

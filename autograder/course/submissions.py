@@ -10,13 +10,14 @@ import hashlib
 import io
 import os
 import stat
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
+from autograder.course.deadlines import moment
 from autograder.course.names import entered_as
 from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to, worked_in
 from autograder.course.times import time_of, written
@@ -521,7 +522,7 @@ def _shown(path: Path, of: Path) -> str:
 
 
 def _clock(candidate: Candidate) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(candidate.saved))
+    return moment(datetime.fromtimestamp(candidate.saved).replace(microsecond=0))
 
 
 def _why(error: BaseException) -> str:

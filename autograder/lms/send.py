@@ -16,7 +16,7 @@ from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, read_grades
 from autograder.errors import CourseError, LmsFailed, UsageError
-from autograder.language import said, say, say_plural
+from autograder.language import number, said, say, say_plural
 from autograder.lms.systems import System, There
 
 _CANVAS_NUMBER = re.compile(r"[^_]+_(?:LATE_)?(\d+)_")
@@ -32,9 +32,9 @@ class Change:
     points: float
 
     def __str__(self) -> str:
-        before = say("no grade") if self.there.grade is None else f"{self.there.grade:g}"
-        lower = say(", lower than before") if self.there.grade is not None and self.points < self.there.grade else ""
-        return f"{self.student}: {before} -> {self.points:g}{lower}"
+        there = self.there.grade
+        lower = say(", lower than before") if there is not None and self.points < there else ""
+        return f"{self.student}: {say('no grade') if there is None else number(there)} -> {number(self.points)}{lower}"
 
 
 @dataclass(frozen=True)
