@@ -67,8 +67,10 @@ def test_the_pages_commands_take_a_class_through_the_term(tmp_path: Path) -> Non
         )
         assert done.returncode == 0, (block, done.stdout[-1500:], done.stderr[-1500:])
         said.append(done.stdout)
+        assert "No column" not in done.stderr, "Moodle's list had neither numbers nor addresses, and needs neither"
     assert "4 would be collected" in said[1]
     assert "Nothing was found from: eve." in said[1]
+    assert "no pair shares more than chance allows." in said[2]
     grades = _grades(tmp_path)
     assert grades.keys() == CLASS.keys()
     full = grades["ada"]

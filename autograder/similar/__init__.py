@@ -42,8 +42,8 @@ class Similar:
                     exercise=exercise,
                 )
             ]
-        lines = [
-            say_plural(
+        if pairs:
+            found = say_plural(
                 "{exercise}: {compared} submissions compared; {n} pair shares more than chance allows. It is a reason"
                 " to ask, not a verdict.",
                 "{exercise}: {compared} submissions compared; {n} pairs share more than chance allows. They are a"
@@ -52,7 +52,13 @@ class Similar:
                 exercise=exercise,
                 compared=compared,
             )
-        ]
+        else:
+            found = say(
+                "{exercise}: {compared} submissions compared; no pair shares more than chance allows.",
+                exercise=exercise,
+                compared=compared,
+            )
+        lines = [found]
         if compared < FEWEST:
             lines.append(
                 say(
