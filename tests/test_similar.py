@@ -97,6 +97,12 @@ def test_endless_and_nested_code_costs_next_to_nothing(text: str) -> None:
     assert time.process_time() - began < 5  # a tenth of a second where nothing else runs
 
 
+def test_the_help_states_the_proof_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["similar", "--help"])
+    assert f"(default: {compare.CHANCE})" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_pair_is_named_for_what_is_rare_alone() -> None:
     common = {f"task{n}": frozenset({n, 100 + n}) for n in range(8)}
     prints = {f"s{n}": dict(common) for n in range(30)}

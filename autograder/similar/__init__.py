@@ -53,10 +53,11 @@ class Similar:
                 compared=compared,
             )
         else:
-            found = say(
-                "{exercise}: {compared} submissions compared; no pair shares more than chance allows.",
+            found = say_plural(
+                "{exercise}: {n} submission compared; no pair shares more than chance allows.",
+                "{exercise}: {n} submissions compared; no pair shares more than chance allows.",
+                compared,
                 exercise=exercise,
-                compared=compared,
             )
         lines = [found]
         if compared < FEWEST:

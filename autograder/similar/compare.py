@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_STUDENTS = 2_000  # time grows with the square of it
-CHANCE = 0.004  # pairs of honest students in a class that may come out, on average
+CHANCE = 0.0005  # pairs of honest students in a class that may come out, on average
 # A pair agrees in a task with four chances in five if one copied from the other: what that assumption costs, in bits.
 _AGREE, _DIFFER = math.log2(0.8), math.log2(0.2)
 
