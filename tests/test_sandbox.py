@@ -106,6 +106,15 @@ def test_nothing_is_left_for_the_next(fork_server: ForkServer) -> None:
 
 
 @pytest.mark.sandbox
+def test_training_after_a_large_output_is_as_fast_as_before(fork_server: ForkServer) -> None:
+    """Jupyter sends what is larger than 64 KB without a copy, for which pyzmq starts a thread: no training is ours."""
+    asks = "from autograder.compat import keras_training\nprint(keras_training._own._nobody_looks_on())"
+    output = "from IPython.display import display\ndisplay({'image/png': 'A' * 100_000}, raw=True)"
+    said, _ = run(fork_server, asks, output, asks)
+    assert said == "True\nTrue\n"
+
+
+@pytest.mark.sandbox
 @pytest.mark.parametrize("end", ["", "\nplt.show()"])
 def test_a_figure_arrives_as_a_picture(fork_server: ForkServer, end: str) -> None:
     """As in JupyterLab: with or without `show`, one picture, and the next cell begins with no figure."""

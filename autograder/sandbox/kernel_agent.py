@@ -42,6 +42,9 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     config.HistoryManager.enabled = False
     config.IPKernelApp.log_level = "CRITICAL"
     config.InteractiveShell.colors = "nocolor"  # tracebacks are read as text, in feedback
+    # Jupyter sends what is larger than 64 KB without a copy, for which pyzmq starts a thread. While there is a thread
+    # that it does not know, `keras_training` leaves training to plain Keras: one figure would slow all that follows.
+    config.Session.copy_threshold = sys.maxsize
     if os.environ.get("AUTOGRADER_SANDBOX") != "bubblewrap":
         ipython_kernel.open_no_pipe()
     app = IPKernelApp.instance(config=config, connection_file=file)

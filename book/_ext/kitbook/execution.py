@@ -11,6 +11,7 @@ import ast
 import hashlib
 import os
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -53,11 +54,13 @@ FIRST_LINES = (
     "_training.install_behind_keras(get_ipython().events)",
     "del _training",
 )
-#: The kernel draws SVG, which ``figures`` then puts into the page.
+#: The kernel draws SVG, which ``figures`` then puts into the page. Nothing is sent without a copy, because that starts
+#: a thread, and with one more thread a lesson trains as plain Keras does.
 KERNEL_CONFIG = f"""\
 c = get_config()  # noqa
 c.InlineBackend.figure_formats = {{"svg"}}
 c.HistoryManager.enabled = False
+c.Session.copy_threshold = {sys.maxsize}
 c.IPKernelApp.exec_lines = {list(FIRST_LINES)!r}
 """
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```", re.M | re.S)
