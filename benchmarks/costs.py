@@ -127,20 +127,18 @@ def _used(server: ForkServer) -> float:
 
 
 class _Watched:
-    """Adds up the processor time that a fork server tells of its submission, as of a tenth of a second ago.
+    """The processor time that a fork server tells of one submission, as of a tenth of a second ago.
 
-    It begins anew when no fork is left; and forks are killed, whose time nobody's children's time includes.
+    What it tells at first is of the submission before. It is the most that it tells which counts: without a control
+    group, a fork that has been killed is no longer in it.
     """
 
     def __init__(self, server: ForkServer) -> None:
         self._server = server
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look)
-        self._before = self._present = 0.0
-
-    @property
-    def seconds(self) -> float:
-        return self._before + self._present
+        self._last: float | None = server.cpu_seconds
+        self.seconds = 0.0
 
     def __enter__(self) -> _Watched:
         self._thread.start()
@@ -152,10 +150,12 @@ class _Watched:
 
     def _look(self) -> None:
         while not self._ended.wait(0.03):
-            now = self._server.cpu_seconds
-            if now < self._present:
-                self._before += self._present
-            self._present = now
+            self._see(self._server.cpu_seconds)
+
+    def _see(self, told: float) -> None:
+        if told != self._last:
+            self._last = None  # the submission's own from now on
+            self.seconds = max(self.seconds, told)
 
 
 def _bubblewrap() -> float:
