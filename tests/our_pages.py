@@ -288,7 +288,12 @@ def violations(page: Page, where: Any = None) -> list[str]:
 
 def look(page: Page, width: int, where: Any = None) -> list[str]:
     """All that keeps somebody out of an open page: what axe-core finds, and whether it is wider than its window."""
-    found = violations(page, where)
+    return violations(page, where) + too_wide(page, width)
+
+
+def too_wide(page: Page, width: int) -> list[str]:
+    """Whether an open page is wider than its window, as it is and with its text spaced out."""
+    found: list[str] = []
     wide = "document.documentElement.scrollWidth"
     if page.evaluate(wide) > width:
         found.append("wider than its window")

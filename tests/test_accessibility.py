@@ -21,12 +21,17 @@ import nbformat
 import pytest
 from kit import EXERCISES, PATIENCE, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets, violations
+from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets, too_wide, violations
 from playwright.sync_api import Browser, Page, TimeoutError
 from web import served
 
 from autograder.exercise.outcome import Status, SubmissionResult
 from autograder.grading.feedback import feedback_page
+from autograder.language import FOLDERS, speaking
+
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_ext")]
+
+import languages  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -80,6 +85,34 @@ def test_the_page_for_grading_on_a_hub(browser: Browser, tmp_path: Path) -> None
             page.get_by_role("table").wait_for()
             assert look(page, width) == []
             page.close()
+
+
+def test_a_wide_table_scrolls_on_a_phone_and_breaks_no_word(pages: dict[str, Path], visit: Any) -> None:
+    page = visit(pages["feedback"], 320)
+    table = page.locator(".output_html[tabindex]")
+    assert table.evaluate("one => one.scrollWidth > one.clientWidth + 100")
+    lines = table.locator("th").first.evaluate("one => one.getBoundingClientRect().height / 24")
+    assert lines < 6.5, "each of its six words on a line at most"
+
+
+def test_pages_hold_the_longer_words_of_another_language(
+    tmp_path: Path, visit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A made-up one. What a link shows is the beginning of what it is called, too, whatever the words are."""
+    languages.make_pseudo(languages.all_texts(), tmp_path / "languages")
+    monkeypatch.setenv(FOLDERS, str(tmp_path / "languages"))
+    (tmp_path / "pages").mkdir()
+    found = []
+    with speaking(languages.PSEUDO):
+        for name, file in make(tmp_path / "pages").items():
+            page = visit(file, 320)
+            found += [f"{name}: {one}" for one in too_wide(page, 320)]
+            found += [
+                f"{name}: {one.inner_text()!r} is called otherwise"
+                for one in page.locator("a[aria-label], button[aria-label]").all()
+                if (one.get_attribute("aria-label") or "").find(one.inner_text()) < 0
+            ]
+    assert found == []
 
 
 def test_axe_would_find_something(visit: Any, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
 from autograder.course.gradebook import Mark
-from autograder.exercise.display import plain_markdown
+from autograder.exercise.display import as_typed, plain_markdown
 from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading import feedback, pages
 from autograder.grading.cells import as_a_terminal_leaves_it, join_streams
@@ -361,6 +361,12 @@ def test_markdown_of_a_students_makes_no_link_picture_or_tag(text: str) -> None:
     for word in ("<a ", "<img", "<script", "href=", "src="):
         assert word not in html
     assert not {"$", "\\"} & set(html)
+    # In a page of ours, where no script makes formulas: what was typed, and still nothing but text.
+    shown = as_typed(html)
+    assert not {"$", "\\"} & set(shown)
+    page = BeautifulSoup(shown, "html.parser")
+    assert page.find_all(["a", "img", "script"]) == []
+    assert not {chr(ord(sign) + 0xFEE0) for sign in "<[]$\\"} & set(page.get_text())
 
 
 def test_a_message_that_quotes_a_student_stays_text() -> None:

@@ -148,6 +148,17 @@ def submission_lines(result: SubmissionResult) -> list[str]:
 
 
 _FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "<[]$\\"}  # they look the same and mean nothing
+_ESCAPED = {full: f"&#{plain};" for plain, full in _FULL_WIDTH.items()}
+
+
+def as_typed(page: str) -> str:
+    """HTML that was made of `plain_markdown`, with what the writer typed, which every font has; still it means nothing.
+
+    For pages in which no script makes formulas of it.
+    """
+    for full, plain in _ESCAPED.items():
+        page = page.replace(chr(full), plain).replace(f"&#{full};", plain)  # headings have them as numbers
+    return page
 
 
 def plain_markdown(text: str) -> str:

@@ -29,7 +29,7 @@ from traitlets.config import Config
 from autograder.course.gradebook import Mark, in_order
 from autograder.course.grades import StudentGrades
 from autograder.course.sources import REQUEST
-from autograder.exercise.display import CheckView, with_code
+from autograder.exercise.display import CheckView, as_typed, with_code
 from autograder.exercise.outcome import SubmissionResult, of_points, shown
 from autograder.exercise.passages import Reading
 from autograder.language import _, language_attributes, number, said, say, say_plural
@@ -446,9 +446,10 @@ _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
-    """The exercise's own formulas as MathML, which browsers show and screen readers read without a script."""
+    """The exercise's own formulas as MathML, which browsers show and screen readers read without a script. A student's
+    text is shown as it was typed: no script looks for formulas in it."""
     if not _is_locked(cell):
-        return page
+        return as_typed(page)
 
     def made(found: re.Match[str]) -> str:
         display = "block" if found[1] else "inline"
