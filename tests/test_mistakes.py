@@ -96,6 +96,32 @@ def test_alike_finds_two_mistakes_of_one_value() -> None:
     assert alike(3, [(lambda v: True, "anything")]) is None
 
 
+_ARRAYS = [
+    np.array(values)
+    for values in (
+        [1, 2],
+        [True, False],
+        [1.0, 2.0005],
+        [1.0005, 2.0],
+        [1.004, 2.0],
+        [1.0, 2.01],
+        [np.nan, 2.0],
+        [np.inf, 2.0],
+        [-np.inf, 2.0],
+        [1.0, np.inf],
+        [[1.0, 2.0]],
+        [],
+    )
+]
+
+
+@pytest.mark.parametrize("one", _ARRAYS, ids=str)
+def test_arrays_are_alike_if_they_are_close_everywhere(one: np.ndarray) -> None:
+    for other in _ARRAYS:
+        close = one.shape == other.shape and np.allclose(one, other, 1e-3, 1e-3, equal_nan=True)
+        assert alike(one, [(other, "it")]) == (("the answer", "it") if close else None), other
+
+
 def test_data_are_drawn_until_all_is_told_apart() -> None:
     (number,), right, mistakes = told_apart(
         np.random.default_rng(1), lambda rng: (int(rng.integers(0, 3)),), lambda n: (n * n, [(2 * n, "doubled")])

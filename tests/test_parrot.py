@@ -5,10 +5,15 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from catalogue import reference
 
 from autograder.exercise.definition import Exercise, Task, exercise_names, find_exercise
+from autograder.exercise.drawing import told_apart
+from autograder.exercise.outcome import CheckResult
+from autograder.exercise.submission import Submission
+from autograder.probe import parrot
 from autograder.probe.parrot import Earned, Parrot, values_in
 
 TASKS = [(name, task.grade_id) for name in exercise_names() for task in find_exercise(name).tasks]
@@ -114,3 +119,50 @@ def test_what_the_parrot_reads() -> None:
     read = list(values_in('`x` is 7,840 (28 x 10), not (None, 3); say "float64", 92 %, or three.'))
     for value in (7840, 280, (None, 3), "float64", 3, 92):
         assert value in read
+
+
+@pytest.mark.parametrize(("exercise", "task"), [("03-dense-networks", "counted"), ("02-one-hot-encoding", "agreement")])
+def test_what_the_parrot_remembers_is_what_it_would_be_told(
+    exercise: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks nothing twice, and who types the same anew, with data drawn anew, is told the same."""
+    found = reference(exercise)
+    bird = Parrot(found, found.task(task))
+    asked: list[Submission] = []
+    check_fast = parrot.check_fast
+
+    def noted(exercise: Exercise, task: Task, submission: Submission) -> CheckResult:
+        asked.append(submission)
+        return check_fast(exercise, task, submission)
+
+    monkeypatch.setattr(parrot, "check_fast", noted)
+    bird.earn()
+    monkeypatch.undo()
+    assert len(asked) == len(bird._heard) > 100
+    if hasattr(module := parrot._module(found.checks), "told_apart"):
+        monkeypatch.setattr(module, "told_apart", told_apart)
+    for submission, heard in list(zip(asked, bird._heard.values(), strict=True))[::20]:
+        assert check_fast(found, found.task(task), Submission(submission._answers)) == heard
+
+
+def test_only_the_same_is_drawn_once() -> None:
+    done: list[object] = []
+
+    def drawing(*how: object) -> object:
+        done.append(how)
+        return told_apart(*how)  # type: ignore[arg-type]
+
+    once = parrot._drawn_once(drawing)
+
+    def drawn(with_what: object, seed: int, largest: int, more: object) -> object:
+        rng = np.random.default_rng(seed)
+        found = with_what(rng, lambda rng: (int(rng.integers(largest)),), lambda n: (n, [(n + more, "more")]))  # type: ignore[operator]
+        return repr(found), rng.integers(10**9)  # whoever draws next gets what he would have got
+
+    cases = [(1, 99, 1), (2, 99, 1), (1, 98, 1), (1, 99, 2), (1, 99, 1.0)]
+    for case in [*cases, *cases]:
+        assert drawn(once, *case) == drawn(told_apart, *case)
+    assert len(done) == len(cases)
+    drawn(once, 1, 99, np.ones(2))  # may be another the next time
+    drawn(once, 1, 99, np.ones(2))
+    assert len(done) == len(cases) + 2

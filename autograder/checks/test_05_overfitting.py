@@ -384,7 +384,7 @@ def _some_history(rng: np.random.Generator) -> tuple[History]:
     """A history of 30 epochs, with several dips in its validation loss; the best is neither first nor last."""
     while True:
         history = {
-            name: [float(v) for v in np.round(rng.permutation(70)[:30] / 100 + low, 2)]
+            name: np.round(rng.permutation(70)[:30] / 100 + low, 2).tolist()
             for name, low in (("loss", 0.15), ("accuracy", 0.28), ("val_loss", 0.25), ("val_accuracy", 0.25))
         }
         losses = history["val_loss"]

@@ -55,19 +55,38 @@ def _whole_numbers_of_this_machine(argument: Any) -> Any:
 def alike(right: Any, mistakes: Sequence[Mistake], tolerance: float = 1e-3) -> tuple[str, str] | None:
     """Two hints whose mistakes are the same value, or "the answer" and the hint of a mistake that equals it."""
     known = [(right, "the answer"), *((value, hint) for value, hint in mistakes if not callable(value))]
+    arrays = [None if isinstance(value, (int, float)) else _as_array(value) for value, _ in known]
     for position, (one, says) in enumerate(known):
-        for other, says_other in known[position + 1 :]:
-            if says != says_other and _close(one, other, tolerance):
+        for later, (other, says_other) in enumerate(known[position + 1 :], position + 1):
+            if says == says_other:
+                continue
+            some, others = arrays[position], arrays[later]
+            if some is None and others is None:
+                close = _numbers_close(one, other, tolerance)
+            else:
+                some = _as_array(one) if some is None else some
+                close = _arrays_close(some, _as_array(other) if others is None else others, tolerance)
+            if close:
                 return says, says_other
     return None
 
 
-def _close(one: Any, other: Any, tolerance: float) -> bool:
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):  # without NumPy: there are many pairs
-        return abs(one - other) <= tolerance * (1 + abs(other)) or (one != one and other != other)
-    some, others = np.asarray(one), np.asarray(other)
+def _as_array(value: Any) -> np.ndarray:
+    """Numbers as float64; everything else as it is."""
+    array = np.asarray(value)
+    return array.astype(float) if array.dtype.kind in "biuf" else array
+
+
+def _numbers_close(one: float, other: float, tolerance: float) -> bool:
+    return abs(one - other) <= tolerance * (1 + abs(other)) or (one != one and other != other)
+
+
+def _arrays_close(some: np.ndarray, others: np.ndarray, tolerance: float) -> bool:
     if some.shape != others.shape:
         return False
-    if some.dtype.kind not in "biuf" or others.dtype.kind not in "biuf":
+    if some.dtype.kind != "f" or others.dtype.kind != "f":
         return bool(np.array_equal(some, others))
-    return bool(np.allclose(some.astype(float), others.astype(float), tolerance, tolerance, equal_nan=True))
+    # There are many pairs, and `np.allclose` takes fifty times as long as a look at the first number of each.
+    if some.size and abs(some.item(0) - others.item(0)) > 2 * tolerance * (1 + abs(others.item(0))):
+        return False
+    return bool(np.allclose(some, others, tolerance, tolerance, equal_nan=True))

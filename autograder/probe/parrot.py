@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,16 @@ class _Typed:
         return self._typed[name]
 
 
+@dataclass(frozen=True)
+class _Always:
+    """A function that returns this, whatever it is given."""
+
+    value: Any
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.value
+
+
 @dataclass
 class Parrot:
     """One parrot at one task."""
@@ -145,6 +155,8 @@ class Parrot:
     read: dict[str, Any] = field(default_factory=dict)  # by its repr, in the order of reading
     names: list[str] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    _heard: dict[frozenset[tuple[str, str]], CheckResult] = field(default_factory=dict)  # by the repr of what was typed
+    _texts: set[str] = field(default_factory=set)  # that were read
 
     def earn(self) -> Earned:
         """Try as long as it helps."""
@@ -170,7 +182,7 @@ class Parrot:
 
     def _as_asked(self, name: str, value: Any) -> Any:
         """The value, or a function that always returns it."""
-        return (lambda *args, **kwargs: value) if name in self.functions else value
+        return _Always(value) if name in self.functions else value
 
     def _searched(self, name: str, best: dict[str, Any], points: float) -> tuple[dict[str, Any], float]:
         """Look for the numbers where the answer's sound changes, and try those there."""
@@ -223,13 +235,21 @@ class Parrot:
     def _points(self, typed: dict[str, Any], value: Any = None) -> float:
         """What is given for it. `value` is what was typed last, which the words are likely to be about."""
         result = self._check(typed)
-        text = _text(result)
-        self._listen(values_in(text))
+        if (text := _text(result)) not in self._texts:
+            self._texts.add(text)
+            self._listen(values_in(text))
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             self._listen(_led_to(value, "\n".join(line for t in result.tests for line in (t.message, *t.hints))))
         return result.points
 
     def _check(self, typed: dict[str, Any]) -> CheckResult:
+        """What the check says. It is asked once: whoever types the same reads the same."""
+        key = frozenset((name, repr(value)) for name, value in typed.items())
+        if key not in self._heard:
+            self._heard[key] = self._asked(typed)
+        return self._heard[key]
+
+    def _asked(self, typed: dict[str, Any]) -> CheckResult:
         answers = _Typed(typed)
         result = check_fast(self.exercise, self.task, Submission(answers))
         self.names += sorted(answers.asked - set(self.names))
@@ -261,7 +281,40 @@ def _module(checks: Path) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if hasattr(module, "told_apart"):
+        module.told_apart = _drawn_once(module.told_apart)  # type: ignore[attr-defined]
     return module
+
+
+def _drawn_once(told_apart: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, but what is drawn from the same numbers in the same way is drawn once: it takes longer than a check."""
+    drawn: dict[Any, tuple[Any, Any]] = {}
+
+    def once(rng: np.random.Generator, *how: Any) -> Any:
+        key = str(rng.bit_generator.state), _same_function(how)
+        try:
+            known = drawn.get(key)
+        except TypeError:  # it has to do with something that changes
+            return told_apart(rng, *how)
+        if known is None:
+            found = told_apart(rng, *how)
+            known = drawn[key] = found, rng.bit_generator.state
+        (arguments, right, mistakes), rng.bit_generator.state = known
+        return arguments, right, list(mistakes)
+
+    return once
+
+
+def _same_function(thing: Any) -> Any:
+    """Equal for functions that do the same: of one text, with equal values around them."""
+    if isinstance(thing, tuple):
+        return tuple(map(_same_function, thing))
+    if isinstance(thing, partial):
+        return _same_function((thing.func, thing.args, *thing.keywords.items()))
+    if isinstance(thing, FunctionType):
+        around = (cell.cell_contents for cell in thing.__closure__ or ())
+        return thing.__code__, _same_function(thing.__defaults__ or ()), _same_function(tuple(around))
+    return type(thing), thing
 
 
 @cache
