@@ -202,3 +202,23 @@ def test_what_failed_with_one_python_is_not_left_out_later(tmp_path: Path) -> No
 def test_collecting_the_tests_imports_nothing_that_takes_seconds(pytestconfig: pytest.Config) -> None:
     """Each worker of pytest collects all tests: in the gate that is a dozen times."""
     assert not pytestconfig.stash[HEAVY], "import it in a fixture or in the test, not at the top of a file of tests"
+
+
+KEEPS = """
+import sys
+from importlib.util import cache_from_source
+from pathlib import Path
+def test_is_compiled():
+    assert not sys.dont_write_bytecode
+    assert Path(cache_from_source(Path(__file__).with_name("autograder") / "part.py")).is_file()
+"""
+
+
+def test_a_module_is_compiled_once_for_all_processes(
+    run_tests: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "autograder").mkdir()
+    (tmp_path / "autograder" / "part.py").write_text("")
+    (tmp_path / "test_keeps.py").write_text(KEEPS)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert run_tests.main(["test_keeps.py"]) == 0

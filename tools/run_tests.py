@@ -10,6 +10,7 @@ it was no accident, and the run has failed.
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import subprocess
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     """Arguments are pytest's. Returns the exit status: 0 if every test passed, at the latest at the second try."""
     # Many tests wait: for limits, browsers, a Hub, nodes. Two workers more than cores keep the cores busy.
     workers = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or len(os.sched_getaffinity(0)) + 2
+    # What runs in the sandbox cannot keep what it compiles, and hundreds of processes start there.
+    compileall.compile_dir(ROOT / "autograder", quiet=2)
     with tempfile.TemporaryDirectory() as cache:
         at_once = ["-n", str(workers), "--dist", "loadscope", "--no-loadscope-reorder", "--durations=40", *arguments]
         status = _pytest(cache, at_once)
@@ -56,6 +59,8 @@ def _pytest(cache: str, arguments: list[str]) -> int:
     # With more workers than cores NumPy's threads wait for each other by spinning, which took 30 times the processor
     # time for a matrix of 3,000 x 785.
     settings = {"OPENBLAS_NUM_THREADS": "1"} | os.environ
+    # Images of containers set this. Each worker, and each of a thousand processes, would compile our modules anew.
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.run(command, cwd=ROOT, env=settings, check=False).returncode
 
 
