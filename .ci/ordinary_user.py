@@ -8,7 +8,8 @@ failed or a skipped test gives it another status than 0; what comes after a fail
 the gate shows all that failed.
 
 An argument names a file for the names of the tests that were run: true for those that passed with each Python that
-ran them.
+ran them. The first environment is made at once; the tests begin when a line is read from the standard input, and where
+that ends without one, nothing is run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +60,7 @@ class Python:
 
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts beside others ignore Ctrl-C
     if os.getuid() != 0:
         print("The gate makes a user, so it runs as root.", file=sys.stderr)
         return 1
@@ -78,7 +81,11 @@ def main(arguments: list[str]) -> int:
         ThreadPoolExecutor(1) as beside,  # the demo waits for a loop that never ends
         tempfile.TemporaryFile("w+") as said_by_demo,
     ):
-        kits = [making.submit(ready, python, home / f"kit-{python.minor}") for python in tried]
+        kits = [making.submit(ready, lowest, home / f"kit-{lowest.minor}")]
+        if not sys.stdin.readline():
+            print("Nothing was run as an ordinary user.", file=sys.stderr)
+            return 1
+        kits += [making.submit(ready, python, home / f"kit-{python.minor}") for python in tried[1:]]
         for share, (python, made) in enumerate(zip(tried, kits, strict=True), start=1):
             kit = made.result()
             began = time.monotonic()
@@ -91,7 +98,8 @@ def main(arguments: list[str]) -> int:
             add(noted, note)
             keep_flaky(home, python)
             say(f"Python {python.version} as an ordinary user: done", began)
-            shutil.rmtree(kit)
+            if python is not tried[-1]:  # that one goes with its user
+                making.submit(shutil.rmtree, kit, ignore_errors=True)
         said_by_demo.seek(0)
         print(said_by_demo.read(), flush=True)
     if arguments:
@@ -213,7 +221,10 @@ def environment(python: Python, kit: Path) -> None:
     ours, theirs = ROOT / ".venv", kit / ".venv"
     if (ours / "lib" / f"python{python.minor}").is_dir():
         linked = os.stat(ours).st_dev == os.stat(kit).st_dev
-        subprocess.run(["cp", "-al" if linked else "-a", ours, theirs], check=True)
+        copy = ["cp", "-al" if linked else "-a", ours, theirs]
+        if subprocess.run(copy, check=False).returncode:  # lint and demo run: a module's file was being written
+            shutil.rmtree(theirs, ignore_errors=True)
+            subprocess.run(copy, check=True)
         _repoint(python, ours, theirs, kit)
         if (ours / "bin/uv").is_file():  # a line of the lock may be for some releases of a minor version alone
             install = [ours / "bin/uv", "--quiet", "pip", "install", "--python", theirs / "bin/python"]

@@ -6,8 +6,11 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -184,19 +187,64 @@ def test_two_pythons_share_what_is_the_same_with_both_and_run_the_rest_twice(tmp
     assert min(map(len, of_files)) > 2
 
 
-def test_what_failed_with_one_python_is_not_left_out_later(tmp_path: Path) -> None:
+@pytest.fixture
+def ordinary_user(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """`.ci/ordinary_user.py`."""
     spec = importlib.util.spec_from_file_location("ordinary_user", ROOT / ".ci" / "ordinary_user.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["ordinary_user"] = module  # dataclasses look there
+    monkeypatch.setitem(sys.modules, "ordinary_user", module)  # dataclasses look there
     spec.loader.exec_module(module)
+    return module
+
+
+def test_what_failed_with_one_python_is_not_left_out_later(ordinary_user: ModuleType, tmp_path: Path) -> None:
     noted: dict[str, bool] = {}
     for number, tests in enumerate([{"a": True, "b": False, "c": True}, {"b": True, "c": False, "d": True}]):
         (tmp_path / f"{number}.json").write_text(json.dumps(tests))
-        module.add(noted, tmp_path / f"{number}.json")
-    module.add(noted, tmp_path / "none, for its run was killed.json")
+        ordinary_user.add(noted, tmp_path / f"{number}.json")
+    ordinary_user.add(noted, tmp_path / "none, for its run was killed.json")
     assert noted == {"a": True, "b": False, "c": False, "d": True}
+
+
+@pytest.mark.parametrize("go", ["go\n", ""])
+def test_an_ordinary_users_tests_wait_for_lint_and_demo(
+    go: str, ordinary_user: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did: list[str] = []
+
+    def ready(python: Any, kit: Path) -> Path:
+        did.append(f"made {kit.name}")
+        kit.mkdir()
+        return kit
+
+    class Stdin:
+        def readline(self) -> str:
+            while not did:  # beside it the first environment is made, and no other
+                time.sleep(0.01)
+            did.append("asked")
+            return go
+
+    def run(home: Path, kit: Path, *command: str, output: Any = None) -> list[str]:
+        did.append(f"{command[0]} in {kit.name}")
+        return []
+
+    found = {minor: ordinary_user.Python(f"{minor}.1", tmp_path, tmp_path) for minor in ("3.11", "3.13")}
+    monkeypatch.setattr(ordinary_user, "pythons", lambda: found)
+    monkeypatch.setattr(ordinary_user, "user", lambda: nullcontext(tmp_path))
+    monkeypatch.setattr(ordinary_user, "ready", ready)
+    monkeypatch.setattr(ordinary_user, "run", run)
+    monkeypatch.setattr(ordinary_user.os, "getuid", lambda: 0)
+    monkeypatch.setattr(ordinary_user.sys, "stdin", Stdin())
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        assert ordinary_user.main([]) == int(not go)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert did[:2] == ["made kit-3.11", "asked"]
+    rest = {f"{program} in {kit}" for program in ("make", ".venv/bin/python") for kit in ("kit-3.11", "kit-3.13")}
+    assert sorted(did[2:]) == (sorted(rest | {"made kit-3.13"}) if go else [])
 
 
 def test_collecting_the_tests_imports_nothing_that_takes_seconds(pytestconfig: pytest.Config) -> None:
