@@ -141,6 +141,7 @@ def test_an_exercises_formulas_are_read_without_a_script(visit: Any, tmp_path: P
     assert (page.locator("math").count() > 0) == (formulas > 0)
     assert "$" not in page.locator("main").inner_text()
     assert violations(page) == []
+    assert too_wide(visit(file, 320), 320) == []
 
 
 def test_nothing_in_a_feedback_page_leads_out_of_it(pages: dict[str, Path]) -> None:

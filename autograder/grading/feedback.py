@@ -442,12 +442,14 @@ def _coloured_python(source: str) -> str:
     return str(Highlight2HTML(pygments_lexer="ipython3")(source))
 
 
+_TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)  # of Markdown, which has none in another
 _FORMULA = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
     """The exercise's own formulas as MathML, which browsers show and screen readers read without a script. A student's
     text is shown as it was typed: no script looks for formulas in it."""
+    page = _TABLE.sub(_scrolling, page)
     if not _is_locked(cell):
         return as_typed(page)
 
@@ -456,6 +458,12 @@ def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
         return str(latex_to_mathml(html.unescape(found[1] or found[2]), display=display))
 
     return _FORMULA.sub(made, page)
+
+
+def _scrolling(table: re.Match[str]) -> str:
+    """A table that scrolls by itself where the window is narrow, by keyboard too."""
+    name = html.escape(say("Table"))
+    return f'<div class="output_html" tabindex="0" role="group" aria-label="{name}">{table[0]}</div>'
 
 
 @pass_context
