@@ -154,7 +154,7 @@ _ESCAPED = {full: f"&#{plain};" for plain, full in _FULL_WIDTH.items()}
 def as_typed(page: str) -> str:
     """HTML that was made of `plain_markdown`, with what the writer typed, which every font has; still it means nothing.
 
-    For pages in which no script makes formulas of it.
+    For pages in which no script makes formulas of it, within an element that MathJax passes over.
     """
     for full, plain in _ESCAPED.items():
         page = page.replace(chr(full), plain).replace(f"&#{full};", plain)  # headings have them as numbers

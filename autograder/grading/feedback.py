@@ -451,7 +451,8 @@ def _with_formulas(page: str, cell: nbformat.NotebookNode) -> str:
     text is shown as it was typed: no script looks for formulas in it."""
     page = _TABLE.sub(_scrolling, page)
     if not _is_locked(cell):
-        return as_typed(page)
+        # Should a page around this one have MathJax, that passes over it.
+        return f'<div class="tex2jax_ignore mathjax_ignore">{as_typed(page)}</div>'
 
     def made(found: re.Match[str]) -> str:
         display = "block" if found[1] else "inline"
