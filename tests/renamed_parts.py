@@ -1,9 +1,12 @@
-"""Grades a small submission while one private part of another package has another name.
+"""Grades a small submission while private parts of other packages have other names.
 
-Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK NAME...``. A name is ``module:qualified.name/attributes``
-as in `assumptions.TABLE`, or ``''`` for nothing renamed. All packages are imported once; then, for each name, there is
-a fork that renames it in all code that has been imported, but for this project's, starts a fork server, grades, and
-prints one JSON line: the points, and what `doctor` says.
+Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK GROUPS ASKED``, the last two being JSON. A name is
+``module:qualified.name/attributes`` as in `assumptions.TABLE`; GROUPS is a list of lists of names, ASKED a list of
+names. All packages are imported once; all else happens in forks, which rename in all code that has been imported, but
+for this project's. For each group there is one that renames all its names, starts a fork server and grades; for each
+name one that renames this alone and asks what `doctor` says. If a group's points are not those of a grading in which
+nothing is renamed, each of its names is graded alone, so that it is known whose fault it is. What is printed is one
+JSON line with those points, then one for each name: what `doctor` says and, if it was in a group, the points.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import json
 import os
 import sys
 import types
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +163,35 @@ class _Process:
             return 1
 
 
+def in_a_fork(find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `find` returns in a fork; `broken` is the error, where it ended in one."""
+    ours, theirs = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            said = find()
+        except BaseException:
+            import traceback
+
+            said = {"broken": traceback.format_exc()}
+        os.write(theirs, json.dumps(said).encode())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as read:
+        seen: dict[str, Any] = json.loads(read.read() or '{"broken": "it ended"}')
+    os.waitpid(child, 0)
+    return seen
+
+
+def renamed(*names: str) -> None:
+    for name in names:
+        rename(*name.split("/"))
+
+
 def main() -> None:
     from autograder.compat.assumptions import TABLE, fallen, line
 
-    exercise, path, *names = sys.argv[1:]
+    exercise, path = sys.argv[1:3]
+    groups, asked = map(json.loads, sys.argv[3:])
     for use in TABLE:
         assert not fallen(use), "before anything is renamed, all holds"
     import ipykernel.kernelapp
@@ -171,28 +201,35 @@ def main() -> None:
 
     from autograder.grading import grade as _station  # noqa: F401
 
-    look_up({one for part in names for one in names_of(part)})
+    look_up({one for part in (*chain(*groups), *asked) for one in names_of(part)})
     gc.freeze()  # no fork has to go through what was there before it
-    for name in names:
-        ours, theirs = os.pipe()
-        if (child := os.fork()) == 0:
-            try:
-                if name:
-                    rename(*name.split("/"))
-                says = [line(use, gone) for use in TABLE if (gone := fallen(use))]
-                seen = {"name": name, "doctor": says}
-                if path:  # else only this is asked: does it stay away from what it does not know?
-                    seen["points"] = grade(Path(path).read_bytes(), exercise)
-            except BaseException:
-                import traceback
+    notebook = Path(path).read_bytes()
 
-                seen = {"name": name, "broken": traceback.format_exc()}
-            os.write(theirs, json.dumps(seen).encode())
-            os._exit(0)
-        os.close(theirs)
-        with os.fdopen(ours) as read:
-            print(read.read(), flush=True)
-        os.waitpid(child, 0)
+    def graded(names: list[str]) -> dict[str, Any]:
+        def points() -> dict[str, Any]:
+            renamed(*names)
+            return {"points": grade(notebook, exercise)}
+
+        return in_a_fork(points)
+
+    def doctor(name: str) -> dict[str, Any]:
+        def says() -> dict[str, Any]:
+            renamed(name)
+            return {"doctor": [line(use, gone) for use in TABLE if (gone := fallen(use))]}
+
+        return in_a_fork(says)
+
+    plain = graded([])
+    print(json.dumps(plain), flush=True)
+    for group in groups:
+        together = graded(group)
+        for name in group:
+            found = together if together == plain or len(group) == 1 else graded([name])
+            if found == plain != together:
+                found = {**found, "together": [group, together]}
+            print(json.dumps({"name": name, **doctor(name), **found}), flush=True)
+    for name in asked:  # does it stay away from what it does not know?
+        print(json.dumps({"name": name, **doctor(name)}), flush=True)
 
 
 if __name__ == "__main__":
