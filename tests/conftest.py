@@ -61,7 +61,7 @@ ON_THE_BOOK = ("test_book", "test_book_widgets")
 ON_THE_SITE = ("test_page", "test_page_troubles")
 # Their tests are independent of each other, so each goes wherever a worker is free. What is not among the longest fills
 # in at the end, the slow ones first.
-SPREAD = ("test_agreement", "test_checks_survive", "test_release", "test_take_away", "test_catalogue")
+SPREAD = ("test_checks_survive", "test_release", "test_take_away", "test_catalogue")
 # Only these may be skipped where everything should be there: no clone has the original images, and what needs root the
 # gate runs as root.
 MAY_BE_SKIPPED = (

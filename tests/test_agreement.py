@@ -3,7 +3,8 @@
 Everything here is real: real notebooks, real kernels, the real sandbox, the real gradebook. (Of nbgrader's kernels all
 but one are forks of a process that has imported Keras and nothing of ours, tests/plain_kernels.py.) nbgrader takes
 seconds for a notebook, so of the catalogues of wrong and right answers a sample is compared;
-AUTOGRADER_EVERY_ANSWER=1 compares all of them, which takes more than an hour.
+AUTOGRADER_EVERY_ANSWER=1 compares all of them, which takes more than an hour. The exercises are one course's, and
+graded in one go, by one fork server.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,44 +72,65 @@ def sample(exercise: str) -> dict[str, Wrong | Right]:
     return chosen
 
 
+@dataclass(frozen=True)
+class Graded:
+    """A course in which the command has graded some exercises; by exercise, what it said of each student."""
+
+    course: Path
+    exercises: dict[str, dict[str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Graded:
+    """Of the exercises, those that are asked about in this run."""
+    course = tmp_path_factory.mktemp("agreement") / "course"
+    tests = [item for item in request.session.items if item.path == Path(__file__)]
+    exercises = [one for one in EXERCISES if any(test.callspec.params["exercise"] == one for test in tests)]  # type: ignore[attr-defined]
+    for exercise in exercises:
+        hand_in(course, "reference", exercise, answered(exercise, {}))
+        hand_in(course, "untouched", exercise, answered(exercise))
+        hand_in(course, "half", exercise, half_done(exercise))
+        for student, entry in sample(exercise).items():
+            hand_in(course, student, exercise, answered(exercise, entry.answers))
+    said = autograder("grade", *exercises, "--course", str(course))
+    results = said.get("exercises", [said])
+    assert [one["exercise"] for one in results] == exercises
+    return Graded(course, {one["exercise"]: {s["student"]: s for s in one["submissions"]} for one in results})
+
+
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_solution_full_marks_release_none_and_nbgrader_agrees(
-    exercise: str, course: Path, kernel_forks: dict[str, str]
+    exercise: str, graded: Graded, kernel_forks: dict[str, str]
 ) -> None:
-    hand_in(course, "reference", exercise, answered(exercise, {}))
-    hand_in(course, "untouched", exercise, answered(exercise))
-    hand_in(course, "half", exercise, half_done(exercise))
-    entries = sample(exercise)
-    for student, entry in entries.items():
-        hand_in(course, student, exercise, answered(exercise, entry.answers))
-    graded = {s["student"]: s for s in autograder("grade", exercise, "--course", str(course))["submissions"]}
-    for check in graded["reference"]["checks"]:
+    course, found, entries = graded.course, graded.exercises[exercise], sample(exercise)
+    assert found.keys() == {"reference", "untouched", "half", *entries}
+    for check in found["reference"]["checks"]:
         assert check["outcome"] == "passed", check
-    assert graded["reference"]["score"] == graded["reference"]["max_score"]
-    assert graded["untouched"]["score"] == 0
-    assert {c["outcome"] for c in graded["untouched"]["checks"]} == {"not attempted"}
-    assert 0 < graded["half"]["score"] < graded["half"]["max_score"]
-    assert {s["status"] for s in graded.values()} == {"graded"}
+    assert found["reference"]["score"] == found["reference"]["max_score"]
+    assert found["untouched"]["score"] == 0
+    assert {c["outcome"] for c in found["untouched"]["checks"]} == {"not attempted"}
+    assert 0 < found["half"]["score"] < found["half"]["max_score"]
+    assert {s["status"] for s in found.values()} == {"graded"}
     for student, entry in entries.items():
-        lost = {c["name"] for c in graded[student]["checks"] if c["points"] < c["max_points"]}
+        lost = {c["name"] for c in found[student]["checks"] if c["points"] < c["max_points"]}
         assert (entry.check in lost) if isinstance(entry, Wrong) else not lost, (entry.name, lost)
 
-    ours = _scores(course)
-    assert ours == {s: {c["name"]: c["points"] for c in r["checks"]} for s, r in graded.items()}
+    ours = _scores(course, exercise)
+    assert ours == {s: {c["name"]: c["points"] for c in r["checks"]} for s, r in found.items()}
     command = ["nbgrader", "autograde", exercise, "--force"]
     # In a fork Keras is there before it is imported. The reference gets a kernel like anybody's: what its imports write
     # to stderr would cost points in a graded cell.
     settings = PROGRAMS | kernel_forks | {NO_FORK_IN: "reference"}
     done = subprocess.run(command, cwd=course, env=settings, capture_output=True, text=True, timeout=7200, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert _scores(course) == ours
+    assert _scores(course, exercise) == ours
     if exercise == EXERCISES[0]:  # these two read the gradebook alone, whatever the exercise is
         for step in ("generate_feedback", "export"):
             extra = [exercise, "--force"] if step == "generate_feedback" else []
             subprocess.run(["nbgrader", step, *extra], cwd=course, env=PROGRAMS, capture_output=True, check=True)
         assert "reference" in (course / "grades.csv").read_text()
     if exercise == "03-dense-networks":
-        _one_file_is_graded_alike(exercise, course, graded["half"])
+        _one_file_is_graded_alike(exercise, course, found["half"])
 
 
 def _one_file_is_graded_alike(exercise: str, course: Path, in_class: dict[str, Any]) -> None:
@@ -123,14 +146,15 @@ def _one_file_is_graded_alike(exercise: str, course: Path, in_class: dict[str, A
     assert f"{len(tests) - tests.count('passed')} failed" in done.stdout
 
 
-def _scores(course: Path) -> dict[str, dict[str, float]]:
+def _scores(course: Path, exercise: str) -> dict[str, dict[str, float]]:
     query = (
         "select s.id, c.name, g.auto_score from grade g join base_cell c on c.id = g.cell_id"
         " join submitted_notebook n on n.id = g.notebook_id"
         " join submitted_assignment a on a.id = n.assignment_id join student s on s.id = a.student_id"
+        " join assignment e on e.id = a.assignment_id where e.name = ?"
     )
     scores: dict[str, dict[str, float]] = {}
     with sqlite3.connect(course / "gradebook.db") as connection:
-        for student, cell, score in connection.execute(query):
+        for student, cell, score in connection.execute(query, (exercise,)):
             scores.setdefault(student, {})[cell] = round(score, 4)
     return scores
