@@ -9,6 +9,7 @@ import math
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -282,20 +283,20 @@ def test_numbers_arrive_in_whatever_form_they_are_kept(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    "made",  # here and not while tests are collected, which each worker does: 400 MB
     [
-        [[{}] for _ in range(150_000)],  # within each cap but that of the whole
-        ["x" * 50_000] * 200,
-        [np.zeros((i % 7 + 1,)) for i in range(5_000)],
-        [np.zeros(40_000_000, np.uint8) + i for i in range(8)],
-        np.zeros(300_000_000, np.uint8),
-        {i: [[1], [2, 3]] for i in range(100_000)},
-        np.array(["x" * 2_000]),
+        lambda: [[{}] for _ in range(150_000)],  # within each cap but that of the whole
+        lambda: ["x" * 50_000] * 200,
+        lambda: [np.zeros((i % 7 + 1,)) for i in range(5_000)],
+        lambda: [np.zeros(40_000_000, np.uint8) + i for i in range(8)],
+        lambda: np.zeros(300_000_000, np.uint8),
+        lambda: {i: [[1], [2, 3]] for i in range(100_000)},
+        lambda: np.array(["x" * 2_000]),
     ],
     ids=["parts", "texts", "arrays", "bytes", "one array", "a dictionary", "long texts"],
 )
-def test_what_is_too_large_says_so_in_a_frame_that_fits(value: Any) -> None:
-    message = encode(value)
+def test_what_is_too_large_says_so_in_a_frame_that_fits(made: Callable[[], Any]) -> None:
+    message = encode(made())
     found = decode(message)
     assert isinstance(found, Opaque)
     assert "too large to look at" in found.type_name
