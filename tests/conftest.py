@@ -361,10 +361,17 @@ def hub() -> Iterator[TrialHub]:
 
 
 @pytest.fixture(scope="session")
-def book() -> Path:
-    """The folder of the book, built from the checkout as it is."""
+def book(kernel_forks: dict[str, str]) -> Path:
+    """The folder of the book, built from the checkout as it is.
+
+    Pages in its own folder get kernels that import Keras themselves, as everywhere; the lessons' are forks.
+    """
+    from plain_kernels import NO_FORK_IN
+
     root = Path(__file__).resolve().parents[1]
-    answer = subprocess.run([sys.executable, str(root / "book" / "build.py")], capture_output=True, text=True)
+    settings = os.environ | kernel_forks | {NO_FORK_IN: "book"}
+    command = [sys.executable, str(root / "book" / "build.py")]
+    answer = subprocess.run(command, env=settings, capture_output=True, text=True)
     assert answer.returncode == 0, (answer.stdout + answer.stderr)[-4000:]
     return root / "book" / "_build" / "html"
 

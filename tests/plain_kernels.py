@@ -38,7 +38,8 @@ def plain_kernels(folder: Path) -> Iterator[dict[str, str]]:
         listening.bind(str(address))
         listening.listen()
         command = [sys.executable, __file__, str(listening.fileno())]
-        with subprocess.Popen(command, pass_fds=[listening.fileno()], stdout=-1, text=True) as process:
+        settings = {"OPENBLAS_NUM_THREADS": "1"} | os.environ  # read when NumPy is imported; see tools/run_tests.py
+        with subprocess.Popen(command, pass_fds=[listening.fileno()], env=settings, stdout=-1, text=True) as process:
             try:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n", "the process that imports Keras has ended"
@@ -87,6 +88,10 @@ def _become_a_kernel(connection: socket.socket) -> None:
     threading.Thread(target=listen, daemon=True).start()
     from ipykernel.kernelapp import IPKernelApp
 
+    if "MATPLOTLIBRC" in os.environ:  # a style that Matplotlib would have read when it was imported
+        import matplotlib
+
+        matplotlib.rc_file(matplotlib.matplotlib_fname())
     app = IPKernelApp.instance()
     app.initialize()
     if "inline" in os.environ["MPLBACKEND"]:
