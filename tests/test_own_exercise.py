@@ -49,6 +49,14 @@ def test_the_page_followed_literally_grades_a_class(tmp_path: Path) -> None:
     assert outcomes == {"ada": ["passed"] * 2, "bo": ["failed"] * 2, "cy": ["not attempted"] * 2}
     assert {student: s["score"] for student, s in graded.items()} == {"ada": 3.0, "bo": 0.0, "cy": 0.0}
     assert graded["bo"]["checks"][0]["hint"].startswith("You averaged over the images.")
+    probed = json.loads((tmp_path / "probe.json").read_text("utf-8"))
+    passing = {(a["task"], a["operator"]) for a in probed["answers"] if a["verdict"] == "passes"}
+    assert passing == {("averaged", "other-function"), ("averaged", "argument-changed")}, "the page says which two"
+    assert any("np.median" in a["line"] for a in probed["answers"] if a["verdict"] == "passes")
+    assert probed["lost"] == []
+    named = {a["line"] for a in probed["answers"] if a["verdict"] == "named"}
+    assert "return np.mean(said, axis=1)" in named, "a sentence without an id names a mistake, too"
+    assert {task["task"]: task["parrot"] for task in probed["tasks"]} == {"averaged": 0, "decided": 0}
     released = (tmp_path / "release" / "06-averaging" / "06-averaging.ipynb").read_text("utf-8")
     assert "np.mean" not in released
     assert "NotImplementedError" in released

@@ -21,7 +21,7 @@ from autograder.exercise.outcome import Outcome
 from autograder.probe import declared, plan
 from autograder.probe.edits import Cell, NotPython
 from autograder.probe.equivalents import equivalents_of
-from autograder.probe.hints import hints_in
+from autograder.probe.hints import hints_in, sentences_in
 from autograder.probe.mutants import Around, Mutant, mutants_of, operators
 from autograder.probe.run import Place
 from autograder.probe.source import Solution
@@ -398,6 +398,15 @@ def own(tmp_path: Path) -> Path:
     (tmp_path / "checks").mkdir()
     (tmp_path / "checks" / "test_own.py").write_text(_CHECKS)
     return tmp_path
+
+
+def test_a_plain_sentence_in_mistakes_is_known(tmp_path: Path) -> None:
+    checks = tmp_path / "test_own.py"
+    checks.write_text(
+        'expect(a, "a").to_be(1, mistakes={2: "Two.", 3: Hint("Three.", id="three")}, hint="Look.")\n'
+        'expect(b, "b").to_be_close_to(1, mistakes=[(4, "Four."), (5, other)])\n'
+    )
+    assert sentences_in(checks) == {"Two.", "Four."}
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
+from math import erf
 
 import numpy as np
 import pytest
@@ -262,7 +263,8 @@ def _weighs_and_adds(
                 Hint("The wrong half is cut off. Keep the positive values.", id="wrong-half-cut-off"),
             ),
             *_forgotten_parts(x, weights, bias),
-            *_other_activations(right),
+            # Above 0 some functions keep what they get, as relu does.
+            *((found, says) for found, says in _other_activations(right) if not np.allclose(found, right)),
         ],
         given=(x, weights, bias),
         hint=[
@@ -771,6 +773,15 @@ def _holds_the_images(rows: np.ndarray, name: str) -> None:
 def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
     """What other functions than relu make of the scores."""
     powers = np.exp(scores)
+    relative = Hint(
+        "That is a relative of relu, which lets something below 0 through. Compare each value with 0, and keep the"
+        " larger.",
+        id="relative-of-relu",
+    )
+    cut_exponential, scaled = (np.where(scores > 0, scores, a_ * (powers - 1)) for a_ in (1, 1.67326))  # elu, selu
+    bell = np.vectorize(erf)(scores / np.sqrt(2))
+    nearly = np.tanh(np.sqrt(2 / np.pi) * (scores + 0.044715 * scores**3))
+    normal = (scores * (1 + bell) / 2, scores * (1 + nearly) / 2)  # gelu, in both of its forms
     softmax = Hint("That is softmax. relu looks at each value separately: compare it with 0.", id="softmax-for-relu")
     return [
         (1 / (1 + 1 / powers), Hint("That is the sigmoid. Compare each value with 0 instead.", id="sigmoid-for-relu")),
@@ -779,6 +790,11 @@ def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
             Hint(
                 "That is softplus, a relu without a corner. Compare each value with 0 instead.", id="softplus-for-relu"
             ),
+        ),
+        *((found, relative) for found in (cut_exponential, 1.0507 * scaled, scores / (1 + 1 / powers), *normal)),
+        (
+            np.clip(scores, 0, 6),
+            Hint("Large values are cut off, too. relu has no upper end: leave that out.", id="cut-above"),
         ),
         (np.tanh(scores), Hint("That is tanh. Compare each value with 0 instead.", id="tanh-for-relu")),
         (powers / powers.sum(axis=1, keepdims=True), softmax),
@@ -794,13 +810,14 @@ def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
 def _layer(
     submission: Submission, positive: bool, images: int = 4, inputs: int = 6, units: int = 3
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x (images, inputs), W (inputs, units), b (units,), drawn anew: all scores positive, or of both signs."""
+    """x (images, inputs), W (inputs, units), b (units,), all scores positive, or of both signs and some above 6."""
     rng = submission.rng(f"dense {positive} {images}")
-    low = 0.1 if positive else -1.0
+    low, times = (0.1, 1) if positive else (-1.0, 5)
     while True:
         x, weights, bias = (rng.uniform(low, 1, shape) for shape in ((images, inputs), (inputs, units), units))
+        x = x * times
         scores = x @ weights + bias
-        if positive or (scores.max() > 0.2 and scores.min() < -0.2):
+        if positive or (scores.max() > 6.5 and scores.min() < -0.2):
             return x, weights, bias
 
 

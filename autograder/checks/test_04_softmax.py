@@ -895,6 +895,15 @@ class TestModel:
                 ),
                 hint=Hint("This task wants the output layer alone. Remove the hidden layers.", id="a-hidden-layer"),
             )
+        before = model.layers[: model.layers.index(model.dense_layers[0])]
+        if any(layer.class_name == "Softmax" or layer.activation == "softmax" for layer in before):
+            raise fail(
+                "`model` has a softmax in front of its dense layer.",
+                hint=Hint(
+                    "There it changes the pixels. Move it behind the dense layer, so that it gets the scores.",
+                    id="softmax-of-pixels",
+                ),
+            )
         dense = model.dense_layers[0]
         inputs = dense.parameters // 10 - bool(dense.config.get("use_bias", True))
         if inputs != 784:
@@ -1461,8 +1470,9 @@ class TestSensitivity:
                 )
 
     def test_finds_the_hardest_digit(self, submission: Submission) -> None:
-        """The digit that the network misses most often"""
-        found, predicted = submission.number("hardest_digit"), submission.array("predicted")
+        """The digit that the network misses most often, with its sensitivity"""
+        digit, found = submission.number("hardest_digit"), submission.number("hardest_sensitivity")
+        predicted = submission.array("predicted")
         if predicted.shape != (TEST_IMAGES,):
             raise fail(
                 "`hardest_digit` comes from `predicted`, which has another shape than task 8 asks for.",
@@ -1474,27 +1484,70 @@ class TestSensitivity:
         matrix = _confusion(true[known], predicted[known].astype(int), 10)
         share = matrix.diagonal() / np.bincount(true, minlength=10)
         precision = matrix.diagonal() / np.maximum(matrix.sum(axis=0), 1)
-        expect(found, "`hardest_digit`").to_be_one_of(
-            [int(k) for k in np.flatnonzero(share <= share.min() + 1e-9)],
+        smallest_count = int(matrix.diagonal().argmin())
+        easiest = Hint("That digit is recognised best. Which one least?", id="easiest-digit")
+        lowest_precision = Hint("That digit has the lowest precision. Look along the row instead.", id="precision")
+        count_for_share = Hint(
+            "That has the smallest count, but there are fewer of it. Compare the shares.", id="count-for-share"
+        )
+        own = "Compute the sensitivity of each digit from your own confusion matrix. Which is the smallest?"
+        # Ten digits are soon tried one by one. So the digit counts with a number that only its row of the matrix gives.
+        least = float(share.min())
+        expect(found, "`hardest_sensitivity`").to_be_between(
+            least - 6e-4,
+            least + 6e-4,
             mistakes=[
-                (int(share.argmax()), Hint("That digit is recognised best. Which one least?", id="easiest-digit")),
                 (
-                    int(precision.argmin()),
-                    Hint("That digit has the lowest precision. Look along the row instead.", id="precision"),
+                    lambda v: v == digit and float(v).is_integer() and 1 <= v <= 9,
+                    Hint("That is the digit once more. What does `sensitivity` give for it?", id="digit-for-share"),
                 ),
                 (
-                    int(matrix.diagonal().argmin()),
+                    _near(100 * least, 0.06),
                     Hint(
-                        "That has the smallest count, but there are fewer of it. Compare the shares.",
-                        id="count-for-share",
+                        "That is in per cent. `sensitivity` gives a share: leave it as it is.", id="share-in-per-cent"
                     ),
                 ),
                 (
-                    _near(float(share.min()), 1e-6),
+                    _near(1 - least, 6e-4),
+                    Hint("That is the share that was missed. Which share was recognised?", id="missed-for-recognised"),
+                ),
+                (_near(float(share.max()), 1e-4), easiest),
+                (_near(float(precision.min()), 1e-4), lowest_precision),
+                (_near(float(precision[share.argmin()]), 1e-4), lowest_precision),
+                (_near(float(share[smallest_count]), 1e-4), count_for_share),
+                (
+                    lambda v: v in matrix.diagonal(),
+                    Hint("That is a count. Divide it by all images of that digit.", id="count-for-sensitivity"),
+                ),
+                (
+                    _near(float(share.mean()), 1e-4),
+                    Hint("That is the mean over the digits. Which of them is the smallest?", id="mean-of-digits"),
+                ),
+                (
+                    _near(float(matrix.diagonal().sum() / len(true)), 1e-4),
+                    Hint("That is the accuracy over all digits. Take one row at a time.", id="accuracy-for-digit"),
+                ),
+                (
+                    lambda v: bool((np.abs(share - v) < 1e-4).any()),
+                    Hint(
+                        "That is the sensitivity of another digit. Print all ten: which is smallest?", id="other-digit"
+                    ),
+                ),
+            ],
+            hint=own,
+        )
+        expect(digit, "`hardest_digit`").to_be_one_of(
+            [int(k) for k in np.flatnonzero(share <= share.min() + 1e-9)],
+            mistakes=[
+                (int(share.argmax()), easiest),
+                (int(precision.argmin()), lowest_precision),
+                (smallest_count, count_for_share),
+                (
+                    _near(least, 6e-4),
                     Hint("That is the sensitivity itself. Which digit does it belong to?", id="share-for-digit"),
                 ),
             ],
-            hint="Compute the sensitivity of each digit from your own confusion matrix. Which is the smallest?",
+            hint=own,
         )
 
 

@@ -811,7 +811,8 @@ _NOT_ITS_OWN = Hint(
 def _stopped_has_learned(submission: Submission) -> None:
     """Losses are easily typed by hand, so a history counts only with a network that has learned."""
     accuracy = expect(submission.accuracy("stopped"))
-    accuracy.to_have_learned(submission.model("stopped"), guessing=1 / 3, at_least=LEARNED, hint=_TOO_SOON)
+    hint = _NOT_SCALED if _saw_raw_pixels(submission, "stopped", *_few()[:2]) else _TOO_SOON
+    accuracy.to_have_learned(submission.model("stopped"), guessing=1 / 3, at_least=LEARNED, hint=hint)
 
 
 def _tolerance(loss: float) -> float:
@@ -880,6 +881,8 @@ class TestCured:
         # With three quarters of the labels right, whoever is not fooled and still falls short agrees with few of them.
         if _rate_is_absurd(model):
             hint = _LARGE_STEPS
+        elif _saw_raw_pixels(submission, "cured", *_training()):
+            hint = _NOT_SCALED
         elif share > 0.6:
             hint = _LEARNED_BY_HEART
         else:
@@ -1428,12 +1431,23 @@ def _only_these_images(submission: Submission, name: str, pixels: np.ndarray, la
             ),
             hint=Hint("Which images does the task name? Look at what you give to `fit`.", id="trained-on-more-images"),
         )
-    losses = history.history.get("loss") or []
-    if losses and learned_from_raw_pixels(submission.model(name), (pixels, labels), losses=losses):
+    if _saw_raw_pixels(submission, name, pixels, labels):
         raise fail(
             _("`{name}` was trained on pixels from 0 to 255, and scaled ones are strange to it.", name=name),
-            hint=Hint("Give `fit` the scaled images: print the largest value of what you give it.", id="not-scaled"),
+            hint=_NOT_SCALED,
         )
+
+
+_NOT_SCALED = Hint("Give `fit` the scaled images: print the largest value of what you give it.", id="not-scaled")
+
+
+def _saw_raw_pixels(submission: Submission, name: str, pixels: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether a network's history tells that it was trained on pixels from 0 to 255."""
+    try:
+        losses = submission.history(f"{name}_history").history.get("loss") or []
+    except (Mismatch, NotAttempted):
+        return False
+    return bool(losses) and learned_from_raw_pixels(submission.model(name), (pixels, labels), losses=losses)
 
 
 def _is_another_network(submission: Submission, name: str, other: str) -> None:

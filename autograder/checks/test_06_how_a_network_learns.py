@@ -1,7 +1,8 @@
 """Checks of exercise 6, how a network learns. One class per graded cell, in the field's words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -332,6 +333,10 @@ _BIAS_SUBTRACTED = Hint("A bias is subtracted on the way forward. Add it to the 
 _LARGEST_SLOPE = Hint("That is the largest of the images' slopes. Take their mean.", id="largest-slope")
 _LABELS_MISSING = Hint("The labels have no part in it. What is subtracted from the probabilities?", id="labels-missing")
 _SCORES = Hint("The labels are taken from the scores. Take them from the probabilities.", id="labels-from-scores")
+_DIVIDED_BY_ITSELF = Hint(
+    "The mean is divided once more, by the length of the slopes. It is a mean already: leave that out.",
+    id="divided-by-length-of-slopes",
+)
 _SQUARED = Hint("The errors are squared. Take them as they are: a slope has a sign.", id="errors-squared")
 _BENT = Hint(
     "There is a factor p (1 - p) too many. With the cross-entropy it cancels out: leave it out.", id="factor-too-many"
@@ -349,6 +354,7 @@ def _weight_slopes(W: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -
         (right / y.shape[1], _BY_CLASSES),
         (right * n / y.size, _BY_CLASSES),
         (right * n * n, _MULTIPLIED),
+        (right / x.shape[1], _DIVIDED_BY_ITSELF),
         (
             right * n / x.shape[1],
             Hint("It is divided by the number of inputs. Over what is the mean taken?", id="divided-by-inputs"),
@@ -382,6 +388,10 @@ def _bias_slopes(W: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> 
         (right * n, _SUMMED),
         (right / n, _DIVIDED_TWICE),
         (right / y.shape[1], _BY_CLASSES),
+        (
+            right * n / y.shape[1],
+            Hint("It is divided by the number of classes. Over what is the mean taken?", id="classes-for-images"),
+        ),
         (p.mean(axis=0), _LABELS_MISSING),
         ((p + y).mean(axis=0), _LABELS_ADDED),
         (y.mean(axis=0), _PROBABILITIES_MISSING),
@@ -469,6 +479,10 @@ def _steps(which: int, W: np.ndarray, b: np.ndarray, dW: np.ndarray, db: np.ndar
         (
             w - rate * np.sign(slope),
             Hint("Only the sign of the slope is used. A steep slope asks for a larger step: keep it.", id="sign-only"),
+        ),
+        (
+            w - rate * slope / len(slope),
+            Hint("The slopes are divided by their length. They are means already: leave it out.", id="slopes-divided"),
         ),
         (w, Hint("Nothing has moved. Is the new array returned, or the old one?", id="not-moved")),
         (
@@ -644,10 +658,13 @@ class TestEpoch:
             )
 
 
+_EPOCH_ROWS = 7
+
+
 def _epoch_data(rng: np.random.Generator) -> tuple[Any, ...]:
     """Seven images in an order of their own, in batches of three: the last has one, unless they are evened out."""
-    W, b, x, y = _problem(rng, 3, 2, 7)
-    (order,) = _locked(rng.permutation(7))
+    W, b, x, y = _problem(rng, 3, 2, _EPOCH_ROWS)
+    (order,) = _locked(rng.permutation(_EPOCH_ROWS))
     return W, b, x, y, float(rng.choice([0.7, 0.9, 1.1])), 3, order
 
 
@@ -674,7 +691,8 @@ def _epochs(
     same_start = Hint(
         "Each batch begins from the first weights again. Begin where the last step ended.", id="same-start"
     )
-    return run(batches), [
+    right = run(batches)
+    return right, [
         (run(plain), Hint("The rows come as they stand in `x`. Where is `order` used?", id="order-ignored")),
         (
             run(batches, plain),
@@ -723,7 +741,36 @@ def _epochs(
             Hint("The batches come from the end. Begin at the front of `order`.", id="batches-backwards"),
         ),
         ((W, b)[which], Hint("Nothing has moved. Do you keep what `step` returns?", id="not-moved")),
+        (
+            partial(_in_another_order, run, right, size),
+            Hint(
+                "The rows come in an order of your own. Take them in the order that was handed in.",
+                id="order-of-ones-own",
+            ),
+        ),
     ]
+
+
+def _in_another_order(
+    run: Callable[[Sequence[np.ndarray]], np.ndarray], right: np.ndarray, size: int, found: Any
+) -> bool:
+    """Whether it is what an epoch makes of the rows in another order. How a batch is ordered makes no difference."""
+    if np.shape(found) != right.shape or np.allclose(found, right, atol=1e-4):
+        return False
+    return any(
+        np.allclose(found, run([np.array(batch) for batch in batches]), atol=1e-6)
+        for batches in _cut_into(frozenset(range(_EPOCH_ROWS)), size)
+    )
+
+
+def _cut_into(rows: frozenset[int], size: int) -> Iterator[list[tuple[int, ...]]]:
+    """All ways to cut rows into batches of this size, the last of which may be smaller."""
+    if len(rows) <= size:
+        yield [tuple(sorted(rows))]
+        return
+    for batch in combinations(sorted(rows), size):
+        for others in _cut_into(rows - set(batch), size):
+            yield [batch, *others]
 
 
 class TestTrained:
@@ -1020,7 +1067,20 @@ def _other_ways_forward(
 
 def _alike(right: np.ndarray, n: int) -> list[tuple[Any, str]]:
     """What goes wrong with every slope in the same way."""
-    return [(-right, _UPHILL), (right * n, _SUMMED), (right / n, _DIVIDED_TWICE), (right * n * n, _MULTIPLIED)]
+    return [
+        (-right, _UPHILL),
+        (right * n, _SUMMED),
+        (right / n, _DIVIDED_TWICE),
+        (right * n * n, _MULTIPLIED),
+        (right / len(right), _DIVIDED_BY_ITSELF),
+        (
+            right * n / len(right),
+            Hint(
+                "It is divided by the length of the slopes. Over what is the mean taken?",
+                id="length-of-slopes-for-images",
+            ),
+        ),
+    ]
 
 
 _BEFORE_RELU = Hint("The values before relu were taken. What does the second layer get?", id="before-relu")

@@ -339,6 +339,14 @@ def _mixed_up(cut: np.ndarray, rows: int, columns: int, size: int) -> list[np.nd
 
 
 _NO_BIAS = Hint("Those are the weights. What else does each kernel, or each unit, add? Count that, too.", id="no-bias")
+_TWO_BIASES = Hint(
+    "Each kernel has a bias too many. It adds one number to what it has summed up: count a kernel anew.",
+    id="bias-twice",
+)
+_NO_SIDES = Hint(
+    "A kernel has a weight for each place, and for each channel there. Multiply rows, columns and channels.",
+    id="places-of-the-kernel-forgotten",
+)
 _ONE_KERNEL = Hint("That is one kernel with its bias. How many kernels has the layer?", id="one-kernel-alone")
 
 
@@ -349,6 +357,9 @@ class TestCounted:
             456,
             mistakes={
                 450: _NO_BIAS,
+                462: _TWO_BIASES,
+                18: _NO_SIDES,
+                24: _NO_SIDES,
                 76: _ONE_KERNEL,
                 156: Hint(
                     "A kernel reaches through all channels of its input. How many has a colour image?",
@@ -370,6 +381,9 @@ class TestCounted:
             660,
             mistakes={
                 648: _NO_BIAS,
+                672: _TWO_BIASES,
+                72: _NO_SIDES,
+                84: _NO_SIDES,
                 55: _ONE_KERNEL,
                 120: Hint(
                     "A kernel reaches through all channels of its input. How many does the first layer make?",
@@ -391,6 +405,7 @@ class TestCounted:
             12292,
             mistakes={
                 12288: _NO_BIAS,
+                12296: _TWO_BIASES,
                 52: Hint(
                     "A dense layer sees all values of all maps, not one for each map. Look at the flat row.",
                     id="one-value-for-each-map",

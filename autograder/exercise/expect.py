@@ -114,6 +114,12 @@ _IGNORES = Hint(
     id="ignores-its-arguments",
 )
 
+_BY_CHANCE = Hint(
+    "Something in it is drawn at random, and the task leaves nothing to chance. Look for `random`, and use what the"
+    " function is given instead.",
+    id="left-to-chance",
+)
+
 
 @contextmanager
 def unless_it_ignores(
@@ -121,17 +127,24 @@ def unless_it_ignores(
 ) -> Iterator[None]:
     """Inside, a mismatch that no known mistake explains is looked at once more: does the function ignore its arguments?
 
+    Or does it draw something at random, so that two calls with the same arguments differ?
+
     Args:
         as those of `depends_on_arguments`.
 
     Raises:
-        Mismatch: what was raised inside, or that the function returns the same for both.
+        Mismatch: what was raised inside, or that the function returns the same for both, or that it leaves to chance
+            what it returns.
     """
     try:
         yield
     except Mismatch as error:
         if error.unexplained or not error.hints or not hint_id(error.hints[0]):
             depends_on_arguments(function, name, some, *others)
+            if not _same_plain(function(*some), function(*some)):
+                raise Mismatch(
+                    _("`{name}` returns something else each time, for the same arguments.", name=name), (_BY_CHANCE,)
+                ) from None
         raise
 
 

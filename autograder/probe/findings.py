@@ -11,7 +11,7 @@ from typing import Any
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome
 from autograder.exercise.submission import MEND_FIRST, STOPPED
-from autograder.probe.hints import Written, hints_in
+from autograder.probe.hints import Written, hints_in, sentences_in
 from autograder.probe.parrot import Earned
 from autograder.probe.plan import Case, Plan, difference
 from autograder.probe.source import Solution
@@ -191,7 +191,8 @@ def find(
     """
     written = hints_in(exercise.checks)
     last_resorts = {hint.id for hint in written if hint.last_resort} - {h.id for h in written if not h.last_resort}
-    tried = tuple(_tried(case, results[case.student], last_resorts, solution) for case in planned.of("wrong"))
+    plain = sentences_in(exercise.checks)
+    tried = tuple(_tried(case, results[case.student], last_resorts, plain, solution) for case in planned.of("wrong"))
     whole = results["solution"]
     solved = {task.grade_id: _check(whole, task.grade_id)["outcome"] == Outcome.PASSED for task in exercise.tasks}
     earned = Counter(_hint_ids(results.values()))
@@ -223,11 +224,13 @@ def find(
     )
 
 
-def _tried(case: Case, result: Mapping[str, Any], last_resorts: set[str], solution: Solution) -> Tried:
+def _tried(
+    case: Case, result: Mapping[str, Any], last_resorts: set[str], plain: frozenset[str], solution: Solution
+) -> Tried:
     check = _check(result, case.task)
     return Tried(
         case,
-        _verdict(case, check, last_resorts),
+        _verdict(case, check, last_resorts, plain),
         float(check["points"]),
         float(check["max_points"]),
         str(check["message"]),
@@ -237,7 +240,7 @@ def _tried(case: Case, result: Mapping[str, Any], last_resorts: set[str], soluti
     )
 
 
-def _verdict(case: Case, check: Mapping[str, Any], last_resorts: set[str]) -> Verdict:
+def _verdict(case: Case, check: Mapping[str, Any], last_resorts: set[str], plain: frozenset[str]) -> Verdict:
     if case.declared:
         return Verdict.EQUIVALENT
     if check["outcome"] == Outcome.ERROR:
@@ -247,6 +250,8 @@ def _verdict(case: Case, check: Mapping[str, Any], last_resorts: set[str]) -> Ve
     if check["outcome"] == Outcome.NOT_ATTEMPTED:
         return Verdict.MISSING
     if check["hint_id"] and check["hint_id"] not in last_resorts and check["hint_id"] != MEND_FIRST.id:
+        return Verdict.NAMED
+    if check["hint"] in plain:
         return Verdict.NAMED
     return Verdict.ERROR if STOPPED in check["message"] or "` stopped with " in check["message"] else Verdict.GENERIC
 

@@ -51,6 +51,26 @@ def hints_in(checks: Path) -> tuple[Written, ...]:
     return tuple(hint for _, _, hint in sorted(found, key=lambda one: one[:2]))
 
 
+@cache
+def sentences_in(checks: Path) -> frozenset[str]:
+    """The plain texts in a module's `mistakes`: they name a mistake, too, though no id counts it."""
+    tree = ast.parse(checks.read_text("utf-8"))
+    given = [
+        keyword.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg == "mistakes"
+    ]
+    said: list[ast.expr] = []
+    for mistakes in given:
+        if isinstance(mistakes, ast.Dict):
+            said += mistakes.values
+        elif isinstance(mistakes, (ast.List, ast.Tuple)):
+            said += [pair.elts[1] for pair in mistakes.elts if isinstance(pair, ast.Tuple) and len(pair.elts) == 2]
+    return frozenset(part.value for part in said if isinstance(part, ast.Constant) and isinstance(part.value, str))
+
+
 def _last_resorts(call: ast.Call) -> Iterator[ast.expr]:
     """What a call is given to say whatever is wrong: as `hint` of an expectation, or where a function stops."""
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

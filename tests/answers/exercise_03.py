@@ -127,6 +127,17 @@ WRONG = [
         "`x @ W` multiplies matrices",
     ),
     Wrong("python's max", _dense_relu("return max(x @ W + b, 0)"), "by_hand", "Python's `max`"),
+    *(
+        Wrong(f"{name} for relu", _dense_relu(f"z = x @ W + b\n    return {body}"), "by_hand", hint)
+        for name, body, hint in (
+            ("elu", "np.where(z > 0, z, np.exp(z) - 1)", "relative-of-relu"),
+            ("gelu", "np.asarray(keras.activations.gelu(z))", "relative-of-relu"),
+            ("gelu in its other form", "np.asarray(keras.ops.gelu(z, approximate=True))", "relative-of-relu"),
+            ("silu", "z / (1 + np.exp(-z))", "relative-of-relu"),
+            ("selu", "np.asarray(keras.activations.selu(z))", "relative-of-relu"),
+            ("relu up to 6", "np.clip(z, 0, 6)", "cut-above"),
+        )
+    ),
     Wrong("sigmoid for relu", _dense_relu("return 1 / (1 + np.exp(-(x @ W + b)))"), "by_hand", "That is the sigmoid"),
     Wrong("tanh for relu", _dense_relu("return np.tanh(x @ W + b)"), "by_hand", "That is tanh"),
     Wrong(

@@ -99,7 +99,9 @@ def _sensitivity(
 
 
 MATRIX = "m = confusion_matrix(test_digits, predicted, 10)\n"
-HARDEST = MATRIX + "hardest_digit = np.argmin([sensitivity(m, k) for k in range(10)])"
+ITS_SENSITIVITY = "\nhardest_sensitivity = sensitivity(m, hardest_digit)"
+HARDEST = MATRIX + "hardest_digit = np.argmin([sensitivity(m, k) for k in range(10)])" + ITS_SENSITIVITY
+OF_DIGITS = MATRIX + "shares = np.array([sensitivity(m, k) for k in range(10)])\n"
 
 WRONG = [
     Wrong(
@@ -891,9 +893,43 @@ WRONG = [
     ),
     Wrong(
         "the sensitivity for its digit",
-        ONE_EPOCH | _sensitivity(hardest=MATRIX + "hardest_digit = min(sensitivity(m, k) for k in range(10))"),
+        ONE_EPOCH
+        | _sensitivity(hardest=OF_DIGITS + "hardest_digit = shares.min()\nhardest_sensitivity = hardest_digit"),
         "sensitivity",
         "share-for-digit",
+    ),
+    *(
+        Wrong(
+            f"the hardest digit with {name}",
+            ONE_EPOCH
+            | _sensitivity(hardest=OF_DIGITS + f"hardest_digit = int(shares.argmin())\nhardest_sensitivity = {value}"),
+            "sensitivity",
+            hint,
+        )
+        for name, value, hint in (
+            ("a number that was made up", "0.5123", "from your own confusion matrix"),
+            ("itself once more", "hardest_digit or 1", "digit-for-share"),
+            ("its sensitivity in per cent", "100 * shares.min()", "share-in-per-cent"),
+            ("the share that was missed", "1 - shares.min()", "missed-for-recognised"),
+            ("a count", "m[hardest_digit, hardest_digit]", "count-for-sensitivity"),
+            ("the mean of all digits", "shares.mean()", "mean-of-digits"),
+            ("the sensitivity of another digit", "np.sort(shares)[4]", "other-digit"),
+        )
+    ),
+    Wrong(
+        "another digit with the right sensitivity",
+        ONE_EPOCH
+        | _sensitivity(
+            hardest=OF_DIGITS + "hardest_digit = int(shares.argsort()[4])\nhardest_sensitivity = shares.min()"
+        ),
+        "sensitivity",
+        "Which is the smallest",
+    ),
+    Wrong(
+        "softmax of the pixels",
+        _model('keras.Input((784,)), layers.Softmax(), layers.Dense(10, activation="softmax")'),
+        "model",
+        "softmax-of-pixels",
     ),
     Wrong(
         "divided by the length of a vector",

@@ -798,6 +798,24 @@ WRONG = [
         "trained-on-more-images",
     ),
     Wrong(
+        "cured on unscaled images, one epoch",
+        _cured(f'layers.Dense(16, activation="relu"), {SOFTMAX}', "x_train * 255, y_train, epochs=1, batch_size=40"),
+        "cured",
+        "not-scaled",
+    ),
+    Wrong(
+        "cured on unscaled images, a few epochs",
+        _cured(SOFTMAX, "train_data[:400].reshape(400, 784), y_train, epochs=4, batch_size=40"),
+        "cured",
+        "not-scaled",
+    ),
+    Wrong(
+        "overfitted on unscaled images, a few epochs",
+        _overfitted(fit="few_images * 255, few_labels, epochs=3, batch_size=20"),
+        "overfitted",
+        "not-scaled",
+    ),
+    Wrong(
         "overfitted on unscaled images",
         _overfitted(fit="few_images * 255, few_labels, epochs=100, batch_size=20"),
         "overfitted",

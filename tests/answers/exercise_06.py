@@ -132,6 +132,68 @@ _WRONG = [
         "brackets-missing",
     ),
     Wrong("divided by the inputs", _gradient("x.T @ error / x.shape[1]"), "gradient", "divided-by-inputs"),
+    Wrong(
+        "the mean divided by the length of the slopes",
+        _gradient("x.T @ error / len(x) / x.shape[1]"),
+        "gradient",
+        "divided-by-length-of-slopes",
+    ),
+    Wrong(
+        "biases divided by the classes",
+        _gradient("x.T @ error / len(x)", "error.sum(axis=0) / y.shape[1]"),
+        "gradient",
+        "classes-for-images",
+    ),
+    Wrong(
+        "slopes divided by their length",
+        _step("return W - rate * dW / len(dW), b - rate * db"),
+        "step",
+        "slopes-divided",
+    ),
+    Wrong(
+        "biases' slopes divided by their length",
+        _step("return W - rate * dW, b - rate * db / len(db)"),
+        "step",
+        "slopes-divided",
+    ),
+    Wrong(
+        "a shuffle of one's own",
+        _epoch("order = np.random.permutation(len(x))", _LOOP, _ROWS, _TAKE, "return W, b"),
+        "epoch",
+        "order-of-ones-own",
+    ),
+    Wrong(
+        "a shuffle of one's own, always the same",
+        _epoch("order = np.random.default_rng(6).permutation(order)", _LOOP, _ROWS, _TAKE, "return W, b"),
+        "epoch",
+        "order-of-ones-own",
+    ),
+    Wrong(
+        "order sorted",
+        _epoch("order = order[np.argsort(x[order, 0])]", _LOOP, _ROWS, _TAKE, "return W, b"),
+        "epoch",
+        "order-of-ones-own",
+    ),
+    Wrong(
+        "the gradient of three images drawn anew",
+        _function(
+            "gradient",
+            "gradient(W, b, x, y)",
+            (
+                "rows = np.random.choice(len(x), 3)",
+                "error = softmax(x[rows] @ W + b) - y[rows]",
+                "return x[rows].T @ error / 3, error.mean(axis=0)",
+            ),
+        ),
+        "gradient",
+        "left-to-chance",
+    ),
+    Wrong(
+        "the first layer's slopes divided by their length",
+        _two_layers(first="x.T @ back / len(W1), back.sum(axis=0)"),
+        "backpropagation",
+        "divided-by-length-of-slopes",
+    ),
     Wrong("the squared error", _gradient("x.T @ error**2 / len(x)"), "gradient", "errors-squared"),
     Wrong(
         "an axis kept", _gradient("x.T @ error / len(x)", "error.mean(axis=0, keepdims=True)"), "gradient", "axis-kept"

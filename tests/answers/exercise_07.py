@@ -209,6 +209,13 @@ _WRONG = [
     # Count
     Wrong("channels of the image forgotten", _counted(first="156"), "counted", "channels-forgotten"),
     Wrong("biases forgotten", _counted("450", "648", "12288"), "counted", "no-bias"),
+    Wrong("two biases for each kernel", _counted("6 * (5 * 5 * 3 + 2)"), "counted", "bias-twice"),
+    Wrong("a bias twice in the second", _counted(second="660 + 12"), "counted", "bias-twice"),
+    Wrong("a bias twice in the dense layer", _counted(dense="12288 + 8"), "counted", "bias-twice"),
+    Wrong("kernels times maps", _counted(second="12 * 6"), "counted", "places-of-the-kernel-forgotten"),
+    Wrong(
+        "kernels times channels, and biases", _counted(first="6 * 3 + 6"), "counted", "places-of-the-kernel-forgotten"
+    ),
     Wrong("one kernel counted", _counted(first="76"), "counted", "one-kernel-alone"),
     Wrong("a bias for each channel", _counted(first="468"), "counted", "bias-for-each-channel"),
     Wrong("5 weights in a kernel of 5", _counted(first="(5 * 3 + 1) * 6"), "counted", "one-side-of-the-kernel"),
