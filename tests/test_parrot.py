@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from catalogue import reference
+from kit import ROOT
 
 from autograder.exercise.definition import Exercise, Task, exercise_names, find_exercise
 from autograder.exercise.drawing import told_apart
@@ -16,6 +18,7 @@ from autograder.exercise.submission import Submission
 from autograder.probe import parrot
 from autograder.probe.parrot import Earned, Parrot, values_in
 
+PAGE = ROOT / "benchmarks" / "checks.md"
 TASKS = [(name, task.grade_id) for name in exercise_names() for task in find_exercise(name).tasks]
 
 
@@ -32,13 +35,29 @@ def test_copying_earns_no_more_than_typing_anything(exercise: str, task: str) ->
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Print what the parrot earns beside what typing anything earns."""
+    """Print what the parrot earns beside what typing anything earns, and find the same on the page."""
     rows = [(exercise[:2], earned(exercise, task)) for exercise, task in TASKS]
     with capsys.disabled():
         print(f"\n{'task':18} {'of':>5} {'anything':>9} {'parrot':>7}")
         for number, got in rows:
             print(f"{number} {got.task:15} {got.max_points:5g} {got.blind:9.2f} {got.parrot:7.2f}")
     assert sum(got.blind for _, got in rows) <= 0.02 * sum(got.max_points for _, got in rows)
+    measured = {(number, got.task): (got.max_points, round(got.blind, 2), round(got.parrot, 2)) for number, got in rows}
+    written = {task: numbers for task, numbers in on_the_page().items() if len(numbers) == 3}
+    assert written == {task: measured[task] for task in written}, f"write what is printed above into {PAGE.name}"
+
+
+def test_every_task_stands_on_the_page() -> None:
+    assert set(on_the_page()) == {(exercise[:2], task) for exercise, task in TASKS}
+
+
+def on_the_page() -> dict[tuple[str, str], tuple[float, ...]]:
+    """Of each task on the page: its points, what typing anything earns, what the parrot earns. A dash is left out."""
+    row = re.compile(r"^\| (\d\d) (\w+) \| (\S+) \| \S+ \| \S+ \| (\S+) \| (\S+) \|$", re.M)
+    return {
+        (number, task): tuple(float(cell) for cell in cells if cell != "–")
+        for number, task, *cells in row.findall(PAGE.read_text("utf-8"))
+    }
 
 
 _CHECKS = '''
