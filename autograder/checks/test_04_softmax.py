@@ -1490,7 +1490,7 @@ class TestSensitivity:
         count_for_share = Hint(
             "That has the smallest count, but there are fewer of it. Compare the shares.", id="count-for-share"
         )
-        own = "Compute the sensitivity of each digit from your own confusion matrix. Which is the smallest?"
+        own = _("Compute the sensitivity of each digit from your own confusion matrix. Which is the smallest?")
         # Ten digits are soon tried one by one. So the digit counts with a number that only its row of the matrix gives.
         least = float(share.min())
         expect(found, "`hardest_sensitivity`").to_be_between(
