@@ -37,7 +37,6 @@ class Tape:
     def __init__(self, training: bool) -> None:
         self.training = training
         self.records: list[Record] = []
-        self.unknown: dict[int, Any] = {}  # outputs of layers without a rule, by identity
         self._same: dict[int, Array] = {}  # a copy that Keras made at the door of a model, and what it is a copy of
         self._alive: list[Any] = []  # identities count only while the objects live
         self._by_output: dict[int, Record] = {}
@@ -46,10 +45,11 @@ class Tape:
         self.records.append(record)
         self._by_output[id(record.output)] = record
 
-    def write_unknown(self, layer: Any, outputs: Any) -> None:
+    def write_unknown(self, layer: Any, given: Any, outputs: Any) -> None:
+        """A call that there is no way back through. Nobody asks for one where nothing before it is trained."""
+        arrays = tuple(x for x in tree.flatten(given) if isinstance(x, np.ndarray))
         for output in tree.flatten(outputs):
-            self.unknown[id(output)] = layer
-            self._alive.append(output)
+            self.write(Record(layer, arrays, output))
 
     def maker(self, output: Any) -> Record | None:
         """The call that made this array."""
@@ -60,7 +60,7 @@ class Tape:
         self._alive += [copy, of]
 
     def knows(self, array: Any) -> bool:
-        return id(array) in self._by_output or id(array) in self.unknown or id(array) in self._same
+        return id(array) in self._by_output or id(array) in self._same
 
     def gradients(self, seeds: list[tuple[Any, Lost]]) -> dict[int, Array]:
         """Gradients at the variables, by the variable's identity, from those that losses gave at outputs."""
@@ -82,7 +82,10 @@ class Tape:
             if getattr(record.layer, "activity_regularizer", None) is not None:
                 g = g + _activity(record)
             rule = rule_for(record.layer)
-            assert rule is not None
+            if rule is None:
+                if record.needs_input or _is_trained(record.layer):
+                    raise cannot(say("a `{name}` layer", name=type(record.layer).__name__))
+                continue
             inputs, variables = rule.backward(record, g)
             for variable, part in variables:
                 total[id(variable)] = total[id(variable)] + part if id(variable) in total else part
@@ -93,17 +96,21 @@ class Tape:
 
     def _mark_needed(self) -> None:
         """Find out which calls come after something that is trained: before the first of those, nobody asks."""
-        trained = set(self.unknown) | set(self._same)  # of these it is not known
+        trained = set(self._same)  # of these it is not known
         for record in self.records:
             record.needs_input = not trained.isdisjoint(map(id, record.inputs))
-            if record.needs_input or getattr(record.layer, "_trainable_variables", ()):
+            if record.needs_input or _is_trained(record.layer):
                 trained.add(id(record.output))
 
     def _add(self, at: dict[int, Array], array: Any, g: Array) -> None:
         array = self._same.get(id(array), array)
-        if id(array) in self.unknown:
-            raise cannot(say("a `{name}` layer", name=type(self.unknown[id(array)]).__name__))
         at[id(array)] = at[id(array)] + g if id(array) in at else g
+
+
+def _is_trained(layer: Any) -> bool:
+    """Whether a layer, or one inside it, has weights that change. An operation has none."""
+    variables = "_trainable_variables" if rule_for(layer) else "trainable_variables"  # the first is there at once
+    return bool(getattr(layer, variables, ()))
 
 
 def _activity(record: Record) -> Array:
@@ -154,7 +161,7 @@ def _layer_called(layer: Any, *args: Any, **kwargs: Any) -> Any:
             output = _call_layer(layer, *args, **kwargs)
         finally:
             _tapes.pop()
-        tape.write_unknown(layer, output)
+        tape.write_unknown(layer, (args, kwargs), output)
         return output
     training = bool(tape.training if kwargs.get("training") is None and tape else kwargs.get("training"))
     plain = tuple(_as_computed(layer, x) for x in inputs)
@@ -221,7 +228,7 @@ def _operation_called(operation: Any, *args: Any, **kwargs: Any) -> Any:
             _remember(output, np.asarray(args[0]))
         if _tapes:
             if rule_for(operation) is None:
-                _tapes[-1].write_unknown(operation, output)
+                _tapes[-1].write_unknown(operation, args, output)
             else:
                 _tapes[-1].write(Record(operation, arrays, output))
     return output

@@ -539,6 +539,16 @@ class _GlobalAverage(Rule):
         return [np.broadcast_to(g.reshape(len(x), 1, 1, -1) / (x.shape[1] * x.shape[2]), x.shape)], []
 
 
+class _GlobalLargest(Rule):
+    def backward(self, record: Record, g: Array) -> tuple[Sequence[Array | None], Variables]:
+        x = record.inputs[0]
+        if record.layer.data_format != "channels_last":
+            raise cannot(say("pooling with channels first"))
+        largest = x == record.output.reshape(len(x), 1, 1, -1)
+        shared = g.reshape(len(x), 1, 1, -1) / largest.sum(axis=(1, 2), keepdims=True)  # pixels alike get the same
+        return [(largest * shared).astype(g.dtype)], []
+
+
 class _Operation(Rule):
     """What ``keras.ops`` does between the layers of a Functional model."""
 
@@ -580,6 +590,7 @@ RULES: dict[type, Rule] = {
     L.MaxPooling2D: _Pooling(largest=True),
     L.AveragePooling2D: _Pooling(largest=False),
     L.GlobalAveragePooling2D: _GlobalAverage(),
+    L.GlobalMaxPooling2D: _GlobalLargest(),
     L.Activation: _Activation(),
     L.Softmax: _Softmax(),
     L.ReLU: _ReLU(),
@@ -590,6 +601,7 @@ RULES: dict[type, Rule] = {
     L.Identity: _Shaped(),
     L.Permute: _Permute(),
     L.Dropout: _Dropout(),
+    L.SpatialDropout2D: _Dropout(),
     L.GaussianNoise: _Scaled(lambda layer: 1.0),
     L.Rescaling: _Scaled(lambda layer: layer.scale),
     L.Normalization: _Scaled(_normalization_scale),

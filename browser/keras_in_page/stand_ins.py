@@ -11,6 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import concurrent.futures.thread
 import importlib.util
+import itertools
 import math
 import sys
 from collections import OrderedDict, defaultdict, deque, namedtuple
@@ -303,6 +304,26 @@ def _logsumexp(values: Any, axis: Any = None, keepdims: bool = False) -> np.ndar
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
+def _map_coordinates(values: Any, coordinates: Any, order: int = 1, **_: Any) -> np.ndarray:
+    """What an array has at places between its pixels: the nearest one's value (order 0), or a mean by distance (1).
+
+    Keras has padded the array before, so that no place lies outside, whatever is to be there.
+    """
+    values = np.asarray(values)
+    if order == 0:
+        return np.asarray(values[tuple(np.floor(np.asarray(c) + 0.5).astype(int) for c in coordinates)])
+    found: Any = 0.0
+    below = [np.floor(c).astype(int) for c in coordinates]
+    parts = [np.asarray(c) - b for c, b in zip(coordinates, below)]
+    steps = [(0, 1) if part.any() else (0,) for part in parts]  # along the channels there is nothing in between
+    for corner in itertools.product(*steps):
+        weight: Any = 1.0
+        for step, part in zip(corner, parts):
+            weight = weight * (part if step else 1 - part)
+        found = found + weight * values[tuple(b + step for b, step in zip(below, corner))]
+    return np.asarray(found)
+
+
 def _scipy() -> list[ModuleType]:
     scipy, linalg, special = (ModuleType(name) for name in ("scipy", "scipy.linalg", "scipy.special"))
     signal, ndimage = ModuleType("scipy.signal"), ModuleType("scipy.ndimage")
@@ -314,6 +335,6 @@ def _scipy() -> list[ModuleType]:
         logsumexp=_logsumexp,
     )
     signal.__dict__.update(get_window=_not_here, stft=_not_here, istft=_not_here, convolve2d=_not_here)
-    ndimage.__dict__.update(map_coordinates=_not_here)
+    ndimage.__dict__.update(map_coordinates=_map_coordinates)
     scipy.__dict__.update(linalg=linalg, special=special, signal=signal, ndimage=ndimage, __path__=[])
     return [scipy, linalg, special, signal, ndimage]

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kit import ROOT
+
+sys.path.insert(0, str(ROOT / "browser"))
+from keras_in_page import stand_ins
 
 HERE = Path(__file__).resolve().parent
 GRADIENT = 1e-5  # of every layer and loss
@@ -76,3 +80,48 @@ def test_what_learners_compute_with_keras_by_hand_is_answered_alike(tmp_path: Pa
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(json.loads(out.read_text("utf-8"))) > 60
     assert done.stdout.strip() == ""
+
+
+REFUSED = """
+import keras_in_page
+keras_in_page.install()
+import numpy as np
+from keras import Input, Sequential, layers
+
+x, y = np.ones((4, 6, 6, 1), "float32"), np.zeros(4)
+for between in (layers.RandomFlip(), layers.ZeroPadding2D()):
+    parts = [layers.Conv2D(2, 3), between, layers.Flatten(), layers.Dense(2, "softmax")]
+    model = Sequential([Input((6, 6, 1)), *parts])
+    model.compile(loss="sparse_categorical_crossentropy")
+    try:
+        model.fit(x, y, verbose=0)
+    except NotImplementedError as error:
+        print(error)
+"""
+
+
+def test_a_layer_that_stops_a_gradient_on_its_way_is_refused() -> None:
+    # (Where nothing before it is trained, it may do what it likes: `padded before` and `moved by nothing` say so.)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "browser"), "KERAS_BACKEND": "numpy"}
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout.splitlines()
+    assert [line.partition(". ")[0] for line in said] == [
+        "The page cannot train a `RandomFlip` layer",
+        "The page cannot train a `ZeroPadding2D` layer",
+    ]
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_what_lies_between_pixels_is_what_scipy_says(order: int) -> None:
+    ndimage = pytest.importorskip("scipy.ndimage")
+    draw = np.random.default_rng(3)
+    image = draw.uniform(0, 1, (9, 8, 2)).astype("float32")
+    places = np.stack([draw.uniform(0, size - 1.001, (5, 6, 2)) for size in image.shape])
+    flat = places.copy()
+    flat[2] = np.arange(2)  # as where an image is moved: each channel by itself
+    for wanted in (places, flat):
+        found = stand_ins._map_coordinates(image, list(wanted), order=order)
+        assert np.abs(found - ndimage.map_coordinates(image, wanted, order=order)).max() < 1e-6
