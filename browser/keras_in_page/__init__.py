@@ -25,9 +25,10 @@ def install() -> None:
 
 def at_start() -> None:
     """What a page's Python does first: `install` happens when Keras is imported, and images come when asked for."""
-    from keras_in_page import notebook
+    from keras_in_page import late, notebook
 
     notebook.install()
+    late.install(notebook.LATE)
     if not any(isinstance(finder, _AsAsked) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AsAsked())
 

@@ -4,15 +4,23 @@ no history, and installs nothing. Each stand-in says so where it is used. Togeth
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NoReturn
 
+from keras_in_page import late
+
 # What the first cells of most notebooks import, and JupyterLite's own Python before them. It is imported while the
 # browser is still busy with the notebook's page.
-AHEAD = ("IPython.core.interactiveshell", "numpy", "keras", "matplotlib.pyplot", "autograder", "pytest")
+AHEAD = ("IPython.core.interactiveshell", "numpy", "keras", "autograder", "pytest")
+# What those and the first cells import without using it yet: a third of their time. It runs when the first figure is
+# drawn or the first summary printed, or before that, as soon as Python has nothing to do.
+LATE = ("matplotlib", "matplotlib.patches", "matplotlib.pyplot", "rich", "rich.console", "rich.markup", "rich.table")
+LATER = ("matplotlib.pyplot", "rich.table")  # (Not what shows figures: that sets itself up for a running notebook.)
 
 
 def _nothing_to_install() -> str:
@@ -28,14 +36,25 @@ def install() -> None:
 
 
 def import_ahead() -> None:
-    """Import what most notebooks need. What fails here fails again in the cell that asks for it, and is told there.
-
-    Nothing of it is garbage ever, so that looking for some, each time a hundred thousand objects, waits until after it.
-    """
-    gc.disable()
-    try:
+    """Import what most notebooks need. What fails here fails again in the cell that asks for it, and is told there."""
+    with _without_garbage():
         for name in AHEAD:
             importlib.import_module(name)
+
+
+def import_later() -> None:
+    """Run what `import_ahead` has put off."""
+    with _without_garbage():
+        for name in LATER:
+            late.run(importlib.import_module(name))
+
+
+@contextlib.contextmanager
+def _without_garbage() -> Iterator[None]:
+    """Look for no garbage meanwhile: nothing of a module is any, and each look is at a hundred thousand objects."""
+    gc.disable()
+    try:
+        yield
     except MemoryError:
         raise  # no cell could do more
     except Exception:  # told by the cell

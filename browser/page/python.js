@@ -10,6 +10,8 @@ if (!self.KIT) {
   importScripts(new URL("static/pyodide/pyodide.js", base));
   const tell = (message) => self.postMessage({ kit: message });
 
+  const IDLE = 2_000; // ms
+
   const plainFetch = self.fetch.bind(self);
   self.fetch = async (asked, options) => {
     const address = String(asked.url ?? asked);
@@ -67,6 +69,21 @@ if (!self.KIT) {
     }
   };
 
+  // What draws is imported when nobody has asked Python for anything for a while: a learner reads first.
+  const importLater = (pyodide) => {
+    let timer = 0;
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        self.removeEventListener("message", wait);
+        try {
+          pyodide.runPython("keras_in_page.notebook.import_later()");
+        } catch {} // it was stopped: the cell that needs it imports it
+      }, IDLE);
+    };
+    self.addEventListener("message", wait); // the first comes when the notebook is there
+  };
+
   const start = async () => {
     tell({ step: "python" });
     try {
@@ -91,6 +108,7 @@ if (!self.KIT) {
       pyodide.runPython("keras_in_page.notebook.import_ahead()");
       pyodide.setInterruptBuffer(buffer);
       tell({ step: "notebook" });
+      importLater(pyodide);
       return pyodide;
     } catch (error) {
       const memory = error instanceof RangeError || /memory|allocat/i.test(String(error));
