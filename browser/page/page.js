@@ -20,6 +20,7 @@ let readUntil = 0;
 let keepsNothing = false; // this window: what is written is lost with it
 let atRisk = false; // something is written that is nowhere but in this window
 let inFile = ""; // what the learner has downloaded
+let elsewhere = false; // the learner goes on in another tab
 
 // A text in the page's language, which the build has put beside the list of files; English where there is none.
 function say(text, values = {}) {
@@ -68,6 +69,8 @@ const NO_ROOM = say("Your browser has no room left to keep your work. Press \"{b
 const NO_ROOM_AT_ALL = say("Your browser has no room left to keep your work: what you write is lost when you close this page, unless you press \"{button}\", which saves it as a file. Free some space and load the page again.", SAVE_AS_FILE);
 const LITTLE_ROOM = say("Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.");
 const PRIVATE = say("This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file.", SAVE_AS_FILE);
+const EMBEDDED = say("Another site shows this page inside its own, where your browser keeps nothing: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file. Better, open this page in a window of its own.", SAVE_AS_FILE);
+const OTHER_TAB = say("You have opened this notebook in another tab or window, and go on there. To go on here, load this page again: it then has what you wrote there.");
 const RETRY = 5_000; // ms after which work that found no room is tried again
 
 // -- what the browser must be able to do ------------------------------------------------------------------------------
@@ -122,6 +125,50 @@ async function isKept() {
   } catch {
     return false;
   }
+}
+
+// A browser that leaves a page waits for no database. What was written in the last second goes where writing is done at
+// once, and from there into the database at the next visit.
+const DRAFT = `${new URL(KIT.base).pathname}${notebook}`;
+
+function keepDraft() {
+  const model = panel?.context.model;
+  if (!model || elsewhere || keepsNothing || !(model.dirty || unkept)) return;
+  try {
+    localStorage.setItem(DRAFT, JSON.stringify(model.toJSON()));
+  } catch {} // no room: what was kept a second ago stays
+}
+
+function forgetDraft() {
+  try {
+    localStorage.removeItem(DRAFT);
+  } catch {} // a window that keeps nothing
+}
+
+async function takeDraft() {
+  try {
+    const draft = localStorage.getItem(DRAFT);
+    if (!draft) return;
+    panel.context.model.fromJSON(JSON.parse(draft));
+    panel.context.model.dirty = true;
+    await save();
+  } catch {} // it is none: what was kept is there
+}
+
+// The same notebook in two tabs: each would write over what the other has kept. The last one that was opened goes on.
+function takeOver() {
+  if (!window.BroadcastChannel) return;
+  const tabs = new BroadcastChannel(`notebook ${DRAFT}`);
+  tabs.addEventListener("message", async () => {
+    if (keepsNothing || elsewhere) return;
+    await save();
+    if (atRisk) return; // it is nowhere but here
+    elsewhere = true;
+    byId("anew").disabled = frame.inert = true;
+    show("");
+    trouble(OTHER_TAB);
+  });
+  tabs.postMessage("opened");
 }
 
 // The work comes first: what the page is made of can be fetched again. Returns whether there was anything to throw away.
@@ -197,13 +244,15 @@ async function openNotebook() {
     panel = found;
     break;
   }
+  await takeDraft();
   panel.context.model.contentChanged.connect(debounced(1_000, save));
   panel.context.model.contentChanged.connect(() => (atRisk ||= keepsNothing));
   window.addEventListener("beforeunload", (event) => atRisk && event.preventDefault()); // the browser asks
-  window.addEventListener("pagehide", () => void save());
+  window.addEventListener("pagehide", () => (keepDraft(), void save()));
   document.addEventListener("visibilitychange", () => document.hidden && void save());
   panel.sessionContext.statusChanged.connect(shown);
-  for (const id of ["anew", "hand-in"]) byId(id).disabled = false;
+  byId("hand-in").disabled = false;
+  byId("anew").disabled = elsewhere;
   shown();
 }
 
@@ -216,6 +265,7 @@ function debounced(wait, act) {
 }
 
 let saving = Promise.resolve();
+let unkept = 0; // states of the notebook that are on their way into the database
 
 // One after the other, so that no older state of the notebook is written over a newer one.
 function save() {
@@ -225,14 +275,18 @@ function save() {
 
 async function saveNow() {
   const model = panel?.context.model;
-  if (!model?.dirty) return;
+  if (!model?.dirty || elsewhere) return;
   model.dirty = false; // what is written while this is being kept makes it so again
   const content = model.toJSON();
+  unkept += 1;
   try {
     await keep(content);
+    if (!model.dirty) forgetDraft();
   } catch {
     model.dirty = true;
     setTimeout(save, RETRY);
+  } finally {
+    unkept -= 1;
   }
 }
 
@@ -261,7 +315,7 @@ function shown() {
   if (!panel || fetching || stopping) return;
   const status = panel.sessionContext.session?.kernel?.status ?? "starting";
   byId("stop").disabled = status !== "busy";
-  if (Date.now() < readUntil) return;
+  if (elsewhere || Date.now() < readUntil) return;
   if (status === "idle") show(atRisk || keepsNothing ? say("Python is ready.") : say("Python is ready. Your work is kept in this browser."));
   else if (status === "busy") show(say("Python is working."));
   else if (status === "dead" || status === "terminating") show(say("Python has ended. Load the page again: your work is kept."));
@@ -362,6 +416,13 @@ async function stop() {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
+// For a page that a learning management system shows inside its own.
+function linkToOwnWindow() {
+  const link = document.createElement("a");
+  Object.assign(link, { href: location.href, target: "_blank", textContent: say("Open in a window of its own") });
+  document.querySelector("nav").append(" ", link);
+}
+
 async function main() {
   if (typeof WebAssembly !== "object") {
     return trouble(say("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Firefox, Chrome, Edge or Safari."));
@@ -373,10 +434,13 @@ async function main() {
   byId("stop").addEventListener("click", stop);
   byId("anew").addEventListener("click", beginAnew);
   byId("hand-in").addEventListener("click", handIn);
+  takeOver();
   let kept = await canKeep();
   if (kept === "full" && (await makeRoom())) kept = await canKeep();
   keepsNothing = kept === "private" || (kept === "full" && !(await isKept()));
-  if (kept !== "yes") trouble(kept === "private" ? PRIVATE : keepsNothing ? NO_ROOM_AT_ALL : NO_ROOM);
+  const ownWindow = window === window.top;
+  if (!ownWindow) linkToOwnWindow();
+  if (kept !== "yes") trouble(kept === "private" ? (ownWindow ? PRIVATE : EMBEDDED) : keepsNothing ? NO_ROOM_AT_ALL : NO_ROOM);
   else if (!store.keeps) trouble(LITTLE_ROOM);
   if ((await startServiceWorker()) && store.keeps) {
     try {

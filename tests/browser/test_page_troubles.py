@@ -319,3 +319,117 @@ def test_work_comes_before_what_can_be_fetched_again(site: Path, browser: Browse
         page.reload()
         assert opened(page).evaluate(WRITTEN) == "# in spite of that"
     context.close()
+
+
+def test_the_same_notebook_in_two_tabs_is_written_in_one(site: Path, browser: Browser) -> None:
+    context = browser.new_context(accept_downloads=True)
+    with troubled(site) as (address, _):
+        first, second = context.new_page(), context.new_page()
+        first.goto(f"{address}/{EXERCISE}")
+        opened(first).evaluate(WRITE, "# in the first")
+        second.goto(f"{address}/{EXERCISE}")
+        frame = opened(second)
+        assert frame.evaluate(WRITTEN) == "# in the first"  # though a second had not passed
+        says(first, "^You have opened this notebook in another tab or window, and go on there")
+        assert first.locator("#notebook").evaluate("(frame) => frame.inert")
+        assert first.get_by_role("button", name="Begin anew").is_disabled()
+        assert "# in the first" in handed_in(first)
+        assert second.locator("#trouble").inner_text() == ""
+        frame.evaluate(WRITE, "# in the second")
+        is_kept(frame, "# in the second")
+        opened(first).evaluate(WRITE, "# what Python still prints there")
+        first.reload()
+        assert opened(first).evaluate(WRITTEN) == "# in the second"
+        assert first.locator("#trouble").inner_text() == ""
+        says(second, "^You have opened this notebook in another tab")
+    context.close()
+
+
+def test_what_was_written_a_moment_before_leaving_is_kept(site: Path, browser: Browser) -> None:
+    context = browser.new_context()
+    with troubled(site) as (address, _):
+        page = context.new_page()
+        page.goto(f"{address}/exercises/")
+        page.locator('a[href="01-image-classification.html"]').click()
+        page.wait_for_timeout(500)
+        page.go_back()  # while it starts
+        page.go_forward()
+        for way in ("# back", "# reload", "# a link", "# closed"):
+            opened(page).evaluate(WRITE, way)
+            if way == "# back":
+                page.go_back()
+                page.go_forward()
+            elif way == "# reload":
+                page.reload()
+            elif way == "# a link":  # to another exercise, in the same tab
+                page.get_by_role("link", name="All exercises").click()
+                page.locator('a[href="02-one-hot-encoding.html"]').click()
+                assert way not in opened(page).evaluate(WRITTEN)
+                page.go_back()
+                page.go_back()
+            else:
+                page.close(run_before_unload=True)
+                page = context.new_page()
+                page.goto(f"{address}/{EXERCISE}")
+            assert opened(page).evaluate(WRITTEN) == way
+        is_kept(opened(page), "# closed")
+        assert page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith('.ipynb'))") == []
+    context.close()
+
+
+def test_enlarged_the_notebook_fills_the_window(site: Path, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 320, "height": 256})  # a window of 1280 by 1024, enlarged to 400 %
+    with troubled(site) as (address, _):
+        page.goto(f"{address}/{EXERCISE}")
+        assert page.evaluate("document.getElementById('notebook').getBoundingClientRect().height") >= 250
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_inside_another_site_it_says_what_is_not_kept_and_opens_in_a_window(
+    site: Path, browser: Browser, tmp_path: Path
+) -> None:
+    context = browser.new_context(accept_downloads=True)  # Playwright's keep nothing inside another site
+    with troubled(site) as (address, _), troubled(tmp_path) as (other, _):
+        (tmp_path / "index.html").write_text(f'<h1>A course</h1><iframe src="{address}/{EXERCISE}">', "utf-8")
+        page = context.new_page()
+        page.goto(other.replace("127.0.0.1", "localhost"))  # to a browser those are two sites
+        inside = page.frame_locator("iframe").first
+        sentence = re.compile("^Another site shows this page inside its own, where your browser keeps nothing")
+        inside.locator("#trouble", has_text=sentence).wait_for(timeout=PATIENCE)
+        expect(inside.get_by_role("button", name="Hand in")).to_be_enabled(timeout=PATIENCE)
+        with context.expect_page() as opened_page:
+            inside.get_by_role("link", name="Open in a window of its own").click()
+        opened(opened_page.value)
+        assert opened_page.value.locator("#trouble").inner_text() == ""
+        assert opened_page.value.get_by_role("link", name="Open in a window of its own").count() == 0
+    context.close()
+
+
+def test_a_clock_that_is_wrong_by_days_and_a_folder_with_umlauts(site: Path, browser: Browser, tmp_path: Path) -> None:
+    folder = "Übungen für 7b/Bücher & Seiten"
+    (tmp_path / folder).parent.mkdir()
+    (tmp_path / folder).symlink_to(site)
+    context = browser.new_context(accept_downloads=True)
+    with troubled(tmp_path) as (address, _):
+        for clock, before in (
+            ("2026-12-20", None),
+            ("2026-11-02", "# ä ö ü 2026-12-20"),
+            ("2031-01-01", "# ä ö ü 2026-11-02"),
+        ):
+            page = context.new_page()
+            page.clock.set_system_time(clock)
+            page.goto(f"{address}/{folder}/{EXERCISE}")
+            frame = opened(page)
+            assert page.evaluate("new Date().toISOString()").startswith(clock)
+            assert page.locator("#trouble").inner_text() == ""
+            if before:
+                assert frame.evaluate(WRITTEN) == before
+            frame.evaluate(WRITE, f"# ä ö ü {clock}")
+            assert f"# ä ö ü {clock}" in handed_in(page)
+            is_kept(frame, f"# ä ö ü {clock}")
+            page.close()
+    page = context.new_page()  # the server is gone
+    page.goto(f"{address}/{folder}/{EXERCISE}")
+    assert opened(page).evaluate(WRITTEN) == "# ä ö ü 2031-01-01"
+    context.close()
