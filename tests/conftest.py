@@ -48,7 +48,6 @@ LONGEST_FIRST = (
     "test_batch",
     "test_bad_usage",
     "test_cli",
-    "test_widgets_browser",
     "test_hub",
     "test_own_exercise",
     "test_report",
