@@ -215,6 +215,13 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
         {"flat curves taken for a good fit", "low curves taken for underfitting"},
         {"all batches from the same start", "the result of the last step alone"},
         {"the default rate", "an own step with rate 1", "an own step ten times too long"},
+        {"elu for relu", "selu for relu", "silu for relu", "gelu for relu", "gelu in its other form for relu"},
+        {"cured on unscaled images, one epoch", "cured on unscaled images, a few epochs"},
+        {"overfitted on unscaled images", "overfitted on unscaled images, a few epochs"},
+        {"slopes divided by their length", "biases' slopes divided by their length"},
+        {"a shuffle of one's own", "a shuffle of one's own, always the same", "order sorted"},
+        {"two biases for each kernel", "a bias twice in the second", "a bias twice in the dense layer"},
+        {"kernels times maps", "kernels times channels, and biases"},
     )
 )
 

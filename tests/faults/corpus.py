@@ -401,7 +401,7 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _passing(
         "a result of a million lists",
         "def dense_relu(x, W, b): return [[{}] for _ in range(10**6)]",
-        "a list of 1000000 items",
+        "a list of 1,000,000 items",
     ),
     Fault(
         "images as lists of lists",
