@@ -810,14 +810,17 @@ def _other_activations(scores: np.ndarray) -> list[tuple[np.ndarray, str]]:
 def _layer(
     submission: Submission, positive: bool, images: int = 4, inputs: int = 6, units: int = 3
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x (images, inputs), W (inputs, units), b (units,), all scores positive, or of both signs, some between 0 and 1, some above 6."""
+    """x (images, inputs), W (inputs, units), b (units,).
+
+    All scores are positive, or some are negative, some between 0 and 1, and some above 6.
+    """
     rng = submission.rng(f"dense {positive} {images}")
     low, times = (0.1, 1) if positive else (-1.0, 5)
     while True:
         x, weights, bias = (rng.uniform(low, 1, shape) for shape in ((images, inputs), (inputs, units), units))
         x = x * times
         scores = x @ weights + bias
-        between = (0.1 < scores) & (scores < 0.9)
+        between = (scores > 0.1) & (scores < 0.9)
         if positive or (scores.max() > 6.5 and scores.min() < -0.2 and between.any()):
             return x, weights, bias
 
