@@ -233,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         "--chance",
         type=_share,
         metavar="PAIRS",
-        help=say("honest pairs that may come out in this class (default: 0.0005)"),
+        help=say("honest pairs that may come out in this class (default: 0.004)"),
     )
     similar.add_argument("--json", metavar="FILE", help=say("write the findings as JSON, too ('-' is stdout)"))
     similar.set_defaults(run=_similar)

@@ -3,7 +3,7 @@
 Most answers to a small exercise are alike because there are few ways to be right. So what two students share in a task
 counts for as much as it is rare among all the others: if one in 2^b of them has all of it as well, it counts b bits,
 times the square of the share that it makes up of the shorter of the two answers. For each task that both have answered
-something is taken off, little where they agree in something and more where they agree in nothing.
+something is taken off, the more the smaller that share is: who copies an answer copies all of it.
 
 Were students to choose their answers independently of each other, a pair that agrees in whole answers would reach a
 total of s bits with a probability of at most 2^-s (Markov's inequality: 2 to the power of the total has a mean of at
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_STUDENTS = 2_000  # time grows with the square of it
-CHANCE = 0.0005  # pairs of honest students in a class that may come out, on average
+CHANCE = 0.004  # pairs of honest students in a class that may come out, on average
 # A pair agrees in a task with four chances in five if one copied from the other: what that assumption costs, in bits.
 _AGREE, _DIFFER = math.log2(0.8), math.log2(0.2)
 
@@ -103,7 +103,9 @@ def _add(total: Bits, prints: list[frozenset[int]]) -> None:
         if one is other and len(theirs) < 2:
             continue
         common = one & other
-        bits = _bits(common, one, other, _all_of(common, having), count) + _AGREE if common else _DIFFER
+        bits = _bits(common, one, other, _all_of(common, having), count) if common else 0.0
+        part = _part(common, one, other)
+        bits += part * _AGREE + (1 - part) * _DIFFER
         total[np.ix_(theirs, others)] += bits
         if one is not other:
             total[np.ix_(others, theirs)] += bits
@@ -111,8 +113,12 @@ def _add(total: Bits, prints: list[frozenset[int]]) -> None:
 
 def _bits(common: frozenset[int], one: frozenset[int], other: frozenset[int], having_all: int, students: int) -> float:
     """What it counts that two of so many students have these fingerprints in common."""
-    part = len(common) / min(len(one), len(other))
-    return part**2 * math.log2((students - 1) / (having_all - 1))
+    return _part(common, one, other) ** 2 * math.log2((students - 1) / (having_all - 1))
+
+
+def _part(common: frozenset[int], one: frozenset[int], other: frozenset[int]) -> float:
+    """The share that what two have in common makes up of the shorter answer."""
+    return len(common) / min(len(one), len(other))
 
 
 def _all_of(common: frozenset[int], having: Mapping[int, int]) -> int:
