@@ -15,7 +15,9 @@ from __future__ import annotations
 import difflib
 import gettext
 import html
+import json
 import os
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ FOLDERS = "AUTOGRADER_LANGUAGES"  # more folders with catalogues, as for courses
 _OWN = Path(__file__).resolve().parent / "languages"
 # Where a process's own language stands, the first that says something; the last four as for other programs.
 _VARIABLES = ("AUTOGRADER_LANGUAGE", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+SAID_IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # a text in a page's script, as it is written there
 _chosen: ContextVar[str] = ContextVar("language", default="")
 _chosen_for_all = ""
 
@@ -147,6 +150,11 @@ def translated(text: str, many: str = "", n: float = 1) -> str:
     if not many:
         return _catalogue(language()).gettext(text) if text else text
     return _catalogue(language()).ngettext(text, many, _counted(n))
+
+
+def texts_in_script(script: str) -> list[str]:
+    """The English texts of a page's script, each as what `say("...")` is called with there."""
+    return [json.loads(f'"{text}"') for text in SAID_IN_SCRIPT.findall(script)]
 
 
 def _counted(n: float) -> int:

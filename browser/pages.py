@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from autograder import templates
-from autograder.language import ENGLISH, language, language_attributes, say, tag, translated
+from autograder.language import ENGLISH, language, language_attributes, say, tag, texts_in_script, translated
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -28,7 +28,6 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 # What a lesson's cells may import to be offered in the page.
 IN_THE_PAGE = {"autograder", "keras", "matplotlib", "numpy"} | sys.stdlib_module_names
-IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # a text of page.js
 OWN_FILES = ("page.css", "page.js", "store.js", "frame.js", "service-worker.js")
 # No file of these is fetched by the page, or each is fetched anew.
 NOT_KEPT = ("*.packed", "files.js", "*service-worker.js", "*.map", "*third-party-licenses.json", "api/*", "doc/*")
@@ -139,8 +138,7 @@ def texts() -> dict[str, object]:
     if tag() == ENGLISH:
         return {}
     script = (PAGE / "page.js").read_text("utf-8")
-    english = [json.loads(f'"{text}"') for text in IN_SCRIPT.findall(script)]
-    return {"language": language(), "texts": {text: translated(text) for text in english}}
+    return {"language": language(), "texts": {text: translated(text) for text in texts_in_script(script)}}
 
 
 def _environment() -> jinja2.Environment:

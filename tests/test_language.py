@@ -45,8 +45,8 @@ from autograder.exercise.sentences import across, arrived
 from autograder.grading.feedback import feedback_page, with_late_penalty, with_marks
 from autograder.grading.grade import LIMITS_ONLY_NOTE, grade, says_limits_only
 from autograder.grading.outputs import make_safe
-from autograder.jupyter.run import SAID, Grading
-from autograder.language import _, beginning, number, plural, said, say, speaking
+from autograder.jupyter.run import Grading
+from autograder.language import SAID_IN_SCRIPT, _, beginning, number, plural, said, say, speaking
 from autograder.probe import report as probe_report
 from autograder.report import write_report
 from autograder.sandbox.client import ForkServer
@@ -235,7 +235,7 @@ _IN_QUOTES = re.compile(r'"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`')
 def _texts_of_script(script: str) -> set[str]:
     """Every text in quotes that has a blank between words or begins with a capital letter, and is not looked up."""
     script = re.sub(r"(?m)(?:^|(?<=[ ;{}]))//.*$", "", script)
-    looked_up = {found.start(1) for found in SAID.finditer(script)}
+    looked_up = {found.start(1) for found in SAID_IN_SCRIPT.finditer(script)}
     found = {
         (one[1] if one[1] is not None else re.sub(r"\$\{[^{}]*\}", "", one[2]))
         for one in _IN_QUOTES.finditer(script)
@@ -885,7 +885,7 @@ def test_the_page_for_grading_is_given_its_sentences(tmp_path: Path, spoken: Non
         given = Grading(tmp_path, "auto").texts()
     assert given["language"] == "qps"
     scripts = [file for file in SCRIPTS if file.is_relative_to(ROOT / "autograder")]
-    assert set(given["texts"]) == {text for file in scripts for text in SAID.findall(file.read_text("utf-8"))}
+    assert set(given["texts"]) == {text for file in scripts for text in SAID_IN_SCRIPT.findall(file.read_text("utf-8"))}
     assert given["texts"]["{exercise}: making ready"].startswith("«{exercise}: mákîñg")
     assert all(text.startswith("«") for text in given["texts"].values())
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import ast
 import io
-import json
 import re
 import string
 import sys
@@ -38,7 +37,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from kitbook.misconceptions import given_in  # noqa: E402
 
-from autograder.language import DOMAIN  # noqa: E402
+from autograder.language import DOMAIN, texts_in_script  # noqa: E402
 
 PSEUDO = "qps"
 _ABOUT: dict[str, Any] = {"project": "keras-lesson-kit", "domain": DOMAIN, "charset": "utf-8", "fuzzy": False}
@@ -59,7 +58,6 @@ _SAY |= {
 }
 _PLURALS = ("plural", "say_plural")
 PAGE = ROOT / "browser"  # of exercises that run in a browser
-_IN_SCRIPT = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')
 _KEYWORDS = ("hint", "hints", "because")
 _SIGNS = {".": "decimal sign", ",": "sign between thousands", "%": "sign for per cent"}
 
@@ -83,8 +81,7 @@ def texts_of(file: Path, root: Path = ROOT) -> list[Text]:
     name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
     if file.suffix == ".js":
         lines = enumerate(file.read_text("utf-8").splitlines(), 1)
-        found_in = ((line, one) for line, text in lines for one in _IN_SCRIPT.findall(text))
-        return [Text(json.loads(f'"{one}"'), name, line) for line, one in found_in]
+        return [Text(one, name, line) for line, text in lines for one in texts_in_script(text)]
     if file.suffix != ".py":
         return [Text(one, name, line, many) for line, one, many in _in_template(file.read_text("utf-8"))]
     tree = ast.parse(file.read_text("utf-8"))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 import sys
 from collections import deque
@@ -23,7 +22,7 @@ from autograder.course.settings import BEST
 from autograder.errors import AlreadyRunning, KitError, NoReport, NotReleased
 from autograder.exercise.outcome import STATUS_WORDS, Status, shown
 from autograder.jupyter import standing
-from autograder.language import language, said, say, say_plural, speaking, tag, translated
+from autograder.language import language, said, say, say_plural, speaking, tag, texts_in_script, translated
 
 _LINES = 400  # kept of what the command prints
 _STOP_SECONDS = 10.0
@@ -83,7 +82,7 @@ class Run:
         }
 
 
-SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # in these scripts: the page's, and that of its entries in JupyterLab
+# The page's, and that of its entries in JupyterLab.
 SCRIPTS = ("page/grading.js", "labextensions/autograder-grading/static/remoteEntry.js")
 
 
@@ -110,7 +109,7 @@ class Grading:
     def texts(self) -> dict[str, Any]:
         """What the page says, by its English, and in which language."""
         scripts = (files("autograder.jupyter").joinpath(*path.split("/")).read_text("utf-8") for path in SCRIPTS)
-        english = [text for script in scripts for text in SAID.findall(script)]
+        english = [text for script in scripts for text in texts_in_script(script)]
         with speaking(self.language()):
             return {"language": tag(), "texts": {text: translated(text) for text in english}}
 
