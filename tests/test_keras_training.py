@@ -1,7 +1,7 @@
 """What `compat/keras_training.py` leaves out of `fit` must change nothing: weights, histories and answers, to the bit.
 
 The trainings below, and as many drawn at random as ``AUTOGRADER_TRAININGS`` says (`random_trainings.py`, from the seed
-``AUTOGRADER_TRAININGS_SEED`` on), run twice, each time in a process of its own (a fork, `keras_forks.py`): as Keras
+``AUTOGRADER_TRAININGS_SEED`` on), run twice, each time in a process of its own (a fork, `forks.py`): as Keras
 does them, and as a grading kernel does.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from keras_forks import KerasForks, Program, keras_forks
+from forks import Forks, Program, start_forks
 
 from autograder.compat import keras_training
 
@@ -332,16 +332,19 @@ from test_keras_training import trainings
 keras_training.install()
 print(json.dumps({name: digest(training()) for name, training in trainings().items()}))
 """
+# Set before TensorFlow is imported. One thread: the order of a sum is always the same.
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
+ENVIRONMENT |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 PLAIN = {"AUTOGRADER_PLAIN_STEPS": "1"}
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[KerasForks]:
-    with keras_forks() as started:
+def forks() -> Iterator[Forks]:
+    with start_forks(["keras", "tensorflow"], ENVIRONMENT) as started:
         yield started
 
 
-def in_both_ways(forks: KerasForks, code: str, *arguments: str) -> tuple[list[Any], list[Any]]:
+def in_both_ways(forks: Forks, code: str, *arguments: str) -> tuple[list[Any], list[Any]]:
     """The JSON lines that a program prints as a grading kernel trains, and as Keras does."""
     printed = []
     for done in forks.run(Program(code, arguments), Program(code, arguments, PLAIN)):
@@ -351,13 +354,13 @@ def in_both_ways(forks: KerasForks, code: str, *arguments: str) -> tuple[list[An
     return faster, plain
 
 
-def test_no_bit_of_any_training_changes(forks: KerasForks) -> None:
+def test_no_bit_of_any_training_changes(forks: Forks) -> None:
     (faster,), (plain,) = in_both_ways(forks, TRAININGS)
     assert len(plain) == 36
     assert {name: faster[name] == plain[name] for name in plain} == dict.fromkeys(plain, True)
 
 
-def test_no_bit_of_random_programs_changes(forks: KerasForks) -> None:
+def test_no_bit_of_random_programs_changes(forks: Forks) -> None:
     """Models, data, callbacks, settings and calls in any order, errors among them."""
     print(f"seeds {SEED} to {SEED + RANDOM - 1}")
     faster, plain = in_both_ways(forks, "import random_trainings; random_trainings.main()", str(SEED), str(RANDOM))
@@ -373,7 +376,7 @@ def test_no_bit_of_random_programs_changes(forks: KerasForks) -> None:
             assert program[field] == as_keras[field], (program["seed"], program["story"])
 
 
-def test_a_training_step_is_traced_once_and_keras_is_left_as_it_was(forks: KerasForks) -> None:
+def test_a_training_step_is_traced_once_and_keras_is_left_as_it_was(forks: Forks) -> None:
     """Should this fail, nothing is wrong with a result: the speed is gone."""
     code = """
 import keras, numpy as np, time
@@ -414,7 +417,7 @@ print(type(model.train_function).__name__, model.steps_per_execution, vars(model
     assert printed[1:] == ["1 False False", "function 1 set()"], done.stderr[-2000:]
 
 
-def test_what_is_installed_behind_keras_waits_for_it(forks: KerasForks) -> None:
+def test_what_is_installed_behind_keras_waits_for_it(forks: Forks) -> None:
     """As in the kernels of the book's lessons, whose first cells need not import Keras."""
     code = """
 import sys
@@ -457,7 +460,7 @@ def test_as_many_batches_at_once_as_take_no_longer_than_one_look_at_a_bar() -> N
         assert slow.count() == 1
 
 
-def test_what_goes_wrong_is_done_again_by_keras(forks: KerasForks) -> None:
+def test_what_goes_wrong_is_done_again_by_keras(forks: Forks) -> None:
     """A fault of ours in the second epoch: what a student sees is what plain Keras does, from the beginning."""
     code = """
 import keras, numpy as np, sys
@@ -485,7 +488,7 @@ print(len(calls) > 6, file=sys.stderr)
     assert failed.stdout == plain.stdout
 
 
-def test_an_error_reads_as_keras_wrote_it(forks: KerasForks) -> None:
+def test_an_error_reads_as_keras_wrote_it(forks: Forks) -> None:
     code = """
 import keras, numpy as np, traceback
 from autograder.compat import keras_training
@@ -503,7 +506,7 @@ for call in (lambda: model.fit(x, y, nb_epoch=3), lambda: model.fit(x, y), lambd
     assert faster.stdout == plain.stdout
 
 
-def test_nobody_is_warned_of_tracing(forks: KerasForks) -> None:
+def test_nobody_is_warned_of_tracing(forks: Forks) -> None:
     """TensorFlow warns of functions that are traced often; here many models have one each, of the same code."""
     code = """
 import keras, numpy as np

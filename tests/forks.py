@@ -1,26 +1,23 @@
-"""Runs programs in forks of one process that has imported Keras and TensorFlow, which takes longer than most of them.
+"""Runs programs in forks of one process that has imported what they need, which takes longer than most of them.
 
-Run as a program it reads one line of JSON after another: a list of programs, which run side by side. It answers each
-line with a line: what each program wrote, and how it ended. TensorFlow starts its threads with the first computation,
-so a fork made before that is as good as a process of its own.
+Run as a program, with the names of modules that it imports, it reads one line of JSON after another: a list of
+programs, which run side by side. It answers each line with a line: what each program wrote, and how it ended.
+TensorFlow starts its threads with the first computation, so a fork made before that is as good as a process of its own.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
-
-# Set before TensorFlow is imported. One thread: the order of a sum is always the same.
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "AUTOGRADER_PLAIN_STEPS": ""}
-ENVIRONMENT |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -41,8 +38,8 @@ class Done:
     returncode: int
 
 
-class KerasForks:
-    """The process that has imported Keras."""
+class Forks:
+    """The process that has imported something."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -55,18 +52,23 @@ class KerasForks:
         self._process.stdin.write(json.dumps(jobs) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        assert line, "the process that imports Keras has ended"
+        assert line, "the process that imports it all has ended"
         return [Done(*one) for one in json.loads(line)]
 
 
 @contextmanager
-def keras_forks() -> Iterator[KerasForks]:
-    """Start the process, and end it afterwards."""
-    with subprocess.Popen(
-        [sys.executable, __file__], env=os.environ | ENVIRONMENT, stdin=-1, stdout=-1, text=True
-    ) as process:
+def start_forks(modules: Sequence[str], settings: Mapping[str, str], before: Sequence[str] = ()) -> Iterator[Forks]:
+    """Start the process, and end it afterwards.
+
+    Args:
+        modules: what it imports.
+        settings: what its environment holds besides.
+        before: put before its command line. What this program may do, all its forks may do.
+    """
+    command = [*before, sys.executable, __file__, *modules]
+    with subprocess.Popen(command, env=os.environ | settings, stdin=-1, stdout=-1, text=True) as process:
         try:
-            yield KerasForks(process)
+            yield Forks(process)
         finally:
             process.kill()
 
@@ -95,9 +97,8 @@ def _start(code: str, arguments: list[str], settings: dict[str, str], files: tup
 
 
 def main() -> None:
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     for line in sys.stdin:
         running: list[tuple[int, tuple[Any, Any]]] = []
         for code, arguments, settings in json.loads(line):
