@@ -6,6 +6,7 @@ a learner's function is tried with are drawn until all that is known about the t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -55,33 +56,23 @@ def _whole_numbers_of_this_machine(argument: Any) -> Any:
 def alike(right: Any, mistakes: Sequence[Mistake], tolerance: float = 1e-3) -> tuple[str, str] | None:
     """Two hints whose mistakes are the same value, or "the answer" and the hint of a mistake that equals it."""
     known = [(right, "the answer"), *((value, hint) for value, hint in mistakes if not callable(value))]
-    arrays = [None if isinstance(value, (int, float)) else _as_array(value) for value, _ in known]
-    for position, (one, says) in enumerate(known):
-        for later, (other, says_other) in enumerate(known[position + 1 :], position + 1):
-            if says == says_other:
-                continue
-            some, others = arrays[position], arrays[later]
-            if some is None and others is None:
-                close = _numbers_close(one, other, tolerance)
-            else:
-                some = _as_array(one) if some is None else some
-                close = _arrays_close(some, _as_array(other) if others is None else others, tolerance)
-            if close:
-                return says, says_other
+    ready = [(value if isinstance(value, (int, float)) else _as_array(value), says) for value, says in known]
+    for (one, says), (other, says_other) in itertools.combinations(ready, 2):
+        if says != says_other and _close(one, other, tolerance):
+            return says, says_other
     return None
 
 
 def _as_array(value: Any) -> np.ndarray:
     """Numbers as float64; everything else as it is."""
     array = np.asarray(value)
-    return array.astype(float) if array.dtype.kind in "biuf" else array
+    return array.astype(float, copy=False) if array.dtype.kind in "biuf" else array
 
 
-def _numbers_close(one: float, other: float, tolerance: float) -> bool:
-    return abs(one - other) <= tolerance * (1 + abs(other)) or (one != one and other != other)
-
-
-def _arrays_close(some: np.ndarray, others: np.ndarray, tolerance: float) -> bool:
+def _close(one: Any, other: Any, tolerance: float) -> bool:
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):  # without NumPy: there are many pairs
+        return abs(one - other) <= tolerance * (1 + abs(other)) or (one != one and other != other)
+    some, others = _as_array(one), _as_array(other)
     if some.shape != others.shape:
         return False
     if some.dtype.kind != "f" or others.dtype.kind != "f":

@@ -63,7 +63,7 @@ class AbsentError(ModuleNotFoundError):
     """Something was used that is not there where exercises are graded."""
 
     def __init__(self, reason: tuple[str, str]) -> None:
-        super().__init__(_CLAUSES[reason[0]](reason[1]))
+        super().__init__(_clause(*reason))
         self.reason = reason
 
 
@@ -230,7 +230,7 @@ class Surroundings:
     def _note(self, kind: str, name: str) -> None:
         if (kind, name) not in self.missing and len(self.missing) < MAX_KEPT:
             self.missing[kind, name] = None
-        says = _note(_CLAUSES[kind](name))
+        says = _note(kind, name)
         if says in self._noted:
             return
         self._noted.add(says)
@@ -239,33 +239,41 @@ class Surroundings:
 
 
 # By kind: what it is as a noun, and a clause that says that it is not there.
-_WHAT: dict[str, Callable[[str], Sentence]] = {
-    "package": lambda name: _("the package `{name}`", name=name),
-    "file": lambda name: _("the file `{name}`", name=name),
-    "GPU": lambda name: _("a GPU"),
-    "network": lambda name: _("the network"),
-    "magic": lambda name: _("`%{name}`", name=name),
-    "style": lambda name: _("the style `{name}`", name=name),
+_SAID: dict[str, tuple[Callable[[str], Sentence], Callable[[str], Sentence]]] = {
+    "package": (
+        lambda name: _("the package `{name}`", name=name),
+        lambda name: _("`{name}` is not installed where exercises are graded", name=name),
+    ),
+    "file": (
+        lambda name: _("the file `{name}`", name=name),
+        lambda name: _("the file `{name}` is not there where exercises are graded", name=name),
+    ),
+    "GPU": (lambda name: _("a GPU"), lambda name: _("there is no GPU where exercises are graded")),
+    "network": (lambda name: _("the network"), lambda name: _("there is no network where exercises are graded")),
+    "magic": (
+        lambda name: _("`%{name}`", name=name),
+        lambda name: _("`%{name}` does not work where exercises are graded", name=name),
+    ),
+    "style": (
+        lambda name: _("the style `{name}`", name=name),
+        lambda name: _("Matplotlib has no style of that name"),
+    ),
 }
-_CLAUSES: dict[str, Callable[[str], Sentence]] = {
-    "package": lambda name: _("`{name}` is not installed where exercises are graded", name=name),
-    "file": lambda name: _("the file `{name}` is not there where exercises are graded", name=name),
-    "GPU": lambda name: _("there is no GPU where exercises are graded"),
-    "network": lambda name: _("there is no network where exercises are graded"),
-    "magic": lambda name: _("`%{name}` does not work where exercises are graded", name=name),
-    "style": lambda name: _("Matplotlib has no style of that name"),
-}
-KINDS = frozenset(_WHAT)
+KINDS = frozenset(_SAID)
 EXIT_IGNORED = _("exit() would end the notebook here. The grader goes on to the end.")
 
 
 def described(kind: str, name: str) -> Sentence:
     """A thing that is not there as a noun: "the package `seaborn`"."""
-    return _WHAT[kind](name)
+    return _SAID[kind][0](name)
 
 
-def _note(clause: Sentence) -> Sentence:
-    return _("{what}. It costs you nothing in tasks that do not need it.", what=beginning(clause))
+def _clause(kind: str, name: str) -> Sentence:
+    return _SAID[kind][1](name)
+
+
+def _note(kind: str, name: str) -> Sentence:
+    return _("{what}. It costs you nothing in tasks that do not need it.", what=beginning(_clause(kind, name)))
 
 
 def _pattern(text: str) -> str:
@@ -273,7 +281,7 @@ def _pattern(text: str) -> str:
     return re.escape(text).replace(re.escape("\0"), "([^`\n]{0,200})")
 
 
-_NOTES = {kind: re.compile(_pattern(_note(clause("\0")))) for kind, clause in _CLAUSES.items()}
+_NOTES = {kind: re.compile(_pattern(_note(kind, "\0"))) for kind in KINDS}
 
 
 def in_reader_s_language(printed: str) -> str:
@@ -290,7 +298,7 @@ def _line_said(line: str) -> str:
         return said(EXIT_IGNORED) + line[len(text) :]
     for kind, pattern in _NOTES.items():
         if len(text) < MAX_NOTE and (found := pattern.fullmatch(text)):
-            return said(_note(_CLAUSES[kind](found[1] if found.groups() else ""))) + line[len(text) :]
+            return said(_note(kind, found[1] if found.groups() else "")) + line[len(text) :]
     return line
 
 

@@ -43,9 +43,8 @@ def run(module: ModuleType) -> None:
         run(package)
         if not isinstance(module, LateModule):
             return  # the package has asked for it
-    own = {
-        name: value for name, value in vars(module).items() if value is not None
-    }  # such as a module inside it, or what a cell has put there
+    # Such as a module inside it, or what a cell has put there.
+    own = {name: value for name, value in vars(module).items() if value is not None}
     module.__class__ = ModuleType
     try:
         assert isinstance(spec.loader, _Late)
