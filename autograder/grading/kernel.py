@@ -149,7 +149,14 @@ class _OneSpec(KernelSpecManager):  # type: ignore[misc]
 
 def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
     """A kernel manager whose kernel will be a fork of `server`."""
-    manager = AsyncKernelManager(transport="ipc", client_factory=PromptClient, kernel_spec_manager=_OneSpec())
+    # The manager keeps the key of the kernel in a file. It lies where it goes with the fork server, whatever happens.
+    server.scratch.mkdir(mode=0o700, exist_ok=True)
+    manager = AsyncKernelManager(
+        transport="ipc",
+        connection_file=str(server.scratch / f"kernel-{secrets.token_hex(8)}.json"),
+        client_factory=PromptClient,
+        kernel_spec_manager=_OneSpec(),
+    )
     manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
     manager.provisioner = ForkProvisioner(
         server, limits, parent=manager, kernel_id="fork", kernel_spec=manager.kernel_spec
@@ -293,6 +300,7 @@ class Kernel:
             if self._manager is not None:
                 self._wait(self._provisioner.kill())
                 self._wait(self._provisioner.cleanup())
+                self._manager.cleanup_connection_file()
                 self._manager.context.destroy(linger=0)
         finally:
             self._loop.close()

@@ -15,7 +15,9 @@ from autograder.grading import worker
 from autograder.grading.basis import Basis
 from autograder.grading.worker import Setup
 from autograder.sandbox.bubblewrap import Sandbox
-from autograder.sandbox.client import new_folder
+from autograder.sandbox.client import new_folder, remove_leftovers, wait_for
+
+DYING_SECONDS = 1.0  # what the fork servers of killed workers have at most before their folders are given up
 
 # Opens an executor of so many workers, all of which have called `worker.begin(setups)`.
 Pools = Callable[[int, Sequence[Setup]], AbstractContextManager[Executor]]
@@ -131,6 +133,8 @@ class LocalPool(AbstractContextManager[Executor]):
         for process in processes:
             process.join()
         shutil.rmtree(self._folder, ignore_errors=True)
+        # Theirs. A fork server that was still importing may write into its own once more before it dies.
+        wait_for(lambda: remove_leftovers(self._folder.parent), DYING_SECONDS)
 
     def __enter__(self) -> Executor:
         return self.executor

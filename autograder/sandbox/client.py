@@ -364,7 +364,7 @@ def new_folder() -> Path:
         if len(os.fsencode(parent)) + _BELOW > _MAX_SOCKET:
             tried.append(say("{parent}: its name is too long for a socket's", parent=parent))
             continue
-        _remove_leftovers(Path(parent))
+        remove_leftovers(Path(parent))
         try:
             return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
         except OSError as error:
@@ -377,12 +377,16 @@ def new_folder() -> Path:
     )
 
 
-def _remove_leftovers(parent: Path) -> None:
-    """Remove folders whose owners were killed."""
+def remove_leftovers(parent: Path) -> bool:
+    """Remove folders whose owners were killed. Returns whether none of this user's is left."""
+    none_left = True
     for folder in parent.glob(f"{_PREFIX}[0-9]*-*"):
         owner = folder.name.removeprefix(_PREFIX).split("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                none_left = none_left and folder.stat().st_uid != os.getuid()
+    return none_left
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
