@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,75 @@ def on_the_page() -> dict[tuple[str, str], tuple[float, ...]]:
         (number, task): tuple(float(cell) for cell in cells)
         for number, task, *cells in row.findall(PAGE.read_text("utf-8"))
     }
+
+
+# The tasks of several answers that are counted together: which words (or numbers) a learner has to choose from.
+_GROUPS: dict[tuple[str, str], tuple[tuple[str, ...], Iterable[tuple[object, ...]]]] = {
+    ("01-image-classification", "arithmetic"): (
+        ("sum_dtype", "floor_dtype", "quotient_dtype"),
+        product(("uint8", "int64", "float32", "float64"), repeat=3),
+    ),
+    ("02-one-hot-encoding", "losses"): (
+        ("loss_for_rows", "loss_for_numbers", "loss_for_yes_no", "loss_for_tags"),
+        product(("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"), repeat=4),
+    ),
+    ("04-softmax", "losses"): (
+        ("from_logits_e", "loss_a", "loss_b", "loss_c", "loss_d"),
+        (
+            (logits, *losses)
+            for logits in (True, False)
+            for losses in permutations(
+                (
+                    "binary_crossentropy",
+                    "categorical_crossentropy",
+                    "sparse_categorical_crossentropy",
+                    "mean_squared_error",
+                )
+            )
+        ),
+    ),
+    ("05-overfitting", "curves"): (
+        ("curve_a", "curve_b", "curve_c", "curve_d"),
+        permutations(("overfitting", "underfitting", "good fit", "learning rate too large")),
+    ),
+    ("05-overfitting", "reported"): (
+        ("chosen", "reported", "shuffled_accuracy"),
+        product("ABCDE", (0.87, 0.90, 0.91, 0.95, 0.88, 0.94, 0.96), (1.0, 0.5, 1 / 3, 0.0, 0.2)),
+    ),
+    ("07-networks-that-see", "chosen"): (
+        ("moved", "mirrored", "turned", "brighter", "dense_shuffled", "convolution_shuffled"),
+        product(*[("allowed", "forbidden")] * 4, *[("equal", "lower")] * 2),
+    ),
+}
+_TELLS_WHICH = {("01", "arithmetic"), ("02", "losses"), ("04", "losses"), ("07", "chosen")}  # by a hint, a little
+
+
+@cache
+def told_of_groups() -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Of each such task: ways to fill it in, different answers of the check to those not right, counts among them."""
+    found = {}
+    for (name, task), (variables, ways) in _GROUPS.items():
+        exercise = find_exercise(name)
+        said: set[tuple[float, str]] = set()
+        number = 0
+        for values in ways:
+            number += 1
+            typed = parrot._Typed(dict(zip(variables, values, strict=True)))
+            last = parrot.check_fast(exercise, exercise.task(task), Submission(typed)).tests[-1]
+            assert last.share == 1 or re.match(r"\d of the \d are right\.", last.message), last.message
+            said.add((last.share, "\n".join((last.message, *last.hints))))
+        wrong = [share for share, _ in said if share < 1]
+        found[name[:2], task] = number, len(wrong), len(set(wrong))
+    return found
+
+
+def test_what_is_counted_together_is_not_told_apart() -> None:
+    """Whoever changes one answer after the other learns no more from the hints than from the count."""
+    row = re.compile(r"^\| (\d\d) (\w+) \| (\d+) \| (\d+) \| \d+ \| (\d+) \|$", re.M)
+    page = {(number, task): tuple(map(int, cells)) for number, task, *cells in row.findall(PAGE.read_text("utf-8"))}
+    found = told_of_groups()
+    assert page == {key: (ways, counts, answers) for key, (ways, answers, counts) in found.items()}
+    assert {key for key, (_, answers, counts) in found.items() if answers > counts} <= _TELLS_WHICH
 
 
 _CHECKS = '''

@@ -562,30 +562,27 @@ class TestCurves:
         """What the learning curves show"""
         given = {name: _diagnosis(submission, name) for name in _SIGNS}
         wrong = {given[name] for name, right in _SIGNS.items() if given[name] != right}
+        # The same is said whatever is wrong, or it would tell which of the four is; the id counts which it was.
         looks = {
-            "overfitting": Hint(
-                "Overfitting shows when the two curves *part*: one falls on, the other rises. Where do you see that?",
-                id="signs-of-overfitting",
-            ),
-            "underfitting": Hint(
-                "Underfitting shows when *both* losses stay high. Where do you see that?", id="signs-of-underfitting"
-            ),
-            "good fit": Hint(
-                "A good fit shows when both losses fall and end low, close together. Where do you see that?",
-                id="signs-of-a-good-fit",
-            ),
-            "learning rate too large": Hint(
-                "Steps that are too large make the loss jump about. Where do you see that?", id="signs-of-large-steps"
-            ),
+            "overfitting": Hint(_HOW_TO_LOOK, id="signs-of-overfitting"),
+            "underfitting": Hint(_HOW_TO_LOOK, id="signs-of-underfitting"),
+            "good fit": Hint(_HOW_TO_LOOK, id="signs-of-a-good-fit"),
+            "learning rate too large": Hint(_HOW_TO_LOOK, id="signs-of-large-steps"),
         }
         expect_group(
             given,
             _SIGNS,
             hint=[
-                *(looks[name] for name in _DIAGNOSES if name in wrong),
-                "Ask of each network: does the training loss end low? And does the other curve follow it?",
+                *[looks[name] for name in _DIAGNOSES if name in wrong][:1],
+                "Overfitting shows when the two curves *part*: one falls on, the other rises. Where do you see that?",
+                "Underfitting shows when *both* losses stay high. Where do you see that?",
+                "A good fit shows when both losses fall and end low, close together. Where do you see that?",
+                "Steps that are too large make the loss jump about. Where do you see that?",
             ],
         )
+
+
+_HOW_TO_LOOK = "Ask of each network: does the training loss end low? And does the other curve follow it?"
 
 
 def _diagnosis(submission: Submission, name: str) -> str:
@@ -1179,84 +1176,63 @@ class TestReported:
                 hint=Hint("Write a single letter, in quotes.", id="no-letter"),
             )
         reported, chance = submission.number("reported"), submission.number("shuffled_accuracy")
-        choices = {
-            "D": Hint(
-                "Do you choose by the test accuracy? Then nothing is left to say how good it is on new images. Which"
-                " images are there to choose with?",
-                id="chosen-by-test",
-            ),
-            "B": Hint(
-                "Do you choose by the training accuracy? That is about images that it knows. Which images are there to"
-                " choose with?",
-                id="chosen-by-training",
-            ),
-            "A": Hint(
-                "Do you choose by the smallest gap? It is worth little if both accuracies are low. Look at another"
-                " column.",
-                id="chosen-by-gap",
-            ),
-            "E": Hint("Which column is there to choose by? Look for its largest number.", id="chosen-otherwise"),
-        }
-        reports: list[tuple[Callable[[Any], bool], Hint]] = [
+        forms = [
             (
-                _near(0.94),
-                Hint(
-                    "Do you report the validation accuracy? The best of five is a bit lucky. Which images took no part"
-                    " at all?",
-                    id="validation-reported",
-                ),
-            ),
-            (
-                _near(0.96),
-                Hint(
-                    "Do you report the training accuracy? That is about images that it knows. Which images took no part"
-                    " at all?",
-                    id="training-reported",
-                ),
-            ),
-            (
-                _near(0.95),
-                Hint("Do you report the best of the column? Report that of the one you choose.", id="best-reported"),
-            ),
-            (
-                lambda v: 80 <= v <= 100,
+                80 <= reported <= 100,
                 Hint("Do you write an accuracy in per cent? Divide it, so that it is below 1.", id="per-cent"),
             ),
             (
-                lambda v: any(abs(v - mean) <= 0.0006 for mean in (0.925, 0.93667)),
+                any(abs(reported - mean) <= 0.0006 for mean in (0.925, 0.93667)),
                 Hint("Do you take a mean? Validation took part in the choice. Report one number.", id="mean-reported"),
             ),
             (
-                lambda v: not any(abs(v - listed) <= 0.0005 for listed in _LISTED),
+                not any(abs(reported - listed) <= 0.0005 for listed in _LISTED),
                 Hint("`reported` is not in the table. Take a number from there as it stands.", id="not-in-the-table"),
             ),
-        ]
-        chances: list[tuple[Callable[[Any], bool], Hint]] = [
             (
-                _near(1.0),
-                Hint(
-                    "What it knows by heart helps for no other image. How often is a guess right?",
-                    id="known-by-heart",
-                ),
+                abs(chance - 100 / 3) <= 0.5,
+                Hint("That is in per cent. Divide it, so that it is below 1.", id="chance-per-cent"),
             ),
-            (_near(0.0), Hint("Even a guess is right sometimes. How often, with such classes?", id="never-right")),
-            (_near(0.5), Hint("That is chance with two classes. Count them here.", id="chance-of-other-classes")),
-            (_near(0.1), Hint("That is chance with ten classes. Count them here.", id="chance-of-other-classes")),
-            (_near(2 / 3, 0.01), Hint("That is how often chance is wrong. Turn it round.", id="chance-of-being-wrong")),
-            (_near(100 / 3, 0.5), Hint("That is in per cent. Divide it, so that it is below 1.", id="chance-per-cent")),
-            (_near(3.0), Hint("That is the number of classes. How often is a guess right?", id="classes-for-chance")),
-            (_near(1 / 9), Hint("You divided twice. How often is a guess right?", id="chance-divided-twice")),
+            (
+                abs(chance - 3) <= 0.0005,
+                Hint("That is the number of classes. How often is a guess right?", id="classes-for-chance"),
+            ),
         ]
-        hints = [
-            *([choices[chosen]] if chosen in choices else []),
-            *[hint for matches, hint in reports if matches(reported)][:1],
-            *[hint for matches, hint in chances if matches(chance)][:1],
+        # The same is said whatever is wrong, or it would tell which of the three is; the id counts which it was.
+        mistakes = [
+            (chosen == "D", Hint(_WHOSE_IMAGES, id="chosen-by-test")),
+            (chosen == "B", Hint(_WHOSE_IMAGES, id="chosen-by-training")),
+            (chosen == "A", Hint(_WHOSE_IMAGES, id="chosen-by-gap")),
+            (chosen == "E", Hint(_WHOSE_IMAGES, id="chosen-otherwise")),
+            (abs(reported - 0.94) <= 0.0005, Hint(_WHOSE_IMAGES, id="validation-reported")),
+            (abs(reported - 0.96) <= 0.0005, Hint(_WHOSE_IMAGES, id="training-reported")),
+            (abs(reported - 0.95) <= 0.0005, Hint(_WHOSE_IMAGES, id="best-reported")),
+            (abs(reported - 0.91) > 0.0005, Hint(_WHOSE_IMAGES, id="another-network-reported")),
+            (abs(chance - 1) <= 0.0005, Hint(_WHOSE_IMAGES, id="known-by-heart")),
+            (abs(chance) <= 0.0005, Hint(_WHOSE_IMAGES, id="never-right")),
+            (
+                abs(chance - 0.5) <= 0.0005 or abs(chance - 0.1) <= 0.0005,
+                Hint(_WHOSE_IMAGES, id="chance-of-other-classes"),
+            ),
+            (abs(chance - 2 / 3) <= 0.01, Hint(_WHOSE_IMAGES, id="chance-of-being-wrong")),
+            (abs(chance - 1 / 9) <= 0.0005, Hint(_WHOSE_IMAGES, id="chance-divided-twice")),
         ]
         expect_group(
             {"chosen": chosen, "reported": reported, "shuffled_accuracy": chance},
             {"chosen": "C", "reported": _near(0.91), "shuffled_accuracy": _near(1 / 3, 0.01)},
-            hint=[*hints, "Which images taught the network, which chose it, and which are left?"],
+            hint=[
+                *[hint for holds, hint in forms if holds][:1],
+                next((hint for holds, hint in mistakes if holds), _WHOSE_IMAGES),
+                "Whoever chooses by the test set has nothing left to report. By which column does one choose?",
+                "What a network knows by heart helps it with no other image. Of how many classes does it guess?",
+            ],
         )
+
+
+_WHOSE_IMAGES = (
+    "Which images taught the networks, which are there to choose with, and which are left? Ask it of each of your"
+    " three answers."
+)
 
 
 _HISTORY_ERRORS = {
