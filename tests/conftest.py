@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -156,13 +158,51 @@ def _asks_which_python_runs_it(item: pytest.Item) -> bool:
 
 
 def _asks_who_runs_it(item: pytest.Item) -> bool:
-    """Whether another user may see another result: all that touches the sandbox, and files that ask for the user."""
-    return _touches_the_sandbox(item) or _looks_at_the_user(item.path)
+    """Whether another user may see another result: all that touches the sandbox, and what asks for the user."""
+    if _touches_the_sandbox(item) or item.path.stem in OF_THE_SANDBOX:
+        return True
+    names = _look_at_the_user(item.path)
+    return ALL_OF_IT in names or item.nodeid.split("::")[1].partition("[")[0] in names
+
+
+OF_THE_USER = ("getuid", "geteuid", "chown", "chmod")
+ALL_OF_IT = ""
 
 
 @cache
-def _looks_at_the_user(path: Path) -> bool:
-    return any(word in path.read_text("utf-8") for word in ("getuid", "geteuid", "chown", "chmod"))
+def _look_at_the_user(path: Path) -> frozenset[str]:
+    """What in a file of tests asks who runs it, or uses what does: the names of functions, fixtures, classes, values.
+
+    ALL_OF_IT is among them where that holds for every test: of code outside of functions, a mark of the whole file, or
+    a fixture that each test gets.
+    """
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    names: set[str] = set()
+    parts: list[tuple[list[str], str]] = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        decorators = getattr(node, "decorator_list", [])
+        part = "\n".join(lines[min(n.lineno for n in (node, *decorators)) - 1 : node.end_lineno])
+        named = [ALL_OF_IT]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not any("autouse" in ast.unparse(decorator) for decorator in decorators):
+                named = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            stored = [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+            named = stored if stored and "pytestmark" not in stored else named
+        parts.append((named, part))
+    found = True
+    while found:
+        found = {
+            name
+            for named, part in parts
+            if any(word in part for word in OF_THE_USER) or names & {*re.findall(r"\w+", part)}
+            for name in named
+        } - names
+        names |= found
+    return frozenset(names)
 
 
 class NotePassed:

@@ -127,7 +127,9 @@ def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tm
         USERS + "@pytest.fixture(scope='session')\ndef fork_server(): return None\n"
         "@pytest.fixture(autouse=True)\ndef _needs(): return None\n"
     )
-    (tmp_path / "test_b.py").write_text("import os\ndef test_asks(): assert os.getuid() >= 0\n")
+    (tmp_path / "test_b.py").write_text(
+        "import os\ndef test_asks(): assert os.getuid() >= 0\ndef test_does_not(): pass\n"
+    )
     noted = tmp_path / "passed.json"
     command = [sys.executable, "-m", "pytest", "-q", "-n", "1"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOGRADER_", "PYTEST_"))}
@@ -138,7 +140,7 @@ def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tm
         "text": True,
     }
     first = subprocess.run([*command, f"--note-passed={noted}"], **options, check=False)
-    assert "1 failed, 4 passed, 1 skipped" in first.stdout, first.stdout
+    assert "1 failed, 5 passed, 1 skipped" in first.stdout, first.stdout
     assert json.loads(noted.read_text()) == {
         "test_a.py::test_fails": False,
         "test_a.py::test_of_the_sandbox": True,
@@ -146,9 +148,41 @@ def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tm
         "test_a.py::test_skipped[1]": False,
         "test_a.py::test_skipped[2]": True,
         "test_b.py::test_asks": True,
+        "test_b.py::test_does_not": True,
     }
     second = subprocess.run([*command[:4], f"--passed-already={noted}"], **options, check=False)
     assert "1 failed, 2 passed, 1 skipped" in second.stdout, second.stdout
+
+
+ASKS = {
+    "test itself": ["def test_1(tmp_path): tmp_path.chmod(0o700)"],
+    "helper": ["def ours(): return os.geteuid() == 0", "def helper(): return ours()", "def test_1(): assert helper()"],
+    "fixture": ["@pytest.fixture", "def mine(tmp_path): os.chown(tmp_path, 0, -1)", "def test_1(mine): pass"],
+    "value": ["ROOT = os.getuid() == 0", "@pytest.mark.skipif(ROOT, reason='x')", "def test_1(): pass"],
+    "longer value": ["NAMES = ['a']", "NAMES += ['chmod']", "class test_1: names = NAMES"],
+    "every test gets it": ["@pytest.fixture(autouse=True)", "def closed(tmp_path): tmp_path.chmod(0)"],
+    "whole file": ["pytestmark = pytest.mark.skipif(os.getuid() != 0, reason='x')"],
+    "when imported": ["if os.getuid(): pytest.skip('root', allow_module_level=True)"],
+}
+
+
+@pytest.mark.parametrize("lines", ASKS.values(), ids=list(ASKS))
+def test_who_runs_it_matters_to_a_test_that_asks_itself_or_through_what_it_uses(
+    lines: list[str], pytestconfig: pytest.Config, tmp_path: Path
+) -> None:
+    file = tmp_path / "test_it.py"
+    file.write_text("\n".join(["import os, pytest", "def other(): pass", *lines, "def test_2(): other()"]))
+    (conftest,) = (
+        plugin
+        for plugin in pytestconfig.pluginmanager.get_plugins()
+        if getattr(plugin, "__file__", None) == str(ROOT / "tests" / "conftest.py")
+    )
+    names = conftest._look_at_the_user(file)
+    if any("test_1" in line for line in lines):
+        assert "test_1" in names
+        assert not {"other", "test_2", conftest.ALL_OF_IT} & names
+    else:
+        assert conftest.ALL_OF_IT in names
 
 
 SHARED = """
