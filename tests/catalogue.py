@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import kept_trainings
 import nbformat
@@ -108,6 +109,23 @@ def _source_notebooks() -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _images_in_memory() -> Iterator[None]:
+    """Inside, the kit's files are read from memory, as a fork server's kernels and a worker read them.
+
+    Outside they are not: other tests damage these files.
+    """
+    with mock.patch.dict(data._kept, _kept_images()):
+        yield
+
+
+@cache
+def _kept_images() -> dict[str, Any]:
+    with mock.patch.dict(data._kept, clear=True):
+        data.keep_in_memory()
+        return dict(data._kept)
+
+
 def filled_in(exercise: str, answers: Mapping[str, str]) -> dict[str, Any]:
     """The notebook of an exercise with these answers in it; all other answer cells keep the solution.
 
@@ -131,14 +149,14 @@ def try_answers(exercise: str, answers: Mapping[str, str], only: str | None = No
         only: grade_id of the one check to run; no cell after it is run.
     """
     run = _Run(exercise, filled_in(exercise, answers)["cells"])
-    with _source_notebooks(), tempfile.TemporaryDirectory() as folder, chdir(folder):
+    with _source_notebooks(), _images_in_memory(), tempfile.TemporaryDirectory() as folder, chdir(folder):
         return run_checks(reference(exercise), Submission(run.answers), only=only, before=run.up_to)
 
 
 def answers_of(exercise: str, answers: Mapping[str, str]) -> NamespaceAnswers:
     """The notebook with these answers, run to its end: what all checks may be tried on, again and again."""
     run = _Run(exercise, filled_in(exercise, answers)["cells"])
-    with _source_notebooks(), tempfile.TemporaryDirectory() as folder, chdir(folder):
+    with _source_notebooks(), _images_in_memory(), tempfile.TemporaryDirectory() as folder, chdir(folder):
         run.to_the_end()
     return run.answers
 
