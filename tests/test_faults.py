@@ -47,7 +47,7 @@ def test_gets_its_reason(
 ) -> None:
     if fault.says == "in all":  # it sleeps, so it is as slow on an idle machine as on a busy one
         monkeypatch.setattr("autograder.grading.run.busyness", lambda: 1.0)
-    result = grade(fault.raw(), exercise, fork_server, LIMITS, "bo").result
+    result = grade(fault.raw(), exercise, fork_server, fault.limits, "bo").result
     assert str(result.status) in fault.status, result.message
     assert fault.says in _told(result)
     if result.status.value != "graded":

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hostile import EARNED, HONEST, Entry, Notebook, code_cell
+from hostile import EARNED, HONEST, LIMITS, Entry, Notebook, code_cell
+
+from autograder.sandbox.limits import Limits
 
 GRADED, TIMED_OUT, CRASHED, MEMORY, UNREADABLE = "graded", "timed out", "crashed", "out of memory", "unreadable"
 BEFORE = {"flattened": 2.0}  # what was earned before the second task went wrong
+# For what computes until it is stopped: as much as any other cell of these notebooks needs, and no more.
+SOON = replace(LIMITS, cell_cpu_seconds=3)
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,12 @@ class Fault(Entry):
     status: tuple[str, ...] = (GRADED,)
     says: str = ""  # words that must stand in what the student is told
     earns: Mapping[str, float] = field(default_factory=lambda: EARNED)
+    limits: Limits = LIMITS
 
 
-def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", where: str = "by_hand-answer") -> Fault:
+def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", limits: Limits = LIMITS) -> Fault:
     """A fault that ends the run, or may end it, in the second task."""
-    return Fault(name, answers={where: code}, status=status, says=says)
+    return Fault(name, answers={"by_hand-answer": code}, status=status, says=says, limits=limits)
 
 
 def _passing(name: str, code: str, says: str = "") -> Fault:
@@ -132,8 +137,8 @@ def _many_cells(notebook: Notebook) -> bytes:
 
 FAULTS = (
     # -- time ----------------------------------------------------------------------------------------------------
-    # On an idle machine the limit of wall time comes first, on a busy one that of processor time.
-    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Is there a loop that never ends?"),
+    # With `SOON` the limit of processor time comes first; else, on an idle machine, that of wall time.
+    _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Is there a loop that never ends?", SOON),
     _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
         "a loop that catches the interrupt",
@@ -149,6 +154,7 @@ network.compile(loss="categorical_crossentropy")
 network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         (TIMED_OUT,),
         "Is there a loop that never ends?",
+        SOON,
     ),
     _stopped("awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
@@ -276,6 +282,7 @@ while True:
     try: os.fork()
     except OSError: pass""",
         (TIMED_OUT, MEMORY, CRASHED),
+        limits=SOON,
     ),
     _stopped(
         "threads without end",
