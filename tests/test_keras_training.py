@@ -46,7 +46,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
 
     def plain() -> Any:
         model = network()
-        return seen(model, model.fit(x, y, epochs=8, batch_size=10, validation_split=0.2, verbose=0))
+        return seen(model, model.fit(x, y, epochs=3, batch_size=10, validation_split=0.2, verbose=0))
 
     def short() -> Any:
         model = network(optimizer=keras.optimizers.SGD(0.1, momentum=0.9))
@@ -54,17 +54,17 @@ def trainings() -> dict[str, Callable[[], Any]]:
 
     def remainder() -> Any:  # a last batch that is not whole, in training and in validation
         model = network()
-        found = model.fit(x, y, epochs=9, batch_size=13, validation_data=(x[:101], y[:101]), verbose=0)
+        found = model.fit(x, y, epochs=3, batch_size=13, validation_data=(x[:101], y[:101]), verbose=0)
         return seen(model, found)
 
     def in_order() -> Any:
         model = network()
-        return seen(model, model.fit(x, y, epochs=8, batch_size=10, shuffle=False, verbose=0))
+        return seen(model, model.fit(x, y, epochs=3, batch_size=10, shuffle=False, verbose=0))
 
     def dropout() -> Any:
         layers = keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.3), keras.layers.Dense(3)
         model = network(*layers, keras.layers.Softmax())
-        return seen(model, model.fit(x, y, epochs=7, batch_size=10, validation_split=0.1, verbose=0))
+        return seen(model, model.fit(x, y, epochs=3, batch_size=10, validation_split=0.1, verbose=0))
 
     def stopped_early() -> Any:
         stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
@@ -79,20 +79,20 @@ def trainings() -> dict[str, Callable[[], Any]]:
                 lines.append((batch, sorted((logs or {}).items())))
 
         model = network()
-        found = model.fit(x, y, epochs=6, batch_size=10, callbacks=[Watch()], verbose=0)
+        found = model.fit(x, y, epochs=3, batch_size=10, callbacks=[Watch()], verbose=0)
         return [*seen(model, found), lines]
 
     def again() -> Any:  # a second `fit` goes on where the first one stopped
         model = network()
-        first = model.fit(x, y, epochs=6, batch_size=10, verbose=0)
-        return seen(model, first, model.fit(x, y, epochs=6, batch_size=10, verbose=0))
+        first = model.fit(x, y, epochs=3, batch_size=10, verbose=0)
+        return seen(model, first, model.fit(x, y, epochs=3, batch_size=10, verbose=0))
 
     def weighted() -> Any:
         keras.utils.set_random_seed(7)
         model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(3)])
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(loss=loss, optimizer="rmsprop", metrics=["accuracy"], weighted_metrics=["accuracy"])
-        found = model.fit(x, whole, epochs=6, batch_size=10, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, verbose=0)
+        found = model.fit(x, whole, epochs=3, batch_size=10, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, verbose=0)
         return model.get_weights(), found.history, model.evaluate(x, whole, sample_weight=np.ones(600), verbose=0)
 
     def two_inputs() -> Any:
@@ -102,7 +102,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
         model = keras.Model([left, right], keras.layers.Dense(3, activation="softmax")(joined))
         model.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
         halves = [x[:, :392], x[:, 392:]]
-        found = model.fit(halves, y, epochs=6, batch_size=10, validation_split=0.2, verbose=0)
+        found = model.fit(halves, y, epochs=3, batch_size=10, validation_split=0.2, verbose=0)
         return (
             model.get_weights(),
             found.history,
@@ -112,14 +112,14 @@ def trainings() -> dict[str, Callable[[], Any]]:
 
     def doubles_and_lists() -> Any:  # float64 images and labels in whole numbers
         model = network(loss="sparse_categorical_crossentropy")
-        found = model.fit(x.astype("float64"), whole, epochs=6, batch_size=10, verbose=0)
+        found = model.fit(x.astype("float64"), whole, epochs=3, batch_size=10, verbose=0)
         return model.get_weights(), found.history, model.predict(x.astype("float64"), batch_size=7, verbose=0)
 
     def built_late() -> Any:
         keras.utils.set_random_seed(7)
         model = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
         model.compile(loss="mse", optimizer="adam", metrics=["accuracy", "mae"])
-        return seen(model, model.fit(x, y, epochs=6, batch_size=10, verbose=0))
+        return seen(model, model.fit(x, y, epochs=3, batch_size=10, verbose=0))
 
     def so_many_steps() -> Any:
         model = network()
@@ -135,7 +135,7 @@ def trainings() -> dict[str, Callable[[], Any]]:
                 keras.utils.set_random_seed(epoch)
 
         model = network()
-        found = model.fit(x, y, epochs=5, batch_size=10, callbacks=[Seed()], verbose=0)
+        found = model.fit(x, y, epochs=3, batch_size=10, callbacks=[Seed()], verbose=0)
         return [*seen(model, found), keras.random.normal((3,)).numpy(), tensorflow.random.normal((3,)).numpy()]
 
     def more_than_at_once() -> Any:  # more batches in an epoch than the loop takes at a time
