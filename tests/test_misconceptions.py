@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,16 @@ from kitbook.misconceptions import (
 PAGE = ROOT / "book" / "instructors" / "misconceptions.md"
 NOTED = Notes.read(ROOT / NOTES)
 PARTS = [*exercise_names(), SHARED]
-GROUPS = {group.key: group for part in PARTS for group in groups_of(ROOT, part, frozenset(NOTED.left_out))}
-ON_THE_PAGE = {id for group in GROUPS.values() for id in group.words}
+
+
+@cache
+def groups() -> dict[str, Group]:
+    """By their keys. (Not read when the tests are collected, which each worker does: it takes half a second.)"""
+    return {group.key: group for part in PARTS for group in groups_of(ROOT, part, frozenset(NOTED.left_out))}
+
+
+def on_the_page() -> set[str]:
+    return {id for group in groups().values() for id in group.words}
 
 
 def ids_in_source() -> set[str]:
@@ -47,8 +56,8 @@ def ids_in_source() -> set[str]:
 def test_every_id_of_a_check_is_on_the_page_or_left_out_with_a_reason() -> None:
     source = ids_in_source()
     assert len(source) > 500
-    assert source == ON_THE_PAGE | set(NOTED.left_out)
-    assert not ON_THE_PAGE & set(NOTED.left_out)
+    assert source == on_the_page() | set(NOTED.left_out)
+    assert not on_the_page() & set(NOTED.left_out)
     assert all(NOTED.left_out.values())
 
 
@@ -56,14 +65,14 @@ def test_every_task_is_on_the_page_that_has_ids_of_its_own() -> None:
     """Checks that another module makes, as those of `compiled`, have theirs among the shared ones."""
     page = PAGE.read_text("utf-8")
     assert re.findall(r"(?m)^```\{misconceptions\} (\S+)$", page) == PARTS
-    assert {"03-dense-networks/counted", "04-softmax/softmax", "exercise/networks.py"} <= set(GROUPS)
-    assert "bias-forgotten" in GROUPS["03-dense-networks/counted"].words
-    assert "bias-forgotten" not in GROUPS["03-dense-networks/flattened"].words
+    assert {"03-dense-networks/counted", "04-softmax/softmax", "exercise/networks.py"} <= set(groups())
+    assert "bias-forgotten" in groups()["03-dense-networks/counted"].words
+    assert "bias-forgotten" not in groups()["03-dense-networks/flattened"].words
 
 
 def test_each_id_has_a_section_that_is_in_a_lesson() -> None:
     headings = {lesson.name: headings_of(lesson) for lesson in (ROOT / "lessons").glob("*.md")}
-    for group in GROUPS.values():
+    for group in groups().values():
         for id in group.words:
             name, _, heading = NOTED.passage(group.key, id).partition("#")
             assert heading in headings[name], f"{group.key}, {id}: {name}#{heading}"
@@ -71,8 +80,8 @@ def test_each_id_has_a_section_that_is_in_a_lesson() -> None:
 
 
 def test_the_notes_speak_of_nothing_that_is_gone() -> None:
-    assert set(NOTED.passages) == set(GROUPS)
-    for key, group in GROUPS.items():
+    assert set(NOTED.passages) == set(groups())
+    for key, group in groups().items():
         noted = {*NOTED.of_ids[key], *NOTED.learners[key]}
         assert noted <= set(group.words), f"{key}: {sorted(noted - set(group.words))}"
         assert [id for id, other in NOTED.of_ids[key].items() if other == NOTED.passages[key]] == [], key
@@ -80,7 +89,7 @@ def test_the_notes_speak_of_nothing_that_is_gone() -> None:
 
 
 def test_ids_are_spelled_in_one_way() -> None:
-    ids = sorted(ON_THE_PAGE | set(NOTED.left_out))
+    ids = sorted(on_the_page() | set(NOTED.left_out))
     assert [id for id in ids if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id)] == []
     spelled: dict[str, str] = {}
     for id in ids:
@@ -93,7 +102,7 @@ def test_what_research_reported_has_ids_and_sources_that_exist() -> None:
     assert NOTED.reported
     for entry in NOTED.reported:
         assert set(entry.by) <= sources, entry.theme
-        assert set(entry.ids) <= ON_THE_PAGE, f"{entry.theme}: {sorted(set(entry.ids) - ON_THE_PAGE)}"
+        assert set(entry.ids) <= on_the_page(), f"{entry.theme}: {sorted(set(entry.ids) - on_the_page())}"
         assert entry.ids
         assert entry.by
 
@@ -114,7 +123,7 @@ def test_a_line_of_a_solution_would_be_found() -> None:
 
 
 def _page_as_read() -> list[str]:
-    return [_as_read(row) for row in (*tables_of(list(GROUPS.values()), NOTED), *reported_table(NOTED))]
+    return [_as_read(row) for row in (*tables_of(list(groups().values()), NOTED), *reported_table(NOTED))]
 
 
 def _as_read(row: str) -> str:
@@ -122,7 +131,7 @@ def _as_read(row: str) -> str:
 
 
 def test_each_row_has_the_cells_of_its_table() -> None:
-    rows = [row for row in tables_of(list(GROUPS.values()), NOTED) if row.startswith("|")]
+    rows = [row for row in tables_of(list(groups().values()), NOTED) if row.startswith("|")]
     assert len(rows) > 600
     for row in rows:
         assert len(re.findall(r"(?<!\\)\|", row)) == 5, row
