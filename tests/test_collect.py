@@ -27,6 +27,7 @@ from autograder.course.class_list import enter_names
 from autograder.course.collect import Collected, collect
 from autograder.course.directory import Course
 from autograder.course.grades import read_grades
+from autograder.course.release import programs_of_this_python
 from autograder.course.roster import BadRoster, Roster, folded
 from autograder.course.sources import BadSource, open_source
 from autograder.errors import AlreadyRunning, CourseError, UsageError
@@ -501,7 +502,7 @@ def test_a_run_that_may_be_making_the_gradebook_is_waited_for_by_the_person(tmp_
         with pytest.raises(AlreadyRunning, match=f"process {process.pid}"):
             enter_names(course, roster)
         assert not course.gradebook.exists()
-        with Gradebook(course.db_url, course.course_id):
+        with programs_of_this_python(), Gradebook(course.db_url, course.course_id):
             pass
         assert enter_names(course, roster) == 1
     finally:
