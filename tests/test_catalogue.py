@@ -168,6 +168,8 @@ ALIKE: tuple[frozenset[str], ...] = tuple(
     for names in (
         {"integer division", "converted too late"},
         {"integer division", "back to uint8"},
+        {"the rarest class", "the most frequent of three classes"},
+        {"counted in a list of three", "as many images as in the notebook, counted"},
         {"the size taken for a share", "nothing for validation"},
         {"means of the test images", "means of the training and the test images"},
         {"a label that is too large passes", "clipped rather than refused"},

@@ -1376,6 +1376,13 @@ def _shares(training: np.ndarray, new: np.ndarray) -> Answers:
         ),
         (1 - right, Hint("That is the share of wrong answers. What share is right?", id="share-of-errors")),
         (
+            1,
+            Hint(
+                "All would be right then. A list in an `if` is true unless it is empty. Is your condition ever false?",
+                id="condition-always-true",
+            ),
+        ),
+        (
             0,
             Hint(
                 "None at all would be right then. Is the share cut off to a whole number, or are the new numbers"
@@ -1431,6 +1438,22 @@ def _are_means(found: np.ndarray, images: np.ndarray, numbers: np.ndarray, right
                 Hint(
                     "That is the mean of all images. Choose those of one class first, then take their mean.",
                     id="mean-of-all-images",
+                ),
+            ),
+            (
+                np.broadcast_to(images.mean(axis=0), right.shape),
+                Hint(
+                    "Each class has the mean of all images. A list in an `if` is true unless it is empty. Which images"
+                    " does your condition leave out?",
+                    id="condition-always-true",
+                ),
+            ),
+            (
+                np.array([images[(numbers == k).astype(int)].mean(axis=0) for k in range(4)]),
+                Hint(
+                    "As an index, 0 and 1 are the numbers of two images. Only True and False choose which images to"
+                    " take: leave them as they are.",
+                    id="mask-as-numbers",
                 ),
             ),
             (
@@ -1650,6 +1673,14 @@ def _answers_to_means(images: np.ndarray, means: np.ndarray) -> Answers:
         (
             distances.argmin(axis=1)[:, None],
             Hint("The shape should be `(N,)`. Take away the second axis.", id="answers-with-a-second-axis"),
+        ),
+        (
+            distances[:, :3].argmin(axis=1),
+            Hint(
+                "One class is never the answer. Does a loop end at a fixed number? Ask the array: how many means are"
+                " there?",
+                id="three-classes-always",
+            ),
         ),
         ((differences**3).sum(axis=(2, 3, 4)).argmin(axis=1), _NO_SQUARE),
         (

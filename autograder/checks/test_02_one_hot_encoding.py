@@ -1,5 +1,6 @@
 """Checks of exercise 2, one-hot encoding. One class per graded cell, in the field's words."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -220,6 +221,7 @@ def _encoded(labels: np.ndarray) -> Answers:
                 id="column-too-many",
             ),
         ),
+        *((three, _THREE_CLASSES) for three in (right[:, :3], right * (np.arange(4) < 3))),
         (
             right[:, ::-1],
             Hint(
@@ -309,6 +311,11 @@ def _encoded_with_gaps(labels: np.ndarray) -> Answers:
     ]
 
 
+_THREE_CLASSES = Hint(
+    "The last class has no column, or nothing in it. Does a loop end at a fixed number? Look for where the number of"
+    " classes comes from.",
+    id="three-classes-always",
+)
 _OFF_BY_ONE = Hint("The 1 is off by one: column 0 belongs to class 0. Count from there.", id="off-by-one")
 _IF_ENCODING_STOPS = Hint(
     "Begin with a table of zeros, shape `(len(labels), classes)`. Which places become 1?", id="one-hot-stops"
@@ -480,6 +487,7 @@ def _names_with_gaps(rng: np.random.Generator) -> tuple[list[str], list[str]]:
 def _named(names: list[str], order: list[str]) -> Answers:
     alphabet, seen = sorted(order), list(dict.fromkeys(names))
     return _rows(names, order), [
+        (_rows(names, order)[:, :3], _THREE_CLASSES),
         (
             _rows(names, alphabet),
             Hint(
@@ -610,6 +618,7 @@ def _reorderings(rows: np.ndarray, old: list[str], new: list[str]) -> Answers:
             Hint("You moved rows, but the images stay where they are. Move the columns.", id="rows-moved"),
         ),
         (rows[:, ::-1], Hint("That only reverses the columns. Look each name up.", id="columns-reversed")),
+        (rows[:, columns[:3]], _THREE_CLASSES),
         (
             rows[:, columns].T,
             Hint("Rows and columns are swapped. Turn them round.", id="rows-and-columns-swapped"),
@@ -933,6 +942,14 @@ def _agreements(truth: np.ndarray, given: np.ndarray) -> Answers:
         ),
         (1 - right, Hint("That is the share that disagrees. What share agrees?", id="disagreement")),
         (
+            1.0,
+            Hint(
+                "All would agree then. A list in an `if` is true unless it is empty. Is your condition ever false?",
+                id="condition-always-true",
+            ),
+        ),
+        *((float(hits.mean()), _FIRST_ROWS) for hits in [(classes == named)[:3]] if not hits.all()),
+        (
             float((classes == (given > 0.5).argmax(axis=1)).mean()),
             Hint(
                 "Does it look for probabilities above one half? The largest may be smaller. Decode both tables first.",
@@ -1038,6 +1055,8 @@ def _function(submission: Submission, name: str, hint: str) -> Callable[..., Any
         try:
             return function(*arguments)
         except Mismatch as stopped:
+            if "` stopped with ValueError" in stopped.message and not _OF_NUMPY.search(stopped.message):
+                raise fail(stopped.message, hint=[_REFUSES_ALL, *stopped.hints]) from None
             if "truth value" not in stopped.message:
                 raise
             raise fail(stopped.message, hint=[_MANY_ANSWERS, *stopped.hints]) from None
@@ -1045,6 +1064,12 @@ def _function(submission: Submission, name: str, hint: str) -> Callable[..., Any
     return ask
 
 
+_OF_NUMPY = re.compile(r"truth value|broadcast|shape|array|axis|axes|dimension|convert|literal|is not in list|unpack")
+_REFUSES_ALL = Hint(
+    "Nothing is wrong with what it was given here. Do you raise this error yourself? A list in an `if` is true unless"
+    " it is empty. Look at your condition.",
+    id="refuses-all",
+)
 _MANY_ANSWERS = Hint(
     "`if` needs one yes or no, and a whole array gives one for each value. Is the mistake in all of them, or in any?"
     " Look at `np.all` and `np.any`.",
@@ -1094,49 +1119,63 @@ def _decoded(rows: np.ndarray) -> Answers:
             ),
         ),
     ]
-    return right, [
-        *(() if np.isin(rows, (0, 1)).all() else of_probabilities),  # of one-hot rows these are right
-        (
-            rows.argmax(axis=0),
-            Hint(
-                "For each *column* you look for its largest row. Turn it round: look along the other axis.",
-                id="argmax-along-columns",
+    return (
+        right,
+        [
+            *(() if np.isin(rows, (0, 1)).all() else of_probabilities),  # of one-hot rows these are right
+            (
+                rows.argmax(axis=0),
+                Hint(
+                    "For each *column* you look for its largest row. Turn it round: look along the other axis.",
+                    id="argmax-along-columns",
+                ),
             ),
-        ),
-        (
-            np.array(rows.argmax()),
-            Hint(
-                "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
-                " the argument `axis`.",
-                id="argmax-without-axis",
+            (
+                np.array(rows.argmax()),
+                Hint(
+                    "Without `axis`, argmax counts through the whole table. Each row has its own class. Look at"
+                    " the argument `axis`.",
+                    id="argmax-without-axis",
+                ),
             ),
-        ),
-        (
-            rows.max(axis=1),
-            Hint("Those are the largest values. *Where* are they? Look at `argmax`.", id="max-for-argmax"),
-        ),
-        (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
-        (
-            rows.argmin(axis=1),
-            Hint("That is where the smallest value is. Look for the largest.", id="argmin-for-argmax"),
-        ),
-        (
-            rows.argsort(axis=1),
-            Hint("Those are all the columns, sorted. Which one is the largest?", id="argsort-for-argmax"),
-        ),
-        (
-            right[:, None],
-            Hint(
-                "The shape should be `(N,)`, a flat array. Take away the second axis.", id="classes-with-a-second-axis"
+            (
+                rows.max(axis=1),
+                Hint("Those are the largest values. *Where* are they? Look at `argmax`.", id="max-for-argmax"),
             ),
-        ),
-        (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
-        (rows, Hint("Those are still rows. Which column is the largest?", id="rounded")),
-        (
-            right[::-1],
-            Hint("The class numbers are in reverse order. Keep the order of the rows.", id="class-numbers-reversed"),
-        ),
-    ]
+            (right + 1, Hint("Off by one: the first column is class 0. Leave out the 1.", id="classes-from-one")),
+            (
+                rows[:, :3].argmax(axis=1),
+                Hint(
+                    "The last class is never the answer. Does a loop end at a fixed number? Ask a row how many places"
+                    " it has.",
+                    id="three-classes-always",
+                ),
+            ),
+            (
+                rows.argmin(axis=1),
+                Hint("That is where the smallest value is. Look for the largest.", id="argmin-for-argmax"),
+            ),
+            (
+                rows.argsort(axis=1),
+                Hint("Those are all the columns, sorted. Which one is the largest?", id="argsort-for-argmax"),
+            ),
+            (
+                right[:, None],
+                Hint(
+                    "The shape should be `(N,)`, a flat array. Take away the second axis.",
+                    id="classes-with-a-second-axis",
+                ),
+            ),
+            (np.rint(rows), Hint("Those are still rows. Which column is the largest?", id="rounded")),
+            (rows, Hint("Those are still rows. Which column is the largest?", id="rounded")),
+            (
+                right[::-1],
+                Hint(
+                    "The class numbers are in reverse order. Keep the order of the rows.", id="class-numbers-reversed"
+                ),
+            ),
+        ],
+    )
 
 
 def _decodes(
@@ -1149,6 +1188,10 @@ def _decodes(
             right,
             mistakes=[
                 *mistakes,
+                (
+                    lambda v: 0 < np.size(v) < len(right) and np.array_equal(v, right[: np.size(v)]),
+                    _FIRST_ROWS,
+                ),
                 (
                     lambda v: isinstance(v, np.ndarray) and v.ndim == 1 and len(right) != len(v) <= rows.size,
                     _NO_EXACT_ONE,
@@ -1176,6 +1219,10 @@ def _decoding(submission: Submission) -> Callable[[np.ndarray], Any]:
 
 
 _NO_ONE_FOUND = {"1 is not in list": "list.index", "1.0 is not in list": "list.index", "index 0 is out of": "np.where"}
+_FIRST_ROWS = Hint(
+    "Only the first rows are looked at. Does a loop end at a fixed number? Ask the table how many rows it has.",
+    id="first-rows-alone",
+)
 _NO_EXACT_ONE = Hint(
     "Do you look for a value that is exactly 1? A network's probabilities hardly ever are. Take the largest.",
     id="looks-for-one-exactly",

@@ -854,6 +854,11 @@ def _takes_an_image(model: ModelReport) -> None:
             (None, 28): Hint("28 is one row of pixels. Give the network all the rows of an image.", id="28-values"),
             (None, 600): images,
             (None, 600, 784): images,
+            lambda shape: len(shape) == 2 and shape[0] is not None and shape[1] == 784: Hint(
+                "The length of a batch stands in it, because the network learned its shape only in `fit`. Begin with"
+                " `keras.Input(...)`, and give it the shape of one image.",
+                id="no-input",
+            ),
             lambda shape: len(shape) == 2 and shape[1] != 784: Hint(
                 "The images have another number of values. Print the shape of `x_train`: which of its lengths is that"
                 " of one image?",

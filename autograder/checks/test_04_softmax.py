@@ -334,7 +334,13 @@ _ROW_ERRORS = {
 
 
 def _score_rows(rng: np.random.Generator) -> tuple[np.ndarray]:
-    return (np.array([_scores(rng)[0] for _ in range(3)]),)
+    return (np.array([_scores(rng)[0] for _ in range(4)]),)  # as many as there are no classes of any notebook
+
+
+_FIRST_ROWS = Hint(
+    "Only the first rows are worked out. Does a loop end at a fixed number? Ask the array how many rows it has.",
+    id="first-rows-alone",
+)
 
 
 def _row_softmaxes(z: np.ndarray) -> Answers:
@@ -345,6 +351,14 @@ def _row_softmaxes(z: np.ndarray) -> Answers:
         (
             np.tile(right[0], (len(right), 1)),
             Hint("Every row is that of the first image. Does your loop use each row in turn?", id="first-row-for-all"),
+        ),
+        *((some, _FIRST_ROWS) for some in (right[:3], right * (np.arange(4)[:, None] < 3))),
+        (
+            powers / powers[:, :3].sum(axis=1, keepdims=True),
+            Hint(
+                "You add up the first three powers of each row only. How many scores are there? Ask the array.",
+                id="three-classes-always",
+            ),
         ),
         (
             powers / powers.sum(axis=0),
@@ -1289,6 +1303,13 @@ class TestConfusion:
                             id="ten-classes-always",
                         ),
                     ),
+                    (
+                        lambda v: v.shape == (3, 3),
+                        Hint(
+                            "Here there are not three classes. How many rows and columns does `classes` ask for?",
+                            id="three-classes-always",
+                        ),
+                    ),
                 ],
                 given=(true, predicted),
                 hint=[
@@ -1337,6 +1358,11 @@ class TestConfusion:
 _TRANSPOSED = Hint("It is transposed. Put the *true* classes in the rows.", id="transposed")
 _CONFUSION_ERRORS = {
     "out of bounds": Hint("Rows and columns count from 0. Where is the last class?", id="counted-from-one"),
+    "truth value": Hint(
+        "`and` needs one yes or no on each side, and a comparison of arrays gives many. Look at `&`, with brackets"
+        " around both sides.",
+        id="and-between-arrays",
+    ),
     "sklearn": Hint("That package is not here. Count the pairs yourself, in a loop.", id="sklearn"),
     "positional argument": Hint("The function takes three arguments. Look at the task: which?", id="three-arguments"),
 }

@@ -141,18 +141,20 @@ def unless_it_ignores(
     except Mismatch as error:
         if error.unexplained or not error.hints or not hint_id(error.hints[0]):
             depends_on_arguments(function, name, some, *others)
-            if not _same_plain(function(*some), function(*some)):
+            if not _same_plain(function(*some), function(*some), equal_nan=True):
                 raise Mismatch(
                     _("`{name}` returns something else each time, for the same arguments.", name=name), (_BY_CHANCE,)
                 ) from None
         raise
 
 
-def _same_plain(one: Any, other: Any) -> bool:
+def _same_plain(one: Any, other: Any, equal_nan: bool = False) -> bool:
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(_same_plain(a_, b_) for a_, b_ in zip(one, other, strict=True))
+        return len(one) == len(other) and all(_same_plain(a_, b_, equal_nan) for a_, b_ in zip(one, other, strict=True))
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.shape == other.shape and bool(np.array_equal(one, other))
+        return bool(np.array_equal(one, other, equal_nan=equal_nan and {one.dtype.kind, other.dtype.kind} <= {"f"}))
+    if equal_nan and isinstance(one, float) and isinstance(other, float) and one != one:
+        return other != other
     return type(one) is type(other) and _same(one, other)
 
 

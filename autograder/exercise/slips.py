@@ -60,6 +60,14 @@ _NOTEBOOKS_ARRAY = Hint(
     " in it is not one of its arguments?",
     id="array-of-the-notebook",
 )
+_FIXED_LENGTH = Hint(
+    "It goes on behind the end of an array or a list. Is a number fixed in your function that should come from what it"
+    " is given? Look at each `range` and at `len`.",
+    id="fixed-length",
+)
+_BEHIND_THE_END = re.compile(
+    r"index (\d+) is out of bounds for axis \d+ with size \1\b|list (assignment )?index out of range"
+)
 _SHAPE = re.compile(r"\((\d[\d, ]*)\)")
 _IMAGES = re.compile(r"\b28, ?28\b")
 _LENGTHS = frozenset([400, 600, 784, 2000, 10_000, 12_000, 60_000])  # of the arrays that the notebooks load and make
@@ -124,7 +132,7 @@ def of_a_number(value: Any) -> str:
 
 
 def of_a_stop(error: str, arguments: Iterable[Any]) -> tuple[str, ...]:
-    """What to say of the error that a function stopped with, if it used an array of the notebook; else nothing.
+    """What to say of the error that a function stopped with, if it used an array or a length of the notebook.
 
     Args:
         error: its type and its text.
@@ -137,7 +145,7 @@ def of_a_stop(error: str, arguments: Iterable[Any]) -> tuple[str, ...]:
         lengths = {int(length) for length in re.findall(r"\d{1,9}", shape)}
         if (_IMAGES.search(shape) and 28 not in given) or any(n > largest for n in lengths & _LENGTHS):
             return (_NOTEBOOKS_ARRAY,)
-    return ()
+    return (_FIXED_LENGTH,) if _BEHIND_THE_END.search(error) else ()
 
 
 def _has_a_shape(value: Any) -> bool:

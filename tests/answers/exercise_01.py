@@ -582,6 +582,74 @@ WRONG = [
         "nearest",
         "array-of-the-notebook",
     ),
+    Wrong(
+        "counted in a list of three",
+        _count("counts = np.zeros(3)", "for n in numbers: counts[n] += 1", "return counts"),
+        "counted",
+        "fixed-length",
+    ),
+    Wrong(
+        "counted in three rounds",
+        _count("return np.array([np.sum(numbers == k) for k in range(3)])"),
+        "counted",
+        "last-left-out",
+    ),
+    Wrong(
+        "as many images as in the notebook, counted",
+        _count("counts = [0] * classes", "for i in range(600): counts[numbers[i]] += 1", "return counts"),
+        "counted",
+        "fixed-length",
+    ),
+    Wrong(
+        "a list for a condition, counted",
+        _count("return [sum(1 for n in numbers if [n == k]) for k in range(classes)]"),
+        "counted",
+        "all-the-same",
+    ),
+    Wrong(
+        "a list for a condition, of all images",
+        _means("return [np.mean([i for i, n in zip(images, numbers) if [n == k]], axis=0) for k in range(classes)]"),
+        "means",
+        "condition-always-true",
+    ),
+    Wrong(
+        "0 and 1 for a condition",
+        _means("return np.array([images[[int(n == k) for n in numbers]].mean(axis=0) for k in range(classes)])"),
+        "means",
+        "mask-as-numbers",
+    ),
+    Wrong(
+        "three means always",
+        _nearest(
+            "d = [((images - means[k]) ** 2).sum(axis=(1, 2, 3)) for k in range(3)]",
+            "return np.array(d).argmin(axis=0)",
+        ),
+        "nearest",
+        "three-classes-always",
+    ),
+    Wrong(
+        "three images always",
+        _nearest("return np.array([np.argmin([((images[i] - m) ** 2).sum() for m in means]) for i in range(3)])"),
+        "nearest",
+        "fixed-length",
+    ),
+    Wrong(
+        "a list for a condition, of all new images",
+        _majority(
+            "best = np.bincount(training_numbers).argmax()",
+            "return sum(1 for n in new_numbers if [n == best]) / len(new_numbers)",
+        ),
+        "majority",
+        "condition-always-true",
+    ),
+    Wrong(
+        "the most frequent of three classes",
+        _majority(
+            "best = max(range(3), key=lambda k: (training_numbers == k).sum())", "return (new_numbers == best).mean()"
+        ),
+        "majority",
+        "another-class-than-the-majority",
+    ),
 ]
 
 RIGHT = [
@@ -727,5 +795,9 @@ RIGHT = [
             "recognised = [np.mean(answers[test_numbers == k] == k) for k in range(3)]\n"
             "most_missed = FASHION_CLASSES[int(np.argmin(recognised))]",
         },
+    ),
+    Right(
+        "a list of True and False to choose with",
+        _means("return np.array([images[[n == k for n in numbers]].mean(axis=0) for k in range(classes)])"),
     ),
 ]

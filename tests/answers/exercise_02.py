@@ -489,6 +489,104 @@ WRONG = [
         "agreement",
         "mean-probability-for-agreement",
     ),
+    Wrong(
+        "three columns filled",
+        _one_hot(
+            "t = np.zeros((len(labels), classes), 'float32')",
+            "for i in range(len(labels)):",
+            "    for k in range(3):",
+            "        if labels[i] == k: t[i, k] = 1",
+            "return t",
+        ),
+        "encoded",
+        "three-classes-always",
+    ),
+    Wrong(
+        "as many rows as in the notebook",
+        _one_hot(
+            "t = np.zeros((len(labels), classes), 'float32')",
+            "for i in range(600): t[i, labels[i]] = 1",
+            "return t",
+        ),
+        "encoded",
+        "fixed-length",
+    ),
+    Wrong(
+        "a list for a condition, in front of an error",
+        _one_hot("if [labels < 0] or [labels >= classes]: raise ValueError('no')", _EYE, asks=False),
+        "encoded",
+        "refuses-all",
+    ),
+    Wrong(
+        "three rows decoded",
+        _decode("return np.array([rows[i].argmax() for i in range(3)])"),
+        "decoded",
+        "first-rows-alone",
+    ),
+    Wrong(
+        "three columns looked at",
+        _decode("return np.array([max(range(3), key=lambda k: row[k]) for row in rows])"),
+        "decoded",
+        "three-classes-always",
+    ),
+    Wrong(
+        "as many rows as in the notebook, decoded",
+        _decode("return np.array([np.argmax(rows[i]) for i in range(len(train_labels))])"),
+        "decoded",
+        "fixed-length",
+    ),
+    Wrong(
+        "three columns for names",
+        _names(
+            "for n in names:",
+            "    if n not in order: raise ValueError(n)",
+            "return np.array([[float(n == order[k]) for k in range(3)] for n in names])",
+        ),
+        "named",
+        "three-classes-always",
+    ),
+    Wrong(
+        "a list for a condition, of names",
+        _names(
+            "if [n not in order for n in names]: raise ValueError(names)",
+            "return np.eye(len(order))[[list(order).index(n) for n in names]]",
+        ),
+        "named",
+        "refuses-all",
+    ),
+    Wrong(
+        "rows for three names",
+        _names(
+            "t = np.zeros((3, len(order)))",
+            "for i, n in enumerate(names): t[i, list(order).index(n)] = 1",
+            "return t",
+        ),
+        "named",
+        "fixed-length",
+    ),
+    Wrong(
+        "three columns reordered",
+        _reorder("return np.stack([rows[:, list(old_order).index(new_order[k])] for k in range(3)], axis=1)"),
+        "reordered",
+        "three-classes-always",
+    ),
+    Wrong(
+        "three rows compared",
+        _agreement("return np.mean([true_rows[i].argmax() == given_rows[i].argmax() for i in range(3)])"),
+        "agreement",
+        "first-rows-alone",
+    ),
+    Wrong(
+        "a list for a condition, of rows",
+        _agreement(
+            "hits = 0",
+            "for t, g in zip(true_rows, given_rows):",
+            "    if [t.argmax() == g.argmax()]: hits += 1",
+            "return hits / len(true_rows)",
+        ),
+        "agreement",
+        "condition-always-true",
+    ),
 ]
 
 RIGHT = [
@@ -634,5 +732,13 @@ RIGHT = [
             "    if ((labels < 0) | (labels >= classes)).any():\n        raise BadLabel(labels)\n"
             "    return np.eye(classes, dtype='float32')[labels]"
         },
+    ),
+    Right(
+        "a list of the wrong labels for a condition",
+        _one_hot(
+            "if [n for n in labels if n < 0 or n >= classes]: raise ValueError('no')",
+            "return np.eye(classes, dtype='float32')[labels]",
+            asks=False,
+        ),
     ),
 ]

@@ -992,6 +992,47 @@ WRONG = [
         "trained",
         "but only 12,000 are for training",
     ),
+    Wrong(
+        "three rows always",
+        _rows("p = np.zeros(z.shape)\n    for i in range(3): p[i] = softmax(z[i])\n    return p"),
+        "softmax_rows",
+        "first-rows-alone",
+    ),
+    Wrong(
+        "three scores added up",
+        _rows("e = np.exp(z)\n    return e / sum(e[:, k] for k in range(3))[:, None]"),
+        "softmax_rows",
+        "three-classes-always",
+    ),
+    Wrong(
+        "as many rows as test images",
+        _rows("return np.array([softmax(z[i]) for i in range(2000)])"),
+        "softmax_rows",
+        "fixed-length",
+    ),
+    Wrong(
+        "a matrix of three classes always",
+        _confusion("return np.array([[np.sum((true == t) & (predicted == p)) for p in range(3)] for t in range(3)])"),
+        "confusion",
+        "three-classes-always",
+    ),
+    Wrong(
+        "and between two arrays",
+        _confusion(
+            "return np.array([[np.sum(true == t and predicted == p) for p in range(classes)] for t in range(classes)])"
+        ),
+        "confusion",
+        "and-between-arrays",
+    ),
+    Wrong(
+        "a list of two conditions",
+        _confusion(
+            "pairs = list(zip(true, predicted))\n    return np.array("
+            "[[sum(1 for a, b in pairs if [a == t, b == p]) for p in range(classes)] for t in range(classes)])"
+        ),
+        "confusion",
+        "all-the-same",
+    ),
 ]
 
 FUNCTIONAL = """
