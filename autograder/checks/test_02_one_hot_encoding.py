@@ -1055,7 +1055,7 @@ def _function(submission: Submission, name: str, hint: str) -> Callable[..., Any
         try:
             return function(*arguments)
         except Mismatch as stopped:
-            if "` stopped with ValueError" in stopped.message and not _OF_NUMPY.search(stopped.message):
+            if "ValueError" in stopped.message and not _OF_NUMPY.search(stopped.message):
                 raise fail(stopped.message, hint=[_REFUSES_ALL, *stopped.hints]) from None
             if "truth value" not in stopped.message:
                 raise
