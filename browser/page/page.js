@@ -180,22 +180,35 @@ async function makeRoom() {
 // After a new release of the site, the notebook waits for its service worker: two releases would be mixed in it.
 let newest = Promise.resolve();
 
+const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+// Whether the service worker has the release that lies on the host now. Asked of the browser, that takes up to two
+// seconds where it has just been started, and sometimes it does not answer at all.
+async function isNewest(controller) {
+  const { port1, port2 } = new MessageChannel();
+  const its = new Promise((resolve) => (port1.onmessage = (event) => resolve(event.data)));
+  controller.postMessage({ release: true }, [port2]);
+  const same = Promise.all([its, kitNow()]).then(([files, now]) => files === JSON.stringify(now.files));
+  return Promise.race([same.catch(() => false), wait(1_000).then(() => false)]); // an older one does not answer
+}
+
 async function startServiceWorker() {
   const workers = navigator.serviceWorker;
   if (!workers) return false;
   try {
     const address = new URL("service-worker.js?enableCache=false", KIT.base).href;
     localStorage.setItem(`${address}-version`, KIT.jupyterlite); // or JupyterLite throws it away as an old one
-    const wait = (time) => new Promise((resolve) => setTimeout(resolve, time));
     const changed = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
-    const registration = await workers.register(address);
     const replaced = () => Promise.race([changed, wait(8_000)]);
-    if (!workers.controller) await replaced();
-    else if (navigator.onLine) {
-      newest = Promise.race([registration.update().catch(() => {}), wait(3_000)]).then(() =>
-        registration.installing || registration.waiting ? replaced() : null,
-      );
-    }
+    const update = async () => {
+      const registration = await workers.ready;
+      await Promise.race([registration.update().catch(() => {}), wait(3_000)]);
+      if (registration.installing || registration.waiting) await replaced();
+    };
+    if (!workers.controller) {
+      await Promise.race([workers.register(address), wait(8_000)]);
+      await replaced();
+    } else if (navigator.onLine) newest = isNewest(workers.controller).then((is) => (is ? null : update()));
     workers.addEventListener("message", (event) => event.data?.kit && heard(event.data.kit));
     if (!store.keeps) workers.controller?.postMessage({ keep: false });
     return Boolean(workers.controller);

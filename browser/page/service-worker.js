@@ -11,6 +11,7 @@ self.addEventListener("activate", (event) => event.waitUntil(store.tidy()));
 self.addEventListener("message", (event) => {
   if (event.data?.stop) toStop.add(event.data.stop);
   if (event.data?.keep === false) store.keeps = false; // there is no room
+  if (event.data?.release) event.ports[0].postMessage(JSON.stringify(KIT.files));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -57,8 +58,7 @@ async function answer(path) {
 // files, so that what it has not kept comes as it is now, and the browser puts the new service worker in its place.
 async function isNewer() {
   try {
-    const text = await (await fetch("files.js", { cache: "no-cache" })).text();
-    const now = JSON.parse(text.slice(text.indexOf("=") + 1).replace(/;\s*$/, ""));
+    const now = await kitNow();
     if (JSON.stringify(now.files) === JSON.stringify(KIT.files)) return false;
     Object.assign(KIT, now);
     void self.registration.update().catch(() => {});
