@@ -376,7 +376,7 @@ class TestArithmetic:
         """The dtypes of a + b, a // 255 and a / 255"""
         given = {name: _dtype_name(submission, name) for name in _DTYPES}
         kinds = {name: np.dtype(dtype).kind for name, dtype in given.items()}
-        hints = [
+        mistakes = [
             (
                 kinds["quotient_dtype"] in "iu",
                 Hint(
@@ -407,10 +407,8 @@ class TestArithmetic:
         expect_group(
             given,
             _DTYPES,
-            hint=[
-                *(hint for holds, hint in hints if holds),
-                "Make the array `a` in a cell of your own, and print the dtypes of all three.",
-            ],
+            hint="Make the array `a` in a cell of your own, and print the dtypes of all three.",
+            mistakes=mistakes,
         )
 
 

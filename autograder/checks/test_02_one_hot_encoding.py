@@ -813,39 +813,40 @@ class TestLosses:
     def test_each_case(self, submission: Submission) -> None:
         """Each case has the loss that fits it"""
         given = {name: _loss(submission, name) for name in _LOSSES}
-        hints: list[str] = []
-        if given["loss_for_tags"].endswith("categorical_crossentropy"):
-            hints.append(
+        mistakes = [
+            (
+                given["loss_for_tags"].endswith("categorical_crossentropy"),
                 Hint(
                     "There is a case in which several answers may be right at once, or none. Look for it, and read its"
                     " labels again.",
                     id="one-of-several-for-many",
-                )
-            )
-        if given["loss_for_yes_no"].endswith("categorical_crossentropy"):
-            hints.append(
+                ),
+            ),
+            (
+                given["loss_for_yes_no"].endswith("categorical_crossentropy"),
                 Hint(
                     "One of the networks has a single output. Which loss asks for one probability only?",
                     id="categorical-for-one-output",
-                )
-            )
-        if "sparse" in given["loss_for_rows"] or given["loss_for_numbers"] == "categorical_crossentropy":
-            hints.append(
+                ),
+            ),
+            (
+                "sparse" in given["loss_for_rows"] or given["loss_for_numbers"] == "categorical_crossentropy",
                 Hint(
                     "Two losses differ only in the form of the label, a row or a number. Look at the form in each"
                     " case.",
                     id="form-of-the-label",
-                )
-            )
-        if "binary_crossentropy" in (given["loss_for_rows"], given["loss_for_numbers"]):
-            hints.append(
+                ),
+            ),
+            (
+                "binary_crossentropy" in (given["loss_for_rows"], given["loss_for_numbers"]),
                 Hint(
                     "The binary loss asks yes or no. Does it belong to a case in which one of ten digits is right?",
                     id="binary-for-one-of-many",
-                )
-            )
+                ),
+            ),
+        ]
         which = _("Is one class right, or could several be? Is the label a row or a number? Ask both for each case.")
-        expect_group(given, _LOSSES, hint=[*hints, which])
+        expect_group(given, _LOSSES, hint=which, mistakes=mistakes)
 
 
 _LOSSES = {

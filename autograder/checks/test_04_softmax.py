@@ -808,49 +808,50 @@ class TestLosses:
                 "`from_logits_e` should be `True` or `False`.",
                 hint=Hint("Python's own two words stand without quotes. Remove them.", id="true-in-quotes"),
             )
-        hints: list[str] = []
-        if "sparse" in given["loss_a"] or given["loss_b"] == "categorical_crossentropy":
-            hints.append(
+        mistakes = [
+            (
+                "sparse" in given["loss_a"] or given["loss_b"] == "categorical_crossentropy",
                 Hint(
                     "Two losses differ only in the form of the label, a row or a number. Look at the form in each row"
                     " of the table.",
                     id="form-of-the-label",
-                )
-            )
-        if "binary_crossentropy" in (given["loss_a"], given["loss_b"]):
-            hints.append(
+                ),
+            ),
+            (
+                "binary_crossentropy" in (given["loss_a"], given["loss_b"]),
                 Hint(
                     "*Binary* is for a single question of yes or no. In which rows of the table is one of ten right?",
                     id="binary-for-ten-classes",
-                )
-            )
-        if given["loss_c"].endswith("categorical_crossentropy"):
-            hints.append(
+                ),
+            ),
+            (
+                given["loss_c"].endswith("categorical_crossentropy"),
                 Hint(
                     "One network has a single output, a probability. Nothing is one-hot there. Which loss asks for"
                     " that?",
                     id="categorical-for-one-output",
-                )
-            )
-        if given["loss_d"].endswith("crossentropy"):
-            hints.append(
-                Hint("A price is no probability. Which of the losses measures a distance?", id="entropy-for-a-price")
-            )
-        if "mean_squared_error" in (given["loss_a"], given["loss_b"], given["loss_c"]):
-            hints.append(
+                ),
+            ),
+            (
+                given["loss_d"].endswith("crossentropy"),
+                Hint("A price is no probability. Which of the losses measures a distance?", id="entropy-for-a-price"),
+            ),
+            (
+                "mean_squared_error" in (given["loss_a"], given["loss_b"], given["loss_c"]),
                 Hint(
                     "Squared error is for amounts. In which rows of the table is the label a class?", id="squared-error"
-                )
-            )
-        if not given["from_logits_e"]:
-            hints.append(
+                ),
+            ),
+            (
+                not given["from_logits_e"],
                 Hint(
                     "Logits are scores before the softmax. What does a layer without an activation give?",
                     id="logits-denied",
-                )
-            )
+                ),
+            ),
+        ]
         which = _("Each loss is used once. Ask about each network: what comes out of it, and what is its label?")
-        expect_group(given, {**_LOSSES, "from_logits_e": True}, hint=[*hints, which])
+        expect_group(given, {**_LOSSES, "from_logits_e": True}, hint=which, mistakes=mistakes)
 
 
 def _loss_name(submission: Submission, variable: str) -> str:

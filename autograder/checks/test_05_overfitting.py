@@ -562,27 +562,28 @@ class TestCurves:
         """What the learning curves show"""
         given = {name: _diagnosis(submission, name) for name in _SIGNS}
         wrong = {given[name] for name, right in _SIGNS.items() if given[name] != right}
-        # The same is said whatever is wrong, or it would tell which of the four is; the id counts which it was.
-        looks = {
-            "overfitting": Hint(_HOW_TO_LOOK, id="signs-of-overfitting"),
-            "underfitting": Hint(_HOW_TO_LOOK, id="signs-of-underfitting"),
-            "good fit": Hint(_HOW_TO_LOOK, id="signs-of-a-good-fit"),
-            "learning rate too large": Hint(_HOW_TO_LOOK, id="signs-of-large-steps"),
+        signs = {
+            "overfitting": Hint(
+                "Overfitting shows when the two curves *part*: one falls on, the other rises. Where do you see that?",
+                id="signs-of-overfitting",
+            ),
+            "underfitting": Hint(
+                "Underfitting shows when *both* losses stay high. Where do you see that?", id="signs-of-underfitting"
+            ),
+            "good fit": Hint(
+                "A good fit shows when both losses fall and end low, close together. Where do you see that?",
+                id="signs-of-a-good-fit",
+            ),
+            "learning rate too large": Hint(
+                "Steps that are too large make the loss jump about. Where do you see that?", id="signs-of-large-steps"
+            ),
         }
         expect_group(
             given,
             _SIGNS,
-            hint=[
-                *[looks[name] for name in _DIAGNOSES if name in wrong][:1],
-                "Overfitting shows when the two curves *part*: one falls on, the other rises. Where do you see that?",
-                "Underfitting shows when *both* losses stay high. Where do you see that?",
-                "A good fit shows when both losses fall and end low, close together. Where do you see that?",
-                "Steps that are too large make the loss jump about. Where do you see that?",
-            ],
+            hint="Ask of each network: does the training loss end low? And does the other curve follow it?",
+            mistakes=[(name in wrong, signs[name]) for name in _DIAGNOSES],
         )
-
-
-_HOW_TO_LOOK = "Ask of each network: does the training loss end low? And does the other curve follow it?"
 
 
 def _diagnosis(submission: Submission, name: str) -> str:

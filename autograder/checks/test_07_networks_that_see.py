@@ -672,11 +672,11 @@ class TestChosen:
                     _("`{name}` is neither of the two words that the task names.", name=name),
                     hint=Hint("Write one of these two words, in quotes.", id="neither-of-two-words"),
                 )
-        wrong = [name for name, right in _CHOICES.items() if given[name] != right]
         expect_group(
             given,
             _CHOICES,
-            hint=[*dict.fromkeys(_WHY[name] for name in wrong), "Try each change on a digit, and read what you see."],
+            hint="Try each change on a digit, and read what you see.",
+            mistakes=[(given[name] != right, _WHY[name]) for name, right in _CHOICES.items()],
         )
 
 

@@ -65,7 +65,12 @@ def not_attempted(message: str, hint: Hints = ()) -> NotAttempted:
     return NotAttempted(message, _hints(hint))
 
 
-def expect_group(given: Mapping[str, Any], right: Mapping[str, Any], hint: Hints = ()) -> None:
+def expect_group(
+    given: Mapping[str, Any],
+    right: Mapping[str, Any],
+    hint: Hints = (),
+    mistakes: Sequence[tuple[bool, Hint]] = (),
+) -> None:
     """See how many of several answers are right, and say no more than that.
 
     Whoever may try one choice of a few for itself has soon found it without a thought. So choices are asked for
@@ -75,16 +80,21 @@ def expect_group(given: Mapping[str, Any], right: Mapping[str, Any], hint: Hints
         given: what stands in the notebook, by the name of the variable.
         right: what is right, by the same names: a value, or a predicate of the value.
         hint: what to say in any case, from general to particular.
+        mistakes: whether a misunderstanding shows, and its hint. All of these are said behind the first `hint`,
+            whichever shows, or they would tell which answers are wrong; what is counted is the first that shows.
 
     Raises:
         Mismatch: not all are right; its share is that of the right ones.
     """
     count = sum(bool(one(given[name])) if callable(one) else _same(given[name], one) for name, one in right.items())
     if count < len(right):
+        hints = _hints(hint)
+        if mistakes:
+            first = Hint(hints[0])
+            first.id = next((known.id for shows, known in mistakes if shows), hint_id(hints[0]))
+            hints = (first, *dict.fromkeys(Hint(known) for _shows, known in mistakes), *hints[1:])
         raise Mismatch(
-            _("{count} of the {right} are right.", count=count, right=len(right)),
-            _hints(hint),
-            share=count / len(right),
+            _("{count} of the {right} are right.", count=count, right=len(right)), hints, share=count / len(right)
         )
 
 

@@ -108,7 +108,7 @@ WRONG = [
         "floor-division-taken-for-division",
     ),
     Wrong("floor division taken for rounding", _arithmetic(quotient="1"), "arithmetic", "cuts the fraction off"),
-    Wrong("dtype stays", _arithmetic(dtype="'uint8'"), "arithmetic", "no place for a fraction"),
+    Wrong("dtype stays", _arithmetic(dtype="'uint8'"), "arithmetic", "dtype-stays"),
     Wrong("float32 by itself", _arithmetic(dtype="'float32'"), "arithmetic", "float32-by-itself"),
     Wrong("a dtype that makes room by itself", _arithmetic(of_sum="'uint16'"), "arithmetic", "whole-numbers-grow"),
     Wrong("a float for whole numbers", _arithmetic(of_floor="'float64'"), "arithmetic", "float-everywhere"),
