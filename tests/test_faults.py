@@ -58,6 +58,16 @@ def test_gets_its_reason(
     assert not [c for c in result.checks if c.outcome is Outcome.ERROR]
 
 
+def test_what_a_function_prints_while_it_is_checked_goes_nowhere(
+    fork_server: ForkServer, exercise: Exercise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It filled our memory with what nobody reads, and on a fast machine the grading ended for that."""
+    monkeypatch.setattr("autograder.sandbox.watch.OWN_GROWTH", 100_000_000)
+    (fault,) = (fault for fault in FAULTS if fault.name == "a function that prints without end")
+    result = grade(fault.raw(), exercise, fork_server, fault.limits, "bo").result
+    assert result.status is Status.GRADED, result.message
+
+
 def _points(result: SubmissionResult) -> dict[str, float]:
     return {check.name: check.points for check in result.checks if check.points}
 

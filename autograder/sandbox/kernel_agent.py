@@ -5,6 +5,8 @@ Everything here runs in the student's own process, so nothing it says is trusted
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import socket
 import sys
@@ -95,6 +97,21 @@ def _keep_going(shell: Any) -> None:
     shell.ask_exit = lambda: print(EXIT_IGNORED)
 
 
+class _Nowhere(io.TextIOBase):
+    """Takes any text and keeps none."""
+
+    encoding = "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+_NOWHERE = _Nowhere()
+
+
 def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surroundings) -> None:
     """Answer queries until told that there are no more. Called between two cells."""
     while True:
@@ -108,7 +125,9 @@ def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surro
             if asked["ask"] == "surroundings":
                 message = Message({"missing": [list(thing) for thing in surroundings.missing]})
             else:
-                message = _answer(asked, shell.user_ns, failures)
+                # What a learner's function prints now belongs to no cell, and nobody reads it.
+                with contextlib.redirect_stdout(_NOWHERE), contextlib.redirect_stderr(_NOWHERE):
+                    message = _answer(asked, shell.user_ns, failures)
         except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
             message = Message({"error": type_of(error), "says": "it cannot be looked at"})
         try:
