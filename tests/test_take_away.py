@@ -44,18 +44,18 @@ def _fashion():
 
 keras.datasets.mnist.load_data, keras.datasets.fashion_mnist.load_data = _mnist, _fashion
 """
-# What the cells find was asserted when the book was built, where they train to the end. Here each training gets four
-# batches of its images, and the first alone, whose curves are drawn, all its epochs. So few steps are not worth tracing
-# a function for.
-FOUR_BATCHES = """
+# What the cells find was asserted when the book was built, where they train to the end. Here the first training, whose
+# curves are drawn, has four batches of its images and all its epochs; each other one has one batch and one epoch. So
+# few steps are not worth tracing a function for.
+FEW_BATCHES = """
 _fit, fits = keras.Model.fit, []
 
 def _with_little(self, x=None, y=None, **settings):
     if hasattr(x, "shape") and hasattr(y, "shape") and "sample_weight" not in settings:
-        some = 4 * settings.get("batch_size", 32)
+        some = (1 if fits else 4) * settings.get("batch_size", 32)
         x, y = x[:some], y[:some]
     if fits:
-        settings["epochs"] = min(settings.get("epochs", 1), settings.get("initial_epoch", 0) + 2)
+        settings["epochs"] = settings.get("initial_epoch", 0) + 1
     self.run_eagerly = settings.get("epochs", 1) <= 20
     fits.append(self)
     return _fit(self, x, y, **settings)
@@ -86,7 +86,7 @@ def test_a_notebook_runs_from_start_to_end_outside_the_book(
         monkeypatch.setenv(setting, value)
     notebook = taken_away(name)
     trains = any(".fit(" in source for source in code_cells(notebook))
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(WITHOUT_THE_KIT + FOUR_BATCHES))  # type: ignore[no-untyped-call]
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(WITHOUT_THE_KIT + FEW_BATCHES))  # type: ignore[no-untyped-call]
     notebook.cells.append(nbformat.v4.new_code_cell(AFTERWARDS))  # type: ignore[no-untyped-call]
     # With the notebook alone in its folder: an error in a cell raises.
     NotebookClient(
