@@ -1,15 +1,12 @@
-"""Part of the gate, run as root: what touches the sandbox, as an ordinary user, who is what a teacher is.
+"""Part of the gate, run as root: the demo and the tests as an ordinary user, who is what a teacher is.
 
-Makes a user with a clone of their own, and for the lowest and the highest Python that there is an environment which
-they cannot write: all attacks, faults, limits and places on one of them, the demo on both, with one in eight of the
-attacks. Of the fast tests both run all that touch the sandbox or that another Python may change (`OF_THE_PYTHON` in
-tests/conftest.py); of the others each runs half of the files. What is not there is said. A user that cannot be made, a
-failed or a skipped test gives it another status than 0; what comes after a failed test still runs, so that one look at
-the gate shows all that failed.
+Makes a user with a clone of their own, and for the highest Python that there is an environment which they cannot
+write: all attacks, faults, limits and places, the demo, and every fast test. (Root runs its part with the Python that
+make takes, the lowest: so each user and each Python is tried, if not each pair of them.) What is not there is said. A
+user that cannot be made, a failed or a skipped test gives it another status than 0.
 
-An argument names a file for the names of the tests that were run: true for those that passed with each Python that
-ran them. The first environment is made at once; the tests begin when a line is read from the standard input, and where
-that ends without one, nothing is run.
+An argument names a file for the names of the tests that were run: true for those that passed. The environment is made
+at once; the tests begin when a line is read from the standard input, and where that ends without one, nothing is run.
 """
 
 from __future__ import annotations
@@ -71,49 +68,33 @@ def main(arguments: list[str]) -> int:
     for minor in MINORS:
         there = found.get(minor)
         print(f"Python {minor}: " + (f"{there.version}, {there.program}" if there else "not here, so not tried"))
-    lowest, highest = found[min(found)], found[max(found)]
-    noted: dict[str, bool] = {}
-    failed: list[str] = []
-    tried = list(dict.fromkeys((lowest, highest)))
+    python = found[max(found)]
     with (
         user() as home,
-        ThreadPoolExecutor(1) as making,  # an environment is made while the tests before it run
+        ThreadPoolExecutor(1) as making,  # beside lint and root's demo
         ThreadPoolExecutor(1) as beside,  # the demo waits for a loop that never ends
         tempfile.TemporaryFile("w+") as said_by_demo,
     ):
-        kits = [making.submit(ready, lowest, home / f"kit-{lowest.minor}")]
+        made = making.submit(ready, python, home / f"kit-{python.minor}")
         if not sys.stdin.readline():
             print("Nothing was run as an ordinary user.", file=sys.stderr)
             return 1
-        kits += [making.submit(ready, python, home / f"kit-{python.minor}") for python in tried[1:]]
-        for share, (python, made) in enumerate(zip(tried, kits, strict=True), start=1):
-            kit = made.result()
-            began = time.monotonic()
-            demo = beside.submit(run, home, kit, "make", "demo", output=said_by_demo)
-            tests = ["--ordinary-user", "all"] if python is highest else ["--ordinary-user", "fast", "--one-in=8"]
-            note = home / f"passed-{python.minor}.json"
-            tests += [f"--share={share}/{len(tried)}", f"--note-passed={note}"]
-            failed += run(home, kit, ".venv/bin/python", "tools/run_tests.py", "tests", *tests)
-            failed += demo.result()
-            add(noted, note)
-            keep_flaky(home, python)
-            say(f"Python {python.version} as an ordinary user: done", began)
-            if python is not tried[-1]:  # that one goes with its user
-                making.submit(shutil.rmtree, kit, ignore_errors=True)
+        kit = made.result()
+        began = time.monotonic()
+        demo = beside.submit(run, home, kit, "make", "demo", output=said_by_demo)
+        note = home / "passed.json"
+        tests = ["--ordinary-user", f"--note-passed={note}"]
+        failed = run(home, kit, ".venv/bin/python", "tools/run_tests.py", "tests", *tests)
+        failed += demo.result()
+        if arguments and note.is_file():
+            shutil.copyfile(note, arguments[0])
+        keep_flaky(home, python)
+        say(f"Python {python.version} as an ordinary user: done", began)
         said_by_demo.seek(0)
         print(said_by_demo.read(), flush=True)
-    if arguments:
-        Path(arguments[0]).write_text(json.dumps(noted), "utf-8")
     for what in failed:
         print(what, file=sys.stderr)
     return 1 if failed else 0
-
-
-def add(noted: dict[str, bool], note: Path) -> None:
-    """Add which tests passed with one Python; passed has what passed with each that ran it."""
-    if note.is_file():
-        for name, passed in json.loads(note.read_text("utf-8")).items():
-            noted[name] = passed and noted.get(name, True)
 
 
 def ready(python: Python, kit: Path) -> Path:

@@ -79,8 +79,8 @@ OF_THE_SANDBOX = ("test_attacks", "test_faults", "test_sandbox", "test_places")
 CORPORA = ("test_attacks", "test_faults")  # hundreds of a kind
 # What another Python may do otherwise, besides all that touches the sandbox or a kernel: its messages and how it shows
 # an error, its command lines, how it is installed and finds packages, the files that cross from one process to another.
-# The gate runs these with each of its Pythons; every other fast test with one of them, and so half of the files with
-# each. (.github/workflows/gate.yml runs all fast tests with every Python.)
+# The gate runs these with the lowest and the highest Python; every other fast test with the highest.
+# (.github/workflows/gate.yml runs all fast tests with every Python.)
 OF_THE_PYTHON = (
     "test_canary",
     "test_causes",
@@ -106,16 +106,13 @@ OF_THE_PYTHON = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the gate runs, and as whom."""
-    parser.addoption(
-        "--ordinary-user", choices=("fast", "all"), help="fast tests alone; all: with all that touches the sandbox"
-    )
+    parser.addoption("--ordinary-user", action="store_true", help="the fast tests, and all that touch the sandbox")
     parser.addoption("--one-in", type=int, default=1, help="of the attacks and faults take one in so many")
-    parser.addoption(
-        "--share", default="1/1", metavar="K/N", help="the K-th of N shares of what is the same with any Python"
-    )
     parser.addoption("--note-passed", metavar="FILE", help="write which passed at the first try, and which did not")
     parser.addoption(
-        "--passed-already", metavar="FILE", help="leave out what is named there, where it is the same whoever runs it"
+        "--passed-already",
+        metavar="FILE",
+        help="leave out what is named there, where it is the same whoever runs it, with whatever Python",
     )
 
 
@@ -124,7 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for number, item in enumerate(items) if not _chosen(config, item, number)]
     if (noted := config.getoption("--passed-already")) is not None:
         passed = {name for name, good in json.loads(Path(noted).read_text("utf-8")).items() if good}
-        left_out += [item for item in items if item.nodeid in passed and not _asks_who_runs_it(item)]
+        left_out += [item for item in items if item.nodeid in passed and not _asks_who_or_what_runs_it(item)]
     items[:] = [item for item in items if item not in set(left_out)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -137,29 +134,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def _chosen(config: pytest.Config, item: pytest.Item, number: int) -> bool:
     if item.path.stem in CORPORA and hasattr(item, "callspec") and number % config.getoption("--one-in"):
         return False
-    if (wanted := config.getoption("--ordinary-user")) is None:
+    if not config.getoption("--ordinary-user"):
         return True
     if item.get_closest_marker("browser"):
         return False
-    if item.get_closest_marker("slow") and not (wanted == "all" and item.path.stem in OF_THE_SANDBOX):
-        return False
-    share, shares = map(int, config.getoption("--share").split("/"))
-    one_of_a_kind = item.nodeid if item.path.stem in SPREAD else item.path.stem
-    return _asks_which_python_runs_it(item) or crc32(one_of_a_kind.encode()) % shares == share - 1
+    return not item.get_closest_marker("slow") or item.path.stem in OF_THE_SANDBOX
 
 
 def _touches_the_sandbox(item: pytest.Item) -> bool:
     return bool(item.get_closest_marker("sandbox")) or "fork_server" in getattr(item, "fixturenames", ())
 
 
-def _asks_which_python_runs_it(item: pytest.Item) -> bool:
-    """Whether another Python may see another result."""
-    return _touches_the_sandbox(item) or item.path.stem in (*OF_THE_SANDBOX, *OF_THE_PYTHON)
-
-
-def _asks_who_runs_it(item: pytest.Item) -> bool:
-    """Whether another user may see another result: all that touches the sandbox, and what asks for the user."""
-    if _touches_the_sandbox(item) or item.path.stem in OF_THE_SANDBOX:
+def _asks_who_or_what_runs_it(item: pytest.Item) -> bool:
+    """Whether another user or another Python may see another result."""
+    if _touches_the_sandbox(item) or item.path.stem in (*OF_THE_SANDBOX, *OF_THE_PYTHON):
         return True
     names = _look_at_the_user(item.path)
     return ALL_OF_IT in names or item.nodeid.split("::")[1].partition("[")[0] in names

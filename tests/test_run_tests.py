@@ -185,40 +185,34 @@ def test_who_runs_it_matters_to_a_test_that_asks_itself_or_through_what_it_uses(
         assert conftest.ALL_OF_IT in names
 
 
-SHARED = """
+OF_A_KIND = """
 import pytest
 def test_fast(): pass
 @pytest.mark.slow
 def test_slow(): pass
-@pytest.mark.sandbox
-def test_in_the_sandbox(): pass
-@pytest.mark.parametrize("n", range(8))
-def test_many(n): pass
+@pytest.mark.browser
+def test_in_a_browser(): pass
 """
 
 
-def test_two_pythons_share_what_is_the_same_with_both_and_run_the_rest_twice(tmp_path: Path) -> None:
+def test_each_python_tries_what_it_may_change_and_an_ordinary_user_all_of_the_sandbox(tmp_path: Path) -> None:
     for name in ("conftest.py", "kit.py"):
         shutil.copy(ROOT / "tests" / name, tmp_path / name)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  sandbox: x\n  slow: x\n  browser: x\n")
-    names = [f"test_{letter}" for letter in "abcdefgh"]
-    for name in [*names, "test_wire", "test_catalogue"]:
-        (tmp_path / f"{name}.py").write_text(SHARED)
+    for name in ("test_a", "test_wire", "test_attacks"):
+        (tmp_path / f"{name}.py").write_text(OF_A_KIND)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AUTOGRADER_", "PYTEST_"))}
 
     def chosen(*options: str) -> set[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "--ordinary-user", "fast", *options]
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", *options]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        return {line.removesuffix(".py") for line in done.stdout.replace(".py::", "::").splitlines() if "::" in line}
+        return {line.replace(".py::test", "") for line in done.stdout.splitlines() if "::" in line}
 
-    everything, first, second = chosen(), chosen("--share=1/2"), chosen("--share=2/2")
-    assert len(everything) == 10 * 10, "all but the slow one of each file"
-    assert first | second == everything
-    twice = {test for test in everything if "sandbox" in test or test.startswith("test_wire")}
-    assert first & second == twice
-    of_files = [{test.partition("::")[0] for test in share - twice} for share in (first, second)]
-    assert of_files[0] & of_files[1] == {"test_catalogue"}, "a file goes as a whole, one of independent tests by test"
-    assert min(map(len, of_files)) > 2
+    user = chosen("--ordinary-user")
+    assert user == {"test_a_fast", "test_wire_fast", "test_attacks_fast", "test_attacks_slow"}
+    passed = {f"{test.rpartition('_')[0]}.py::test_{test.rpartition('_')[2]}": True for test in user}
+    (tmp_path / "passed.json").write_text(json.dumps(passed))
+    assert chosen() - chosen("--passed-already=passed.json") == {"test_a_fast"}
 
 
 @pytest.fixture
@@ -231,15 +225,6 @@ def ordinary_user(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "ordinary_user", module)  # dataclasses look there
     spec.loader.exec_module(module)
     return module
-
-
-def test_what_failed_with_one_python_is_not_left_out_later(ordinary_user: ModuleType, tmp_path: Path) -> None:
-    noted: dict[str, bool] = {}
-    for number, tests in enumerate([{"a": True, "b": False, "c": True}, {"b": True, "c": False, "d": True}]):
-        (tmp_path / f"{number}.json").write_text(json.dumps(tests))
-        ordinary_user.add(noted, tmp_path / f"{number}.json")
-    ordinary_user.add(noted, tmp_path / "none, for its run was killed.json")
-    assert noted == {"a": True, "b": False, "c": False, "d": True}
 
 
 @pytest.mark.parametrize("go", ["go\n", ""])
@@ -255,7 +240,7 @@ def test_an_ordinary_users_tests_wait_for_lint_and_demo(
 
     class Stdin:
         def readline(self) -> str:
-            while not did:  # beside it the first environment is made, and no other
+            while not did:  # beside it the environment is made
                 time.sleep(0.01)
             did.append("asked")
             return go
@@ -276,9 +261,8 @@ def test_an_ordinary_users_tests_wait_for_lint_and_demo(
         assert ordinary_user.main([]) == int(not go)
     finally:
         signal.signal(signal.SIGINT, handler)
-    assert did[:2] == ["made kit-3.11", "asked"]
-    rest = {f"{program} in {kit}" for program in ("make", ".venv/bin/python") for kit in ("kit-3.11", "kit-3.13")}
-    assert sorted(did[2:]) == (sorted(rest | {"made kit-3.13"}) if go else [])
+    assert did[:2] == ["made kit-3.13", "asked"]
+    assert sorted(did[2:]) == ([".venv/bin/python in kit-3.13", "make in kit-3.13"] if go else [])
 
 
 def test_collecting_the_tests_imports_nothing_that_takes_seconds(pytestconfig: pytest.Config) -> None:
