@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect
 from test_passages import every_passage
 from test_take_away import NOTEBOOKS, code_cells, taken_away
 
@@ -27,6 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 AXE = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
 #: Pages that Sphinx makes by itself.
 GENERATED = {"genindex.html", "search.html"}
+#: Makes a page dark, and waits for colours that fade.
+DARK = """async () => {
+    document.documentElement.dataset.theme = 'dark';
+    const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(fading.map((one) => one.finished));
+}"""
 WIDE: ViewportSize = {"width": 1200, "height": 900}
 
 pytestmark = pytest.mark.slow
@@ -39,17 +45,18 @@ def pages(book: Path) -> list[str]:
     return [page for page in found if not page.startswith("_static/") and page != "index.html"]
 
 
-def open_page(browser: Browser, book: Path, name: str) -> tuple[Page, list[str]]:
-    """Open a page. Returns it, and a list that grows with each request that leaves the book and each error."""
-    page = browser.new_page(viewport=WIDE)
-    troubles: list[str] = []
-    page.on("request", lambda request: troubles.append(request.url) if outside(request.url) else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    page.on("requestfailed", lambda request: troubles.append(f"not found: {request.url}"))
-    page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
+def open_page(browser: Browser, book: Path, name: str) -> Page:
+    """Open a page in a window of its own."""
+    page = new_window(browser)
     page.goto((book / name).as_uri(), wait_until="load")
-    return page, troubles
+    return page
+
+
+def new_window(browser: Browser) -> Page:
+    """A window that shows each page in light."""
+    page = browser.new_page(viewport=WIDE)
+    page.add_init_script("localStorage.setItem('mode', 'light'); localStorage.setItem('theme', 'light')")
+    return page
 
 
 @dataclass(frozen=True)
@@ -81,33 +88,59 @@ def serious(page: Page, theme: str, only: str = "") -> list[str]:
     return found
 
 
-def visit(browser: Browser, book: Path, name: str) -> Visit:
-    """Open a page once, and look at everything that needs a browser."""
-    page, troubles = open_page(browser, book, name)
-    try:
+class Visitor:
+    """Opens one page after another in one window: for Chromium a new one is more work than most pages are."""
+
+    def __init__(self, browser: Browser, book: Path) -> None:
+        self._book = book
+        self.page = page = new_window(browser)
+        self._of_this_page: set[Request] = set()
+        self._troubles: list[str] = []
+        page.on("request", self._asked)
+        page.on("requestfailed", self._failed)
+        page.on("pageerror", lambda error: self._troubles.append(str(error)))
+        page.on("console", lambda told: self._troubles.append(told.text) if told.type == "error" else None)
+
+    def _asked(self, request: Request) -> None:
+        self._of_this_page.add(request)
+        if outside(request.url):
+            self._troubles.append(request.url)
+
+    def _failed(self, request: Request) -> None:
+        if request in self._of_this_page:  # what the page before still waited for ends when it is left
+            self._troubles.append(f"not found: {request.url}")
+
+    def visit(self, name: str) -> Visit:
+        """Open a page once, and look at everything that needs a browser."""
+        page = self.page
+        page.goto("about:blank")
+        page.set_viewport_size(WIDE)
+        self._of_this_page.clear()
+        self._troubles.clear()
+        page.goto((self._book / name).as_uri(), wait_until="load")
         page.wait_for_timeout(200)  # the scripts' own requests
         headings = page.eval_on_selector_all(
             ".bd-article :is(h1, h2, h3, h4, h5, h6)", "all => all.map(heading => Number(heading.tagName[1]))"
         )
         skip_links = page.eval_on_selector_all("a[href='#main-content']", "all => all.length")
-        of_the_page = list(troubles)  # axe-core's own requests come later
+        troubles = list(self._troubles)  # axe-core's own requests come later
         page.add_script_tag(path=AXE)
         found = serious(page, "light")
         # The dark page has the same structure: its colours alone can differ.
-        page.evaluate("document.documentElement.dataset.theme = 'dark'")
-        page.wait_for_timeout(300)  # for colours that fade
+        page.evaluate(DARK)
         found += serious(page, "dark", only="color-contrast")
         page.set_viewport_size({"width": 320, "height": 900})
         width = page.evaluate("document.documentElement.scrollWidth")
-    finally:
-        page.close()
-    return Visit(of_the_page, found, width, headings, skip_links)
+        return Visit(troubles, found, width, headings, skip_links)
 
 
 @pytest.fixture(scope="module")
 def visits(book: Path, browser: Browser) -> dict[str, Visit]:
     """Every page, visited once."""
-    return {name: visit(browser, book, name) for name in pages(book)}
+    visitor = Visitor(browser, book)
+    seen = {name: visitor.visit(name) for name in pages(book)}
+    visitor.page.close()
+    return seen
 
 
 def outside(address: str) -> bool:
@@ -268,7 +301,7 @@ def test_headings_are_in_order_and_there_is_a_skip_link(visits: dict[str, Visit]
 
 @pytest.mark.browser
 def test_figures_stay_readable_on_a_phone(book: Path, browser: Browser) -> None:
-    page, _ = open_page(browser, book, "lessons/05-overfitting.html")
+    page = open_page(browser, book, "lessons/05-overfitting.html")
     page.set_viewport_size({"width": 320, "height": 900})
     heights = page.eval_on_selector_all(
         ".figure-svg text",
@@ -282,7 +315,7 @@ def test_figures_stay_readable_on_a_phone(book: Path, browser: Browser) -> None:
 
 @pytest.mark.browser
 def test_a_question_answers_the_keyboard(book: Path, browser: Browser) -> None:
-    page, _ = open_page(browser, book, "lessons/03-dense-networks.html")
+    page = open_page(browser, book, "lessons/03-dense-networks.html")
     quiz = page.locator(".quiz").first
     assert page.locator(".waits-for-answer").count() > 0, "a prediction hides the output that would spoil it"
     quiz.locator("input").first.focus()
@@ -296,7 +329,7 @@ def test_a_question_answers_the_keyboard(book: Path, browser: Browser) -> None:
 
 @pytest.mark.browser
 def test_notes_for_instructors_are_switched_on_and_remembered(book: Path, browser: Browser) -> None:
-    page, _ = open_page(browser, book, "lessons/03-dense-networks.html")
+    page = open_page(browser, book, "lessons/03-dense-networks.html")
     note = page.locator(".instructor-note").first
     expect(note).to_be_hidden()
     page.get_by_role("button", name="Show the notes for instructors").click()
