@@ -154,15 +154,20 @@ def test_lessons_train_in_the_faster_way(tmp_path: Path, monkeypatch: pytest.Mon
         "NO_COLOR",
         "TF_CPP_MIN_LOG_LEVEL",
         "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
         "PYTHONPATH",
     ):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # to be put back
+        if "NUM_THREADS" in name or name.startswith("TF_NUM"):
+            monkeypatch.delenv(name)
     prepare_kernels(ROOT, tmp_path)
     cells = [
         "import keras\nimport numpy as np",
         "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
         "model.compile(loss='mse', optimizer='adam')\nmodel.fit(np.ones((9, 2)), np.ones((9, 1)), verbose=0)",
         "assert hasattr(model.train_function, '_autograder_loop'), 'Keras trained it alone'",
+        "import os\nassert os.environ['TF_NUM_INTRAOP_THREADS'] == '1', 'its numbers depend on the number of cores'",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=600, startup_timeout=600).execute()

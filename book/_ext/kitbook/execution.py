@@ -153,6 +153,10 @@ def prepare_kernels(root: Path, build: Path) -> None:
     # Where anything else runs, NumPy's threads wait for each other by spinning: least squares of lesson 2 took eight
     # seconds of processor time on two busy cores, and takes a quarter of a second on one.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # TensorFlow's threads hand each small step to one another, for a quarter more processor time on the claims' page.
+    # And with one, a lesson's numbers do not depend on how many cores there are.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     # The lessons import the package of this checkout, whether or not it is installed.
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
