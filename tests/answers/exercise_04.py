@@ -68,9 +68,7 @@ def _predicted(
     predicted: str = "np.argmax(probabilities, axis=1)",
     accuracy: str = "np.mean(predicted == test_digits)",
 ) -> dict[str, str]:
-    return ONE_EPOCH | {
-        "predicted-answer": f"probabilities = {probabilities}\npredicted = {predicted}\ntest_accuracy = {accuracy}"
-    }
+    return {"predicted-answer": f"probabilities = {probabilities}\npredicted = {predicted}\ntest_accuracy = {accuracy}"}
 
 
 def _confusion(body: str) -> dict[str, str]:
@@ -887,22 +885,20 @@ WRONG = [
     ),
     Wrong(
         "the easiest digit",
-        ONE_EPOCH | _sensitivity(hardest=HARDEST.replace("argmin", "argmax")),
+        _sensitivity(hardest=HARDEST.replace("argmin", "argmax")),
         "sensitivity",
         "easiest-digit",
     ),
     Wrong(
         "the sensitivity for its digit",
-        ONE_EPOCH
-        | _sensitivity(hardest=OF_DIGITS + "hardest_digit = shares.min()\nhardest_sensitivity = hardest_digit"),
+        _sensitivity(hardest=OF_DIGITS + "hardest_digit = shares.min()\nhardest_sensitivity = hardest_digit"),
         "sensitivity",
         "share-for-digit",
     ),
     *(
         Wrong(
             f"the hardest digit with {name}",
-            ONE_EPOCH
-            | _sensitivity(hardest=OF_DIGITS + f"hardest_digit = int(shares.argmin())\nhardest_sensitivity = {value}"),
+            _sensitivity(hardest=OF_DIGITS + f"hardest_digit = int(shares.argmin())\nhardest_sensitivity = {value}"),
             "sensitivity",
             hint,
         )
@@ -918,8 +914,7 @@ WRONG = [
     ),
     Wrong(
         "another digit with the right sensitivity",
-        ONE_EPOCH
-        | _sensitivity(
+        _sensitivity(
             hardest=OF_DIGITS + "hardest_digit = int(shares.argsort()[4])\nhardest_sensitivity = shares.min()"
         ),
         "sensitivity",

@@ -77,11 +77,10 @@ def _cured(layers: str, fit: str = "x_train, y_train, epochs=12, batch_size=40",
 
 
 DROPOUT = f'layers.Dense(32, activation="relu"), layers.Dropout(0.5), {SOFTMAX}'
-QUICK = _cured(DROPOUT, "x_train, y_train, epochs=2, batch_size=40")
 
 
 def _saved(code: str) -> dict[str, str]:
-    return QUICK | {"saved-answer": f"import os\n{code}"}
+    return NO_FEW | NO_STOP | {"saved-answer": f"import os\n{code}"}
 
 
 SIZE = 'file_bytes = os.path.getsize("cured.keras")'
