@@ -77,11 +77,11 @@ def test_no_look_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> doctor.Finding:
         raise RuntimeError("something\nunforeseen")
 
-    for name in ("_data", "_bubblewrap", "_memory"):
+    for name in ("_data", "_bubblewrap", "_compat", "_memory"):
         monkeypatch.setattr(doctor, name, fail)
     monkeypatch.setattr(bubblewrap, "choose", lambda _: (_ for _ in ()).throw(BrokenPlace("no Python in here")))
     found = {finding.name: finding for finding in doctor.examine()}
-    for name in ("data", "sandbox", "machine"):
+    for name in ("data", "sandbox", "other packages' internals", "machine"):
         assert found[name].found == "this could not be checked: RuntimeError: something unforeseen"
     assert found["canary"].found == found["protections"].found == "not tried: no Python in here"
     assert found["exercises"].good

@@ -66,7 +66,9 @@ _ACTS = {
         "    try: open(f'/proc/{pid}/mem', 'rb').close()\n"
         "    except OSError: return False\n"
         "    return True\n"
-        "assert any(map(reach, others))"
+        "reached = any(map(reach, others))\n"
+        "if OUTSIDE: os.kill(child, 9)\n"
+        "assert reached"
     ),
     _("no namespaces of its own"): (
         "import ctypes, os\n"
