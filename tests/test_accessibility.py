@@ -22,7 +22,7 @@ import pytest
 from kit import EXERCISES, PATIENCE, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets, too_wide, violations
-from playwright.sync_api import Browser, Page, TimeoutError
+from playwright.sync_api import Browser, Page
 from web import served
 
 from autograder.exercise.outcome import Status, SubmissionResult
@@ -202,12 +202,17 @@ def test_an_answer_in_jupyterlab(lab: str, browser: Browser) -> None:
     page.goto(lab)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
     last = page.locator("[role=status]", has_text="flattened: not begun yet")
+    # JupyterLab forgets what it was asked to run before the connection to the kernel is open.
+    page.wait_for_function(
+        """() => {
+            const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+            return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+        }""",
+        timeout=PATIENCE,
+    )
     # (In braces, so that nothing is waited for: a command's promise may never end.)
-    for attempt in range(8):  # JupyterLab forgets what it was asked to run before the kernel's connection is open
-        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-        with contextlib.suppress(TimeoutError if attempt < 7 else ()):
-            last.wait_for(timeout=PATIENCE / 3)
-            break
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    last.wait_for(timeout=PATIENCE)
     answer = page.locator(".jp-OutputArea", has=page.locator("[role=status]", has_text="counted"))
     assert answer.first.inner_text().startswith("counted: 2 of 3 right, 2 of 3 points.")
     assert not re.search(r"^\s*2\.0\s*$", answer.first.inner_text(), re.MULTILINE)
