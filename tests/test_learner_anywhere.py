@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from forks import Forks, Program, start_forks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit import ROOT
@@ -34,11 +34,15 @@ POSIX_OS += ["pwrite", "register_at_fork", "setgid", "setgroups", "setpgid", "se
 POSIX_OS += ["sync", "sysconf", "uname", "wait3", "wait4"]
 POSIX_SIGNALS = ["SIGKILL", "SIGALRM", "SIGCHLD", "SIGHUP", "SIGUSR1", "SIGPIPE", "setitimer", "alarm", "pthread_kill"]
 
+OTHERS = ["IPython", "ipykernel", "keras", "matplotlib.pyplot", "numpy", "pytest", "tensorflow"]
 PRETEND = """
-import importlib.abc, json, os, signal, sys, warnings
+import importlib.abc, json, os, platform, signal, sys, warnings
 
-import IPython, ipykernel, keras, matplotlib.pyplot, numpy, pytest, tensorflow  # noqa
-import platform; platform.platform()
+sys.path[0] = ""
+for name in [name for name in os.environ if name.startswith("PYTEST")]:
+    del os.environ[name]
+os.chdir(FOLDER)
+platform.platform()
 
 class NotThere(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -78,6 +82,14 @@ print("SAID" + json.dumps(said))
 """
 
 
+@pytest.fixture(scope="module")
+def imported() -> Iterator[Forks]:
+    """A process that has imported the other packages, for each system to be a fork of."""
+    settings = {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "PYTHONWARNDEFAULTENCODING": "1"}
+    with start_forks(OTHERS, settings) as forks:
+        yield forks
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "os_gone", "modules", "signals"),
@@ -87,26 +99,18 @@ print("SAID" + json.dumps(said))
     ],
 )
 def test_a_learner_works_on_another_system(
-    system: str, os_gone: list[str], modules: list[str], signals: list[str], tmp_path: Path
+    system: str, os_gone: list[str], modules: list[str], signals: list[str], imported: Forks, tmp_path: Path
 ) -> None:
     """The reference answers of a whole exercise get full marks, a wrong one its hint, doctor answers."""
     solution = json.loads((ROOT / "solutions/03-dense-networks/03-dense-networks.ipynb").read_text("utf-8"))
     code = ["".join(cell["source"]) for cell in solution["cells"] if cell["cell_type"] == "code"]
     tasks = [task.grade_id for task in find_exercise("03-dense-networks").tasks]
     program = (
-        f"SYSTEM, GONE, OS_GONE, SIGNALS_GONE = {system!r}, {modules!r}, {os_gone!r}, {signals!r}\n{PRETEND}\n"
+        f"SYSTEM, GONE, OS_GONE, SIGNALS_GONE = {system!r}, {modules!r}, {os_gone!r}, {signals!r}\n"
+        f"FOLDER = {str(tmp_path)!r}\n{PRETEND}\n"
         f"CELLS, TASKS = {[c for c in code if not c.startswith('check(')]!r}, {tasks!r}\n{ANSWER}"
     )
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
-    environment = kept | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
-    done = subprocess.run(
-        [sys.executable, "-X", "warn_default_encoding", "-c", program],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    (done,) = imported.run(Program(program))
     assert "SAID" in done.stdout, done.stdout[-3000:] + done.stderr[-3000:]
     said = json.loads(done.stdout.rpartition("SAID")[2])
     assert said["points"] == find_exercise("03-dense-networks").max_score
