@@ -14,6 +14,8 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,6 +154,34 @@ def visited(site: Path, browser: Browser) -> Iterator[tuple[BrowserContext, str]
     context.close()
 
 
+@dataclass(frozen=True)
+class FirstVisit:
+    """A learner who has come from the list to exercise 3, which is all that this browser has ever opened."""
+
+    learner: Learner
+    context: BrowserContext
+    address: str
+    outside: list[str]
+    """What the pages asked of anybody else."""
+    server: ExitStack
+    """Closed, it is gone, and the pages have to do without it."""
+
+
+@pytest.fixture(scope="module")
+def in_exercise_3(site: Path, browser: Browser) -> Iterator[FirstVisit]:
+    """For the tests at the end of this file, so that Python starts once for all of them."""
+    outside: list[str] = []
+    context = browser.new_context(viewport={"width": 1300, "height": 1000}, accept_downloads=True)
+    with ExitStack() as server:
+        address = server.enter_context(served(site))
+        context.on("request", lambda request: request.url.startswith(address) or outside.append(request.url))
+        page = context.new_page()
+        page.goto(f"{address}/exercises/")
+        page.get_by_role("link", name="Dense networks").click()
+        yield FirstVisit(Learner(page), context, address, outside, server)
+    context.close()
+
+
 def assert_full_marks(exercise: str, shown: dict[str, str]) -> None:
     """Each graded cell says that it earned all its points."""
     points = {name: re.findall(r"([\d.]+) of ([\d.]+) points?\b", text) for name, text in shown.items()}
@@ -162,7 +192,7 @@ def assert_full_marks(exercise: str, shown: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "exercise", [name for name in EXERCISES if not name.startswith("03-")]
-)  # 03 is in the next test
+)  # 03 is in a test below
 def test_a_right_notebook_gets_full_marks(exercise: str, visited: tuple[BrowserContext, str]) -> None:
     context, address = visited
     learner = Learner(context.new_page(), f"{address}/exercises/{exercise}.html")
@@ -170,14 +200,44 @@ def test_a_right_notebook_gets_full_marks(exercise: str, visited: tuple[BrowserC
     learner.page.close()
 
 
-def test_what_a_page_said_is_what_the_grader_says(visited: tuple[BrowserContext, str], tmp_path: Path) -> None:
+def test_a_lesson_opens_from_its_page_and_runs(visited: tuple[BrowserContext, str]) -> None:
+    context, address = visited
+    page = context.new_page()
+    page.goto(f"{address}/lessons/{LESSON}.html")
+    page.get_by_role("link", name="Run this lesson in the browser").click()
+    learner = Learner(page)
+    learner.run_all({})  # no cell ends with an error
+    assert learner.cells.locator("img").count() > 0  # its figures are drawn
+    assert page.get_by_role("button", name="Download").is_enabled()
+    page.close()
+
+
+def test_what_jupyterlite_lacks_is_in_the_accessibility_statement(in_exercise_3: FirstVisit) -> None:
+    script = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        missing("axe-core is not installed: build the book first")
+    learner = in_exercise_3.learner
+    learner.frame.evaluate(script.read_text("utf-8"))
+    found = learner.frame.evaluate("axe.run(document, {preload: false})")["violations"]  # with a heading selected
+    learner.run(1, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
+    learner.cells.nth(1).locator("img").wait_for()
+    found += learner.frame.evaluate("axe.run(document, {preload: false})")["violations"]
+    ids = {v["id"] for v in found if v["impact"] in ("moderate", "serious", "critical")}
+    statement = (ROOT / "book" / "accessibility.md").read_text("utf-8").partition("The notebook in such a page")[2]
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", statement, re.M))
+    # (Some depend on which cell is selected, and on what has loaded.)
+    assert ids
+    assert ids <= listed, [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
+
+
+def test_what_a_page_said_is_what_the_grader_says(in_exercise_3: FirstVisit, tmp_path: Path) -> None:
     """One learner's way through exercise 3: wrong, a hint, right, handed in, graded.
 
     Leaves a picture of each step in the folder that AUTOGRADER_FILM names, or in the test's own.
     """
     exercise = "03-dense-networks"
-    context, address = visited
-    page = context.new_page()
+    learner = in_exercise_3.learner
+    page = learner.page
     film = Path(os.environ.get("AUTOGRADER_FILM") or tmp_path / "film")
     film.mkdir(parents=True, exist_ok=True)
     steps = iter(("opened", "wrong", "hint", "right", "handed-in"))
@@ -185,10 +245,7 @@ def test_what_a_page_said_is_what_the_grader_says(visited: tuple[BrowserContext,
     def picture() -> None:
         page.screenshot(path=film / f"{next(steps)}.png")
 
-    page.goto(f"{address}/exercises/")
-    page.get_by_role("link", name="Dense networks").click()
     picture()
-    learner = Learner(page)
     learner.run(0)
     learner.run(1, "x_train = train_data.reshape(600, 784)\nx_test = test_data.reshape(100, 784)")
     wrong = learner.run(2)
@@ -204,7 +261,6 @@ def test_what_a_page_said_is_what_the_grader_says(visited: tuple[BrowserContext,
     with page.expect_download() as download:
         page.get_by_role("button", name="Hand in").click()
     picture()
-    page.close()
     assert len(list(film.glob("*.png"))) == 5
 
     course = tmp_path / "course"
@@ -225,82 +281,45 @@ def test_what_a_page_said_is_what_the_grader_says(visited: tuple[BrowserContext,
     assert graded == said
 
 
-def test_a_lesson_opens_from_its_page_and_runs(visited: tuple[BrowserContext, str]) -> None:
-    context, address = visited
-    page = context.new_page()
-    page.goto(f"{address}/lessons/{LESSON}.html")
-    page.get_by_role("link", name="Run this lesson in the browser").click()
-    learner = Learner(page)
-    learner.run_all({})  # no cell ends with an error
-    assert learner.cells.locator("img").count() > 0  # its figures are drawn
-    assert page.get_by_role("button", name="Download").is_enabled()
+def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(in_exercise_3: FirstVisit) -> None:
+    """The last of the tests in this window: it is closed, and the server gone, afterwards."""
+    learner, context, address = in_exercise_3.learner, in_exercise_3.context, in_exercise_3.address
+    page = learner.page
+    assert page.locator("#trouble").inner_text() == ""
+
+    assert "training images (600, 28, 28, 1)" in learner.run(0)
+    learner.run(1, "x_train = train_data.reshape(600, 784)\nx_test = test_data.reshape(100, 784)")
+    wrong = learner.run(2)
+    assert "1 of 2 points" in wrong, wrong
+    assert "Divide by 255, the largest value a pixel can have." in wrong, wrong
+    learner.run(1, RIGHT)
+    right = learner.run(2)
+    assert "2 of 2 points" in right, right
+    trained = learner.run(1, TRAINED)
+    assert "accuracy True" in trained, trained
+    assert "same True" in trained, trained
+
+    # An endless loop is stopped, and what was computed is still there.
+    learner.run(1, "while True: pass", ends=False)
+    stop = page.get_by_role("button", name="Stop")
+    stop.click(timeout=PATIENCE)
+    page.locator("#state", has_text="Python is ready").wait_for(timeout=PATIENCE)
+    assert "KeyboardInterrupt" in learner.cells.nth(1).locator(".jp-OutputArea").inner_text()
+    assert "100" in learner.run(1, "print(len(x_test))\n" + RIGHT)
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Hand in").click()
+    assert download.value.suggested_filename == "03-dense-networks.ipynb"
+    handed_in = json.loads(Path(download.value.path()).read_text("utf-8"))
+    released = json.loads(next((ROOT / "exercises").glob("03-*/*.ipynb")).read_text("utf-8"))
+    assert [c["metadata"].get("nbgrader") for c in handed_in["cells"]] == [
+        c["metadata"].get("nbgrader") for c in released["cells"]
+    ]
+    assert RIGHT in json.dumps([c["source"] for c in handed_in["cells"]]).replace('\\"', '"')
+    assert "under this name" in page.locator("#state").inner_text()
+    page.wait_for_timeout(1500)
     page.close()
-
-
-def test_what_jupyterlite_lacks_is_in_the_accessibility_statement(visited: tuple[BrowserContext, str]) -> None:
-    script = ROOT / "book" / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.is_file():
-        missing("axe-core is not installed: build the book first")
-    context, address = visited
-    learner = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
-    learner.frame.evaluate(script.read_text("utf-8"))
-    found = learner.frame.evaluate("axe.run(document, {preload: false})")["violations"]  # with a heading selected
-    learner.run(1, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()")
-    learner.cells.nth(1).locator("img").wait_for()
-    found += learner.frame.evaluate("axe.run(document, {preload: false})")["violations"]
-    ids = {v["id"] for v in found if v["impact"] in ("moderate", "serious", "critical")}
-    statement = (ROOT / "book" / "accessibility.md").read_text("utf-8").partition("The notebook in such a page")[2]
-    listed = set(re.findall(r"^\| `([a-z-]+)` \|", statement, re.M))
-    # (Some depend on which cell is selected, and on what has loaded.)
-    assert ids
-    assert ids <= listed, [(v["id"], v["impact"], v["nodes"][0]["html"][:200]) for v in found]
-    learner.page.close()
-
-
-def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(
-    site: Path, browser: Browser, tmp_path: Path
-) -> None:
-    outside: list[str] = []
-    context = browser.new_context(viewport={"width": 1300, "height": 1000}, accept_downloads=True)
-    with served(site) as address:
-        context.on("request", lambda request: request.url.startswith(address) or outside.append(request.url))
-        learner = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
-        page = learner.page
-        assert page.locator("#trouble").inner_text() == ""
-
-        assert "training images (600, 28, 28, 1)" in learner.run(0)
-        learner.run(1, "x_train = train_data.reshape(600, 784)\nx_test = test_data.reshape(100, 784)")
-        wrong = learner.run(2)
-        assert "1 of 2 points" in wrong, wrong
-        assert "Divide by 255, the largest value a pixel can have." in wrong, wrong
-        learner.run(1, RIGHT)
-        right = learner.run(2)
-        assert "2 of 2 points" in right, right
-        trained = learner.run(1, TRAINED)
-        assert "accuracy True" in trained, trained
-        assert "same True" in trained, trained
-
-        # An endless loop is stopped, and what was computed is still there.
-        learner.run(1, "while True: pass", ends=False)
-        stop = page.get_by_role("button", name="Stop")
-        stop.click(timeout=PATIENCE)
-        page.locator("#state", has_text="Python is ready").wait_for(timeout=PATIENCE)
-        assert "KeyboardInterrupt" in learner.cells.nth(1).locator(".jp-OutputArea").inner_text()
-        assert "100" in learner.run(1, "print(len(x_test))\n" + RIGHT)
-
-        with page.expect_download() as download:
-            page.get_by_role("button", name="Hand in").click()
-        assert download.value.suggested_filename == "03-dense-networks.ipynb"
-        handed_in = json.loads(Path(download.value.path()).read_text("utf-8"))
-        released = json.loads(next((ROOT / "exercises").glob("03-*/*.ipynb")).read_text("utf-8"))
-        assert [c["metadata"].get("nbgrader") for c in handed_in["cells"]] == [
-            c["metadata"].get("nbgrader") for c in released["cells"]
-        ]
-        assert RIGHT in json.dumps([c["source"] for c in handed_in["cells"]]).replace('\\"', '"')
-        assert "under this name" in page.locator("#state").inner_text()
-        page.wait_for_timeout(1500)
-        page.close()
-    # The server is gone now.
+    in_exercise_3.server.close()
     again = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
     assert RIGHT in again.cells.nth(1).locator(".cm-content").inner_text()
     again.page.get_by_role("button", name="Begin anew").click()
@@ -309,5 +328,4 @@ def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(
     again.page.get_by_role("button", name="Begin anew").click()
     again.page.locator("#ask").get_by_role("button", name="Begin anew").click()
     expect(again.cells.nth(1).locator(".cm-content")).to_contain_text("YOUR CODE HERE")
-    assert not [url for url in outside if not url.startswith(("blob:", "data:"))]
-    context.close()
+    assert not [url for url in in_exercise_3.outside if not url.startswith(("blob:", "data:"))]

@@ -214,6 +214,7 @@ def test_a_new_release_opens_where_an_older_one_was_kept(site: Path, browser: Br
         page.add_init_script(
             "if (window === top) ServiceWorkerContainer.prototype.register = () => new Promise(() => {})"
         )
+        without_python(page)
         page.reload()
         assert opened(page).evaluate(WRITTEN) == "# before"
     context.close()
@@ -437,8 +438,7 @@ def test_a_clock_that_is_wrong_by_days_and_a_folder_with_umlauts(site: Path, bro
             ("2031-01-01", "# ä ö ü 2026-11-02"),
         ):
             page = context.new_page()
-            if before:  # at the first visit, and at the last, Python starts from this folder, too
-                without_python(page)
+            without_python(page)
             page.clock.set_system_time(clock)
             page.goto(f"{address}/{folder}/{EXERCISE}")
             frame = opened(page)
@@ -453,4 +453,6 @@ def test_a_clock_that_is_wrong_by_days_and_a_folder_with_umlauts(site: Path, bro
     page = context.new_page()  # the server is gone
     page.goto(f"{address}/{folder}/{EXERCISE}")
     assert opened(page).evaluate(WRITTEN) == "# ä ö ü 2031-01-01"
+    page.locator("#state", has_text="Python is ready").wait_for(timeout=PATIENCE)
+    assert page.locator("#trouble").inner_text() == ""
     context.close()
