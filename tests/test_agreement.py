@@ -4,7 +4,8 @@ Everything here is real: real notebooks, real kernels, the real sandbox, the rea
 but one are forks of a process that has imported Keras and nothing of ours, tests/plain_kernels.py.) nbgrader takes
 seconds for a notebook, so of the catalogues of wrong and right answers a sample is compared;
 AUTOGRADER_EVERY_ANSWER=1 compares all of them, which takes more than an hour. The exercises are one course's, and
-graded in one go, by one fork server.
+graded in one go, by one fork server. Of each exercise the reference and a right answer train their networks; whose
+mistake comes before that leaves it at that, with the networks untrained, as learners do.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from catalogue import Right, Wrong, catalogues
+from catalogue import Right, Wrong, catalogues, trains
 from kit import EXERCISES, ROOT
 from plain_kernels import NO_FORK_IN
 
@@ -52,14 +53,37 @@ def hand_in(course: Path, student: str, exercise: str, notebook: nbformat.Notebo
     return path
 
 
+AS_ONE_FILE = "03-dense-networks"  # whose half done notebook is graded as a single file, too
+
+
 def half_done(exercise: str) -> nbformat.NotebookNode:
-    """Right answers, but the first task is left as it was released, and the last stops with an error."""
-    notebook = answered(exercise, {})
+    """Right answers, but the first task is left as it was released, and the last stops with an error.
+
+    In one exercise networks are trained, in all others that is left as it was released, too.
+    """
+    notebook = answered(exercise, {}) if exercise == AS_ONE_FILE else untrained(exercise, {})
     released = answered(exercise)
     answers = [i for i, c in enumerate(notebook.cells) if c.metadata.get("nbgrader", {}).get("solution")]
     notebook.cells[answers[0]].source = released.cells[answers[0]].source
     notebook.cells[answers[-1]].source = "unknown_name + 1"
     return notebook
+
+
+def untrained(exercise: str, answers: dict[str, str]) -> nbformat.NotebookNode:
+    """These answers; where the solution trains a network, the cell is left as it was released."""
+    notebook = answered(exercise, answers)
+    for cell, released in zip(notebook.cells, answered(exercise).cells, strict=True):
+        grading = cell.metadata.get("nbgrader", {})
+        if grading.get("solution") and grading["grade_id"] not in answers and ".fit(" in cell.source:
+            cell.source = released.source
+    return notebook
+
+
+def with_entry(exercise: str, entry: Wrong | Right) -> nbformat.NotebookNode:
+    """An entry of the catalogue, filled in; untrained if its mistake comes before anything is trained."""
+    if isinstance(entry, Wrong) and not trains(exercise, entry.answers, entry.check):
+        return untrained(exercise, entry.answers)
+    return answered(exercise, entry.answers)
 
 
 def sample(exercise: str) -> dict[str, Wrong | Right]:
@@ -91,7 +115,7 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         hand_in(course, "untouched", exercise, answered(exercise))
         hand_in(course, "half", exercise, half_done(exercise))
         for student, entry in sample(exercise).items():
-            hand_in(course, student, exercise, answered(exercise, entry.answers))
+            hand_in(course, student, exercise, with_entry(exercise, entry))
     said = autograder("grade", *exercises, "--course", str(course))
     results = said.get("exercises", [said])
     assert [one["exercise"] for one in results] == exercises
@@ -129,7 +153,7 @@ def test_solution_full_marks_release_none_and_nbgrader_agrees(
             extra = [exercise, "--force"] if step == "generate_feedback" else []
             subprocess.run(["nbgrader", step, *extra], cwd=course, env=PROGRAMS, capture_output=True, check=True)
         assert "reference" in (course / "grades.csv").read_text()
-    if exercise == "03-dense-networks":
+    if exercise == AS_ONE_FILE:
         _one_file_is_graded_alike(exercise, course, found["half"])
 
 
