@@ -198,8 +198,12 @@ def main() -> None:
     import ipykernel.zmqshell  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
     import nbclient  # noqa: F401
+    import pytest  # noqa: F401
 
+    from autograder import data
     from autograder.grading import grade as _station  # noqa: F401
+
+    data.keep_in_memory()  # each fork server would read them anew
 
     look_up({one for part in (*chain(*groups), *asked) for one in names_of(part)})
     gc.freeze()  # no fork has to go through what was there before it
