@@ -214,7 +214,6 @@ def test_a_new_release_opens_where_an_older_one_was_kept(site: Path, browser: Br
         page.add_init_script(
             "if (window === top) ServiceWorkerContainer.prototype.register = () => new Promise(() => {})"
         )
-        without_python(page)
         page.reload()
         assert opened(page).evaluate(WRITTEN) == "# before"
     context.close()
