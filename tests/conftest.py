@@ -403,15 +403,21 @@ def book(kernel_forks: dict[str, str]) -> Path:
     return root / "book" / "_build" / "html"
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program that is the browser."""
+    return "/usr/bin/chromium"
+
+
 # Not for the whole session: a second Playwright, of another file on this worker, could not start beside it.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: str) -> Iterator[Browser]:
     """Debian's Chromium."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         browser.on("context", lambda context: context.set_default_timeout(PATIENCE))  # opening a page had 30 s
         yield browser
         browser.close()
