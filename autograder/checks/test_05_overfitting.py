@@ -902,6 +902,8 @@ class TestCured:
                     "A network that has learned nothing has no gap either. First, make it learn.", id="nothing-learned"
                 ),
             )
+        for other in ("overfitted", "stopped"):
+            _is_another_network(submission, "cured", other)
         _repeats_wrong_labels(submission)
         _only_these_images(submission, "cured", *_training())
         _others_took_no_part(submission)
@@ -944,7 +946,6 @@ def _repeats_wrong_labels(submission: Submission) -> None:
     repeated = answers[wrong] == given[wrong]
     if max(repeated.mean(), repeated[wrong < 100].mean()) <= REPEATED:
         return
-    _is_another_network(submission, "cured", "overfitted")
     raise fail(
         _(
             "`cured` repeats {share:.0%} of the wrong labels that it was trained on.",

@@ -553,6 +553,16 @@ WRONG = [
         "the-same-network",
     ),
     Wrong(
+        "the stopped one trained on",
+        _stopped("patience=5, restore_best_weights=True")
+        | {
+            "cured-answer": "cured = stopped\ncured_history = cured.fit("
+            "x_train, y_train, epochs=8, batch_size=40, validation_data=(x_val, y_val), verbose=0)"
+        },
+        "cured",
+        "the-same-network",
+    ),
+    Wrong(
         "the first hundred by heart",
         _cured(WIDE, f"{FEW}, epochs=30, batch_size=20", optimizer=FAST),
         "cured",
