@@ -560,7 +560,7 @@ WRONG = [
             "x_train, y_train, epochs=8, batch_size=40, validation_data=(x_val, y_val), verbose=0)"
         },
         "cured",
-        "the-same-network",
+        "`cured` is `stopped` itself",
     ),
     Wrong(
         "the first hundred by heart",
