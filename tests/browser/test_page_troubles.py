@@ -390,7 +390,9 @@ def test_what_was_written_a_moment_before_leaving_is_kept(site: Path, browser: B
                 page.goto(f"{address}/{EXERCISE}")
             assert opened(page).evaluate(WRITTEN) == way
         is_kept(opened(page), "# closed")
-        assert page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith('.ipynb'))") == []
+        # (The other exercise, left while it was being opened, may have a copy that waits for its next visit.)
+        left = page.evaluate("Object.keys(localStorage).filter((key) => key.endsWith('.ipynb'))")
+        assert [key for key in left if "image-classification" in key] == []
     context.close()
 
 
