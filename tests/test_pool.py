@@ -54,6 +54,19 @@ def test_a_worker_starts_before_it_is_known_what_there_is_to_grade(folders: Path
     assert list(folders.iterdir()) == []  # nothing of any kernel either
 
 
+@pytest.mark.slow
+def test_a_standing_worker_has_proved_itself_before_the_first_submission(folders: Path) -> None:
+    setup = batch.prepare(find_exercise(NAME), Limits(), Sandbox.LIMITS_ONLY)
+    proven = "__import__('autograder.grading.worker', fromlist=['worker'])._worker.server().proven"
+    standing = pool.StandingPool(1, Sandbox.LIMITS_ONLY)
+    try:
+        with standing(1, [setup]) as executor:
+            assert executor.submit(eval, proven).result()
+    finally:
+        standing.close()
+    assert list(folders.iterdir()) == []
+
+
 @pytest.mark.usefixtures("folders")
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.4])
 def test_ctrl_c_while_it_starts_is_not_its_own(seconds: float, capfd: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,7 @@ class StandingPool:
     def _start(self) -> LocalPool:
         pool = LocalPool(self._workers, self._sandbox)
         for _ in range(self._workers):  # each starts a process, for none of them is idle yet
-            pool.executor.submit(worker.ping)
+            pool.executor.submit(worker.get_ready)
         return pool
 
     @contextmanager
