@@ -223,7 +223,7 @@ def running(
 def _as_handed_in(exercise: str, answers: Mapping[str, str]) -> nbformat.NotebookNode:
     notebook = nbformat.reads(json.dumps(filled_in(exercise, answers)), 4)
     for cell in notebook.cells:
-        if _is_answer(cell) and grade_id(cell) not in answers and _FIT.search(cell.source):
+        if keeps_a_training(cell, answers):
             cell.source = kept_trainings.cell_with(cell.source, grade_id(cell))
     return notebook
 
@@ -259,6 +259,11 @@ def _cells_run(exercise: str) -> list[tuple[str, str, str | None]]:
 def trains(exercise: str, answers: Mapping[str, str], only: str | None = None) -> bool:
     """Whether trying these answers trains a network, which takes seconds."""
     return _FIT.search(sources_run(exercise, answers, only)) is not None
+
+
+def keeps_a_training(cell: dict[str, Any], answers: Mapping[str, str]) -> bool:
+    """Whether a cell is left to the solution, which trains a network there."""
+    return _is_answer(cell) and grade_id(cell) not in answers and _FIT.search(source(cell)) is not None
 
 
 def source(cell: dict[str, Any]) -> str:

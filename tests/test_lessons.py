@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -158,9 +157,8 @@ def test_lessons_train_in_the_faster_way(tmp_path: Path, monkeypatch: pytest.Mon
         "TF_NUM_INTEROP_THREADS",
         "PYTHONPATH",
     ):
-        monkeypatch.setenv(name, os.environ.get(name, ""))  # to be put back
-        if "NUM_THREADS" in name or name.startswith("TF_NUM"):
-            monkeypatch.delenv(name)
+        monkeypatch.setenv(name, "")  # to be put back
+        monkeypatch.delenv(name)
     prepare_kernels(ROOT, tmp_path)
     cells = [
         "import keras\nimport numpy as np",

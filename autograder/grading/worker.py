@@ -134,7 +134,7 @@ def ping() -> None:
 
 def get_ready() -> None:
     """Do all that the first submission would have to wait for: what grading imports, Keras, and the canary."""
-    from autograder.grading import canary, grade, pages  # noqa: F401
+    from autograder.grading import canary, grade, pages  # noqa: F401 - `work` needs them
 
     with contextlib.suppress(KitError):  # the first job tries again and says why, where somebody hears it
         if _worker is not None:
