@@ -474,7 +474,7 @@ def _watch(options: argparse.Namespace) -> int:
     from autograder.course.lock import WATCHING, only_run
     from autograder.course.roster import Roster
     from autograder.course.settings import require_packages
-    from autograder.grading.arrivals import LOOK_SECONDS, Watcher, at
+    from autograder.grading.arrivals import Watcher, at
     from autograder.grading.pool import StandingPool
     from autograder.sandbox import bubblewrap, machine
 
@@ -523,7 +523,7 @@ def _watch(options: argparse.Namespace) -> int:
             )
             while True:
                 watcher.look()
-                time.sleep(LOOK_SECONDS)
+                time.sleep(watcher.pause)
         except KeyboardInterrupt:
             tell(
                 say(

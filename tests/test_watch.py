@@ -10,7 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +29,8 @@ from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
 from autograder.course.lock import WATCHING, only_run
 from autograder.course.receipts import Receipts, read
+from autograder.course.settling import SETTLED_SECONDS
+from autograder.exercise.definition import check_module_name
 from autograder.grading import arrivals
 from autograder.grading.arrivals import Watcher
 from autograder.jupyter import standing
@@ -76,21 +81,21 @@ class Watched:
         count = 0
         for _ in range(times):
             count += self.watcher.look()
-            self.now += arrivals.LOOK_SECONDS
+            self.now += SETTLED_SECONDS
         return count
 
-    def hand_in(self, student: str, text: str = "x = 1") -> Path:
-        notebook = json.loads((ROOT / "exercises" / NAME / f"{NAME}.ipynb").read_text("utf-8"))
+    def hand_in(self, student: str, text: str = "x = 1", name: str = NAME) -> Path:
+        notebook = json.loads((ROOT / "exercises" / name / f"{name}.ipynb").read_text("utf-8"))
         notebook["cells"].append(
             {"cell_type": "code", "id": "own", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
         )
-        path = self.root / "submitted" / student / NAME / f"{NAME}.ipynb"
+        path = self.root / "submitted" / student / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(notebook))
         return path
 
-    def notes(self) -> dict[str, Any]:
-        folder = self.root / ".autograder" / NAME / "done"
+    def notes(self, name: str = NAME) -> dict[str, Any]:
+        folder = self.root / ".autograder" / name / "done"
         return {f.stem: json.loads(f.read_text()) for f in folder.glob("*.json")}
 
 
@@ -257,6 +262,151 @@ def test_a_student_whose_folder_goes_away_stops_nobody(watched: Watched) -> None
     watched.hand_in("bob")
     assert watched.look(3) == 1
     assert set(watched.notes()) == {"bob"}
+
+
+class Held:
+    """Workers of whom one is busy with ada's until it is let go, while time goes by as it does."""
+
+    def __init__(self, watched: Watched, meanwhile: Callable[[], None]) -> None:
+        self.watched, self.begun = watched, list[str]()
+        self.free = threading.Event()
+        watcher = watched.anew()
+        watcher.clock, watcher.exercises = time.time, ()
+        held = self
+
+        class Pool(Executor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                (job,) = args
+                setup = next(setup for setup in self.setups if setup.exercise == job.exercise)
+                ready = stand_in.StandIn(setup, Course(watched.root).make_ready(job.exercise)).submit(fn, job)
+                held.begun.append(job.student)
+                if job.student != "ada" or held.free.is_set():
+                    return ready
+                meanwhile()
+                future: Future[Any] = Future()
+                done = ready.result()
+                threading.Thread(target=lambda: (held.free.wait(60), future.set_result(done))).start()
+                return future
+
+        @contextmanager
+        def pools(_workers: int, setups: Any) -> Any:
+            pool = Pool()
+            pool.setups = setups
+            yield pool
+
+        watcher.pools = pools
+        watched.hand_in("ada")
+
+    def look_until(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 60
+        while not done():
+            assert time.monotonic() < deadline
+            self.watched.watcher.look()
+            time.sleep(0.05)
+
+
+def test_nobody_waits_for_somebody_elses_loop_while_a_worker_is_free(watched: Watched) -> None:
+    held = Held(watched, lambda: [watched.hand_in(student) for student in ("bob", "cy")])
+    tell = watched.lines.append
+
+    def say(line: str) -> None:
+        tell(line)
+        if line.startswith(f"bob  {NAME}: ") and " points" in line:
+            watched.hand_in("dan")
+        if line.startswith(f"dan  {NAME}: ") and " points" in line:
+            held.free.set()
+
+    watched.watcher.say = say
+    assert watched.watcher.look() == 4
+    graded = [line.split()[0] for line in watched.lines if " points" in line]
+    assert graded == ["bob", "cy", "dan", "ada"]
+    assert sum("received, receipt" in line for line in watched.lines) == 3, "ada's was there before anybody looked"
+    assert set(watched.notes()) == {"ada", "bob", "cy", "dan"}
+    assert watched.watcher.look() == 0
+    watched.anew()
+    assert watched.look() == 0
+
+
+def test_who_hands_in_again_while_it_runs_waits_for_the_first_and_the_last_counts(watched: Watched) -> None:
+    held = Held(watched, lambda: threading.Timer(1.5, again).start())
+
+    def again() -> None:
+        watched.hand_in("ada", "x = 2")
+        threading.Timer(1.5, held.free.set).start()
+
+    held.look_until(lambda: len(held.begun) == 2 and held.free.is_set())
+    course = Course(watched.root)
+    assert watched.notes()["ada"]["key"].partition("-")[0] == course.submission(NAME, "ada").digest
+    assert watched.watcher.graded == 2
+
+
+@pytest.mark.parametrize("what", ["settings", "checks", "asked", "slip"])
+def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watched, what: str) -> None:
+    """The run that goes on rests on what was there when it began, so it takes up nobody more."""
+    rules = {"late": {"no_credit_after_days": 0}, "exercises": {NAME: {"due": "2026-05-01 12:00Z"}}}
+    changes = {
+        "settings": ("autograder.json", json.dumps(rules)),
+        "checks": (
+            f"checks/{check_module_name(NAME)}",
+            "# another\n" + Course(ROOT).checks(NAME).read_text(),
+        ),
+        "asked": ("", ""),
+        "slip": ("autograder.json", "{"),
+    }
+    late: list[str] = []
+
+    def change() -> None:
+        name, text = changes[what]
+        if what == "asked":
+            ask(watched.root / ".autograder", NAME, ["ada"])
+        else:
+            (watched.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (watched.root / name).write_text(text)
+        path = watched.hand_in("bob")
+        path.with_name("timestamp.txt").write_text("2026-05-01 13:00:00 UTC\n")
+        threading.Timer(2.5, let_go).start()
+
+    def let_go() -> None:
+        late.extend(held.begun)
+        held.free.set()
+
+    held = Held(watched, change)
+    watched.watcher.look()
+    assert late == ["ada"]
+    if what == "slip":
+        (watched.root / "autograder.json").unlink()
+        watched.watcher._not_before = 0.0
+    held.look_until(lambda: "bob" in watched.notes() and len(held.begun) == (3 if what == "asked" else 2))
+    if what == "settings":
+        assert watched.notes()["bob"]["result"]["late_penalty"] > 0
+    if what == "checks":
+        first, second = (watched.notes()[who]["basis"]["checks"] for who in ("ada", "bob"))
+        assert first != second
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_who_hands_in_a_second_exercise_is_graded_in_that_alone(watched: Watched, released: bool) -> None:
+    other = "01-image-classification"
+    if released:
+        Course(watched.root).make_ready(other)
+
+    def second() -> None:
+        watched.hand_in("bob")
+        threading.Timer(1.5, lambda: watched.hand_in("bob", "x = 2", other)).start()
+        if not released:
+            threading.Timer(4, held.free.set).start()
+
+    held = Held(watched, second)
+    if released:
+        tell = watched.lines.append
+        watched.watcher.say = lambda line: (
+            tell(line) or (f"{other}: " in line and " points" in line and held.free.set())
+        )
+    held.look_until(lambda: len(held.begun) == 3 and held.free.is_set())
+    graded = [line.split()[:2] for line in watched.lines if " points" in line]
+    assert sorted(graded) == [["ada", f"{NAME}:"], ["bob", f"{other}:"], ["bob", f"{NAME}:"]]
+    assert graded[0] == ["bob", f"{NAME}:"]
+    assert graded[1][0] == ("bob" if released else "ada"), "what the run did not begin with waits for its end"
 
 
 WATCH = """

@@ -22,6 +22,7 @@ from autograder.course.kept import REPLACED
 from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
+from autograder.course.settling import Settling
 from autograder.course.sources import BadSource, Delivery, Exchange, SubmissionSource, open_source
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
@@ -141,7 +142,7 @@ _State = tuple[Any, ...]
 class Inbox:
     """A folder into which hand-ins come while somebody looks.
 
-    What is there and has not changed between two looks has arrived, and is taken in once. nbgrader's exchange gets a
+    What has not changed for a moment has arrived, and is taken in once. nbgrader's exchange gets a
     new folder for each hand-in and keeps the old ones, tens of thousands in a term; so the names of those that were
     taken in are kept in the course. An exchange that was restored, with new times, then brings nothing back.
     """
@@ -150,7 +151,7 @@ class Inbox:
     clock: Callable[[], float]
     by_learner: bool = False  # an exchange with a folder for each learner, as on Kubernetes
     roster: Roster | None = None
-    _seen: dict[str, _State] = field(default_factory=dict)
+    _settling: Settling[_State] = field(default_factory=Settling)
     _done: dict[str, _State] = field(default_factory=dict)
     _known: set[str] | None = None  # folders of the exchange that were taken in
     _told: set[str] = field(default_factory=set)
@@ -168,11 +169,12 @@ class Inbox:
         now = self.clock()
         receipts: list[Receipt] = []
         unused: dict[str, int] = {}
-        seen: dict[str, _State] = {}
-        for prefix, source, states in self._sources(course, exercises):
-            here = {prefix + name: state for name, state in states.items() if _holds_a_file(state)}
-            seen |= here
-            ripe = {n for n, state in here.items() if state == self._seen.get(n) and state != self._done.get(n)}
+        sources = list(self._sources(course, exercises))
+        states = {prefix + name: state for prefix, _, own in sources for name, state in own.items()}
+        settled = self._settling.look({name: state for name, state in states.items() if _holds_a_file(state)}, now)
+        for prefix, source, own in sources:
+            here = {prefix + name for name in own}
+            ripe = {name for name in here & settled.keys() if settled[name] != self._done.get(name)}
             if not ripe:
                 continue
             opened, names = source(), {name.removeprefix(prefix) for name in ripe}
@@ -182,9 +184,8 @@ class Inbox:
                 told = {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}
                 for one in told:
                     unused[one] = unused.get(one, 0) + 1
-            self._done |= {name: here[name] for name in ripe}
+            self._done |= {name: settled[name] for name in ripe}
             self._remember(course, [name for name in ripe if _exercise_of(name)])
-        self._seen = seen
         of_no_use = [line for line, count in unused.items() if count == len(exercises)]
         lines = [line for line in of_no_use if line not in self._told]
         self._told |= set(lines)

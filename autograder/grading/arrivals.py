@@ -3,14 +3,16 @@
 Nothing is remembered but what `grade` remembers: a result's note, written after everything else. So a watch that is
 killed anywhere loses nothing, and the next one takes up what has no result yet and leaves alone what has one.
 
-It looks at the folder once a second rather than being told, because file systems of the network tell nobody.
+It looks at the folder again and again rather than being told, because file systems of the network tell nobody. It
+goes on looking while it grades, so that nobody waits for somebody else's endless loop as long as a worker is free.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,17 +23,20 @@ from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts
 from autograder.course.settings import FILE, require_packages
+from autograder.course.settling import Settling
 from autograder.course.submissions import Submitted
 from autograder.course.times import written
 from autograder.errors import UsageError
 from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
+from autograder.grading.basis import Basis
 from autograder.grading.pool import Pools
 from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
 
-LOOK_SECONDS = 1.0  # between two looks; what has not changed in between has arrived
+LOOK_SECONDS = 0.25  # between two looks, on a file system that answers fast
+_SHARE = 0.1  # of the time, at most, goes into looking
 MEND_SECONDS = 5.0  # until one looks again after somebody has to mend something
 AGAIN_SECONDS = 120.0  # until we try again what failed through our fault
 _DEPTH = 4  # folders below a student's
@@ -58,12 +63,16 @@ class Watcher:
     inbox: Inbox | None = None  # a folder from which hand-ins are taken first
     clock: Callable[[], float] = time.time
     graded: int = 0
+    pause: float = LOOK_SECONDS  # until the next look
     _seen: dict[str, _Signature] = field(default_factory=dict)  # at the last look, by student's folder
+    _settling: Settling[_Signature] = field(default_factory=Settling)
     _done: dict[str, _Signature] = field(default_factory=dict)  # when it was graded
     _settings: _Signature | None = None
     _trouble: str = ""  # the last line about something that a person has to mend
     _try_again: float = 0.0
     _not_before: float = 0.0
+    _arrived: dict[tuple[str, str], float] = field(default_factory=dict)  # by exercise and student
+    _folder_of: dict[str, str] = field(default_factory=dict)  # by student
     _failed: set[str] = field(default_factory=set)
     _began: float = 0.0
 
@@ -79,7 +88,7 @@ class Watcher:
                 course.make_ready(name)
 
     def look(self) -> int:
-        """Grade what has arrived by now; return how many results there are that were not there before.
+        """Grade what has arrived by now, and what arrives meanwhile; return how many results are new.
 
         Raises:
             GradingImpossible, ForkServerFailed: nothing can be graded here.
@@ -89,38 +98,47 @@ class Watcher:
         if now < self._not_before:
             return 0
         self._began = self._began or now
-        try:
-            course = Course(self.root)
-            if self.inbox is not None:
-                self._take_in(course, self.inbox)
-            seen = _signatures(course.submitted)
-        except UsageError as error:
-            self._mend(str(error))
-            return 0
-        settings = _signature_of(self.root / FILE)
+        settings, self._settings = self._settings, _signature_of(self.root / FILE)
         if settings != self._settings:  # a due date that was moved concerns everybody
-            self._settings = settings
             self._done.clear()
-        if self._failed and now >= self._try_again:
+        if self._must_try_again():
             for folder in self._failed:
                 self._done.pop(folder, None)
             self._failed.clear()
-        ripe = {
-            folder: signature
-            for folder, signature in seen.items()
-            if signature != self._done.get(folder) and (first or signature == self._seen.get(folder))
-        }
-        self._seen = seen
         try:
-            count = self._grade_again(course, seen)
+            course = Course(self.root)
+            ripe = self._ripe(course, first)
+        except UsageError as error:
+            self._mend(str(error))
+            return 0
+        try:
+            count = self._grade_again(course, self._seen)
             if ripe:
-                count += self._grade(course, sorted(ripe), first)
+                count += self._grade_what_arrives(course, ripe, first)
         except UsageError as error:  # a slip in a file of the course: what is there waits until it is mended
             self._mend(str(error))
             return 0
         self._trouble = ""
-        self._done = {folder: s for folder, s in self._done.items() if folder in seen} | ripe
+        self._done = {folder: s for folder, s in self._done.items() if folder in self._seen} | ripe
         return count
+
+    def _ripe(self, course: Course, first: bool = False) -> dict[str, _Signature]:
+        """The folders in which there is something to grade that is all there, and their state.
+
+        Raises:
+            UsageError: a folder cannot be read, or something lies in it that should not.
+        """
+        began, now = time.monotonic(), self.clock()
+        if self.inbox is not None:
+            self._take_in(course, self.inbox)
+        self._seen = _signatures(course.submitted)
+        self.pause = max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE)
+        settled = self._settling.look(self._seen, now)
+        there = self._seen if first else settled
+        return {folder: state for folder, state in there.items() if state != self._done.get(folder)}
+
+    def _must_try_again(self) -> bool:
+        return bool(self._failed) and self.clock() >= self._try_again
 
     def _grade_again(self, course: Course, folders: Iterable[str]) -> int:
         """What `autograder grade --force` asked for meanwhile."""
@@ -128,7 +146,10 @@ class Watcher:
         for wish in asked(course.state):
             if wish.exercise in set(self._names(course)):
                 self.say(say("{exercise}: graded again, as `autograder grade --force` asked.", exercise=wish.exercise))
-                count += self._grade(course, list(wish.students) or sorted(folders), False, (wish.exercise,), True)
+                works = self._works(course, [wish.exercise], list(wish.students) or sorted(folders))
+                # How long ago something arrived says nothing about what is graded again.
+                self._arrived |= dict.fromkeys(self._arrived, 0.0)
+                count += self._grade(course, works, force=True)
             else:
                 self.say(say("{exercise} is not watched here, so it is not graded again.", exercise=wish.exercise))
             wish.done()
@@ -159,45 +180,99 @@ class Watcher:
                 )
             )
 
-    def _grade(
-        self, course: Course, folders: list[str], first: bool, names: Iterable[str] | None = None, force: bool = False
-    ) -> int:
-        works = []
+    def _grade_what_arrives(self, course: Course, ripe: dict[str, _Signature], first: bool) -> int:
+        """Grade these, and what is ripe while that runs; the latter is added to `ripe`.
+
+        Nothing more is taken up when something has changed that a run rests on, or waits for its end.
+        """
+        works = self._works(course, self._names(course), sorted(ripe), first)
+        if not works:
+            return 0
+        works += self._works_to_come(course, {work.exercise.name for work in works})
+        rests_on = {work.exercise.name: Basis.of(work.setup).key for work in works}
+        looked, ending = self.clock(), False
+
+        def arriving(busy: Set[str]) -> list[batch.Work]:
+            nonlocal looked, ending
+            if ending or self.clock() - looked < self.pause:
+                return []
+            looked = self.clock()
+            ending = bool(asked(course.state)) or self._must_try_again()
+            ending = ending or _signature_of(self.root / FILE) != self._settings
+            if ending:
+                return []
+            taken = {self._folder_of[student] for student in busy}
+            try:
+                more = {f: s for f, s in self._ripe(course).items() if f not in taken and s != ripe.get(f)}
+                found = self._works(course, self._names(course), sorted(more)) if more else []
+            except UsageError as error:
+                self._mend(str(error))
+                ending = True
+                return []
+            ending = any(rests_on.get(work.exercise.name) != Basis.of(work.setup).key for work in found)
+            if ending:
+                return []
+            ripe.update(more)
+            return found
+
+        return self._grade(course, works, first, arriving=arriving)
+
+    def _works(self, course: Course, names: Iterable[str], folders: list[str], first: bool = False) -> list[batch.Work]:
+        """What there is to grade of these exercises in these students' folders, with receipts given."""
+        works, wanted = [], set(folders)
         require_packages(course.settings, course.root)
-        for name in self._names(course) if names is None else names:
+        for name in names:
             try:
                 found = course.handed_in(name, folders)
             except UsageError:  # somebody's folder was taken away meanwhile
                 found = course.handed_in(name)
             those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
+            those = [one for one in those if {one.student, one.folder.parent.name} & wanted]
             if those:
                 works.append(batch.Work.of_course(course, name, self.sandbox, those))
                 self._receive(course, name, those, first)
-        if not works:
-            return 0
-        # How long ago something arrived says nothing about what is graded again.
-        arrived = {(w.exercise.name, s.student): 0.0 if force else _arrival(s) for w in works for s in w.submissions}
-        folder_of = {s.student: s.folder.parent.name for w in works for s in w.submissions}
+            self._arrived |= {(name, one.student): _arrival(one) for one in those}
+            self._folder_of |= {one.student: one.folder.parent.name for one in those}
+        return works
+
+    def _works_to_come(self, course: Course, but: Set[str]) -> list[batch.Work]:
+        """The other exercises that are released, of which something may arrive while a run goes on."""
+        works = []
+        for name in self._names(course):
+            if name not in but and (course.nbgrader.release / name).is_dir():
+                with contextlib.suppress(UsageError):  # whoever hands it in is told
+                    works.append(batch.Work.of_course(course, name, self.sandbox, []))
+        return works
+
+    def _grade(
+        self,
+        course: Course,
+        works: list[batch.Work],
+        first: bool = False,
+        force: bool = False,
+        arriving: batch.Arriving | None = None,
+    ) -> int:
         before = self.graded
 
         def on_progress(progress: batch.Progress, result: dict[str, Any] | None) -> None:
             if result is None:
+                if first and progress.skipped:
+                    self.say(
+                        say_plural(
+                            "{n} had been graded before and stays as it is.",
+                            "{n} had been graded before and stay as they are.",
+                            progress.skipped,
+                        )
+                    )
                 return
             self.graded += 1
             if result["status"] == str(Status.ERROR):
-                self._failed.add(folder_of[result["student"]])
+                self._failed.add(self._folder_of[result["student"]])
                 self._try_again = self.clock() + AGAIN_SECONDS
-            self.say(self._line(result, arrived[result["exercise"], result["student"]]))
+            self.say(self._line(result, self._arrived[result["exercise"], result["student"]]))
 
-        done = batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress)
-        if first and (skipped := sum(one.skipped for one in done)):
-            self.say(
-                say_plural(
-                    "{n} had been graded before and stays as it is.",
-                    "{n} had been graded before and stay as they are.",
-                    skipped,
-                )
-            )
+        if works:
+            batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress, arriving)
         return self.graded - before
 
     def _names(self, course: Course) -> Iterable[str]:

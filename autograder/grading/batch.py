@@ -6,8 +6,8 @@ import contextlib
 import hashlib
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,7 +34,12 @@ from autograder.sandbox.limits import Limits
 
 GIVE_UP_AFTER = 8  # failures in a row that are our fault, with no success in between
 FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
+ASK_SECONDS = 0.25  # between two times that a run asks what has come meanwhile
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
+
+
+# Given the students whose work is in hand, says what else there is to grade, of the exercises that the run began with.
+Arriving = Callable[[Set[str]], "Sequence[Work]"]
 
 
 @dataclass
@@ -150,93 +155,153 @@ def grade_as_the_only_run(
     force: bool = False,
     pools: Pools | None = None,
     on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
+    arriving: Arriving | None = None,
 ) -> list[Batch]:
-    """`grade_exercises` for a process that holds the course's lock (`lock.only_run`) already."""
-    progress = Progress(total=sum(len(work.submissions) for work in works))
-    with contextlib.ExitStack() as recorders:
-        observations = Observations(course)
-        runs = [
-            _ExerciseRun(work, recorders.enter_context(Recorder(course, work.exercise, observations))) for work in works
-        ]
+    """`grade_exercises` for a process that holds the course's lock (`lock.only_run`) already.
+
+    Args:
+        arriving: asked now and then, as long as something runs, what else there is to grade meanwhile.
+    """
+    with _Run(course, works, workers, force, on_progress) as run:
+        todo = run.begin(works)
+        on_progress(run.progress, None)
+        todo = run.replay(todo)
+
+        def more(busy: Set[str]) -> list[_Task]:
+            assert arriving is not None
+            run.flush()  # an exercise may be released anew, which writes to the gradebook
+            return run.replay(run.begin(arriving(busy)))
+
+        setups = [work.setup for work in works]
+        asked = None if arriving is None else more
+        for task, done, soon in _graded(todo, setups, workers, pools or open_pool, run.progress, asked):
+            run.progress.failed += done.result.status is not Status.GRADED
+            run.record(task, done, soon)
+        return run.batches()
+
+
+class _Run:
+    """Where submissions are begun and their results recorded, from the first to the last of a run over a course."""
+
+    def __init__(
+        self,
+        course: Course,
+        works: Sequence[Work],
+        workers: int,
+        force: bool,
+        on_progress: Callable[[Progress, dict[str, Any] | None], None],
+    ) -> None:
+        self.progress = Progress(total=0)
+        self._course, self._workers, self._force, self._on_progress = course, workers, force, on_progress
+        self._observations = Observations(course)
+        self._runs = {work.exercise.name: _ExerciseRun(work) for work in works}
+        self._pending = 0.0  # since when there is something to flush
+        self._writing: _ExerciseRun | None = None  # the gradebook has one open transaction at most
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        with contextlib.ExitStack() as closing:
+            for run in self._runs.values():
+                if run.held is not None:
+                    closing.callback(run.held.__exit__, *error)
+
+    def begin(self, works: Sequence[Work]) -> list[_Task]:
+        """Take these up; record those that need no run, and return the tasks of the others.
+
+        Args:
+            works: of the exercises that the run began with.
+        """
+        self.flush()  # looking for earlier results may write
         todo: list[_Task] = []
-        pending = 0.0  # since when there is something to flush
-        writing = runs[0]  # the gradebook has one open transaction at most
-
-        def record(task: _Task, done: Done, more: bool) -> None:
-            nonlocal pending, writing
-            run, submitted = task.run, task.submitted
-            if run is not writing:
-                writing.recorder.flush()
-                writing = run
+        for work in works:
+            run = self._runs[work.exercise.name]
+            if work.submissions:
+                self._open(run)
+            self.progress.total += len(work.submissions)
             with speaking(run.work.setup.language):
-                if task.several is None:
-                    result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
-                    run.results.add(result_json)
-                else:
-                    result_json, best = run.recorder.record_best(task.several, submitted, done, run.basis_of)
-                    if best is not None:
-                        run.results.add(best)
-                        result_json |= {"best": best["score"]}
-            pending = pending or time.monotonic()
-            if not more or time.monotonic() - pending > FLUSH_SECONDS:
-                run.recorder.flush()
-                pending = 0.0
-            progress.done += 1
-            on_progress(progress, {"exercise": run.work.exercise.name} | result_json)
+                for submitted in work.submissions:
+                    todo += self._begin(run, submitted)
+        return todo
 
-        for run in runs:
-            for last in run.work.submissions:
-                with speaking(run.work.setup.language):
-                    versions = run.recorder.all_of(last)
-                    if len(versions) > 1:
-                        tasks = run.begin_several(versions, force)
-                        progress.total += max(len(tasks) - 1, 0)
-                        progress.skipped += not tasks
-                        todo += tasks
-                        continue
-                (submitted,) = versions
-                with speaking(run.work.setup.language):
-                    earlier = None if force else run.recorder.earlier(submitted, run.basis_of(submitted))
-                if (
-                    not force
-                    and earlier is None
-                    and (why := run.recorder.why_again(submitted, run.basis_of(submitted)))
-                ):
-                    run.again[why] += 1
-                if earlier is None and submitted.unread:
-                    with speaking(run.work.setup.language):
-                        earlier = run.recorder.of_last_time(submitted)
-                if earlier is not None:
-                    run.results.add(earlier)
-                    run.skipped += 1
-                    progress.skipped += 1
-                elif submitted.unread:
-                    task = _Task(submitted, run)
-                    record(task, _unread(task, submitted.unread), True)
-                elif submitted.path is None:
-                    where = run.work.exercise, run.work.setup.sandbox
-                    with speaking(run.work.setup.language):
-                        nothing = missing(submitted.student, *where, submitted.problem)
-                    record(_Task(submitted, run), Done(nothing, None, None), True)
-                else:
-                    todo.append(_Task(submitted, run))
-        on_progress(progress, None)
+    def _open(self, run: _ExerciseRun) -> None:
+        if run.held is not None:  # people may have changed the gradebook since
+            run.held.__exit__(None, None, None)
+        run.held = Recorder(self._course, run.work.exercise, self._observations)
+
+    def _begin(self, run: _ExerciseRun, last: Submitted) -> list[_Task]:
+        versions = run.recorder.all_of(last)
+        if len(versions) > 1:
+            tasks = run.begin_several(versions, self._force)
+            self.progress.total += max(len(tasks) - 1, 0)
+            self.progress.skipped += not tasks
+            return tasks
+        (submitted,) = versions
+        basis = run.basis_of(submitted)
+        earlier = None if self._force else run.recorder.earlier(submitted, basis)
+        if not self._force and earlier is None and (why := run.recorder.why_again(submitted, basis)):
+            run.again[why] += 1
+        if earlier is None and submitted.unread:
+            earlier = run.recorder.of_last_time(submitted)
+        task = _Task(submitted, run)
+        if earlier is not None:
+            run.results.add(earlier)
+            run.skipped += 1
+            self.progress.skipped += 1
+        elif submitted.unread:
+            self.record(task, _unread(task, submitted.unread), True)
+        elif submitted.path is None:
+            where = run.work.exercise, run.work.setup.sandbox
+            self.record(task, Done(missing(submitted.student, *where, submitted.problem), None, None), True)
+        else:
+            return [task]
+        return []
+
+    def replay(self, todo: list[_Task]) -> list[_Task]:
+        """Record those of which an earlier run answers all that the changed checks ask; return the others."""
         replayed = set()
-        if not force:
-            for task, again in _replayed(todo, runs, workers):
-                replayed.add(task)
-                task.run.replayed += 1
-                progress.replayed += 1
-                progress.failed += again.result.status is not Status.GRADED
-                record(task, again, False)
-        todo = [task for task in todo if task not in replayed]
-        for task, done, more in _graded(todo, [work.setup for work in works], workers, pools or open_pool, progress):
-            progress.failed += done.result.status is not Status.GRADED
-            record(task, done, more)
-    return [
-        Batch(r.work.exercise.name, r.results, r.skipped, data.origin_of(r.work.setup.held_out), r.replayed, r.again)
-        for r in runs
-    ]
+        for task, again in () if self._force else _replayed(todo, self._workers):
+            replayed.add(task)
+            task.run.replayed += 1
+            self.progress.replayed += 1
+            self.progress.failed += again.result.status is not Status.GRADED
+            self.record(task, again, False)
+        return [task for task in todo if task not in replayed]
+
+    def record(self, task: _Task, done: Done, more: bool) -> None:
+        """Write a result. It is permanent at once, or, where there are `more` to come at once, with one of those."""
+        run, submitted = task.run, task.submitted
+        if run is not self._writing:
+            self.flush()
+            self._writing = run
+        with speaking(run.work.setup.language):
+            if task.several is None:
+                result_json = run.recorder.record(submitted, done, run.basis_of(submitted))
+                run.results.add(result_json)
+            else:
+                result_json, best = run.recorder.record_best(task.several, submitted, done, run.basis_of)
+                if best is not None:
+                    run.results.add(best)
+                    result_json |= {"best": best["score"]}
+        self._pending = self._pending or time.monotonic()
+        if not more or time.monotonic() - self._pending > FLUSH_SECONDS:
+            self.flush()
+        self.progress.done += 1
+        self._on_progress(self.progress, {"exercise": run.work.exercise.name} | result_json)
+
+    def flush(self) -> None:
+        """Make everything recorded so far permanent."""
+        if self._writing is not None:
+            self._writing.recorder.flush()
+        self._pending = 0.0
+
+    def batches(self) -> list[Batch]:
+        """What came of each exercise."""
+        return [
+            Batch(name, run.results, run.skipped, data.origin_of(run.work.setup.held_out), run.replayed, run.again)
+            for name, run in self._runs.items()
+        ]
 
 
 @dataclass(eq=False)
@@ -244,7 +309,7 @@ class _ExerciseRun:
     """Where the results of one exercise go."""
 
     work: Work
-    recorder: Recorder
+    held: Recorder | None = None  # opened when submissions are begun
     results: Results = field(default_factory=Results)
     skipped: int = 0
     replayed: int = 0
@@ -254,6 +319,12 @@ class _ExerciseRun:
 
     def __post_init__(self) -> None:
         self._basis = Basis.of(self.work.setup)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where its results are written."""
+        assert self.held is not None
+        return self.held
 
     def basis_of(self, submitted: Submitted) -> Basis:
         """What a result of this submission rests on."""
@@ -312,6 +383,10 @@ class _LongestFirst:
     def __len__(self) -> int:
         return sum(map(len, self._by_run.values()))
 
+    def students(self) -> Iterator[str]:
+        """Whose work is among it."""
+        return (task.submitted.student for tasks in self._by_run.values() for _, task, _ in tasks)
+
     def pop(self) -> tuple[_Task, int]:
         """The next one to run, and which try it is."""
         run = max(filter(self._by_run.get, self._by_run), key=lambda run: (self._expected(run), -self._begun[run]))
@@ -320,16 +395,45 @@ class _LongestFirst:
 
     def append(self, task: tuple[_Task, int]) -> None:
         """Put one back; it is the next of its exercise."""
-        self._by_run[task[0].run].append((math.inf, *task))
+        self._by_run.setdefault(task[0].run, []).append((math.inf, *task))
 
     def _expected(self, run: _ExerciseRun) -> float:
         seconds = self._by_run[run][-1][0]
         return run.seconds / run.ran if seconds == math.inf and run.ran else seconds
 
 
-def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iterator[tuple[_Task, Done]]:
+class _Waiting:
+    """All that is still to be run: what came later after what came before, so that nobody is overtaken for ever."""
+
+    def __init__(self, todo: Iterable[_Task]) -> None:
+        self._arrived = deque([_LongestFirst(todo)])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._arrived))
+
+    def add(self, todo: list[_Task]) -> None:
+        """These came together, just now."""
+        if todo:
+            self._arrived.append(_LongestFirst(todo))
+
+    def students(self) -> set[str]:
+        """Whose work waits."""
+        return {student for those in self._arrived for student in those.students()}
+
+    def pop(self) -> tuple[_Task, int]:
+        """The next one to run, and which try it is."""
+        while len(self._arrived) > 1 and not self._arrived[0]:
+            self._arrived.popleft()
+        return self._arrived[0].pop()
+
+    def append(self, task: tuple[_Task, int]) -> None:
+        """Put one back, to be the next."""
+        self._arrived[0].append(task)
+
+
+def _replayed(todo: list[_Task], workers: int) -> Iterator[tuple[_Task, Done]]:
     """Yield those whose earlier run answers all that the changed checks ask, with the new result."""
-    for run in runs:
+    for run in dict.fromkeys(task.run for task in todo):
         mine: dict[str, _Task] = {}
         recorded, setup = [], run.work.setup
         for task in todo:
@@ -347,26 +451,34 @@ def _replayed(todo: list[_Task], runs: list[_ExerciseRun], workers: int) -> Iter
 
 
 def _graded(
-    todo: list[_Task], setups: list[Setup], workers: int, pools: Pools, progress: Progress
+    todo: list[_Task],
+    setups: list[Setup],
+    workers: int,
+    pools: Pools,
+    progress: Progress,
+    more: Callable[[Set[str]], list[_Task]] | None = None,
 ) -> Iterator[tuple[_Task, Done, bool]]:
     """Yield each submission with what came of it, in whatever order they finish, and whether more is ready already.
+
+    As long as some run and no worker has died, `more` is asked, with whose work is in hand, for what else there is.
 
     A worker that dies takes a local pool with it, and nobody can say which job was to blame; on a cluster it takes
     what it was given itself. All those are tried again, at last one at a time, so that only the guilty one is given up.
     """
-    waiting = _LongestFirst(todo)
+    waiting, asked = _Waiting(todo), time.monotonic()
     suspects: list[tuple[_Task, int]] = []
     failures = 0  # that are our fault, one after another
     while waiting or suspects:
         alone = not waiting
-        pool_size = 1 if alone else min(workers, len(waiting))
+        pool_size = 1 if alone else workers if more else min(workers, len(waiting))
         with pools(pool_size, setups) as pool:
             running: dict[Future[Done], tuple[_Task, int]] = {}
-            source: _LongestFirst | list[tuple[_Task, int]] = suspects if alone else waiting
+            source: _Waiting | list[tuple[_Task, int]] = suspects if alone else waiting
             _refill(pool, running, source, pool_size)
             while running:
                 progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
-                ready = wait(running, return_when=FIRST_COMPLETED).done
+                asks = more is not None and not alone and not suspects
+                ready = wait(running, ASK_SECONDS if asks else None, FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
                 _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
                 broken = False
@@ -403,6 +515,10 @@ def _graded(
                     for task, attempt in running.values():
                         suspects.append((task, attempt + 1))
                     break
+                if more is not None and asks and not suspects and time.monotonic() - asked >= ASK_SECONDS:
+                    asked = time.monotonic()
+                    waiting.add(more(waiting.students() | {task.submitted.student for task, _ in running.values()}))
+                    _refill(pool, running, source, pool_size)
 
 
 def _title(task: _Task, exercises: int) -> str:
@@ -413,7 +529,7 @@ def _title(task: _Task, exercises: int) -> str:
 def _refill(
     pool: Executor,
     running: dict[Future[Done], tuple[_Task, int]],
-    source: _LongestFirst | list[tuple[_Task, int]],
+    source: _Waiting | list[tuple[_Task, int]],
     size: int,
 ) -> None:
     while source and len(running) < size:
