@@ -34,7 +34,7 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from benchmarks import history, honest_class, stand_in
+from benchmarks import history, honest_class, stand_in, waits
 from benchmarks.cluster import two_workers_over_one
 from benchmarks.latency import latencies
 from benchmarks.memory import PeakMemory
@@ -47,6 +47,8 @@ PROGRAMS = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.
 def main() -> int:
     parts: dict[str, Callable[[Path], dict[str, Any]]] = {
         "class": lambda scratch: honest(scratch, options.each),
+        "small": lambda scratch: waits.small(scratch, lambda course, names: _ours(course, names)[0]),
+        "one": waits.one,
         "memory": memory,
         "cluster": cluster,
         "coordinator": coordinator,
@@ -54,6 +56,7 @@ def main() -> int:
         "first": first,
         "costs": costs,
         "page": page,
+        "book": book,
     }
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: all)")
@@ -263,6 +266,13 @@ def costs(scratch: Path) -> dict[str, Any]:
 def page(scratch: Path) -> dict[str, Any]:
     """The exercise in a browser: seconds until the first check's answer, megabytes, training beside TensorFlow's."""
     from benchmarks.page import measured  # needs what drives a browser
+
+    return measured(scratch)
+
+
+def book(scratch: Path) -> dict[str, Any]:
+    """A clean build beside what the lessons compute, and a build without a change."""
+    from benchmarks.book import measured
 
     return measured(scratch)
 

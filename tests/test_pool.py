@@ -58,10 +58,12 @@ def test_a_worker_starts_before_it_is_known_what_there_is_to_grade(folders: Path
 def test_a_standing_worker_has_proved_itself_before_the_first_submission(folders: Path) -> None:
     setup = batch.prepare(find_exercise(NAME), Limits(), Sandbox.LIMITS_ONLY)
     proven = "__import__('autograder.grading.worker', fromlist=['worker'])._worker.server().proven"
+    makes_pages = "__import__('autograder.grading.pages', fromlist=['pages'])._maker._process.poll() is None"
     standing = pool.StandingPool(1, Sandbox.LIMITS_ONLY)
     try:
         with standing(1, [setup]) as executor:
             assert executor.submit(eval, proven).result()
+            assert executor.submit(eval, makes_pages).result()
     finally:
         standing.close()
     assert list(folders.iterdir()) == []

@@ -11,7 +11,6 @@ from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.errors import NoNotebook, UnknownExercise
 from autograder.exercise.definition import Exercise, exercise_names, find_exercise
 from autograder.exercise.outcome import SubmissionResult
-from autograder.grading.grade import grade
 from autograder.language import _, say
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.client import ForkServer
@@ -43,6 +42,8 @@ def check_file(name: str, exercise: str | None = None, sandbox: str = "auto") ->
     raw = read_notebook_file(name)
     found = find_exercise(exercise) if exercise else which_exercise(path, raw)
     with ForkServer(bubblewrap.choose(sandbox)) as server:
+        from autograder.grading.grade import grade  # half a second, while the fork server imports Keras
+
         graded = grade(raw, found, server, Limits(), path.stem, data.load_held_out(found.name))
     return graded.result
 

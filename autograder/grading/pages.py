@@ -42,11 +42,18 @@ class _NoPageError(Exception):
 
 
 class _Maker:
-    """The process that makes pages, started when it is first needed. Any thread may ask; one at a time."""
+    """The process that makes pages, started when it is first needed, or before. Any thread may ask; one at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    def begin(self) -> None:
+        """Start the process, unless there is one; it takes a second until it can make a page."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self.close()
+                self._process = _start()
 
     def page(self, notebook: str, result: SubmissionResult) -> str:
         """The page; without a student's colours or Markdown if those take too long."""
@@ -71,10 +78,9 @@ class _Maker:
                     pipe.close()
 
     def _ask(self, request: bytes) -> str:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = _start()
+        self.begin()
         try:
+            assert self._process is not None
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             self._process.stdin.write(_LENGTH.pack(len(request)) + request)
@@ -89,6 +95,12 @@ class _Maker:
 
 _maker = _Maker()
 atexit.register(_maker.close)
+
+
+def begin() -> None:
+    """Start what makes pages, so that the first one is not waited for."""
+    with contextlib.suppress(OSError):  # `page_of` tries again
+        _maker.begin()
 
 
 def page_of(notebook: str, result: SubmissionResult) -> str:

@@ -133,9 +133,10 @@ def ping() -> None:
 
 
 def get_ready() -> None:
-    """Do all that the first submission would have to wait for: what grading imports, Keras, and the canary."""
-    from autograder.grading import canary, grade, pages  # noqa: F401 - `work` needs them
+    """Do all that the first submission would have to wait for: what grading imports, Keras, the canary, the pages."""
+    from autograder.grading import canary, grade, pages  # noqa: F401 - `work` needs `grade`
 
+    pages.begin()
     with contextlib.suppress(KitError):  # the first job tries again and says why, where somebody hears it
         if _worker is not None:
             canary.prove(_worker.server())
@@ -157,14 +158,14 @@ def work(job: Job) -> Done:
     """
     import nbformat
 
-    from autograder.grading import canary
+    from autograder.grading import canary, pages
     from autograder.grading.grade import grade
-    from autograder.grading.pages import page_of
 
     assert _worker is not None, "begin() comes first"
     try:
         server = _worker.server()
         setup, exercise = _worker.exercise(job.exercise)
+        pages.begin()
         canary.prove(server)  # else the first submission of each worker would seem to take seconds longer
         with speaking(setup.language):
             graded = grade(
@@ -179,7 +180,7 @@ def work(job: Job) -> Done:
         return Done(result, None, None)
     notebook = nbformat.writes(graded.notebook)
     with speaking(setup.language):
-        return Done(result, notebook, page_of(notebook, result), graded.record)
+        return Done(result, notebook, pages.page_of(notebook, result), graded.record)
 
 
 def _unpack(setup: Setup, folder: Path) -> Exercise:

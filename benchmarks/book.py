@@ -1,0 +1,68 @@
+"""What building the book costs beside what its lessons compute, and what building it again costs.
+
+    python -m benchmarks book
+
+Processor time, except for the second build, for which somebody waits. The lessons' own compute is that of their
+kernels alone, each page's in a plain one, with as many threads as in the build. The book's last build is thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+EXECUTED = ROOT / "book" / "_build" / "jupyter_execute"
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def measured(scratch: Path) -> dict[str, Any]:
+    """Build the book from nothing and once more, and run its pages' code in plain kernels."""
+    clean = _build("--clean")
+    print(f"   clean: {clean:.0f} s of processor time", flush=True)
+    began = time.perf_counter()
+    _build()
+    again = time.perf_counter() - began
+    os.environ |= ONE_THREAD
+    own = {}
+    for path in sorted(EXECUTED.rglob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        if any(cell.cell_type == "code" and cell.execution_count for cell in notebook.cells):
+            own[path.stem] = _run(notebook, scratch)
+            print(f"   {path.stem}: {own[path.stem]:.0f} s", flush=True)
+    return {
+        "book_clean_over_own": clean / sum(own.values()),
+        "book_clean_cpu_seconds": clean,
+        "book_unchanged_seconds": again,
+        "book_own_cpu_seconds_by_page": own,
+    }
+
+
+def _build(*options: str) -> float:
+    before = _children()
+    command = [sys.executable, str(ROOT / "book" / "build.py"), *options]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    return _children() - before
+
+
+def _run(notebook: Any, folder: Path) -> float:
+    before = _children()
+    client = NotebookClient(
+        notebook, timeout=1_200, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute()
+    return _children() - before
+
+
+def _children() -> float:
+    """Seconds of processor time of all processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
