@@ -15,6 +15,7 @@ from kit import ROOT
 from autograder.course.directory import Course
 from autograder.course.inbox import MAX_KEPT_BYTES, Inbox, receive
 from autograder.course.receipts import Receipts
+from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS
 from autograder.course.sources import Exchange
 from autograder.course.submissions import Unused
 from autograder.course.times import written
@@ -136,13 +137,13 @@ class Looking:
         self.inbox = Inbox(self.course.root.parent / "exchange" / "trial" / "inbound", lambda: self.now)
 
     def look(self) -> tuple[list[str], list[str]]:
-        """Twice: what has not changed in between has arrived."""
+        """Twice: what has not changed in between, for long enough, has arrived."""
         receipts, unused = [], []
         for _ in range(2):
             given, told = self.inbox.look(self.course, [NAME])
             receipts += [one.student for one in given]
             unused += told
-            self.now += 1
+            self.now += SETTLED_FOR_GOOD_SECONDS
         return receipts, unused
 
 
@@ -238,3 +239,19 @@ def test_each_learner_has_an_inbound_folder_where_owners_say_nothing(course: Cou
     assert receipts == ["ada"]
     assert course.submission(NAME, "ada").raw == worked("ada")
     assert "not of ada" in "".join(unused)
+
+
+def test_a_copy_that_stalls_for_a_second_is_taken_in_whole(course: Course) -> None:
+    """A folder of the exchange is taken in once and never looked at again."""
+    looking = Looking(course)
+    submit(course, "ada", worked("x = 1"))
+    (there,) = looking.inbox.path.iterdir()
+    notebook = there / f"{NAME}.ipynb"
+    whole = notebook.read_bytes()
+    notebook.write_bytes(whole[: len(whole) // 2])
+    for _ in range(5):
+        assert looking.inbox.look(course, [NAME]) == ([], [])
+        looking.now += 0.25
+    notebook.write_bytes(whole)
+    assert looking.look() == (["ada"], [])
+    assert course.submission(NAME, "ada").raw == whole

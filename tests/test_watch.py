@@ -94,6 +94,12 @@ class Watched:
         path.write_text(json.dumps(notebook))
         return path
 
+    def hand_in_loosely(self, student: str, text: str = "x = 1") -> None:
+        """The notebook lies in the student's folder itself."""
+        path = self.hand_in(student, text)
+        path.replace(self.root / "submitted" / student / path.name)
+        path.parent.rmdir()
+
     def notes(self, name: str = NAME) -> dict[str, Any]:
         folder = self.root / ".autograder" / name / "done"
         return {f.stem: json.loads(f.read_text()) for f in folder.glob("*.json")}
@@ -340,7 +346,90 @@ def test_who_hands_in_again_while_it_runs_waits_for_the_first_and_the_last_count
     assert watched.watcher.graded == 2
 
 
-@pytest.mark.parametrize("what", ["settings", "checks", "asked", "slip"])
+def test_who_hands_in_loose_files_waits_for_their_own_work_alone(watched: Watched) -> None:
+    held = Held(watched, lambda: threading.Timer(1.5, again).start())
+    shutil.rmtree(watched.root / "submitted" / "ada")
+    watched.hand_in_loosely("ada")
+
+    def again() -> None:
+        watched.hand_in_loosely("o<x")
+        watched.hand_in_loosely("ada", "x = 2")
+        threading.Timer(2, held.free.set).start()
+
+    held.look_until(lambda: len(held.begun) == 3 and held.free.is_set())
+    assert held.begun[0] == held.begun[-1] == "ada"
+    newest = Course(watched.root).submission(NAME, "ada").digest
+    assert watched.notes()["ada"]["key"].partition("-")[0] == newest
+
+
+def test_where_the_best_counts_loose_files_count_for_their_own_student(watched: Watched) -> None:
+    (watched.root / "autograder.json").write_text('{"counts": "best"}')
+    watched.look()
+    for number, student in enumerate(("ada", "bob", "cy")):
+        watched.hand_in_loosely(student, f"x = {number}")
+        assert watched.look(3) == 1
+    assert watched.jobs == ["ada", "bob", "cy"]
+
+
+def test_what_a_teacher_is_writing_concerns_nobody_who_hands_in_something_else(watched: Watched) -> None:
+    other = "01-image-classification"
+    for name in (NAME, other):
+        shutil.copytree(ROOT / "solutions" / name, watched.root / "source" / name)
+    Course(watched.root).make_ready(other)
+    watched.anew().exercises = ()
+    watched.look()
+    source = watched.root / "source" / other / f"{other}.ipynb"
+    notebook = json.loads(source.read_text())
+    graded = [cell for cell in notebook["cells"] if cell["metadata"].get("nbgrader", {}).get("grade")]
+    graded[1]["metadata"]["nbgrader"]["grade_id"] = graded[0]["metadata"]["nbgrader"]["grade_id"]
+    source.write_text(json.dumps(notebook))
+    released = (watched.root / "release" / other / f"{other}.ipynb").read_bytes()
+    watched.hand_in("ada")
+    assert watched.look(3) == 1
+    assert (watched.root / "release" / other / f"{other}.ipynb").read_bytes() == released
+
+
+@pytest.mark.parametrize("what", ["a clock set back", "one that failed through us", "a folder that cannot be read"])
+def test_while_one_runs_it_is_no_reason_to_take_up_nobody(
+    watched: Watched, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "AGAIN_SECONDS", 1.0)
+    monkeypatch.setattr(arrivals, "MEND_SECONDS", 1.0)
+    real = arrivals.Course.handed_in
+
+    def unread(course: Course, name: str, students: Any = None) -> Any:
+        found = real(course, name, students)
+        changed = [replace(s, unread="Input/output error") if s.student == "bad" else s for s in found.submissions]
+        return replace(found, submissions=changed)
+
+    def trouble() -> None:
+        if what == "a clock set back":
+            watched.watcher.clock = lambda: time.time() - 3_600
+        elif what == "one that failed through us":
+            monkeypatch.setattr(arrivals.Course, "handed_in", unread)
+            watched.hand_in("bad")
+        else:
+            (watched.root / "submitted").rename(watched.root / "away")
+            (watched.root / "submitted").write_text("")
+        threading.Timer(2.5, bob).start()
+
+    def bob() -> None:
+        if what == "a folder that cannot be read":
+            (watched.root / "submitted").unlink()
+            (watched.root / "away").rename(watched.root / "submitted")
+        watched.hand_in("bob")
+
+    held = Held(watched, lambda: threading.Timer(1, trouble).start())
+    tell = watched.lines.append
+    watched.watcher.say = lambda line: tell(line) or ("bob" in line and " points" in line and held.free.set())
+    watched.watcher.look()
+    assert held.begun == ["ada", "bob"]
+    graded = [line.split()[0] for line in watched.lines if " points" in line]
+    assert graded[-2:] == ["bob", "ada"]
+    assert sum("Nothing is lost" in line for line in watched.lines) == (what == "a folder that cannot be read")
+
+
+@pytest.mark.parametrize("what", ["settings", "nbgrader's", "checks", "asked", "slip"])
 def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watched, what: str) -> None:
     """The run that goes on rests on what was there when it began, so it takes up nobody more."""
     rules = {"late": {"no_credit_after_days": 0}, "exercises": {NAME: {"due": "2026-05-01 12:00Z"}}}
@@ -351,6 +440,7 @@ def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watch
             "# another\n" + Course(ROOT).checks(NAME).read_text(),
         ),
         "asked": ("", ""),
+        "nbgrader's": ("nbgrader_config.py", "c = get_config()\nc.CourseDirectory.student_id_exclude = 'bob'\n"),
         "slip": ("autograder.json", "{"),
     }
     late: list[str] = []
@@ -376,6 +466,10 @@ def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watch
     if what == "slip":
         (watched.root / "autograder.json").unlink()
         watched.watcher._not_before = 0.0
+    if what == "nbgrader's":
+        assert watched.look(3) == 0
+        assert set(watched.notes()) == {"ada"}
+        return
     held.look_until(lambda: "bob" in watched.notes() and len(held.begun) == (3 if what == "asked" else 2))
     if what == "settings":
         assert watched.notes()["bob"]["result"]["late_penalty"] > 0

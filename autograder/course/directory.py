@@ -215,16 +215,23 @@ class Course:
         self.require_exercise(name)
         self.gradebook_is_nbgraders()
         self._write_config()
-        released = self.nbgrader.release / name / f"{name}.ipynb"
-        digest = self._digest(name)
-        mark = self.state / name / "source.sha256"
-        current = mark.is_file() and mark.read_text().strip() == digest
-        if not (current and released.is_file() and self._has_entered(name)):
+        if not self.is_ready(name):
+            digest, mark = self._digest(name), self._mark(name)
             self.gradebook_is_sound()
             release(self.source_root(), self.nbgrader.release, name, self.db_url, self.course_id, self._making())
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.write_text(digest + "\n")
-        return Exercise.read(name, released, self.checks(name))
+        return Exercise.read(name, self.nbgrader.release / name / f"{name}.ipynb", self.checks(name))
+
+    def is_ready(self, name: str) -> bool:
+        """Whether the exercise was released from its source as it is now, and is in the gradebook."""
+        mark, released = self._mark(name), self.nbgrader.release / name / f"{name}.ipynb"
+        current = mark.is_file() and mark.read_text().strip() == self._digest(name)
+        return current and released.is_file() and self._has_entered(name)
+
+    def _mark(self, name: str) -> Path:
+        """The file that says what an exercise was released from."""
+        return self.state / name / "source.sha256"
 
     def places(self, names: list[str]) -> list[Path]:
         """The folders that results of these exercises are written to, whether they are there yet or not."""

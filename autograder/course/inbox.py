@@ -22,7 +22,7 @@ from autograder.course.kept import REPLACED
 from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
-from autograder.course.settling import Settling
+from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS, SETTLED_SECONDS, Settling
 from autograder.course.sources import BadSource, Delivery, Exchange, SubmissionSource, open_source
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
@@ -171,10 +171,11 @@ class Inbox:
         unused: dict[str, int] = {}
         sources = list(self._sources(course, exercises))
         states = {prefix + name: state for prefix, _, own in sources for name, state in own.items()}
-        settled = self._settling.look({name: state for name, state in states.items() if _holds_a_file(state)}, now)
+        states = {name: state for name, state in states.items() if _holds_a_file(state)}
+        quiet = self._settling.look(states, now)
         for prefix, source, own in sources:
-            here = {prefix + name for name in own}
-            ripe = {name for name in here & settled.keys() if settled[name] != self._done.get(name)}
+            here = {prefix + name for name in own} & states.keys()
+            ripe = {n for n in here if quiet[n] >= _settled_after(n) and states[n] != self._done.get(n)}
             if not ripe:
                 continue
             opened, names = source(), {name.removeprefix(prefix) for name in ripe}
@@ -184,7 +185,7 @@ class Inbox:
                 told = {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}
                 for one in told:
                     unused[one] = unused.get(one, 0) + 1
-            self._done |= {name: settled[name] for name in ripe}
+            self._done |= {name: states[name] for name in ripe}
             self._remember(course, [name for name in ripe if _exercise_of(name)])
         of_no_use = [line for line, count in unused.items() if count == len(exercises)]
         lines = [line for line in of_no_use if line not in self._told]
@@ -225,6 +226,11 @@ class Inbox:
             raise CourseError(
                 say("{state} cannot be written: {why}.", state=course.state / _KNOWN, why=error.strerror)
             ) from error
+
+
+def _settled_after(name: str) -> float:
+    """Seconds. A folder of the exchange gets its time after its notebook, and is never looked at again."""
+    return SETTLED_FOR_GOOD_SECONDS if _exercise_of(name) else SETTLED_SECONDS
 
 
 def _exercise_of(name: str) -> str:

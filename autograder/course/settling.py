@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 SETTLED_SECONDS = 0.5  # unchanged for so long is all there; what changes later has arrived anew
+SETTLED_FOR_GOOD_SECONDS = 1.5  # where nobody looks again at what has arrived
 
 State = TypeVar("State")
 
@@ -16,8 +17,8 @@ class Settling(Generic[State]):
     def __init__(self) -> None:
         self._seen: dict[str, tuple[State, float]] = {}
 
-    def look(self, states: Mapping[str, State], now: float) -> dict[str, State]:
-        """Those of these states that are not about to change.
+    def look(self, states: Mapping[str, State], now: float) -> dict[str, float]:
+        """For how many seconds each has been as it is.
 
         Args:
             states: of all there is now, by name.
@@ -27,4 +28,4 @@ class Settling(Generic[State]):
         for name, state in states.items():
             was, since = before.get(name, (None, now))
             self._seen[name] = state, min(since, now) if state == was else now  # a clock may be set back
-        return {name: state for name, (state, since) in self._seen.items() if now - since >= SETTLED_SECONDS}
+        return {name: now - since for name, (_, since) in self._seen.items()}

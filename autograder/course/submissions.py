@@ -69,6 +69,12 @@ class Submitted:
     unused: tuple[Unused, ...] = ()
     came: str | None = None  # of a version that was kept aside: what its timestamp.txt said,
     named_by: str | None = None  # and its submission_secret.txt
+    home: str = ""  # the name of the student's folder, where the notebook does not lie in STUDENT/EXERCISE/
+
+    @property
+    def students_folder(self) -> str:
+        """The name of the student's folder in ``submitted/``: `student`, unless nbgrader's pages cannot show that."""
+        return self.home or self.folder.parent.name
 
     @property
     def raw(self) -> bytes | None:
@@ -293,7 +299,8 @@ def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, re
         notes.append(_("Not graded: {others}.", others=", ".join(others[:5] + ["..."] * (len(others) > 5))))
     place = folder if folder.is_dir() else chosen.path.parent
     digest = hashlib.sha256(chosen.content).hexdigest()
-    return Submitted(nothing.student, place, chosen.path, digest, joined(notes), chosen.member, unused=left)
+    notes_on_it, home = joined(notes), folder.parent.name
+    return Submitted(nothing.student, place, chosen.path, digest, notes_on_it, chosen.member, unused=left, home=home)
 
 
 @dataclass(frozen=True)

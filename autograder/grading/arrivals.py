@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,10 +23,10 @@ from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts
 from autograder.course.settings import FILE, require_packages
-from autograder.course.settling import Settling
+from autograder.course.settling import SETTLED_SECONDS, Settling
 from autograder.course.submissions import Submitted
 from autograder.course.times import written
-from autograder.errors import UsageError
+from autograder.errors import KitError, ReleaseFailed, UsageError
 from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
@@ -98,13 +98,10 @@ class Watcher:
         if now < self._not_before:
             return 0
         self._began = self._began or now
-        settings, self._settings = self._settings, _signature_of(self.root / FILE)
+        settings, self._settings = self._settings, self._settings_now()
         if settings != self._settings:  # a due date that was moved concerns everybody
             self._done.clear()
-        if self._must_try_again():
-            for folder in self._failed:
-                self._done.pop(folder, None)
-            self._failed.clear()
+        self._try_failed_again(set())
         try:
             course = Course(self.root)
             ripe = self._ripe(course, first)
@@ -115,10 +112,13 @@ class Watcher:
             count = self._grade_again(course, self._seen)
             if ripe:
                 count += self._grade_what_arrives(course, ripe, first)
-        except UsageError as error:  # a slip in a file of the course: what is there waits until it is mended
+        except (
+            UsageError,
+            ReleaseFailed,
+        ) as error:  # a slip in a file of the course: what is there waits until it is mended
             self._mend(str(error))
             return 0
-        self._trouble = ""
+        self._trouble = "" if self._not_before <= now else self._trouble
         self._done = {folder: s for folder, s in self._done.items() if folder in self._seen} | ripe
         return count
 
@@ -133,12 +133,25 @@ class Watcher:
             self._take_in(course, self.inbox)
         self._seen = _signatures(course.submitted)
         self.pause = max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE)
-        settled = self._settling.look(self._seen, now)
-        there = self._seen if first else settled
-        return {folder: state for folder, state in there.items() if state != self._done.get(folder)}
+        quiet = self._settling.look(self._seen, now)
+        return {
+            folder: state
+            for folder, state in self._seen.items()
+            if state != self._done.get(folder) and (first or quiet[folder] >= SETTLED_SECONDS)
+        }
 
-    def _must_try_again(self) -> bool:
-        return bool(self._failed) and self.clock() >= self._try_again
+    def _settings_now(self) -> _Signature:
+        return _signature_of(self.root / FILE), _signature_of(self.root / "nbgrader_config.py")
+
+    def _try_failed_again(self, but: Set[str]) -> set[str]:
+        """Forget that what failed through our fault was graded, if its time has come. Returns those folders."""
+        if not self._failed or self.clock() < self._try_again:
+            return set()
+        again = self._failed - but
+        for folder in again:
+            self._done.pop(folder, None)
+        self._failed -= again
+        return again
 
     def _grade_again(self, course: Course, folders: Iterable[str]) -> int:
         """What `autograder grade --force` asked for meanwhile."""
@@ -146,7 +159,8 @@ class Watcher:
         for wish in asked(course.state):
             if wish.exercise in set(self._names(course)):
                 self.say(say("{exercise}: graded again, as `autograder grade --force` asked.", exercise=wish.exercise))
-                works = self._works(course, [wish.exercise], list(wish.students) or sorted(folders))
+                found = self._handed_in(course, [wish.exercise], list(wish.students) or sorted(folders))
+                works = self._works(course, found)
                 # How long ago something arrived says nothing about what is graded again.
                 self._arrived |= dict.fromkeys(self._arrived, 0.0)
                 count += self._grade(course, works, force=True)
@@ -183,64 +197,85 @@ class Watcher:
     def _grade_what_arrives(self, course: Course, ripe: dict[str, _Signature], first: bool) -> int:
         """Grade these, and what is ripe while that runs; the latter is added to `ripe`.
 
-        Nothing more is taken up when something has changed that a run rests on, or waits for its end.
+        What a run rests on stays as it was when it began. So once that has changed, or somebody wants what is done
+        again, it takes up nothing more; and an exercise that it does not know waits for its end.
         """
-        works = self._works(course, self._names(course), sorted(ripe), first)
+        works = self._works(course, self._handed_in(course, self._names(course), sorted(ripe)), first)
         if not works:
             return 0
-        works += self._works_to_come(course, {work.exercise.name for work in works})
-        rests_on = {work.exercise.name: Basis.of(work.setup).key for work in works}
-        looked, ending = self.clock(), False
+        to_come = self._works_to_come(course, {work.exercise.name for work in works})
+        rests_on = {work.exercise.name: Basis.of(work.setup).key for work in (*works, *to_come)}
+        next_look, ending = time.monotonic() + self.pause, False
+        for_later: dict[str, _Signature] = {}
 
-        def arriving(busy: Set[str]) -> list[batch.Work]:
-            nonlocal looked, ending
-            if ending or self.clock() - looked < self.pause:
-                return []
-            looked = self.clock()
-            ending = bool(asked(course.state)) or self._must_try_again()
-            ending = ending or _signature_of(self.root / FILE) != self._settings
+        def arriving(busy: Set[str], take_up: Callable[[Sequence[batch.Work]], None]) -> None:
+            nonlocal next_look, ending
+            if ending or time.monotonic() < next_look:
+                return
+            ending = bool(asked(course.state)) or self._settings_now() != self._settings
             if ending:
-                return []
+                return
             taken = {self._folder_of[student] for student in busy}
+            for folder in self._try_failed_again(taken):
+                ripe.pop(folder, None)
             try:
-                more = {f: s for f, s in self._ripe(course).items() if f not in taken and s != ripe.get(f)}
-                found = self._works(course, self._names(course), sorted(more)) if more else []
-            except UsageError as error:
+                more = {
+                    f: s
+                    for f, s in self._ripe(course).items()
+                    if f not in taken and s not in (ripe.get(f), for_later.get(f))
+                }
+                found = self._handed_in(course, self._names(course), sorted(more)) if more else {}
+                unknown = {one.students_folder for name in found if name not in rests_on for one in found[name]}
+                for name in found.keys() - rests_on.keys():
+                    self._receive(course, name, found[name], False)
+                for_later.update({folder: more.pop(folder) for folder in unknown if folder in more})
+                found = {n: [one for one in those if one.students_folder in more] for n, those in found.items()}
+                new = self._works(course, {name: those for name, those in found.items() if those})
+                ending = any(rests_on[work.exercise.name] != Basis.of(work.setup).key for work in new)
+                if new and not ending:
+                    take_up(new)
+            except (UsageError, ReleaseFailed) as error:  # this passes, or it is mended, or it is said again at the end
                 self._mend(str(error))
-                ending = True
-                return []
-            ending = any(rests_on.get(work.exercise.name) != Basis.of(work.setup).key for work in found)
-            if ending:
-                return []
-            ripe.update(more)
-            return found
+                next_look = time.monotonic() + MEND_SECONDS
+                return
+            next_look = time.monotonic() + self.pause
+            if not ending:
+                ripe.update(more)
 
-        return self._grade(course, works, first, arriving=arriving)
+        return self._grade(course, works, first, arriving=arriving, to_come=to_come)
 
-    def _works(self, course: Course, names: Iterable[str], folders: list[str], first: bool = False) -> list[batch.Work]:
-        """What there is to grade of these exercises in these students' folders, with receipts given."""
-        works, wanted = [], set(folders)
-        require_packages(course.settings, course.root)
+    def _handed_in(self, course: Course, names: Iterable[str], folders: list[str]) -> dict[str, list[Submitted]]:
+        """What there is of these exercises in these students' folders, by exercise."""
+        there: dict[str, list[Submitted]] = {}
+        wanted = set(folders)
         for name in names:
             try:
                 found = course.handed_in(name, folders)
             except UsageError:  # somebody's folder was taken away meanwhile
                 found = course.handed_in(name)
             those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
-            those = [one for one in those if {one.student, one.folder.parent.name} & wanted]
+            those = [one for one in those if {one.students_folder, one.student} & wanted]
             if those:
-                works.append(batch.Work.of_course(course, name, self.sandbox, those))
-                self._receive(course, name, those, first)
+                there[name] = those
             self._arrived |= {(name, one.student): _arrival(one) for one in those}
-            self._folder_of |= {one.student: one.folder.parent.name for one in those}
+            self._folder_of |= {one.student: one.students_folder for one in those}
+        return there
+
+    def _works(self, course: Course, found: Mapping[str, list[Submitted]], first: bool = False) -> list[batch.Work]:
+        """What there is to grade, with receipts given."""
+        require_packages(course.settings, course.root)
+        works = []
+        for name, those in found.items():
+            works.append(batch.Work.of_course(course, name, self.sandbox, those))
+            self._receive(course, name, those, first)
         return works
 
     def _works_to_come(self, course: Course, but: Set[str]) -> list[batch.Work]:
-        """The other exercises that are released, of which something may arrive while a run goes on."""
+        """The other exercises of which something may arrive while a run goes on, as far as nothing is to be made."""
         works = []
         for name in self._names(course):
-            if name not in but and (course.nbgrader.release / name).is_dir():
-                with contextlib.suppress(UsageError):  # whoever hands it in is told
+            with contextlib.suppress(KitError, OSError, ValueError):  # whoever hands it in is told
+                if name not in but and course.is_ready(name):
                     works.append(batch.Work.of_course(course, name, self.sandbox, []))
         return works
 
@@ -251,6 +286,7 @@ class Watcher:
         first: bool = False,
         force: bool = False,
         arriving: batch.Arriving | None = None,
+        to_come: Sequence[batch.Work] = (),
     ) -> int:
         before = self.graded
 
@@ -272,7 +308,7 @@ class Watcher:
             self.say(self._line(result, self._arrived[result["exercise"], result["student"]]))
 
         if works:
-            batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress, arriving)
+            batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress, arriving, to_come)
         return self.graded - before
 
     def _names(self, course: Course) -> Iterable[str]:

@@ -38,8 +38,9 @@ ASK_SECONDS = 0.25  # between two times that a run asks what has come meanwhile
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
 
 
-# Given the students whose work is in hand, says what else there is to grade, of the exercises that the run began with.
-Arriving = Callable[[Set[str]], "Sequence[Work]"]
+# Is told whose work is in hand, and hands over what else there is to grade: works of exercises that the run began with
+# or knows to come. Raises what taking them up does: `CourseError`, if the gradebook cannot be read or written.
+Arriving = Callable[[Set[str], Callable[["Sequence[Work]"], None]], None]
 
 
 @dataclass
@@ -156,28 +157,32 @@ def grade_as_the_only_run(
     pools: Pools | None = None,
     on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
     arriving: Arriving | None = None,
+    to_come: Sequence[Work] = (),
 ) -> list[Batch]:
     """`grade_exercises` for a process that holds the course's lock (`lock.only_run`) already.
 
     Args:
-        arriving: asked now and then, as long as something runs, what else there is to grade meanwhile.
+        arriving: asked now and then, as long as something runs, for what else there is to grade meanwhile.
+        to_come: exercises of which nothing is there yet, and something may arrive.
     """
-    with _Run(course, works, workers, force, on_progress) as run:
+    with _Run(course, [*works, *to_come], workers, force, on_progress) as run:
         todo = run.begin(works)
         on_progress(run.progress, None)
         todo = run.replay(todo)
 
         def more(busy: Set[str]) -> list[_Task]:
             assert arriving is not None
+            found: list[_Task] = []
             run.flush()  # an exercise may be released anew, which writes to the gradebook
-            return run.replay(run.begin(arriving(busy)))
+            arriving(busy, lambda works: found.extend(run.replay(run.begin(works))))
+            return found
 
-        setups = [work.setup for work in works]
+        setups = [work.setup for work in (*works, *to_come)]
         asked = None if arriving is None else more
         for task, done, soon in _graded(todo, setups, workers, pools or open_pool, run.progress, asked):
             run.progress.failed += done.result.status is not Status.GRADED
             run.record(task, done, soon)
-        return run.batches()
+        return run.batches()[: len(works)]
 
 
 class _Run:
@@ -211,24 +216,29 @@ class _Run:
         """Take these up; record those that need no run, and return the tasks of the others.
 
         Args:
-            works: of the exercises that the run began with.
+            works: of exercises that the run knows.
+
+        Raises:
+            CourseError, BadSetting: see `Recorder`.
         """
-        self.flush()  # looking for earlier results may write
+        runs = [self._runs[work.exercise.name] for work in works]
+        self.progress.total += sum(len(work.submissions) for work in works)
+        self.flush()  # opening writes due dates
+        for run in runs:
+            self._open(run)
         todo: list[_Task] = []
-        for work in works:
-            run = self._runs[work.exercise.name]
-            if work.submissions:
-                self._open(run)
-            self.progress.total += len(work.submissions)
+        for run, work in zip(runs, works, strict=True):
             with speaking(run.work.setup.language):
                 for submitted in work.submissions:
                     todo += self._begin(run, submitted)
+            self.flush()  # the next one may write, and others want to while these run
         return todo
 
     def _open(self, run: _ExerciseRun) -> None:
+        recorder = Recorder(self._course, run.work.exercise, self._observations)
         if run.held is not None:  # people may have changed the gradebook since
             run.held.__exit__(None, None, None)
-        run.held = Recorder(self._course, run.work.exercise, self._observations)
+        run.held = recorder
 
     def _begin(self, run: _ExerciseRun, last: Submitted) -> list[_Task]:
         versions = run.recorder.all_of(last)

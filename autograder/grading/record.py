@@ -74,6 +74,11 @@ class Recorder:
     """Writes results of one exercise into one course. Use as a context manager; one at a time."""
 
     def __init__(self, course: Course, exercise: Exercise, observations: Observations) -> None:
+        """Open the gradebook; a due date that the course's settings changed is written into it.
+
+        Raises:
+            CourseError: the gradebook cannot be read or written.
+        """
         self._course = course
         self._observations = observations
         self._exercise, self._name = exercise, exercise.name
@@ -82,9 +87,13 @@ class Recorder:
         self._observed = course.state / exercise.name / "observed"
         self._notes.mkdir(parents=True, exist_ok=True)
         self._observed.mkdir(parents=True, exist_ok=True)
-        self._gradebook = Gradebook(
-            course.db_url, course.course_id, exercise.name, course.late, course.settings.of(exercise.name)
-        )
+        terms = course.settings.of(exercise.name)
+        try:
+            self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name, course.late, terms)
+        except OperationalError as error:
+            raise CourseError(
+                say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error.orig)
+            ) from error
         self._best_counts = course.settings.of(exercise.name).counts == BEST
         self._answers = model_answers.to_show(course, exercise.name, self._gradebook.deadline)
         self._uncommitted: list[tuple[str, str | None]] = []  # student, the note's text

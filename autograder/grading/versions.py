@@ -48,7 +48,7 @@ def of_student(course: Course, exercise: str, submitted: Submitted) -> list[Subm
     """
     if submitted.unread:
         return [submitted]
-    folder = course.state / exercise / kept.REPLACED / submitted.folder.parent.name
+    folder = course.state / exercise / kept.REPLACED / submitted.students_folder
     if submitted.path is not None:
         try:
             kept.keep(folder, submitted.timestamp, submitted.raw or b"", submitted.secret)

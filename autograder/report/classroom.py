@@ -179,7 +179,7 @@ def _handed_in(course: Course, exercise: str) -> list[tuple[str, str]]:
     """Who has handed something in: as entered in the gradebook, and what the folder is called."""
     if not course.submitted.is_dir():
         return []
-    return [(submission.student, submission.folder.parent.name) for submission in course.submissions(exercise)]
+    return [(submission.student, submission.students_folder) for submission in course.submissions(exercise)]
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
