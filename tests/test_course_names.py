@@ -75,7 +75,7 @@ def test_nbgrader_reads_from_our_configuration_the_same_places(tmp_path: Path, n
     root = tmp_path / "around" / name
     root.mkdir(parents=True)
     course = Course(root)
-    course._write_config()
+    course.write_config()
     before = os.getcwd()
     os.chdir(root)
     try:

@@ -429,7 +429,7 @@ def test_while_one_runs_it_is_no_reason_to_take_up_nobody(
     assert sum("Nothing is lost" in line for line in watched.lines) == (what == "a folder that cannot be read")
 
 
-@pytest.mark.parametrize("what", ["settings", "nbgrader's", "checks", "asked", "slip"])
+@pytest.mark.parametrize("what", ["settings", "nbgrader's", "checks", "source", "asked", "slip"])
 def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watched, what: str) -> None:
     """The run that goes on rests on what was there when it began, so it takes up nobody more."""
     rules = {"late": {"no_credit_after_days": 0}, "exercises": {NAME: {"due": "2026-05-01 12:00Z"}}}
@@ -440,7 +440,8 @@ def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watch
             "# another\n" + Course(ROOT).checks(NAME).read_text(),
         ),
         "asked": ("", ""),
-        "nbgrader's": ("nbgrader_config.py", "c = get_config()\nc.CourseDirectory.student_id_exclude = 'bob'\n"),
+        "nbgrader's": ("nbgrader_config.json", json.dumps({"CourseDirectory": {"student_id_exclude": "bob"}})),
+        "source": (f"source/{NAME}/{NAME}.ipynb", changed_source()),
         "slip": ("autograder.json", "{"),
     }
     late: list[str] = []
@@ -456,7 +457,14 @@ def test_what_changes_while_one_runs_holds_for_whoever_comes_next(watched: Watch
         path.with_name("timestamp.txt").write_text("2026-05-01 13:00:00 UTC\n")
         threading.Timer(2.5, let_go).start()
 
+    if what == "source":
+        shutil.copytree(ROOT / "solutions" / NAME, watched.root / "source" / NAME)
+        watched.anew()
+    released = watched.root / "release" / NAME / f"{NAME}.ipynb"
+    as_released = released.read_bytes()
+
     def let_go() -> None:
+        assert released.read_bytes() == as_released, "it stands for what is being graded"
         late.extend(held.begun)
         held.free.set()
 
@@ -501,6 +509,49 @@ def test_who_hands_in_a_second_exercise_is_graded_in_that_alone(watched: Watched
     assert sorted(graded) == [["ada", f"{NAME}:"], ["bob", f"{other}:"], ["bob", f"{NAME}:"]]
     assert graded[0] == ["bob", f"{NAME}:"]
     assert graded[1][0] == ("bob" if released else "ada"), "what the run did not begin with waits for its end"
+
+
+def changed_source() -> str:
+    notebook = json.loads((ROOT / "solutions" / NAME / f"{NAME}.ipynb").read_text("utf-8"))
+    notebook["cells"].append({"cell_type": "markdown", "id": "more", "metadata": {}, "source": "Well done."})
+    return json.dumps(notebook)
+
+
+def test_who_waits_for_the_end_of_a_run_does_not_wait_for_all_who_come_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "LATER_SECONDS", 0.5)
+    late: list[str] = []
+
+    def meanwhile() -> None:
+        watched.hand_in("bob")
+        watched.hand_in("bob", "x = 2", "01-image-classification")  # which is not released
+        threading.Timer(3, lambda: watched.hand_in("cy")).start()
+        threading.Timer(5, lambda: (late.extend(held.begun), held.free.set())).start()
+
+    held = Held(watched, meanwhile)
+    held.look_until(lambda: len(held.begun) == 4)
+    assert late == ["ada", "bob"], "what is known of bob's is graded, and then nobody's"
+    assert set(watched.notes()) == {"ada", "bob", "cy"}
+    assert set(watched.notes("01-image-classification")) == {"bob"}
+
+
+def test_looking_never_rests_for_long(watched: Watched, tmp_path: Path) -> None:
+    class Slow(Inbox):
+        def look(self, *_: Any) -> Any:
+            time.sleep(1)
+            return [], []
+
+    watched.watcher.inbox = Slow(tmp_path, lambda: watched.now)
+    watched.look(1)
+    assert arrivals.LOOK_SECONDS < watched.watcher.pause <= 5
+
+
+def test_a_new_course_has_its_settings_before_the_first_run(watched: Watched) -> None:
+    config = watched.root / "nbgrader_config.py"
+    config.unlink()
+    watched.watcher.get_ready()
+    assert config.is_file()
 
 
 WATCH = """

@@ -214,7 +214,7 @@ class Course:
 
         self.require_exercise(name)
         self.gradebook_is_nbgraders()
-        self._write_config()
+        self.write_config()
         if not self.is_ready(name):
             digest, mark = self._digest(name), self._mark(name)
             self.gradebook_is_sound()
@@ -467,7 +467,8 @@ class Course:
         making = json.dumps(self._making(), sort_keys=True, default=repr).encode() if self._making() else b""
         return hashlib.sha256(self.source(name).read_bytes() + making).hexdigest()
 
-    def _write_config(self) -> None:
+    def write_config(self) -> None:
+        """Write an nbgrader_config.py, where there is none: nbgrader's own commands look for one."""
         path = self.root / f"{nbgrader_config.NAME}.py"
         if not path.exists() and not path.with_suffix(".json").exists():
             path.write_text(_config(self.root, _PACKAGE_ROOT / "solutions", self.course_id), "utf-8")

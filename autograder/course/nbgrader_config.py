@@ -105,7 +105,7 @@ def read(root: Path) -> NbgraderConfig:
     """
     config = Config()
     origin: dict[tuple[str, str], str] = {}  # by section and trait: the file, and what it is called there
-    for file in _files(root):
+    for file in files(root):
         said = _load(file)
         for section, trait in _set(said):
             origin[section, trait] = f"{file}: {section}.{trait}"
@@ -151,7 +151,7 @@ def read(root: Path) -> NbgraderConfig:
     )
 
 
-def _files(root: Path) -> Iterator[Path]:
+def files(root: Path) -> Iterator[Path]:
     """Those there are, in the order in which they are read: a later one overrules."""
     from jupyter_core.paths import jupyter_config_path
 

@@ -10,6 +10,7 @@ goes on looking while it grades, so that nobody waits for somebody else's endles
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -18,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from autograder.course import nbgrader_config
 from autograder.course.again import asked
 from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
@@ -36,7 +38,8 @@ from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
 
 LOOK_SECONDS = 0.25  # between two looks, on a file system that answers fast
-_SHARE = 0.1  # of the time, at most, goes into looking
+_SHARE, _MAX_PAUSE_SECONDS = 0.1, 5.0  # of the time, at most, goes into looking, unless looks are too far between
+LATER_SECONDS = 30.0  # for so long, at most, a run goes on taking up others while somebody waits for its end
 MEND_SECONDS = 5.0  # until one looks again after somebody has to mend something
 AGAIN_SECONDS = 120.0  # until we try again what failed through our fault
 _DEPTH = 4  # folders below a student's
@@ -71,6 +74,7 @@ class Watcher:
     _trouble: str = ""  # the last line about something that a person has to mend
     _try_again: float = 0.0
     _not_before: float = 0.0
+    _given: dict[str, str] = field(default_factory=dict)  # what the workers know of each exercise, by its name
     _arrived: dict[tuple[str, str], float] = field(default_factory=dict)  # by exercise and student
     _folder_of: dict[str, str] = field(default_factory=dict)  # by student
     _failed: set[str] = field(default_factory=set)
@@ -83,6 +87,7 @@ class Watcher:
             BadSetting, CourseError, UnknownExercise, ReleaseFailed: see `Course.make_ready`.
         """
         course = Course(self.root)
+        course.write_config()
         for name in self._names(course):
             if self.exercises or (course.nbgrader.release / name).is_dir():
                 course.make_ready(name)
@@ -95,7 +100,7 @@ class Watcher:
             OSError: the results cannot be written.
         """
         first, now = self._began == 0.0, self.clock()
-        if now < self._not_before:
+        if now < self._not_before <= now + MEND_SECONDS:  # else a clock was set back
             return 0
         self._began = self._began or now
         settings, self._settings = self._settings, self._settings_now()
@@ -132,7 +137,7 @@ class Watcher:
         if self.inbox is not None:
             self._take_in(course, self.inbox)
         self._seen = _signatures(course.submitted)
-        self.pause = max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE)
+        self.pause = min(max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE), _MAX_PAUSE_SECONDS)
         quiet = self._settling.look(self._seen, now)
         return {
             folder: state
@@ -141,11 +146,12 @@ class Watcher:
         }
 
     def _settings_now(self) -> _Signature:
-        return _signature_of(self.root / FILE), _signature_of(self.root / "nbgrader_config.py")
+        return tuple(map(_signature_of, (self.root / FILE, *nbgrader_config.files(self.root))))
 
     def _try_failed_again(self, but: Set[str]) -> set[str]:
         """Forget that what failed through our fault was graded, if its time has come. Returns those folders."""
-        if not self._failed or self.clock() < self._try_again:
+        now = self.clock()
+        if not self._failed or now < self._try_again <= now + AGAIN_SECONDS:  # else a clock was set back
             return set()
         again = self._failed - but
         for folder in again:
@@ -198,49 +204,53 @@ class Watcher:
         """Grade these, and what is ripe while that runs; the latter is added to `ripe`.
 
         What a run rests on stays as it was when it began. So once that has changed, or somebody wants what is done
-        again, it takes up nothing more; and an exercise that it does not know waits for its end.
+        again, it takes up nothing more; and an exercise that it does not know, or that has to be released anew, which
+        changes the gradebook below it, waits for its end.
         """
         works = self._works(course, self._handed_in(course, self._names(course), sorted(ripe)), first)
         if not works:
             return 0
         to_come = self._works_to_come(course, {work.exercise.name for work in works})
         rests_on = {work.exercise.name: Basis.of(work.setup).key for work in (*works, *to_come)}
+        self._given |= rests_on
         next_look, ending = time.monotonic() + self.pause, False
         for_later: dict[str, _Signature] = {}
+        until = math.inf
 
         def arriving(busy: Set[str], take_up: Callable[[Sequence[batch.Work]], None]) -> None:
-            nonlocal next_look, ending
+            nonlocal next_look, ending, until
             if ending or time.monotonic() < next_look:
                 return
-            ending = bool(asked(course.state)) or self._settings_now() != self._settings
+            ending = time.monotonic() > until or bool(asked(course.state)) or self._settings_now() != self._settings
             if ending:
                 return
             taken = {self._folder_of[student] for student in busy}
             for folder in self._try_failed_again(taken):
                 ripe.pop(folder, None)
             try:
-                more = {
-                    f: s
-                    for f, s in self._ripe(course).items()
-                    if f not in taken and s not in (ripe.get(f), for_later.get(f))
-                }
+                more = {folder: s for folder, s in self._ripe(course).items() if folder not in taken}
+                more = {f: s for f, s in more.items() if s not in (ripe.get(f), for_later.get(f))}
                 found = self._handed_in(course, self._names(course), sorted(more)) if more else {}
-                unknown = {one.students_folder for name in found if name not in rests_on for one in found[name]}
-                for name in found.keys() - rests_on.keys():
+                known = {name: those for name, those in found.items() if name in rests_on}
+                ending = not all(map(course.is_ready, known))
+                if ending:
+                    return
+                works = self._works(course, known)
+                ending = any(rests_on[work.exercise.name] != Basis.of(work.setup).key for work in works)
+                if ending:
+                    return
+                if works:
+                    take_up(works)
+                for name in found.keys() - known.keys():
                     self._receive(course, name, found[name], False)
-                for_later.update({folder: more.pop(folder) for folder in unknown if folder in more})
-                found = {n: [one for one in those if one.students_folder in more] for n, those in found.items()}
-                new = self._works(course, {name: those for name, those in found.items() if those})
-                ending = any(rests_on[work.exercise.name] != Basis.of(work.setup).key for work in new)
-                if new and not ending:
-                    take_up(new)
+                    waiting = {one.students_folder for one in found[name]}
+                    for_later.update({folder: state for folder, state in more.items() if folder in waiting})
+                    until = min(until, time.monotonic() + LATER_SECONDS)
+                ripe.update({folder: state for folder, state in more.items() if folder not in for_later})
+                next_look = time.monotonic() + self.pause
             except (UsageError, ReleaseFailed) as error:  # this passes, or it is mended, or it is said again at the end
                 self._mend(str(error))
                 next_look = time.monotonic() + MEND_SECONDS
-                return
-            next_look = time.monotonic() + self.pause
-            if not ending:
-                ripe.update(more)
 
         return self._grade(course, works, first, arriving=arriving, to_come=to_come)
 
@@ -276,7 +286,10 @@ class Watcher:
         for name in self._names(course):
             with contextlib.suppress(KitError, OSError, ValueError):  # whoever hands it in is told
                 if name not in but and course.is_ready(name):
-                    works.append(batch.Work.of_course(course, name, self.sandbox, []))
+                    work = batch.Work.of_course(course, name, self.sandbox, [])
+                    key = Basis.of(work.setup).key
+                    if self._given.get(name, key) == key:  # else the workers would begin anew, for nobody yet
+                        works.append(work)
         return works
 
     def _grade(

@@ -173,7 +173,7 @@ def grade_as_the_only_run(
         def more(busy: Set[str]) -> list[_Task]:
             assert arriving is not None
             found: list[_Task] = []
-            run.flush()  # an exercise may be released anew, which writes to the gradebook
+            run.flush()  # so that what follows may write
             arriving(busy, lambda works: found.extend(run.replay(run.begin(works))))
             return found
 
