@@ -246,6 +246,14 @@ def is_kept(frame: Frame, text: str) -> None:
         frame.wait_for_timeout(200)
 
 
+def until(page: Page, script: str) -> None:
+    """Wait until the page answers yes. Playwright's own waiting takes a promise itself for one."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(script):
+        assert time.monotonic() < deadline, f"never true: {script}"
+        page.wait_for_timeout(200)
+
+
 def writes_until(page: Page, sentence: str, text: str) -> None:
     """Go on writing until the page tells this trouble. Chromium believes for half a minute in room that it has seen."""
     deadline, n, frame = time.monotonic() + PATIENCE / 1000, 0, opened(page)
@@ -324,10 +332,10 @@ def test_work_comes_before_what_can_be_fetched_again(site: Path, browser: Browse
         page = context.new_page()
         page.goto(f"{address}/{EXERCISE}")
         opened(page)
-        used = page.evaluate("navigator.storage.estimate().then((found) => found.usage)")
+        room = 4_000_000  # more than any notebook takes, and less than half of what the page keeps of itself
+        until(page, f"navigator.storage.estimate().then((found) => found.usage > {2 * room})")
         devtools = context.new_cdp_session(page)
-        # Less than what the page has kept of itself, and more than any notebook takes.
-        devtools.send("Storage.overrideQuotaForOrigin", {"origin": address, "quotaSize": used // 2})
+        devtools.send("Storage.overrideQuotaForOrigin", {"origin": address, "quotaSize": room})
         page.reload()
         writes_until(page, "^Your browser has little room left. Your work is kept, but the next", "# in spite of that")
         is_kept(opened(page), "# in spite of that")
