@@ -9,7 +9,6 @@ kernels alone, each page's in a plain one, with as many threads as in the build.
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+
+from benchmarks.costs import processor_seconds
 
 ROOT = Path(__file__).resolve().parent.parent
 EXECUTED = ROOT / "book" / "_build" / "jupyter_execute"
@@ -47,22 +48,13 @@ def measured(scratch: Path) -> dict[str, Any]:
 
 
 def _build(*options: str) -> float:
-    before = _children()
     command = [sys.executable, str(ROOT / "book" / "build.py"), *options]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-    return _children() - before
+    quiet = subprocess.DEVNULL
+    return processor_seconds(lambda: subprocess.run(command, check=True, stdout=quiet, stderr=quiet, cwd=ROOT))
 
 
 def _run(notebook: Any, folder: Path) -> float:
-    before = _children()
     client = NotebookClient(
         notebook, timeout=1_200, kernel_name="python3", allow_errors=True, resources={"metadata": {"path": str(folder)}}
     )
-    client.execute()
-    return _children() - before
-
-
-def _children() -> float:
-    """Seconds of processor time of all processes below this one that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return processor_seconds(client.execute)

@@ -162,7 +162,7 @@ def _bubblewrap() -> float:
     """Processor seconds of setting up bubblewrap's root and namespaces, beside the program that runs in it."""
     there = ["bwrap", *bubblewrap._namespaces(), *bubblewrap._root()[0], "--", "/bin/true"]
     return statistics.median(
-        _processor(lambda: _run(there)) - _processor(lambda: _run(["/bin/true"])) for _ in range(9)
+        processor_seconds(lambda: _run(there)) - processor_seconds(lambda: _run(["/bin/true"])) for _ in range(9)
     )
 
 
@@ -170,7 +170,9 @@ def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
 
-def _processor(work: Callable[[], None]) -> float:
+def processor_seconds(work: Callable[[], Any]) -> float:
+    """Seconds of processor time of all processes below this one that ended while it worked."""
+
     def used() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime

@@ -303,6 +303,17 @@ class Held:
         watcher.pools = pools
         watched.hand_in("ada")
 
+    def let_go_when_said(self, *words: str) -> None:
+        """Let ada's go once a line holds all these words."""
+        tell = self.watched.lines.append
+
+        def say(line: str) -> None:
+            tell(line)
+            if all(word in line for word in words):
+                self.free.set()
+
+        self.watched.watcher.say = say
+
     def look_until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 60
         while not done():
@@ -420,8 +431,7 @@ def test_while_one_runs_it_is_no_reason_to_take_up_nobody(
         watched.hand_in("bob")
 
     held = Held(watched, lambda: threading.Timer(1, trouble).start())
-    tell = watched.lines.append
-    watched.watcher.say = lambda line: tell(line) or ("bob" in line and " points" in line and held.free.set())
+    held.let_go_when_said("bob", " points")
     watched.watcher.look()
     assert held.begun == ["ada", "bob"]
     graded = [line.split()[0] for line in watched.lines if " points" in line]
@@ -500,10 +510,7 @@ def test_who_hands_in_a_second_exercise_is_graded_in_that_alone(watched: Watched
 
     held = Held(watched, second)
     if released:
-        tell = watched.lines.append
-        watched.watcher.say = lambda line: (
-            tell(line) or (f"{other}: " in line and " points" in line and held.free.set())
-        )
+        held.let_go_when_said(f"{other}: ", " points")
     held.look_until(lambda: len(held.begun) == 3 and held.free.is_set())
     graded = [line.split()[:2] for line in watched.lines if " points" in line]
     assert sorted(graded) == [["ada", f"{NAME}:"], ["bob", f"{other}:"], ["bob", f"{NAME}:"]]

@@ -142,9 +142,9 @@ _State = tuple[Any, ...]
 class Inbox:
     """A folder into which hand-ins come while somebody looks.
 
-    What has not changed for a moment has arrived, and is taken in once. nbgrader's exchange gets a
-    new folder for each hand-in and keeps the old ones, tens of thousands in a term; so the names of those that were
-    taken in are kept in the course. An exchange that was restored, with new times, then brings nothing back.
+    What has not changed for a moment has arrived, and is taken in once. nbgrader's exchange gets a new folder for each
+    hand-in and keeps the old ones, tens of thousands in a term; so the names of those that were taken in are kept in
+    the course. An exchange that was restored, with new times, then brings nothing back.
     """
 
     path: Path

@@ -69,12 +69,8 @@ class Submitted:
     unused: tuple[Unused, ...] = ()
     came: str | None = None  # of a version that was kept aside: what its timestamp.txt said,
     named_by: str | None = None  # and its submission_secret.txt
-    home: str = ""  # the name of the student's folder, where the notebook does not lie in STUDENT/EXERCISE/
-
-    @property
-    def students_folder(self) -> str:
-        """The name of the student's folder in ``submitted/``: `student`, unless nbgrader's pages cannot show that."""
-        return self.home or self.folder.parent.name
+    # The name of the student's folder in ``submitted/``: `student`, unless nbgrader's pages cannot show that.
+    students_folder: str = field(kw_only=True)
 
     @property
     def raw(self) -> bytes | None:
@@ -198,7 +194,7 @@ def _read(student: str, folder: Path, name: str, released: Path | None) -> Submi
     try:
         found = _find(entered, folder, name, released)
     except Exception as error:  # one student's files must not end the class
-        return Submitted(entered, folder, None, _NOTHING, unread=_why(error))
+        return Submitted(entered, folder, None, _NOTHING, unread=_why(error), students_folder=student)
     if entered != student:
         says = _(
             "The folder's name has characters that nbgrader's pages cannot show; it is entered as {entered}.",
@@ -210,7 +206,7 @@ def _read(student: str, folder: Path, name: str, released: Path | None) -> Submi
 
 def _find(student: str, folder: Path, name: str, released: Path | None) -> Submitted:
     """The one notebook that counts, following no links."""
-    nothing = Submitted(student, folder, None, _NOTHING)
+    nothing = Submitted(student, folder, None, _NOTHING, students_folder=folder.parent.name)
     if folder.parent.is_symlink():
         return replace(nothing, problem=_("The student's folder is a symbolic link; links are not followed."))
     if folder.is_symlink():
@@ -219,7 +215,7 @@ def _find(student: str, folder: Path, name: str, released: Path | None) -> Submi
     if _alone(folder, path.name):
         content = contents(path)
         if belongs_to(content, name) is not False:
-            return Submitted(student, folder, path, hashlib.sha256(content).hexdigest())
+            return replace(nothing, path=path, digest=hashlib.sha256(content).hexdigest())
     return _chosen(nothing, list(_look(folder, name)), path, name, released)
 
 
@@ -299,8 +295,8 @@ def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, re
         notes.append(_("Not graded: {others}.", others=", ".join(others[:5] + ["..."] * (len(others) > 5))))
     place = folder if folder.is_dir() else chosen.path.parent
     digest = hashlib.sha256(chosen.content).hexdigest()
-    notes_on_it, home = joined(notes), folder.parent.name
-    return Submitted(nothing.student, place, chosen.path, digest, notes_on_it, chosen.member, unused=left, home=home)
+    found = replace(nothing, folder=place, path=chosen.path, digest=digest, member=chosen.member)
+    return replace(found, problem=joined(notes), unused=left)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from autograder.errors import KitError, ReleaseFailed, UsageError
 from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
-from autograder.grading.basis import Basis
 from autograder.grading.pool import Pools
 from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
@@ -117,13 +116,12 @@ class Watcher:
             count = self._grade_again(course, self._seen)
             if ripe:
                 count += self._grade_what_arrives(course, ripe, first)
-        except (
-            UsageError,
-            ReleaseFailed,
-        ) as error:  # a slip in a file of the course: what is there waits until it is mended
+        except (UsageError, ReleaseFailed) as error:
+            # A slip in a file of the course: what is there waits until it is mended.
             self._mend(str(error))
             return 0
-        self._trouble = "" if self._not_before <= now else self._trouble
+        if self._not_before <= now:  # nothing had to be mended meanwhile
+            self._trouble = ""
         self._done = {folder: s for folder, s in self._done.items() if folder in self._seen} | ripe
         return count
 
@@ -166,10 +164,7 @@ class Watcher:
             if wish.exercise in set(self._names(course)):
                 self.say(say("{exercise}: graded again, as `autograder grade --force` asked.", exercise=wish.exercise))
                 found = self._handed_in(course, [wish.exercise], list(wish.students) or sorted(folders))
-                works = self._works(course, found)
-                # How long ago something arrived says nothing about what is graded again.
-                self._arrived |= dict.fromkeys(self._arrived, 0.0)
-                count += self._grade(course, works, force=True)
+                count += self._grade(course, self._works(course, found), force=True)
             else:
                 self.say(say("{exercise} is not watched here, so it is not graded again.", exercise=wish.exercise))
             wish.done()
@@ -211,7 +206,7 @@ class Watcher:
         if not works:
             return 0
         to_come = self._works_to_come(course, {work.exercise.name for work in works})
-        rests_on = {work.exercise.name: Basis.of(work.setup).key for work in (*works, *to_come)}
+        rests_on = {work.exercise.name: work.basis.key for work in (*works, *to_come)}
         self._given |= rests_on
         next_look, ending = time.monotonic() + self.pause, False
         for_later: dict[str, _Signature] = {}
@@ -236,7 +231,7 @@ class Watcher:
                 if ending:
                     return
                 works = self._works(course, known)
-                ending = any(rests_on[work.exercise.name] != Basis.of(work.setup).key for work in works)
+                ending = any(rests_on[work.exercise.name] != work.basis.key for work in works)
                 if ending:
                     return
                 if works:
@@ -263,8 +258,8 @@ class Watcher:
                 found = course.handed_in(name, folders)
             except UsageError:  # somebody's folder was taken away meanwhile
                 found = course.handed_in(name)
-            those = [one for one in found.submissions if one.path is not None or one.unread or one.folder.is_dir()]
-            those = [one for one in those if {one.students_folder, one.student} & wanted]
+            asked_for = [one for one in found.submissions if {one.students_folder, one.student} & wanted]
+            those = [one for one in asked_for if one.path is not None or one.unread or one.folder.is_dir()]
             if those:
                 there[name] = those
             self._arrived |= {(name, one.student): _arrival(one) for one in those}
@@ -287,9 +282,8 @@ class Watcher:
             with contextlib.suppress(KitError, OSError, ValueError):  # whoever hands it in is told
                 if name not in but and course.is_ready(name):
                     work = batch.Work.of_course(course, name, self.sandbox, [])
-                    key = Basis.of(work.setup).key
-                    if self._given.get(name, key) == key:  # else the workers would begin anew, for nobody yet
-                        works.append(work)
+                    if self._given.get(name) in (None, work.basis.key):
+                        works.append(work)  # one that has changed would have the workers begin anew, for nobody yet
         return works
 
     def _grade(
@@ -318,7 +312,9 @@ class Watcher:
             if result["status"] == str(Status.ERROR):
                 self._failed.add(self._folder_of[result["student"]])
                 self._try_again = self.clock() + AGAIN_SECONDS
-            self.say(self._line(result, self._arrived[result["exercise"], result["student"]]))
+            # How long ago something arrived says nothing about what is graded again.
+            arrived = 0.0 if force else self._arrived[result["exercise"], result["student"]]
+            self.say(self._line(result, arrived))
 
         if works:
             batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress, arriving, to_come)

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from autograder import data
@@ -94,6 +95,11 @@ class Work:
     exercise: Exercise
     setup: Setup
     submissions: list[Submitted]
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What all its results rest on."""
+        return Basis.of(self.setup)
 
     @classmethod
     def of_course(cls, course: Course, name: str, sandbox: Sandbox, submissions: list[Submitted]) -> Work:
@@ -327,9 +333,6 @@ class _ExerciseRun:
     ran: int = 0  # submissions run just now
     seconds: float = 0.0  # which those took together
 
-    def __post_init__(self) -> None:
-        self._basis = Basis.of(self.work.setup)
-
     @property
     def recorder(self) -> Recorder:
         """Where its results are written."""
@@ -338,7 +341,7 @@ class _ExerciseRun:
 
     def basis_of(self, submitted: Submitted) -> Basis:
         """What a result of this submission rests on."""
-        return self._basis.of_submission(submitted.digest)
+        return self.work.basis.of_submission(submitted.digest)
 
     def begin_several(self, versions: list[Submitted], force: bool) -> list[_Task]:
         """What there is to grade of a student of whose versions the best counts; its result is added if it holds."""
@@ -487,8 +490,8 @@ def _graded(
             _refill(pool, running, source, pool_size)
             while running:
                 progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
-                asks = more is not None and not alone and not suspects
-                ready = wait(running, ASK_SECONDS if asks else None, FIRST_COMPLETED).done
+                ask = None if alone or suspects else more
+                ready = wait(running, ASK_SECONDS if ask else None, FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
                 _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
                 broken = False
@@ -525,9 +528,9 @@ def _graded(
                     for task, attempt in running.values():
                         suspects.append((task, attempt + 1))
                     break
-                if more is not None and asks and not suspects and time.monotonic() - asked >= ASK_SECONDS:
+                if ask and not suspects and time.monotonic() - asked >= ASK_SECONDS:
                     asked = time.monotonic()
-                    waiting.add(more(waiting.students() | {task.submitted.student for task, _ in running.values()}))
+                    waiting.add(ask(waiting.students() | {task.submitted.student for task, _ in running.values()}))
                     _refill(pool, running, source, pool_size)
 
 
