@@ -148,7 +148,9 @@ def _parser() -> argparse.ArgumentParser:
     receipt = commands.add_parser("receipt", help=say("verify a receipt that a course gave for a hand-in"))
     receipt.add_argument("file", type=Path, metavar="FILE", help=say("the receipt"))
     receipt.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    receipt.add_argument("--notebook", type=Path, metavar="FILE", help=say("see whether it is for this very file"))
+    receipt.add_argument(
+        "--notebook", type=Path, metavar="FILE", help=say("check, too, that the receipt is for this file")
+    )
     receipt.set_defaults(run=_receipt)
 
     report = commands.add_parser("report", help=say("the class at a glance: a page and a table"))
@@ -163,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     mark.add_argument(
         "--marker", action="append", metavar="NAME", help=say("who marks; may be repeated (default: you)")
     )
-    mark.add_argument("--blind", action="store_true", help=say("hide the names of those whose work it is"))
+    mark.add_argument("--blind", action="store_true", help=say("hide the students' names"))
     mark.add_argument(
         "--port", type=_positive, metavar="N", help=say("where the page is served (default: any free one)")
     )
@@ -189,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
         "--to",
         choices=("canvas", "moodle", "lti"),
         required=True,
-        help=say("which system; lti: the one that the Hub is entered from"),
+        help=say("which system; lti: the LMS that learners open the Hub from"),
     )
     send.add_argument("--url", metavar="ADDRESS", help=say("canvas, moodle: its address: https://..."))
     send.add_argument(
@@ -207,14 +209,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help=say("lti: the folder that `autograder lti` made (default: AUTOGRADER_LTI)"),
     )
-    send.add_argument("--scale", action="store_true", help=say("convert where the two count up to different points"))
+    send.add_argument("--scale", action="store_true", help=say("convert the points if the LMS has a different maximum"))
     send.add_argument(
         "--send", action="store_true", help=say("change the grades there; else only say what would change")
     )
     send.set_defaults(run=_send)
 
     lti = commands.add_parser(
-        "lti", help=say("make the key of a Hub that is entered from an LMS, and say what the LMS needs")
+        "lti", help=say("make the key for a Hub that learners open from an LMS, and say what the LMS needs")
     )
     lti.add_argument(
         "folder", type=Path, metavar="FOLDER", help=say("where the key and what the LMS is called are kept")
@@ -233,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         "--chance",
         type=_share,
         metavar="PAIRS",
-        help=say("honest pairs that may come out in this class (default: 0.004)"),
+        help=say("average number of honest pairs that may be listed by chance in a class (default: 0.004)"),
     )
     similar.add_argument("--json", metavar="FILE", help=say("write the findings as JSON, too ('-' is stdout)"))
     similar.set_defaults(run=_similar)
@@ -249,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
         "--into",
         type=Path,
         metavar="FOLDER",
-        help=say("where it is done, and the page written (default: probe/EXERCISE)"),
+        help=say("folder to work in and to write the page to (default: probe/EXERCISE)"),
     )
     probe.add_argument("--limit", type=_positive, metavar="N", help=say("try N wrong answers and N right ones at most"))
     probe.add_argument(
@@ -405,7 +407,10 @@ def _grade_class(
         for name in names:
             ask(course.state, name, options.student or ())
         print(
-            say("`autograder watch` is at work in this course. It has been asked to grade this again, and says so."),
+            say(
+                "`autograder watch` is running in this course. It will grade this again, and reports it in its own"
+                " output."
+            ),
             file=people,
         )
         return [{"exercise": name, "submissions": []} for name in names]
@@ -490,7 +495,7 @@ def _watch(options: argparse.Namespace) -> int:
     elif not options.source.is_dir():
         raise UsageError(say("There is no folder {source} for --from.", source=options.source))
     if options.roster and options.source is None:
-        raise UsageError(say("--roster says who is who among what --from brings. Give --from as well."))
+        raise UsageError(say("--roster is only used to identify the students in --from. Give --from as well."))
     roster = Roster.read(options.roster) if options.roster else None
     inbox = Inbox(options.source, time.time, roster=roster) if options.source else None
     sandbox = bubblewrap.choose(options.sandbox)
@@ -558,9 +563,11 @@ def _receipt(options: argparse.Namespace) -> int:
         digest = hashlib.sha256(options.notebook.read_bytes()).hexdigest()
         if digest != receipt.digest:
             raise BadReceipt(
-                say("The receipt is genuine, and it is for another file than {notebook}.", notebook=options.notebook)
+                say(
+                    "The receipt is genuine, but it is for a different file, not {notebook}.", notebook=options.notebook
+                )
             )
-    handed_in = receipt.handed_in or say("at a time that nothing says")
+    handed_in = receipt.handed_in or say("at an unknown time")
     lines = [
         say("Genuine: receipt {number} of the course {course}.", number=receipt.number, course=receipt.course),
         say(
@@ -633,7 +640,7 @@ def _mark(options: argparse.Namespace) -> int:
     with server:
         for marker, address in server.addresses.items():
             print(terminal.shown(f"{marker}: {address}"), flush=True)
-        print(say("Open it in a browser on this machine. Stop with Ctrl-C; all that was saved is saved."), flush=True)
+        print(say("Open it in a browser on this machine. Stop with Ctrl-C; everything you saved is kept."), flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -75,7 +75,7 @@ def lines(findings: list[Finding]) -> list[str]:
 
 
 def _kit() -> Finding:
-    """Ourselves, unless a package of another project lies over us or beside us under the same name."""
+    """This package, unless another project's package of the same name hides it or is installed beside it."""
     text = f"{__version__}, Python {platform.python_version()}, {platform.platform()}"
     other = parts.other_autograder() or parts.autograder_elsewhere()
     return Finding("autograder", not other, text, other)
@@ -111,7 +111,7 @@ def _backend() -> Finding:
 
 
 def _gpu() -> Finding:
-    """The driver's word, and whether what is installed can use it and leaves room for others."""
+    """What the driver says, and whether the installed packages can use the GPU and leave memory for others."""
     there = device.gpus()
     if not there:
         return Finding(_("GPU"), True, say("none; the lessons need none"))
@@ -133,7 +133,10 @@ def _gpu() -> Finding:
         _("GPU"),
         True,
         told,
-        say("Shared? Set {growth}=true, or the first kernel takes all its memory.", growth=device.GROWTH),
+        say(
+            "If several people share this GPU, set {growth}=true; otherwise the first kernel takes all its memory.",
+            growth=device.GROWTH,
+        ),
     )
 
 

@@ -49,7 +49,7 @@ class CourseError(UsageError):
 
 
 class BadReceipt(UsageError):
-    """What should be a receipt of a hand-in is none, or not this course's, or was changed."""
+    """The file is not a receipt, is not from this course, or was changed."""
 
 
 class DataError(UsageError):

@@ -190,13 +190,9 @@ def require_temporary() -> None:
         probe(folder)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        where = (
-            say("TMPDIR names {chosen}, and there", chosen=chosen)
-            if chosen
-            else say("In the folder for temporary files")
-        )
+        where = say("TMPDIR names {chosen}, which", chosen=chosen) if chosen else say("The folder for temporary files")
         raise UsageError(
-            say("{where} nothing can be written: {why}.", where=where, why=error.strerror or error)
+            say("{where} cannot be written to: {why}.", where=where, why=error.strerror or error)
         ) from error
     if free < TEMPORARY_BYTES:
         raise UsageError(

@@ -222,7 +222,7 @@ def work_pages() -> dict[str, str]:
     """The course's page on a Hub, as a learner and as an instructor have it."""
     due = ("Due Fri 20 Nov 2026, 23:59 (Europe/Vienna), in 2 days 3 hours.", "Late work earns no points.")
     versions = (
-        Version("Wed 18 Nov 2026, 14:03:20", "14:03:22", "K7QF-2ABC", "this one counts; in time", True),
+        Version("Wed 18 Nov 2026, 14:03:20", "14:03:22", "K7QF-2ABC", "this one counts; on time", True),
         Version("Tue 17 Nov 2026, 09:12:40", "", "", "replaced by a later one", False),
     )
     standings = [Standing(NAME, due, versions, "21 of 25 points.", True), Standing("05", due, (), "", False)]
@@ -238,7 +238,7 @@ def work_pages() -> dict[str, str]:
         "work, live": pages.made("live", title="live", seen=seen, **watched, **about),
         "work, learner": pages.made("learner", title="your work", standings=standings, **learner, **about),
         "work, class": pages.made("class", **teacher, **about),
-        "work, refused": pages.made("refused", title="Not possible", why="This page is for people.", **about),
+        "work, refused": pages.made("refused", title="Not possible", why="This page is for learners.", **about),
     }
 
 

@@ -1,4 +1,4 @@
-"""Grades a small submission while private parts of other packages have other names.
+"""Grades a small submission while internals of other packages have other names.
 
 Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK GROUPS ASKED``, the last two being JSON. A name is
 ``module:qualified.name/attributes`` as in `assumptions.TABLE`; GROUPS is a list of lists of names, ASKED a list of

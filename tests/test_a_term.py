@@ -69,7 +69,7 @@ def test_the_pages_commands_take_a_class_through_the_term(tmp_path: Path) -> Non
         said.append(done.stdout)
         assert "No column" not in done.stderr, "Moodle's list had neither numbers nor addresses, and needs neither"
     assert "4 would be collected" in said[1]
-    assert "Nothing was found from: eve." in said[1]
+    assert "Nothing was found for these students: eve." in said[1]
     assert "no pair shares more than chance allows." in said[2]
     grades = _grades(tmp_path)
     assert grades.keys() == CLASS.keys()

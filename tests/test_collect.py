@@ -381,7 +381,7 @@ def test_the_command_from_a_moodle_zip_to_a_grade_of_each(tmp_path: Path, capsys
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert f"{NAME}: 1 collected from Moodle (1 new)." in out
-    assert "Nothing was found from: br2, cl4, za3." in out
+    assert "Nothing was found for these students: br2, cl4, za3." in out
     assert (course / "submitted/al1" / USUAL).is_file()
     source = zip_file(tmp_path / "n.zip", {f"Nobody_9_assignsubmission_file_/{NAME}.ipynb": worked("ada")})
     assert main([*arguments[:1], str(source), *arguments[2:]]) == 1

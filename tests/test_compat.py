@@ -1,4 +1,4 @@
-"""Other people's private parts: when one has another name, grading is slower, never different and never down."""
+"""Internals of other packages: when one has another name, grading is slower, never different and never down."""
 
 from __future__ import annotations
 

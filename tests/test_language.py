@@ -355,9 +355,9 @@ def test_numbers_are_written_as_the_language_does(spoken: None) -> None:
 
 
 def test_english_has_two_forms_and_others_have_theirs(spoken: None) -> None:
-    one, many = "Keras computes with {backend}, on {n} GPU.", "Keras computes with {backend}, on {n} GPUs."
-    assert plural(one, many, 1, backend="x") == "Keras computes with x, on 1 GPU."
-    assert plural(one, many, 2, backend="x") == "Keras computes with x, on 2 GPUs."
+    one, many = "Keras is using {backend} on {n} GPU.", "Keras is using {backend} on {n} GPUs."
+    assert plural(one, many, 1, backend="x") == "Keras is using x on 1 GPU."
+    assert plural(one, many, 2, backend="x") == "Keras is using x on 2 GPUs."
     assert "öñ 1 GPÛ. ñ" in said(plural(one, many, 1, backend="x"))
     assert "öñ 2 GPÛš. ñ" in said(plural(one, many, 2, backend="x"))
 
@@ -417,8 +417,8 @@ NEVER_ONE = (
     " independent.",
     "{failures} submissions in a row could not be graded, so something is wrong here and not with them: {why}. What"
     " was graded is kept. `autograder doctor` may say more.",
-    "{count} submissions are more than can be compared at once ({most}). Collect the groups of the class into courses"
-    " of their own, and compare within each.",
+    "{count} submissions are more than can be compared at once ({most}). Split the class into several course"
+    " directories, and compare within each.",
 )
 
 
@@ -442,8 +442,8 @@ def test_a_number_and_what_it_counts_agree() -> None:
 
 
 def test_a_number_with_a_fraction_has_a_form(spoken: None) -> None:
-    one, many = "a person gave {n:g} point.", "a person gave {n:g} points."
-    assert (plural(one, many, 1.0), plural(one, many, 2.5)) == ("a person gave 1 point.", "a person gave 2.5 points.")
+    one, many = "{n:g} point given by hand.", "{n:g} points given by hand."
+    assert (plural(one, many, 1.0), plural(one, many, 2.5)) == ("1 point given by hand.", "2.5 points given by hand.")
     assert "gávé 1 pöîñt. ñ" in said(plural(one, many, 1.0))
     assert "gávé 2,5 pöîñtš. ñ" in said(plural(one, many, 2.5))
     with speaking(""):
@@ -459,7 +459,7 @@ def test_a_language_with_three_forms(code: str, tmp_path: Path, monkeypatch: pyt
     """One that Babel knows, and one whose translator says how many forms it has; both after an update, too."""
     texts = [
         languages.Text("{n} hour", "x.py", 1, "{n} hours"),
-        languages.Text("a person gave {n:g} point.", "x.py", 2, "a person gave {n:g} points."),
+        languages.Text("{n:g} point given by hand.", "x.py", 2, "{n:g} points given by hand."),
         *(languages.Text(sign, "x.py", 3, context=context) for sign, context in languages._SIGNS.items()),
     ]
     po = tmp_path / code / "LC_MESSAGES" / "autograder.po"
@@ -483,7 +483,7 @@ def test_a_language_with_three_forms(code: str, tmp_path: Path, monkeypatch: pyt
 
     with speaking(code):
         told = [hours(n) for n in (0, 1, 2, 4, 5, 11, 12, 14, 21, 22, 25, 102, 112)]
-        one, many = "a person gave {n:g} point.", "a person gave {n:g} points."
+        one, many = "{n:g} point given by hand.", "{n:g} points given by hand."
         points = [language.say_plural(one, many, n) for n in (1.0, 1.5, 2.5, 4.5, 5.0)]
         assert language.tag() == code
     words = ["godzin", "godzina", "godziny", "godziny", *["godzin"] * 5, "godziny", "godzin", "godziny", "godzin"]

@@ -117,7 +117,7 @@ def test_a_learner_works_on_another_system(
     assert 0 < said["wrong"] < 3
     assert "That is the number of weights" in done.stdout or "bias" in done.stdout
     assert said["mnist"] == [60000, 28, 28]
-    assert "Keras computes with tensorflow" in done.stdout
+    assert "Keras is using tensorflow" in done.stdout
     assert said["doctor"] == 0
     assert "grading needs Linux; learners do not" in done.stdout
     assert said["grade"] == 2

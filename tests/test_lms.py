@@ -147,8 +147,8 @@ def test_a_request_for_another_look_is_collected_beside_the_notebook(
     assert kept.startswith("by_hand: the bias is there.")
     assert len(kept) == 4_000
     said = capsys.readouterr().out
-    assert "Asking for another look: ada." in said
-    assert "it asks for another look at work that is not there" in said
+    assert "These students ask for another look: ada." in said
+    assert "it asks for another look, but there is no work from this student" in said
     assert not (course / "submitted" / "bo").exists()
 
 
@@ -323,7 +323,7 @@ def test_first_what_would_change_then_the_change_then_nothing(
     assert "lower than before" in said
     assert "bo: no grade -> " in said
     assert "absent: handed in nothing" in said
-    assert "dee: a person has to look first" in said
+    assert "dee: somebody has to look at their work first" in said
     assert server.grades == {"101": 25.0, "104": 3.0, "105": 4.0}
     assert not any(line.startswith("PUT") for line in server.seen)
     assert cli.main(_command(school, kind, url, "--send")) == 0

@@ -370,7 +370,7 @@ def test_first_what_would_change_then_the_change_then_nothing(
         "ada: no grade -> 20.5",
         "bo: no grade -> 16",
         "cy: has not entered the Hub from the LMS yet",
-        "dee: a person has to look first",
+        "dee: somebody has to look at their work first",
         "eve: handed in nothing",
         "Nothing was sent.",
     ):

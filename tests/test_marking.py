@@ -231,7 +231,7 @@ def test_nbgraders_own_command_makes_our_page(marks: Marks, group: Class, browse
     grades = read_grades(marks.course, NAME)["early"]
     text = file.read_text("utf-8")
     assert f'data-score="{grades.score}"' in text
-    assert f'<li class="by-hand"><code>{answer}</code>: A person says: I see &lt;b&gt;why&lt;/b&gt;.</li>' in text
+    assert f'<li class="by-hand"><code>{answer}</code>: Comment: I see &lt;b&gt;why&lt;/b&gt;.</li>' in text
     assert all(f"<li><code>{one.name}</code>: " in text for one in grades.tasks)
     page = browser.new_page(viewport={"width": 320, "height": 900}, color_scheme="dark")
     page.goto(file.as_uri())

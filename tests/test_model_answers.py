@@ -167,7 +167,7 @@ def test_new_work_and_points_by_hand_keep_them(group: Class) -> None:
     group.grade()
     assert shows(group)
     assert "another-look" not in page_of(group, "late")  # full marks, so nobody is told how to ask
-    assert "a person gave" in page_of(group, "late")
+    assert "given by hand" in page_of(group, "late")
 
 
 def test_what_goes_back_shows_what_may_be_seen_then(group: Class, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_answers_of_text_and_marks_of_a_courses_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"answers": "after-deadlines"}, 'answers is "after-deadlines", which is none of its values. Did you mean'),
+        ({"answers": "after-deadlines"}, 'answers is "after-deadlines", which is not a value it can have. Did you mean'),
         ({"answers": True}, "answers should be text in quotes"),
         ({"exercises": {NAME: {"answers": "soon"}}}, f'exercises.{NAME}.answers is "soon"'),
     ],

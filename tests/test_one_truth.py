@@ -70,7 +70,7 @@ def test_points_changed_in_the_formgrader_are_everywhere_after_the_next_run(tmp_
     after = _agree(group, "early")
     assert after != before
     page = (group.root / "feedback" / "early" / NAME / f"{NAME}.html").read_text("utf-8")
-    assert f"<code>{task}</code>: a person gave 0.5 points." in page
+    assert f"<code>{task}</code>: 0.5 points given by hand." in page
     assert "Well argued &lt;b&gt;" in page
     with group.book() as book:  # and taken back
         for grade in book.find_submission_notebook(NAME, NAME, "early").grades:
@@ -78,7 +78,7 @@ def test_points_changed_in_the_formgrader_are_everywhere_after_the_next_run(tmp_
         book.db.commit()
     group.grade()
     assert _agree(group, "early") == pytest.approx(before)
-    assert "a person gave" not in (group.root / "feedback/early" / NAME / f"{NAME}.html").read_text("utf-8")
+    assert "given by hand" not in (group.root / "feedback/early" / NAME / f"{NAME}.html").read_text("utf-8")
 
 
 def test_graded_again_by_force_what_a_person_gave_stands_and_no_cell_is_empty(tmp_path: Path) -> None:

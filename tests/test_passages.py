@@ -180,7 +180,7 @@ def test_an_address_may_be_the_books_or_its_first_pages(given: str, taken: str) 
 )
 def test_what_is_no_address_is_refused_with_the_file_and_the_key(given: str, tmp_path: Path) -> None:
     (tmp_path / settings.FILE).write_text(json.dumps({"book": given}), "utf-8")
-    with pytest.raises(BadSetting, match=r"autograder.json: book: .* is no http:// or https:// address\. Write"):
+    with pytest.raises(BadSetting, match=r"autograder.json: book: .* is not an http:// or https:// address\. Write"):
         settings.read(tmp_path, list)
 
 

@@ -36,8 +36,8 @@ def test_what_is_due_and_what_lateness_costs_in_sentences() -> None:
     deadline = Deadline(now + timedelta(days=2, hours=3), UTC, policy, {"bo": now + timedelta(days=9)})
     assert standing.due_sentences(deadline, "ada", now) == (
         "Due Sun 22 Nov 2026, 15:00 (UTC), in 2 days 3 hours.",
-        "Work that comes up to 15 minutes later still counts as in time.",
-        "Late work loses 10 % of the points it earns for each day begun, 50 % at most.",
+        "Work handed in up to 15 minutes later still counts as on time.",
+        "Late work loses 10 % of the points it earns for each day or part of a day, up to 50 %.",
         "After 7 days it earns no points.",
     )
     assert standing.due_sentences(deadline, "bo", now)[0].startswith("With your extension: due Sun 29 Nov")
@@ -65,7 +65,7 @@ def test_which_version_counts_and_how_late_it_is(tmp_path: Path) -> None:
     assert ada.versions[0].handed_in == "Sat 21 Nov 2026, 01:00"
     assert ada.versions[0].received == "01:00:00"
     (bo,) = standing.of_learner(course, "bo", now)
-    assert bo.versions[0].says == "this one counts; in time"
+    assert bo.versions[0].says == "this one counts; on time"
     (everybody,) = standing.of_class(course, now)
     assert everybody.handed_in == 2
     assert everybody.late == ("ada, 1 hour 1 minute late",)

@@ -1,8 +1,8 @@
 """``make newest``: the newest releases of everything, and what that changes.
 
 Makes an environment of its own (`.venv-newest`) from pyproject.toml without its upper bounds, prints which versions
-changed and which assumptions about other packages' private parts fell (`autograder/compat`), and runs the fast tests.
-Ends with the tests' own exit status; a fallen assumption is no failure, grading is slower with it.
+changed and which assumptions about other packages' internals no longer hold (`autograder/compat`), and runs the fast
+tests. Ends with the tests' own exit status; a fallen assumption is no failure, grading is slower with it.
 """
 
 from __future__ import annotations

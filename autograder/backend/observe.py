@@ -153,7 +153,7 @@ def take_apart(model: Any) -> tuple[dict[str, Any], list[np.ndarray]]:
         config = json.dumps(parts)
     except Exception as error:
         if type(model).__name__ in _MODELS:
-            why = _("Keras cannot write down something in it, such as a layer or a function of your own")
+            why = _("it holds something that Keras cannot save, such as a layer or a function of your own")
         else:
             why = _("it is a class of your own, and only Sequential and Functional models can be rebuilt for checking")
         raise NotRebuildable(why) from error

@@ -915,7 +915,7 @@ class TestModel:
             raise fail(
                 "`model` has a softmax in front of its dense layer.",
                 hint=Hint(
-                    "There it changes the pixels. Move it behind the dense layer, so that it gets the scores.",
+                    "There it changes the pixels. Move it after the dense layer, so that it gets the scores.",
                     id="softmax-of-pixels",
                 ),
             )

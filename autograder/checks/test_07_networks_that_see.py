@@ -694,7 +694,7 @@ class TestSeeing:
         if not model.layers_of(*POOLING):
             raise fail(
                 "`seeing` has no pooling layer.",
-                hint=Hint("Put a layer that keeps the largest values behind a convolution.", id="no-pooling"),
+                hint=Hint("Put a layer that keeps the largest values after a convolution.", id="no-pooling"),
             )
         _convolutions_bend(model)
 

@@ -1,4 +1,4 @@
-"""Other people's private parts: every use of them, what it assumes, and what happens when that falls."""
+"""Internals of other packages: every use of them, what it assumes, and what happens when that no longer holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = 300.0  # for importing Keras and all the others, on a busy machine
 
 
 def findings() -> list[str]:
-    """One line for each use of private parts that is off here; found out in a process of its own, which imports all."""
+    """One line for each use of internals that is off here; found out in a process of its own, which imports all."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "autograder.compat", "--json"],
@@ -24,4 +24,4 @@ def findings() -> list[str]:
         )
         return [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return [say("could not find out whether what the kit assumes about other packages' private parts still holds")]
+        return [say("could not find out whether what the kit assumes about other packages' internals still holds")]

@@ -1,6 +1,6 @@
-"""What the kit assumes about other people's code beyond what they promise, how that is tested, and what if it falls.
+"""What the kit assumes about other packages beyond what they promise, how that is tested, and what if it fails.
 
-One table, `TABLE`. A `Use` is one thing that the kit does with another project's private parts; each `Assumption`
+One table, `TABLE`. A `Use` is one thing that the kit does with another package's internals; each `Assumption`
 of a use is tested before the use is made (`fallen`). Where one does not hold, the use is not made, and what happens
 then is the use's `otherwise`: grading is slower, never different and never down. `python -m autograder.compat` prints
 the table as it holds here, and `autograder doctor` names what does not.
@@ -47,7 +47,7 @@ class Assumption:
 
 @dataclass(frozen=True)
 class Use:
-    """One thing the kit does with another project's private parts.
+    """One thing the kit does with another package's internals.
 
     Attributes:
         name: what a teacher would call it.

@@ -1,4 +1,4 @@
-"""Whether a training is Keras's own through and through, so that nobody can see how its batches are run.
+"""Whether a training uses only Keras's own code, so that nothing can observe how its batches are run.
 
 Everything here is an allowlist: a known kind of model of known layers, Keras's own loss, metrics and optimizer, no
 callback but `EarlyStopping`, plain arrays of fitting shapes, no setting that changes how TensorFlow runs. Whatever
@@ -84,7 +84,7 @@ class KerasOwn:
     # -- what trains ----------------------------------------------------------------------------------------
 
     def is_unseen(self, model: Any, trains: bool) -> bool:
-        """Whether a model and all that takes part in its steps is Keras's own, and nobody looks on.
+        """Whether a model and all that takes part in its steps is Keras's own, and nothing observes the steps.
 
         Args:
             trains: whether its loss, metrics and optimizer take part, too; they do not in `predict`.

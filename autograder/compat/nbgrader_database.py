@@ -1,8 +1,8 @@
-"""The version of nbgrader's database, without a program for it.
+"""The version of nbgrader's database, read without running the program `alembic`.
 
-nbgrader runs the program `alembic`, which is where pip puts programs: in another folder than this Python after
-`pip install --user`, or where an environment builds on another one. And it writes its own path into a file in which a
-percent sign is special. The library behind the program says the same without either.
+nbgrader runs it, and it is where pip puts programs: in another folder than this Python after `pip install --user`, or
+where an environment builds on another one. And it writes its own path into a file in which a percent sign is special.
+The library behind the program says the same without either.
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ _BEGIN, _END = "again-", ".json"
 
 @dataclass(frozen=True)
 class Asked:
-    """One wish."""
+    """One request to grade again."""
 
     path: Path
     exercise: str
     students: tuple[str, ...]  # nobody: the whole class
 
     def done(self) -> None:
-        """It was fulfilled, or cannot be."""
+        """Delete the note: it has been done, or cannot be."""
         self.path.unlink(missing_ok=True)
 
 

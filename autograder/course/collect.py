@@ -1,6 +1,6 @@
-"""Collecting: what a source delivers is put where it is graded, under the name that the roster gives its maker.
+"""Collecting: puts what a source delivers where it is graded, under its author's name in the roster.
 
-Nothing is guessed: whose file it is, and which of several counts, is plain or is said to be not. What was collected
+Nothing is guessed: where it is not clear whose a file is, or which of several counts, we say so. What was collected
 earlier is never lost: a later hand-in takes its place, and the earlier one is kept aside.
 """
 
@@ -204,7 +204,7 @@ def _ask_again(student: str, one: Delivery, folder: Path, collected: Collected, 
     is_there = folder.is_dir() and not folder.is_symlink() and not folder.parent.is_symlink()
     will_be = dry_run and any(taken.student == student for taken in collected.taken)
     if not is_there and not will_be:
-        collected.unused.append(Unused(one.path, _("it asks for another look at work that is not there")))
+        collected.unused.append(Unused(one.path, _("it asks for another look, but there is no work from this student")))
         return
     try:
         text = one.read()[:MAX_REQUEST]
@@ -350,7 +350,7 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
     if collected.asking:
         told.append(
             say(
-                "Asking for another look: {asking}{more}.",
+                "These students ask for another look: {asking}{more}.",
                 asking=", ".join(collected.asking[:20]),
                 more=_more(collected.asking),
             )
@@ -360,7 +360,7 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
         told += [f"  {one}" for one in collected.unused]
     if collected.absent:
         absent, more = ", ".join(collected.absent[:20]), _more(collected.absent)
-        told.append(say("Nothing was found from: {absent}{more}.", absent=absent, more=more))
+        told.append(say("Nothing was found for these students: {absent}{more}.", absent=absent, more=more))
     return told
 
 

@@ -4,9 +4,9 @@
      "late": {"grace_minutes": 15, "percent_per_day": 10, "at_most_percent": 50, "no_credit_after_days": 7},
      "exercises": {"03-dense-networks": {"due": "2026-11-20 23:59", "extensions": {"ada": "2026-11-27 23:59"}}}}
 
-A time is what a clock on the wall shows, in the course's time zone, or has its own distance from UTC at its end. A day
-late is one on that wall, too: who hands in at 23:00 what was due at 23:59 the day before is one day late, also on the
-day on which the clocks change. All comparisons are made in UTC.
+A time is what a clock on the wall shows, in the course's time zone, or has its own distance from UTC at its end. Days
+late are counted by that clock, too: work due at 23:59 and handed in at 23:00 the next day is one day late, even if the
+clocks changed in between. All comparisons are made in UTC.
 
 Nothing here changes a score. What is lost is worked out anew whenever a grade is shown.
 """
@@ -27,7 +27,7 @@ from autograder.language import Sentence, _, did_you_mean, plural, said, say
 _TIME = re.compile(
     r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<clock>\d\d:\d\d(?::\d\d)?))?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?", re.ASCII
 )
-_YEARS = range(2000, 2100)  # of others somebody's finger slipped
+_YEARS = range(2000, 2100)  # any other year is taken for a typing mistake
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _MOST_DAYS = 20_000  # that are looked at; later than that, nobody hands in
 DAY = 86_400  # seconds
@@ -38,7 +38,7 @@ class LatePolicy:
     """What late work loses, of the points that it would have had. By default nothing."""
 
     grace_minutes: float = 0.0  # who is no later than that is in time; who is later is late by all of it
-    percent_per_day: float = 0.0  # of the points earned, for each day begun
+    percent_per_day: float = 0.0  # of the points earned, for each day or part of one
     at_most_percent: float = 100.0
     no_credit_after_days: int | None = None  # 0: nothing that is late counts
 
@@ -81,7 +81,7 @@ class Lateness:
     handed_in: datetime | None  # None: nobody knows when
     extended: bool
     seconds: float  # after the deadline, 0 for work in time; within the grace it is in time
-    days: int  # as they are counted for what is lost: each day begun
+    days: int  # as they are counted for what is lost: each day or part of one
     percent: float  # of the points earned that are lost
 
     @property
@@ -105,10 +105,10 @@ class Lateness:
         when = say("With your extension it was due on {date}", date=shown(self.due))
         due = when if self.extended else say("It was due on {date}", date=shown(self.due))
         if self.handed_in is None:
-            return say("{due}. Nothing says when it was handed in, so it counts as in time.", due=due)
+            return say("{due}. There is no record of when it was handed in, so it counts as on time.", due=due)
         came = shown(self.handed_in, False)
         if not self.late:
-            return say("{due}; it was handed in on {date}, in time.", due=due, date=came)
+            return say("{due}; it was handed in on {date}, on time.", due=due, date=came)
         late = say("{due}; it was handed in on {date}, {time} late.", due=due, date=came, time=duration(self.seconds))
         if self.percent >= 100:
             late += " " + say("Work as late as that earns no points.")
@@ -180,7 +180,8 @@ def _days_begun(due: datetime, when: datetime) -> int:
 
 
 def _later(due: datetime, days: int) -> datetime:
-    """The same time of day so many days later, in UTC. Where the clocks show it twice, the second; never, the next."""
+    """The same time of day so many days later, in UTC. If the clocks show it twice, the second; if they skip it, the"
+    " next."""
     wall = due.replace(tzinfo=None, fold=0) + timedelta(days=days)
     return max(wall.replace(tzinfo=due.tzinfo, fold=fold).astimezone(UTC) for fold in (0, 1))
 
@@ -287,7 +288,7 @@ def read_time(value: Any, zone: tzinfo | None, where: str) -> datetime:
     if found["clock"] is None:
         raise BadSetting(
             say(
-                '{where} is {text}, which lacks the time of day. For all of that day write "23:59" after it.',
+                '{where} is {text}, which lacks the time of day. To include the whole day, add "23:59".',
                 where=where,
                 text=text,
             )
@@ -297,11 +298,16 @@ def read_time(value: Any, zone: tzinfo | None, where: str) -> datetime:
     except ValueError as error:
         advice = say(' Midnight is "00:00" of the day after.') if found["clock"].startswith("24") else ""
         raise BadSetting(
-            say("{where} is {text}, and no calendar has that time.{advice}", where=where, text=text, advice=advice)
+            say("{where} is {text}, which is not a valid date and time.{advice}", where=where, text=text, advice=advice)
         ) from error
     if wall.year not in _YEARS:
         raise BadSetting(
-            say("{where} is {text}: the year {year} can hardly be meant.", where=where, text=text, year=wall.year)
+            say(
+                "{where} is {text}: the year {year} looks like a typing mistake.",
+                where=where,
+                text=text,
+                year=wall.year,
+            )
         )
     if found["zone"]:
         return wall.replace(tzinfo=_offset(found["zone"], text, where))
@@ -323,7 +329,7 @@ def _offset(text: str, value: str, where: str) -> tzinfo:
     hours, minutes = int(text[1:3]), int(text[-2:])
     if hours > 14 or minutes > 59:
         raise BadSetting(
-            say("{where} is {value}, and no place is {text} from UTC.", where=where, value=value, text=text)
+            say("{where} is {value}, but no time zone is {text} from UTC.", where=where, value=value, text=text)
         )
     return timezone((-1 if text[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
 

@@ -336,8 +336,8 @@ class Course:
         if not own or theirs is None or _graded_cells(released) == _graded_cells(theirs):
             return ""
         return say(
-            "{parent} has other tasks than the kit's '{name}', whose checks grade it. If nobody changed"
-            " it here, it is a copy of an older one: put the kit's solutions/{name} in its place.",
+            "The tasks in {parent} differ from those of the kit's '{name}', whose checks grade it. Unless somebody"
+            " here changed them, it is an older copy: replace it with the kit's solutions/{name}.",
             parent=source.parent,
             name=name,
         )

@@ -295,7 +295,7 @@ class Gradebook:
         self._since_commit.append((student, timestamp, result, same_work))
 
     def _begin_again(self) -> None:
-        """Take back what was half entered, and enter anew what was whole."""
+        """Roll back what was half entered, and enter the complete results again."""
         self._connection.rollback()
         for student, _, _, _ in self._since_commit:
             self._came.pop(student, None)

@@ -1,4 +1,4 @@
-"""What the gradebook says: the one truth about points, for the report, for pages, for an LMS and for who marks by hand.
+"""What the gradebook says: the only source for points, for the report, pages, an LMS and marking by hand.
 
 Read with nbgrader's own tables, in one query for a class. Checks give points, people change them; what counts is what
 nbgrader's commands and its formgrader would show.
@@ -72,7 +72,7 @@ class StudentGrades:
 
     @property
     def waits(self) -> bool:
-        """Whether it cannot be given to anybody yet, since a person has to look first."""
+        """Whether it cannot be given to anybody yet, since somebody has to look first."""
         return any(task.waits for task in self.tasks)
 
     @property

@@ -67,7 +67,7 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
     """
     course.require_exercise(exercise)
     if not fits_a_folder(student):
-        return Received(None, say("Your name cannot be that of a folder here. Tell your teacher."))
+        return Received(None, say("Your user name cannot be used as a folder name here. Tell your teacher."))
     if not room_for(course, exercise, student, len(content)):
         return Received(
             None,
@@ -88,12 +88,12 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
         return Received(done.receipts[0], known=bool(done.collected.count("the same")))
     if done.collected.taken:  # clocks went back, so an earlier hand-in seems later
         return Received(
-            None, say("What you handed in before has a later time, so it is what counts. Tell your teacher.")
+            None, say("What you handed in before carries a later time, so it is still what counts. Tell your teacher.")
         )
     if done.collected.asking:
-        return Received(None, say("Your teacher will read what you ask."))
+        return Received(None, say("Your teacher will read your request."))
     why = next((unused.why for unused in done.collected.unused), say("it cannot be read"))
-    return Received(None, say("It was not taken: {why}.", why=why))
+    return Received(None, say("It was not accepted: {why}.", why=why))
 
 
 @dataclass(frozen=True)

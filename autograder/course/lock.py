@@ -81,8 +81,8 @@ def refuse_beside_another(state: Path) -> None:
 def _refusal(holder: str) -> str:
     if holder.startswith(f"{WATCHING}, "):
         return say(
-            "This course is already being graded by `{watching}` ({holder}), which takes up by itself"
-            " what arrives. To grade in another way, stop it first.",
+            "This course is already being graded by `{watching}` ({holder}), which grades new work as it arrives. To"
+            " grade it yourself, stop that first.",
             watching=WATCHING,
             holder=_who(holder.removeprefix(f"{WATCHING}, ")),
         )

@@ -1,6 +1,6 @@
-"""The answers of an exercise, from the teacher's own notebook: for feedback pages, once they can help nobody to points.
+"""The answers of an exercise, from the teacher's own notebook, for feedback pages once they can earn nobody points.
 
-When that is, ``answers`` in the course's settings says. Nothing here is ever read by what learners get before.
+The course's setting ``answers`` says when that is. Nothing that learners get earlier reads this.
 """
 
 from __future__ import annotations

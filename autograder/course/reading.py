@@ -65,7 +65,7 @@ def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
 def _decode(raw: bytes, repairs: list[str]) -> str:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if raw.startswith(mark):
-            repairs.append(_("The file was saved as {encoding}; read accordingly.", encoding=encoding))
+            repairs.append(_("The file was saved as {encoding}, and was read as such.", encoding=encoding))
             return raw.decode(encoding, errors="replace")
     try:
         return raw.decode("utf-8")

@@ -1,9 +1,8 @@
 """Receipts: that this very file came from this student at this time, sealed with a key that only the course has.
 
 The seal is an HMAC with SHA-256, from Python's own library: without the key nobody can make a receipt or change one. It
-settles what a learner and a course remember differently, and the course is who verifies it. It proves nothing against
-the course itself, which could make any; for that somebody else would have to sign.
-"""
+settles disputes between a learner and a course, and the course verifies it. It proves nothing against the course
+itself, which could forge one; for that somebody else would have to sign. """
 
 from __future__ import annotations
 
@@ -157,12 +156,12 @@ def read(path: Path) -> Receipt:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or set(found) != set(names) or not all(isinstance(found[n], str) for n in names):
-        raise BadReceipt(say("{path} is no receipt of a hand-in, or was damaged.", path=path))
+        raise BadReceipt(say("{path} is not a receipt, or it is damaged.", path=path))
     return Receipt(**found)
 
 
 def _folder(student: str) -> str:
-    """A student's name was a folder's once, but as it is entered it may be longer than a folder's can be."""
+    """A student's name began as a folder's, but as entered in the gradebook it may be too long for one."""
     raw = os.fsencode(student)
     return student if len(raw) < 200 else "." + hashlib.sha256(raw).hexdigest()
 

@@ -118,9 +118,9 @@ def _was_interrupted(error: BaseException | None) -> bool:
 def _why(said: str, error: BaseException) -> str:
     if "submissions associated with it" in said:
         return say(
-            "its graded cells differ from those in the gradebook, by which students' work was graded."
+            "its graded cells differ from those in the gradebook, with which students' work was graded."
             " Undo the change, or give the new version another name, or move the gradebook away (with"
-            " the points given by hand); then everybody is graded by the new cells."
+            " the points given by hand); then everybody is graded with the new cells."
         )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

@@ -103,7 +103,7 @@ class Roster:
         return cls(people.values(), column)
 
     def who(self, name: str, number: str = "") -> set[str]:
-        """The ids of all who may be meant by a name and an LMS's number; of one, if it is plain."""
+        """The ids of all whom this name and LMS number may mean; only one if it is clear."""
         by_number = self._by_number.get(number, set()) if number else set()
         by_name = self._by_name.get(folded(name), set()) if folded(name) else set()
         if len(by_number) == 1 and len(by_name) == 1 and by_number != by_name:

@@ -182,7 +182,7 @@ def read_files(root: Path, names: Collection[str], exercise: str) -> tuple[tuple
         if path.name in found:
             raise BadSetting(
                 say(
-                    "{where}two files are called {name!r}; only one of them can lie beside a notebook.",
+                    "{where}two files are called {name!r}; only one of them can be placed beside a notebook.",
                     where=where,
                     name=path.name,
                 )
@@ -328,7 +328,7 @@ def _one_of(value: str, known: Collection[str], path: Path, key: str) -> None:
         )
         raise BadSetting(
             say(
-                "{path}: {key} is {value}, which is none of its values. {advice}",
+                "{path}: {key} is {value}, which is not a value it can have. {advice}",
                 path=path,
                 key=key,
                 value=_shown(value),

@@ -164,7 +164,7 @@ def handed_in(submitted: Path, name: str, students: list[str] | None = None, rel
 def listed(
     submitted: Path, name: str, students: list[str] | None = None, released: Path | None = None
 ) -> list[Submitted]:
-    """The submissions of `handed_in`, which see."""
+    """The submissions in `handed_in`; see there."""
     return handed_in(submitted, name, students, released).submissions
 
 
@@ -279,12 +279,12 @@ def _chosen(nothing: Submitted, seen: list[Candidate], path: Path, name: str, re
     if chosen.path != path:
         where, called = _shown(chosen.path.parent, folder.parent), chosen.called
         if called == path.name:
-            note = _("The notebook lay in {where}; it was recognised and graded.", where=where)
+            note = _("The notebook was in {where}; it was recognised and graded.", where=where)
         elif chosen.path.parent == folder:
             note = _("The notebook was called {called}; it was recognised and graded.", called=called)
         else:
             note = _(
-                "The notebook was called {called} and lay in {where}; it was recognised and graded.",
+                "The notebook was called {called} and was in {where}; it was recognised and graded.",
                 called=called,
                 where=where,
             )

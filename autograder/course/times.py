@@ -12,7 +12,7 @@ def written(seconds: float) -> str:
     """A time since the epoch as nbgrader's timestamp.txt holds it.
 
     Raises:
-        ValueError, OverflowError, OSError: no calendar has that time.
+        ValueError, OverflowError, OSError: that is no valid date and time.
     """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
 

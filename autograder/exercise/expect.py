@@ -125,7 +125,7 @@ _IGNORES = Hint(
 )
 
 _BY_CHANCE = Hint(
-    "Something in it is drawn at random, and the task leaves nothing to chance. Look for `random`, and use what the"
+    "Something in it is random, but the task needs the same result every time. Look for `random`, and use what the"
     " function is given instead.",
     id="left-to-chance",
 )
@@ -153,7 +153,8 @@ def unless_it_ignores(
             depends_on_arguments(function, name, some, *others)
             if not _same_plain(function(*some), function(*some), equal_nan=True):
                 raise Mismatch(
-                    _("`{name}` returns something else each time, for the same arguments.", name=name), (_BY_CHANCE,)
+                    _("`{name}` returns a different value each time, even for the same arguments.", name=name),
+                    (_BY_CHANCE,),
                 ) from None
         raise
 

@@ -81,9 +81,10 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
     after_last_units = names[max((i for i, layer in enumerate(model.layers) if layer.units), default=0) :]
     if noisy := [name for name in after_last_units if name in _NOISE]:
         raise fail(
-            _("`{name}` has a {layer} layer behind its output layer.", name=model.name, layer=noisy[0]),
+            _("`{name}` has a {layer} layer after its output layer.", name=model.name, layer=noisy[0]),
             hint=Hint(
-                "There it throws away answers, so that no loss can be trusted. Put it behind a hidden layer.",
+                "There it throws away some of the outputs, so the loss cannot be trusted. Put it after a hidden layer"
+                " instead.",
                 id="dropout-on-output",
             ),
         )
@@ -91,7 +92,7 @@ def ends_in_probabilities(model: ModelReport, classes: int) -> None:
     shares = [i for i, layer in enumerate(model.layers) if str(layer.activation).startswith("softmax")]
     if shares and (changing := [name for name in names[shares[-1] + 1 :] if name in _CHANGES_VALUES]):
         raise fail(
-            _("`{name}` has a {layer} layer behind its softmax.", name=model.name, layer=changing[0]),
+            _("`{name}` has a {layer} layer after its softmax.", name=model.name, layer=changing[0]),
             hint=_SOFTMAX_NOT_LAST,
         )
     if activation == "softmax":

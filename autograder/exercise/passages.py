@@ -1,4 +1,4 @@
-"""Where the book dissolves the misunderstanding that a hint names.
+"""Where the book clears up the misunderstanding that a hint names.
 
 ``passages.json`` knows a lesson's section for every hint that has an id, and nothing else. It is made from
 ``book/instructors/misconceptions.toml`` by `python tools/passages.py`. Exercises of a course's own are not in it.
@@ -82,7 +82,7 @@ def book_at(address: str) -> str:
         return ""
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c in address for c in "\"'<>\\ \t\r\n"):
-        raise ValueError(say("{address!r} is no http:// or https:// address", address=address[:100]))
+        raise ValueError(say("{address!r} is not an http:// or https:// address", address=address[:100]))
     path = parts.path.removesuffix("index.html")
     return f"{parts.scheme}://{parts.netloc}{path if path.endswith('/') else path + '/'}"
 

@@ -27,7 +27,7 @@ _DICTIONARY = Hint(
     id="dictionary-for-array",
 )
 TEXT_FOR_NUMBER = Hint(
-    "In quotes, or made by `str`, a number is text, and nobody can compute with it. Write numbers without quotes.",
+    "In quotes, or made by `str`, a number is text, and you cannot calculate with it. Write numbers without quotes.",
     id="text-for-number",
 )
 _COMMA = Hint("A comma makes it two values: `1,234` is 1 and 234. Write 1234.", id="comma-in-a-number")
@@ -36,7 +36,7 @@ _SEVERAL = Hint(
     id="several-for-one-number",
 )
 _TEXT_FOR_ARRAY = Hint(
-    "`str` or quotes make it text, and text is no array. Keep the numbers themselves: `[1, 2, 3]`, or"
+    "`str` or quotes make it text, and text is not an array. Keep the numbers themselves: `[1, 2, 3]`, or"
     " `np.array([1, 2, 3])`, without quotes.",
     id="text-for-array",
 )
@@ -48,20 +48,20 @@ _ONE_OFF = Hint(
     "You are off by one. Count a small case on your fingers: does the first one count, and the last one?",
     id="one-off",
 )
-_TWICE = Hint("Something is in it two times. Go through what you add up or multiply.", id="counted-twice")
+_TWICE = Hint("Something is counted twice. Go through what you add up or multiply.", id="counted-twice")
 _HALF = Hint("A part of it is missing. Go through what you count: what did you leave out?", id="half-counted")
 _NO_WHOLE_NUMBER = Hint(
     "There is no half of one. Where does the fraction come from: did you divide, or take a share?",
     id="fraction-for-a-count",
 )
-_BELOW_ZERO = Hint("It is below 0, and nothing can be counted so. What do you subtract from what?", id="below-zero")
+_BELOW_ZERO = Hint("It is below 0, but a count cannot be negative. What do you subtract from what?", id="below-zero")
 _NOTEBOOKS_ARRAY = Hint(
-    "An array in this error is as large as those of the notebook, and none that the function was given is. Which name"
-    " in it is not one of its arguments?",
+    "An array in this error has the size of one in your notebook, and of nothing that the function was given. Which"
+    " name in the function is not one of its arguments?",
     id="array-of-the-notebook",
 )
 _FIXED_LENGTH = Hint(
-    "It goes on behind the end of an array or a list. Is a number fixed in your function that should come from what it"
+    "It runs past the end of an array or a list. Does your function use a fixed number that should come from what it"
     " is given? Look at each `range` and at `len`.",
     id="fixed-length",
 )
@@ -98,7 +98,8 @@ _REVERSED = Hint(
     "The values are in reverse order: what should come first comes last. Turn them round.", id="reverse-order"
 )
 _NO_NUMBERS = Hint(
-    "Some of the values are NaN or infinite, so they are no numbers. Is something divided by 0? Print each step.",
+    "Some of the values are NaN or infinite, so they are not usable numbers. Is something divided by 0? Print each"
+    " step.",
     id="nan-or-infinite",
 )
 _ALL_ZEROS = Hint(
@@ -153,7 +154,7 @@ def _has_a_shape(value: Any) -> bool:
 
 
 def of_a_count(found: Any, right: Any) -> str:
-    """What to say of a number where a count is asked for; '' if it is wrong in no way that is known here.
+    """What to say of a number where a count is asked for; '' if it matches no known mistake.
 
     Args:
         right: the number that is right; where it is not a whole one, nothing is said.
@@ -183,7 +184,7 @@ def of_no_array(value: Any) -> str:
 
 
 def of_an_array(found: np.ndarray, wanted: np.ndarray, tolerance: float, given: Sequence[Any], close: Close) -> str:
-    """What to say of an array that is not the right one; '' if it is wrong in no way that is known here.
+    """What to say of an array that is not the right one; '' if it matches no known mistake.
 
     Args:
         given: what the function that returned it was called with.

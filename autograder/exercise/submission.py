@@ -1,4 +1,4 @@
-"""What a check may ask of a submission. Where the answers come from is none of its business.
+"""What a check may ask of a submission. It does not need to know where the answers come from.
 
 `Answers` is the small interface behind it: this notebook's own namespace (`autograder.learner.notebook`), a kernel
 in the sandbox (`autograder.grading`), or the record of an earlier run.
@@ -298,7 +298,7 @@ class Submission:
         self._asked.clear()
 
     def first_cause(self) -> Mismatch | None:
-        """What to say instead of what the present test found: an earlier cell failed, and so this rests on sand.
+        """What to say instead of what the present test found: an earlier cell failed, so this result means nothing.
 
         None if nothing that the test asked for was to be made or trained by a cell that stopped with an error.
         """

@@ -377,7 +377,7 @@ class _Decoder:
 
 
 def _in_range(number: int) -> int | float:
-    """A whole number that can be reckoned with; beyond what a float holds it is infinite."""
+    """A whole number that can be used in arithmetic; one too large for a float becomes infinite."""
     return number if abs(number) < 10**300 else (math.inf if number > 0 else -math.inf)
 
 

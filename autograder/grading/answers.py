@@ -138,7 +138,7 @@ class KernelAnswers:
             raise NoModel(arrived(answer.tree["no_model"]) or _("it is not a Keras model"))
         facts = answer.tree.get("facts")
         if not isinstance(facts, dict):
-            raise NoModel(_("it cannot be looked at"))
+            raise NoModel(_("it cannot be inspected"))
         try:
             with self._spending("models"):
                 key, described = self._observing.describe(
@@ -149,7 +149,7 @@ class KernelAnswers:
         except NotPlain as error:
             raise NoModel(error.why) from error
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise NoModel(_("it cannot be looked at")) from error
+            raise NoModel(_("it cannot be inspected")) from error
 
     def _predict(self, name: str, key: str, inputs: np.ndarray, scale: float) -> np.ndarray:
         try:
@@ -172,7 +172,7 @@ class KernelAnswers:
         kernel = self._run.kernel_to_ask()
         seconds = min(self._run.limits.answer_seconds, self._run.seconds_to_answer())
         if kernel is None or seconds <= 0:
-            raise Stopped(self._run.message or _("Your notebook was stopped before this could be looked at."))
+            raise Stopped(self._run.message or _("Your notebook was stopped before this could be checked."))
         too_long = _(
             "`{name}` did not answer within {seconds:g} s. {question}", name=name, seconds=seconds, question=NEVER_ENDS
         )
@@ -186,12 +186,12 @@ class KernelAnswers:
                 raise self._no_more(name, lambda: self._run.lose_ended(_("`{name}` was stopped", name=name))) from None
             raise self._no_more(name, lambda: self._lose(Status.TIMED_OUT, too_long)) from None
         except NotPlain as error:
-            why = _("`{name}` cannot be looked at: {error}", name=name, error=error.why)
+            why = _("`{name}` cannot be inspected: {error}", name=name, error=error.why)
             raise self._no_more(name, lambda: self._lose(Status.CRASHED, why)) from None
         if answer.overdue:
             raise self._no_more(name, lambda: too_long)
         if not isinstance(answer.message.tree, dict):
-            raise Mismatch(_("`{name}` cannot be looked at.", name=name))
+            raise Mismatch(_("`{name}` cannot be inspected.", name=name))
         if answer.message.tree.get("missing") is True:
             raise Missing(name)
         if "absent" in answer.message.tree:

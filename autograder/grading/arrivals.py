@@ -190,7 +190,7 @@ class Watcher:
             self._trouble = message
             self.say(
                 say(
-                    "{message} Nothing is lost: what has arrived is graded once this is mended.",
+                    "{message} Nothing is lost: what has arrived is graded once this is fixed.",
                     message=one_line(message, 1000),
                 )
             )

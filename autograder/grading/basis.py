@@ -97,7 +97,7 @@ class Basis:
 
 @cache
 def package_digest() -> str:
-    """Of all of the package's code but its checks, which are an exercise's and count there.
+    """Digest of the package's code without the checks, which count with their exercise.
 
     (A package that changes while this process runs is not loaded anew either.)
     """

@@ -78,7 +78,7 @@ class Cluster:
                 raise SchedulerLost(f"{str(error).rstrip('.')}. {said(KEPT)}") from error
             except TimeoutError as error:
                 raise SchedulerLost(
-                    say("The scheduler at {address} has no workers any more. {kept}", address=self.address, kept=KEPT)
+                    say("The scheduler at {address} has lost all its workers. {kept}", address=self.address, kept=KEPT)
                 ) from error
             stack.enter_context(_alone(client, self.address))
             client.register_plugin(BeginWorker(setups))

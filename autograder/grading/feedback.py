@@ -329,11 +329,11 @@ def _answers_section(answers: Mapping[str, Sequence[str]]) -> str:
 def _said_by_hand(mark: Mark) -> str:
     parts = []
     if mark.points is not None:
-        parts.append(say_plural("a person gave {n:g} point.", "a person gave {n:g} points.", round(mark.points, 2)))
+        parts.append(say_plural("{n:g} point given by hand.", "{n:g} points given by hand.", round(mark.points, 2)))
     if mark.extra:
         parts.append(say_plural("{n:+g} point by hand.", "{n:+g} points by hand.", round(mark.extra, 2)))
     if mark.comment:
-        parts.append(f"{html.escape(say('A person says:'))} {html.escape(mark.comment)}")
+        parts.append(f"{html.escape(say('Comment:'))} {html.escape(mark.comment)}")
     return " ".join(parts)
 
 

@@ -29,8 +29,8 @@ from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
 
 LIMITS_ONLY_NOTE = _(
-    "Graded WITHOUT a sandbox: only time and memory were limited. Whoever's code ran here could read and change"
-    " files of this computer's user. Install bubblewrap and grade again; `autograder doctor` says how."
+    "Graded WITHOUT a sandbox: only time and memory were limited. Any code that ran here could read and change the"
+    " files of the user who graded. Install bubblewrap and grade again; `autograder doctor` says how."
 )
 
 

@@ -90,7 +90,7 @@ class Observing:
     def _rebuild(self, key: str, seconds: float) -> dict[str, Any]:
         described = self._ask(key, self._requests[key], seconds).tree.get("facts")
         if not isinstance(described, dict):
-            raise NoModel(_("it cannot be looked at"))
+            raise NoModel(_("it cannot be inspected"))
         self._here.add(key)
         return described
 
@@ -107,7 +107,7 @@ class Observing:
             channel.send(request, seconds)
             answer = channel.receive(seconds)
             if not isinstance(answer.tree, dict):
-                raise NotPlain("It cannot be looked at.")
+                raise NotPlain("It cannot be inspected.")
         except (ChannelClosed, ChannelTimeout, NotPlain) as error:
             self.close()  # a hostile model may have taken it over, so it is not used again
             self._refused[key] = NoModel(_why_not(error, seconds, fork.excess))

@@ -41,7 +41,9 @@ def repair(raw: bytes, template: nbformat.NotebookNode) -> Repaired:
     if not any(_grade_id(cell) in wanted for cell in submitted.cells):
         if not any(cell.cell_type == "code" and cell.source.strip() for cell in submitted.cells):
             raise Unreadable(_("The notebook holds no code. Hand in the notebook that you worked in."))
-        repairs.append(_("None of the exercise's cells is marked as such any more; the code is graded where it is."))
+        repairs.append(
+            _("All of the exercise's cells have lost their nbgrader labels, so the code is graded where it is.")
+        )
     cells = _place(_tidy(submitted.cells, template.cells, repairs), template.cells, repairs)
     notebook = copy.deepcopy(template)
     notebook.cells = cells
@@ -117,8 +119,8 @@ def _tidy(cells: list[nbformat.NotebookNode], release: list[nbformat.NotebookNod
     if recognised := sum(not piece.marked for piece in pieces):
         repairs.append(
             plural(
-                "The marks of {n} of the exercise's cells were lost; the cells were recognised by their text.",
-                "The marks of {n} of the exercise's cells were lost; the cells were recognised by their text.",
+                "{n} of the exercise's cells had lost its nbgrader label; it was recognised by its text.",
+                "{n} of the exercise's cells had lost their nbgrader labels; they were recognised by their text.",
                 recognised,
             )
         )

@@ -110,11 +110,11 @@ class NotebookRun:
         self.run_until("")
 
     def seconds_left(self) -> float:
-        """Of the notebook's time. Waiting for the student's functions and models counts as well as cells."""
+        """Seconds left of the notebook's time limit. Waiting for the student's functions and models counts, too."""
         return self.limits.notebook_seconds - sum(self.seconds[key] for key in ("cells", "answers", "models"))
 
     def seconds_to_answer(self) -> float:
-        """Of the time for answers: what cells that took too long have left in the kernel can still be looked at."""
+        """Seconds left for answers: more than for cells, so that what overlong cells left can still be inspected."""
         return self.seconds_left() + self.limits.answer_seconds + self.limits.model_seconds
 
     def kernel_to_ask(self) -> Kernel | None:
@@ -208,7 +208,9 @@ class NotebookRun:
         self._left_out |= guilty or {index}
         lose()
         self.failed = True
-        self.error = self.error or _("the end of everything: {message}", message=clause(said(self.message)))
+        self.error = self.error or _(
+            "the end of the notebook's Python process: {message}", message=clause(said(self.message))
+        )
         return bool(guilty)
 
     def _number(self, index: int) -> int:

@@ -33,7 +33,7 @@ class Several:
     done: dict[str, tuple[Submitted, Done]] = field(default_factory=dict)  # by digest
 
     def finish(self, submitted: Submitted, done: Done) -> None:
-        """One is through."""
+        """One version has been graded."""
         self.left -= 1
         self.done[submitted.digest] = submitted, done
         if all(one.digest != submitted.digest for one in self.versions):

@@ -74,7 +74,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         super().copy_files()
 
     def _is_own(self, record: dict[str, Any]) -> bool:
-        """Whether a folder belongs to whom its name says; asked again, should nbgrader not have called the above."""
+        """Whether a folder is its namesake's; checked again in case nbgrader did not call the method above."""
         if record["username"].startswith(_FORGED):
             return False
         place = Path(self.inbound_path) / record["filename"]

@@ -28,7 +28,7 @@ class GivenBack:
     """Whose feedback can be fetched now, and whose cannot."""
 
     released: list[str] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)  # a person has to look first
+    waiting: list[str] = field(default_factory=list)  # somebody has to look at their work first
     without: list[str] = field(default_factory=list)  # there is no page, or it was not handed in through the exchange
 
     def lines(self, exercise: str) -> list[str]:

@@ -174,7 +174,7 @@ class _Best:
 
 
 def _when(when: datetime | None, zone: Any) -> str:
-    return say("at a time that nothing says") if when is None else shown(_whole(as_utc(when)).astimezone(zone), False)
+    return say("at an unknown time") if when is None else shown(_whole(as_utc(when)).astimezone(zone), False)
 
 
 def _whole(when: datetime) -> datetime:
@@ -194,7 +194,7 @@ def _lateness_says(deadline: Deadline | None, student: str, when: datetime | Non
         return ""
     lateness = deadline.lateness(student, when)
     if not lateness.late:
-        return say("in time")
+        return say("on time")
     late = duration(lateness.seconds)
     if lateness.percent >= 100:
         return say("{time} late, so it earns no points", time=late)
@@ -227,7 +227,7 @@ def _policy(policy: LatePolicy) -> tuple[str, ...]:
     told = []
     if policy.grace_minutes:
         grace = duration(policy.grace_minutes * 60)
-        told.append(say("Work that comes up to {time} later still counts as in time.", time=grace))
+        told.append(say("Work handed in up to {time} later still counts as on time.", time=grace))
     if policy.no_credit_after_days == 0:
         told.append(say("Late work earns no points."))
     elif policy.percent_per_day:
@@ -235,14 +235,18 @@ def _policy(policy: LatePolicy) -> tuple[str, ...]:
         if most < 100:
             told.append(
                 say(
-                    "Late work loses {percent:g} % of the points it earns for each day begun, {most:g} % at most.",
+                    "Late work loses {percent:g} % of the points it earns for each day or part of a day, up to"
+                    " {most:g} %.",
                     percent=percent,
                     most=most,
                 )
             )
         else:
             told.append(
-                say("Late work loses {percent:g} % of the points it earns for each day begun.", percent=percent)
+                say(
+                    "Late work loses {percent:g} % of the points it earns for each day or part of a day.",
+                    percent=percent,
+                )
             )
     if policy.no_credit_after_days:
         told.append(say("After {time} it earns no points.", time=duration(policy.no_credit_after_days * 86_400)))

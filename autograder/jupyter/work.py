@@ -136,7 +136,7 @@ class Service:
         except (KitError, OSError) as error:
             if (line := one_line(str(error), 1_000)) != self._trouble:
                 self._trouble = line
-                log(f"{line} Nothing is lost: what was handed in is taken in once this is mended.")
+                log(f"{line} Nothing is lost: what was handed in is taken in once this is fixed.")
             return
         self._trouble = ""
         for receipt in receipts:
@@ -201,7 +201,7 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
         user = self.current_user
         student = self.service.student(str(user["name"]))
         if user.get("kind", "user") != "user" or not fits_a_folder(student):
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason=_("This page is for people."))
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason=_("This page is for learners: it needs a user of the Hub whose name can be a folder's."))
         return student
 
     @property

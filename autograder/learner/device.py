@@ -73,7 +73,7 @@ def device_lines() -> list[str]:
     ask = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
     mine = ask() if ask else []
     if not mine:
-        lines = [say("Keras computes with {backend}, on the CPU. These lessons need nothing more.", backend=backend)]
+        lines = [say("Keras is using {backend} on the CPU. That is all these lessons need.", backend=backend)]
         if there := gpus():
             lines.append(
                 say("There is a GPU here that {backend} cannot see: {name}.", backend=backend, name=there[0].name)
@@ -81,8 +81,8 @@ def device_lines() -> list[str]:
         return lines
     lines = [
         say_plural(
-            "Keras computes with {backend}, on {n} GPU.",
-            "Keras computes with {backend}, on {n} GPUs.",
+            "Keras is using {backend} on {n} GPU.",
+            "Keras is using {backend} on {n} GPUs.",
             len(mine),
             backend=backend,
         )

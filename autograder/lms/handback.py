@@ -34,7 +34,7 @@ class HandedBack:
     path: Path
     students: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)  # nothing says what the system calls them
-    waiting: list[str] = field(default_factory=list)  # a person has to look first
+    waiting: list[str] = field(default_factory=list)  # somebody has to look at their work first
     without: list[str] = field(default_factory=list)  # handed in, and there is no feedback
 
     def lines(self, exercise: str) -> list[str]:

@@ -90,7 +90,7 @@ class Server:
         plain = self.in_cluster or parts.hostname in _AT_HOME
         if parts.scheme != "https" and not (parts.scheme == "http" and plain):
             raise UsageError(
-                say("{url} does not begin with https://, so the token could be read on its way.", url=self.url)
+                say("{url} does not begin with https://, so others could read the token on its way.", url=self.url)
             )
         if not parts.hostname or parts.username or parts.query or parts.fragment:
             raise UsageError(say("{url} is not the address of a server.", url=self.url))
@@ -122,7 +122,7 @@ class Server:
         """
         address = path if path.startswith(("http://", "https://")) else self.url + path
         if not address.startswith(self.url + "/"):
-            raise LmsFailed(say("The server named a page on another server; it was not asked for."))
+            raise LmsFailed(say("The server pointed to a page on another server, which was not followed."))
         headers = {**self.headers, "Accept": accept}
         body = None if form is None else urllib.parse.urlencode(form).encode()
         if content is not None:
@@ -185,7 +185,7 @@ def _content(reply: IO[bytes]) -> Any:
     try:
         return json.loads(raw) if raw.strip() else None
     except (ValueError, RecursionError):
-        raise LmsFailed(say("The server's answer is not what its interface promises. Is the address right?")) from None
+        raise LmsFailed(say("The server's answer is not in the expected form. Is the address right?")) from None
 
 
 def _seconds(header: str | None) -> float | None:

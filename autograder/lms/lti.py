@@ -188,7 +188,11 @@ class Lti:
                 )
             )
         if len(places) > 1:
-            raise LmsFailed(say("Learners came from several courses of the LMS: {places}.", places=", ".join(places)))
+            raise LmsFailed(say(
+                    "Learners opened the Hub from several courses of the LMS, and grades can be sent to one only:"
+                    " {places}.",
+                    places=", ".join(places),
+                ))
         self._items = places[0]
         self._server = Server(_origin(self._items))
         self._tokens = Server(_origin(platform.token_url))
@@ -280,8 +284,8 @@ class Lti:
         except LmsFailed as error:
             raise LmsFailed(
                 say(
-                    "The LMS gave no access to its grades. {error} Does it know the Hub's keys, and is the client's"
-                    " number in {file} the one that it shows?",
+                    "The LMS gave no access to its grades. {error} Check that the LMS has the Hub's keys, and that the"
+                    " client ID in {file} is the one that the LMS shows.",
                     error=error,
                     file=PLATFORM,
                 )

@@ -1,7 +1,7 @@
 """Grades into a learning management system: first what would change, then, if asked, the change.
 
 What is sent is worked out from what the system has now, so that a run that failed in the middle is taken up by running
-it again. Nothing takes a grade away: who has no grade here keeps the one over there.
+it again. No grade is ever removed: a student without a grade here keeps the one in the LMS.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def plan(course: Course, exercise: str, system: System, scale: bool = False) -> 
         if not theirs.handed_in:
             kept.append(say("{student}: handed in nothing", student=student))
         elif theirs.waits:
-            kept.append(say("{student}: a person has to look first", student=student))
+            kept.append(say("{student}: somebody has to look at their work first", student=student))
         elif isinstance(who, str):
             kept.append(f"{student}: {who}")
         elif who.grade is not None and abs(who.grade - points) < 0.005:

@@ -130,8 +130,8 @@ class Moodle:
                     return json_number(one.get("grade"))
         raise LmsFailed(
             say(
-                "Course {course} in Moodle has no assignment {assignment}. It is the assignment's own"
-                " number, not the one in its page's address.",
+                "Course {course} in Moodle has no assignment {assignment}. Give the assignment's own number, not the"
+                " one in its page's address.",
                 course=self._course,
                 assignment=self._assignment,
             )
@@ -205,7 +205,7 @@ def in_pages(who: str, path: str, ask: Callable[[str], Answer]) -> Iterator[dict
 def json_object(value: Any) -> dict[str, Any]:
     """What should be an object, as the interface promises. Raises `LmsFailed`."""
     if not isinstance(value, dict):
-        raise LmsFailed(say("The server's answer is not what its interface promises. Is the address right?"))
+        raise LmsFailed(say("The server's answer is not in the expected form. Is the address right?"))
     return value
 
 

@@ -112,4 +112,4 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             return {name: values[0] for name, values in parse_qs(text, max_num_fields=20).items()}
         except ValueError:
-            raise Refused(400, say("That is no form of this page.")) from None
+            raise Refused(400, say("That form does not belong to this page.")) from None

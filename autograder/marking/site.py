@@ -254,7 +254,8 @@ class MarkingSite:
                 marks.keep(new.comment)
         except ChangedMeanwhile as error:
             trouble = say(
-                "Not saved, because somebody was faster. {what} Yours stands below; save it again if it holds.",
+                "Not saved, because somebody else changed this first. {what} What you entered is below; save it again"
+                " if you still want it.",
                 what=error.by,
             )
             return Answer(409, self._work(visitor, key, trouble=trouble, mine=new))
@@ -279,5 +280,5 @@ def _number(text: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UsageError(say("Points are a number."))
+        raise UsageError(say("Enter the points as a number."))
     return number

@@ -138,7 +138,7 @@ class Marks:
                 text = file.read(MAX_REQUEST).decode("utf-8", "replace").strip()
         except OSError:
             return ""
-        return text or say("(It says nothing.)")
+        return text or say("(The request is empty.)")
 
     def answered(self, student: str, request: str) -> bool:
         """Whether somebody has said that this very request is dealt with."""
@@ -298,12 +298,15 @@ class Marks:
 def _reasonable(new: NewMark, task: TaskGrade) -> None:
     for points in (new.points if new.points is not None else 0.0, new.extra):
         if not math.isfinite(points) or abs(points) > 10_000:
-            raise UsageError(say("Points are a number."))
+            raise UsageError(say("Enter the points as a number."))
     if new.points is not None and not 0 <= new.points <= task.max_points:
         raise UsageError(
-            say("Points are between 0 and {most:g}. What goes beyond is extra credit.", most=task.max_points)
+            say(
+                "Points must be between 0 and {most:g}. Enter anything above that as extra credit.",
+                most=task.max_points,
+            )
         )
     if len(new.comment) > MAX_TEXT or len(new.reason) > MAX_TEXT:
-        raise UsageError(say("A text has at most {most} characters.", most=MAX_TEXT))
+        raise UsageError(say("Comments and reasons can be at most {most} characters long.", most=MAX_TEXT))
     if (new.points, new.extra) != (task.manual, task.extra) and not new.reason.strip():
         raise UsageError(say("Say why you change the points; whoever looks at it later will want to know."))

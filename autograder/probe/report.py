@@ -49,7 +49,9 @@ def lines(found: Findings) -> list[str]:
             for loss in found.lost
         ),
     )
-    said += _listed(say("Tasks that copying what the check says solves:"), (task.task for task in found.parrots))
+    said += _listed(
+        say("Tasks that can be solved by copying what the check says:"), (task.task for task in found.parrots)
+    )
     said += _listed(say("A check broke, or was not run:"), (_place(one) for one in found.of(Verdict.UNCHECKED)))
     said += _listed(say("Declared equivalent, but there is no such wrong answer:"), found.unmatched)
     return said
@@ -71,7 +73,9 @@ def summary(found: Findings) -> list[str]:
             say("{failing:.1%} of the wrong answers lose points{without}.", failing=found.failing, without=without)
         )
     if found.named is not None:
-        said.append(say("{named:.1%} of those that no error stopped get a hint of their own.", named=found.named))
+        said.append(
+            say("Of those that no error stopped, {named:.1%} get a hint that names the mistake.", named=found.named)
+        )
     losing = len({loss.case.student for loss in found.lost})
     said.append(
         say_plural("{n} right answer loses points.", "{n} right answers lose points.", losing)
@@ -81,8 +85,8 @@ def summary(found: Findings) -> list[str]:
     if found.never_earned:
         said.append(
             say_plural(
-                "{n} named hint was given to none of these answers.",
-                "{n} named hints were given to none of these answers.",
+                "{n} named hint was never given for any of these answers.",
+                "{n} named hints were never given for any of these answers.",
                 len(found.never_earned),
             )
         )

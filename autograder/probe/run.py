@@ -43,7 +43,7 @@ class Place:
             UnknownExercise, UsageError, BadSetting.
         """
         if Path(name).name != name or name.startswith("."):
-            raise UnknownExercise(say("'{name}' is no name of an exercise.", name=name))
+            raise UnknownExercise(say("'{name}' cannot be the name of an exercise.", name=name))
         path = _source_of(name, source)
         checks = _checks_of(name, path)
         self.solution = Solution.read(path)
@@ -60,7 +60,7 @@ class Place:
             )
         for part in ("checks", f"source/{name}", "submitted"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        (folder / _OURS).write_text(say("Made by `autograder probe`, and removed at will.") + "\n", "utf-8")
+        (folder / _OURS).write_text(say("Made by `autograder probe`, which may delete it at any time.") + "\n", "utf-8")
         _copy(path, folder / "source" / name / f"{name}.ipynb")
         _copy(checks, folder / "checks" / checks.name)
         self.course = Course(folder)

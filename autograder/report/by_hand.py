@@ -74,15 +74,15 @@ def reasons(classroom: Classroom) -> list[Reason]:
         _each(
             _("Changed by hand, and graded again since"),
             _(
-                "Points that a person gave stand, but the work or the points of the checks are not what that person"
-                " saw."
+                "The points given by hand still count, but the work or the checks' points have changed since they were"
+                " given."
             ),
             entries,
             _looked_at_before,
         ),
         Reason(
             _("Handed in nothing"),
-            _("They are in the gradebook, and there is nothing from them."),
+            _("They are in the gradebook but have handed in nothing."),
             (Case(classroom.absent, say("Nothing from:")),) if classroom.absent else (),
         ),
         _each(_("Handed in again"), _("The file changed after it was graded. Grade again."), entries, _changed),
@@ -119,9 +119,9 @@ def reasons(classroom: Classroom) -> list[Reason]:
         _each(
             _("Handed in late"),
             _(
-                "By their deadline, extensions included. What it costs is in their score already, and in the gradebook"
-                " as a"
-                " penalty of its own. Extensions stand in the course's `autograder.json`."
+                "Measured against each student's own deadline, including extensions. The penalty is already in their"
+                " score, and is listed separately in the gradebook. Extensions are set in the course's"
+                " `autograder.json`."
             ),
             entries,
             _late,

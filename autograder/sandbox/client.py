@@ -326,8 +326,8 @@ def as_here(text: str) -> str:
 def _does_not_start(why: str) -> str:
     why = as_here(why)
     return say(
-        "Nothing can be graded here, and no student is at fault: {why}. That was when grading"
-        " started Python and Keras ({executable}) in the sandbox. {whose}",
+        "Nothing can be graded here, and no student is at fault: {why}. This happened while Python and Keras"
+        " ({executable}) were being started in the sandbox. {whose}",
         why=why,
         executable=sys.executable,
         whose=whose(why),

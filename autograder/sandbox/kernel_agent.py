@@ -129,7 +129,7 @@ def _serve(channel: Channel, shell: Any, failures: Failures, surroundings: Surro
                 with contextlib.redirect_stdout(_NOWHERE), contextlib.redirect_stderr(_NOWHERE):
                     message = _answer(asked, shell.user_ns, failures)
         except BaseException as error:  # a hostile value; saying nothing would cost the check its patience
-            message = Message({"error": type_of(error), "says": "it cannot be looked at"})
+            message = Message({"error": type_of(error), "says": "it cannot be inspected"})
         try:
             channel.send(message)
         except ChannelClosed:

@@ -179,7 +179,7 @@ def _theirs(server: int, children: dict[int, list[int]]) -> list[int]:
 
 
 def _ancestors(theirs: list[int], processes: dict[int, _Process], children: dict[int, list[int]]) -> dict[int, int]:
-    """Of how many processes each may have inherited memory, itself included.
+    """For each process, from how many it may have inherited memory, itself included.
 
     Whose parent has ended is a child of its init, as the first process is. It may come from any of the others.
     """

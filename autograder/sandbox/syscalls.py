@@ -200,7 +200,7 @@ def filter_for(machine: str, internet: bool, memory_bytes: int) -> bytes:
 
 
 def _sockets(internet: bool) -> list[bytes]:
-    """UNIX's, and of the Internet's those that `memory` can count: TCP and UDP, and netlink's plain one.
+    """Unix sockets, and those Internet sockets that `memory` can count: TCP and UDP, and netlink's plain one.
 
     Others, SCTP for one, may make the kernel load what it has no need of.
     """

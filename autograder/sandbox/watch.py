@@ -127,7 +127,7 @@ class Watch:
             if used > self._memory_limit:
                 return self.memory_excess()
         if resident("self") - self._own > OWN_GROWTH:
-            return Excess(Resource.OUTPUT, _("used more output than can be held"))
+            return Excess(Resource.OUTPUT, _("produced more output than can be kept"))
         return None
 
     def _memory_is_due(self) -> bool:

@@ -36,8 +36,8 @@ class Similar:
         if compared < 3:
             return [
                 say_plural(
-                    "{exercise}: {n} submission can be compared; it takes three.",
-                    "{exercise}: {n} submissions can be compared; it takes three.",
+                    "{exercise}: only {n} submission can be compared; at least three are needed.",
+                    "{exercise}: only {n} submissions can be compared; at least three are needed.",
                     compared,
                     exercise=exercise,
                 )
@@ -63,7 +63,8 @@ class Similar:
         if compared < FEWEST:
             lines.append(
                 say(
-                    "In a class of {compared} little can be said about chance; it gets better from {enough} on.",
+                    "With only {compared} submissions it is hard to tell what is chance; with {enough} or more the"
+                    " result is more reliable.",
                     compared=compared,
                     enough=FEWEST,
                 )
@@ -92,7 +93,8 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
     if released is None:
         raise CourseError(
             say(
-                "'{exercise}' has no release here, so nobody can say what is a student's own. Grade it once.",
+                "'{exercise}' has no release here, so a student's own code cannot be told from what they were given."
+                " Grade it once; that makes the release.",
                 exercise=exercise,
             )
         )
@@ -104,8 +106,8 @@ def write_similar(course: Course, exercise: str, folder: Path | None = None, cha
     if len(submissions) > compare.MAX_STUDENTS:
         raise CourseError(
             say(
-                "{count} submissions are more than can be compared at once ({most}). Collect the groups of the class"
-                " into courses of their own, and compare within each.",
+                "{count} submissions are more than can be compared at once ({most}). Split the class into several"
+                " course directories, and compare within each.",
                 count=len(submissions),
                 most=compare.MAX_STUDENTS,
             )
