@@ -148,7 +148,7 @@ def test_what_counts_is_what_is_left_after_lateness_and_follows_a_due_date(term:
     (stand,) = standing.of_learner(Course(term.root), "ada", standing.now())
     assert [version.counts for version in stand.versions] == [False, True]
     assert stand.versions[0].says.startswith(f"another one counts; {worth[high]:g} of 25 points; 23 hours")
-    assert stand.versions[1].says == f"this one counts; {worth[low]:g} of 25 points; in time"
+    assert stand.versions[1].says == f"this one counts; {worth[low]:g} of 25 points; on time"
     assert stand.result == f"{worth[low]:g} of 25 points."
     with sqlite3.connect(term.root / "gradebook.db") as connection:
         assert connection.execute("select timestamp from submitted_assignment").fetchall() == [
