@@ -444,8 +444,8 @@ def test_a_number_and_what_it_counts_agree() -> None:
 def test_a_number_with_a_fraction_has_a_form(spoken: None) -> None:
     one, many = "{n:g} point given by hand.", "{n:g} points given by hand."
     assert (plural(one, many, 1.0), plural(one, many, 2.5)) == ("1 point given by hand.", "2.5 points given by hand.")
-    assert "gávé 1 pöîñt. ñ" in said(plural(one, many, 1.0))
-    assert "gávé 2,5 pöîñtš. ñ" in said(plural(one, many, 2.5))
+    assert "1 pöîñt gîvéñ" in said(plural(one, many, 1.0))
+    assert "2,5 pöîñtš gîvéñ" in said(plural(one, many, 2.5))
     with speaking(""):
         assert outcome.of_points(1, 1) == "1 of 1 point"
         assert outcome.of_points(0.5, 2) == "0.5 of 2 points"
@@ -722,7 +722,7 @@ def test_a_course_s_language_is_that_of_its_results_and_pages(
         assert "0,5" in re.findall(r'<li class="late-penalty".*', late)[0]
         assert 'data-score="5.0"' in with_late_penalty(late, 0.0)
         assert re.findall(r'<li class="by-hand">.*</li>', marked) == [
-            '<li class="by-hand"><code>encoded</code>: «á péršöñ gávé 4 pöîñtš. ñ ñ ñ»</li>'
+            '<li class="by-hand"><code>encoded</code>: «4 pöîñtš gîvéñ bý háñd. ñ ñ ñ»</li>'
         ]
 
 

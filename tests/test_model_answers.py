@@ -244,7 +244,10 @@ def test_answers_of_text_and_marks_of_a_courses_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"answers": "after-deadlines"}, 'answers is "after-deadlines", which is not a value it can have. Did you mean'),
+        (
+            {"answers": "after-deadlines"},
+            'answers is "after-deadlines", which is not a value it can have. Did you mean',
+        ),
         ({"answers": True}, "answers should be text in quotes"),
         ({"exercises": {NAME: {"answers": "soon"}}}, f'exercises.{NAME}.answers is "soon"'),
     ],

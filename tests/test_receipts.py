@@ -93,7 +93,7 @@ def test_the_command_says_what_is_so(course: Path, tmp_path: Path, capsys: pytes
     assert f"Genuine: receipt {receipt.number}" in said
     assert f"ada handed in 03-dense-networks {WHEN}" in said
     assert main([*arguments, "--notebook", str(tmp_path / "other.ipynb")]) == 2
-    assert "another file" in capsys.readouterr().err
+    assert "a different file" in capsys.readouterr().err
     saved(replace(receipt, handed_in=WHEN.replace("14", "10")), tmp_path / "receipt.json")
     assert main(arguments) == 2
     assert "not genuine" in capsys.readouterr().err

@@ -685,7 +685,7 @@ def test_what_is_forced_is_graded_again_by_the_one_who_watches(
     with only_run(watched.root / ".autograder", WATCHING):
         monkeypatch.setattr("autograder.course.lock.is_watched", lambda state: True)  # by a process called differently
         assert main([*grade, "--force", "--student", "bob"]) == 0
-        assert "has been asked to grade this again" in capsys.readouterr().out
+        assert "will grade this again" in capsys.readouterr().out
         assert main(grade) == 1
         assert main([*grade, "--force", "--json", "-"]) == 1, "who wants results of this run gets none"
         assert capsys.readouterr().err.count("already being graded by `autograder watch`") == 2

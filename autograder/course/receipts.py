@@ -2,7 +2,7 @@
 
 The seal is an HMAC with SHA-256, from Python's own library: without the key nobody can make a receipt or change one. It
 settles disputes between a learner and a course, and the course verifies it. It proves nothing against the course
-itself, which could forge one; for that somebody else would have to sign. """
+itself, which could forge one; for that somebody else would have to sign."""
 
 from __future__ import annotations
 

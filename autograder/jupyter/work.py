@@ -201,7 +201,10 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
         user = self.current_user
         student = self.service.student(str(user["name"]))
         if user.get("kind", "user") != "user" or not fits_a_folder(student):
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, reason=_("This page is for learners: it needs a user of the Hub whose name can be a folder's."))
+            raise web.HTTPError(
+                HTTPStatus.FORBIDDEN,
+                reason=_("This page is for learners: it needs a user of the Hub whose name can be a folder's."),
+            )
         return student
 
     @property

@@ -188,11 +188,13 @@ class Lti:
                 )
             )
         if len(places) > 1:
-            raise LmsFailed(say(
+            raise LmsFailed(
+                say(
                     "Learners opened the Hub from several courses of the LMS, and grades can be sent to one only:"
                     " {places}.",
                     places=", ".join(places),
-                ))
+                )
+            )
         self._items = places[0]
         self._server = Server(_origin(self._items))
         self._tokens = Server(_origin(platform.token_url))

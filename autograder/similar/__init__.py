@@ -63,7 +63,7 @@ class Similar:
         if compared < FEWEST:
             lines.append(
                 say(
-                    "With only {compared} submissions it is hard to tell what is chance; with {enough} or more the"
+                    "In a class of {compared} it is hard to tell what is chance; with {enough} or more the"
                     " result is more reliable.",
                     compared=compared,
                     enough=FEWEST,
