@@ -10,7 +10,7 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book book-texts site bench probe exercises learner-bundle hub lint lock newest gate clean help
+.PHONY: demo test test-fast book book-texts site bench probe exercises learner-bundle hub lint lock lock-request newest gate clean help
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -121,10 +121,27 @@ lint: $(READY)
 gate:
 	@.ci/run
 
-# The lock holds no address of any package index, so that everybody's own is used.
+# Both locks, this environment's and from it that of the Hub's image. What is pinned stays unless pyproject.toml asks for
+# something else; UPGRADE=1 takes the newest versions that it allows. They hold no address of any package index, so that
+# everybody's own is used.
+COMPILE = $(PY) -m uv pip compile --quiet --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 lock: $(READY)
-	@$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --no-header --no-annotate \
-		--extra cpu --extra grade --extra book --extra cluster --extra hub --extra site --extra dev -o requirements.lock
+	@$(COMPILE) pyproject.toml --universal --python-version 3.11 --extra cpu --extra grade --extra book \
+		--extra cluster --extra hub --extra site --extra dev -o requirements.lock
+	@grep -v '^jupyterhub==' requirements.lock > $(VENV)/pins.txt; echo 'jupyterhub>=5.5,<6' > $(VENV)/hub.txt
+	@$(COMPILE) --no-config pyproject.toml deploy/hub/requirements.txt $(VENV)/hub.txt --constraint $(VENV)/pins.txt \
+		--python-version 3.12 --python-platform x86_64-manylinux_2_28 --extra gpu --extra grade --extra hub \
+		--extra cluster -o deploy/hub/image/requirements.lock
+
+# The newest locks as a pull request. Dependabot reads no file of that name, and knows nothing of how one follows from the
+# other. (GitHub runs no workflow for a request that a workflow made, until somebody closes and reopens it.)
+lock-request: lock
+	@if git diff --quiet -- '*.lock'; then echo "Both locks are the newest that pyproject.toml allows."; else \
+		git switch --quiet --create "locks-$$(date +%F)" && \
+		git -c user.name=github-actions -c user.email=github-actions@users.noreply.github.com \
+			commit --quiet --message "The newest versions that pyproject.toml allows" -- '*.lock' && \
+		git push --quiet origin HEAD && \
+		gh pr create --fill --body "Close and reopen this, so that the gate runs: GitHub starts nothing by itself here."; fi
 
 # The newest releases of everything, in an environment of their own: what changed, what fell, the fast tests.
 newest: $(READY)

@@ -143,7 +143,14 @@ def _steps() -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_there_is_a_workflow_for_each_purpose() -> None:
-    assert {path.stem for path in WORKFLOWS} == {"gate", "learner", "book", "release", "newest"}
+    assert {path.stem for path in WORKFLOWS} == {"gate", "learner", "book", "release", "newest", "lock"}
+
+
+def test_one_command_makes_every_lock() -> None:
+    recipe = re.search(r"^lock:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    listed = subprocess.run(["git", "ls-files", "*.lock"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert recipe is not None
+    assert sorted(re.findall(r"-o (\S+)", recipe[1])) == sorted(listed.split())
 
 
 def test_actions_are_pinned_to_a_version() -> None:
