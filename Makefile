@@ -124,6 +124,7 @@ gate:
 # Both locks, this environment's and from it that of the Hub's image. What is pinned stays unless pyproject.toml asks for
 # something else; UPGRADE=1 takes the newest versions that it allows. They hold no address of any package index, so that
 # everybody's own is used.
+UPGRADE ?=
 COMPILE = $(PY) -m uv pip compile --quiet --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 lock: $(READY)
 	@$(COMPILE) pyproject.toml --universal --python-version 3.11 --extra cpu --extra grade --extra book \

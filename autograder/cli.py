@@ -1,4 +1,7 @@
-"""The command line. Answers at once: whatever is heavy is imported by the command that needs it."""
+"""What the commands do; `arguments` has what they can be asked for.
+
+Answers at once: whatever is heavy is imported by the command that needs it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from autograder import __version__, parts, terminal
+from autograder import parts, terminal
+from autograder.arguments import make_parser
 from autograder.errors import KitError, UsageError
 from autograder.language import languages, of_this_process, say, say_plural
 
@@ -24,14 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         terminal.start_in_utf8()
     terminal.prepare()
-    parser = _parser()  # in the language of whoever asks; what is said later may be in the course's
+    parser = make_parser()  # in the language of whoever asks; what is said later may be in the course's
     try:
         try:
             options = parser.parse_args(arguments)
         except SystemExit:  # its help, or what is wrong, is said; whether it could be written shows when it is sent off
             terminal.finish()
             raise
-        if not hasattr(options, "run"):
+        if options.command is None:
             parser.print_help()
             return 2
     except OSError as error:  # some versions of argparse do not ask whether their help can be written
@@ -59,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         if options.needs is not None:
             parts.require(options.needs, f"`autograder {options.command}`")
-        status = int(options.run(options))
+        status = int(_COMMANDS[options.command](options))
         terminal.finish()
         return status
     except ImportError as error:
@@ -90,219 +94,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _kept(options: argparse.Namespace) -> str:
-    keeps = options.run in (_grade, _probe)
+    keeps = options.command in ("grade", "probe")
     return say(" What has been graded is kept; run the same command again to continue.") if keeps else ""
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograder", description=say("Grade Keras exercises in a sandbox."))
-    parser.add_argument("--version", action="version", version=f"autograder {__version__}")
-    parser.set_defaults(needs="grade")  # the part of the kit that has to be installed; see `parts.MODULES`
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command")
-
-    check = commands.add_parser("check", help=say("grade one notebook file, no course needed"))
-    check.add_argument("notebook", metavar="NOTEBOOK")
-    check.add_argument("--exercise", metavar="NAME", help=say("which exercise it is, if the notebook does not say"))
-    _common(check)
-    check.set_defaults(run=_check)
-
-    grade = commands.add_parser("grade", help=say("grade a class"))
-    grade.add_argument("exercises", metavar="EXERCISE", nargs="+", help=say("one exercise, or several in one go"))
-    grade.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    where = grade.add_mutually_exclusive_group()
-    where.add_argument(
-        "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
-    )
-    where.add_argument("--scheduler", metavar="ADDRESS", help=say("use the workers of this dask scheduler"))
-    grade.add_argument("--student", action="append", metavar="ID", help=say("only this student; may be repeated"))
-    grade.add_argument("--force", action="store_true", help=say("also grade again what has not changed"))
-    grade.add_argument(
-        "--events", metavar="FILE", help=say("report progress as JSON lines, for a program ('-' is stdout)")
-    )
-    _common(grade)
-    grade.set_defaults(run=_grade)
-
-    collect = commands.add_parser("collect", help=say("sort handed-in files into the course"))
-    collect.add_argument(
-        "source", type=Path, metavar="FROM", help=say("an LMS's zip file, a folder, nbgrader's exchange")
-    )
-    collect.add_argument("exercise", metavar="EXERCISE")
-    collect.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    collect.add_argument("--roster", type=Path, metavar="CSV", help=say("the class list, as the LMS exports it"))
-    collect.add_argument(
-        "--id", metavar="COLUMN", help=say("the roster's column that holds the students' names in this course")
-    )
-    collect.add_argument("--dry-run", action="store_true", help=say("only say what would be done"))
-    collect.set_defaults(run=_collect)
-
-    watch = commands.add_parser("watch", help=say("grade what arrives, seconds after it does"))
-    watch.add_argument("exercises", metavar="EXERCISE", nargs="*", help=say("only these (default: all of the course)"))
-    watch.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    watch.add_argument(
-        "--from", dest="source", type=Path, metavar="FOLDER", help=say("take in what comes into this folder, too")
-    )
-    watch.add_argument("--roster", type=Path, metavar="CSV", help=say("with --from: the class list, as for collect"))
-    watch.add_argument(
-        "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
-    )
-    _sandbox_option(watch)
-    watch.set_defaults(run=_watch)
-
-    receipt = commands.add_parser("receipt", help=say("verify a receipt that a course gave for a hand-in"))
-    receipt.add_argument("file", type=Path, metavar="FILE", help=say("the receipt"))
-    receipt.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    receipt.add_argument(
-        "--notebook", type=Path, metavar="FILE", help=say("check, too, that the receipt is for this file")
-    )
-    receipt.set_defaults(run=_receipt)
-
-    report = commands.add_parser("report", help=say("the class at a glance: a page and a table"))
-    report.add_argument("exercise", metavar="EXERCISE")
-    report.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    report.add_argument("--out", type=Path, metavar="FOLDER", help=say("where to write it (default: DIR/report)"))
-    report.set_defaults(run=_report)
-
-    mark = commands.add_parser("mark", help=say("mark by hand, in a browser on this machine"))
-    mark.add_argument("exercise", metavar="EXERCISE")
-    mark.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    mark.add_argument(
-        "--marker", action="append", metavar="NAME", help=say("who marks; may be repeated (default: you)")
-    )
-    mark.add_argument("--blind", action="store_true", help=say("hide the students' names"))
-    mark.add_argument(
-        "--port", type=_positive, metavar="N", help=say("where the page is served (default: any free one)")
-    )
-    mark.set_defaults(run=_mark)
-
-    feedback = commands.add_parser("feedback", help=say("feedback for learners, as an LMS takes it back or as pages"))
-    feedback.add_argument("exercise", metavar="EXERCISE")
-    feedback.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    feedback.add_argument(
-        "--as",
-        dest="form",
-        choices=("moodle", "canvas", "pages"),
-        required=True,
-        help=say("which form; pages: a folder"),
-    )
-    feedback.add_argument("--out", type=Path, metavar="PATH", help=say("where to write it (default: in DIR/report)"))
-    feedback.set_defaults(run=_feedback)
-
-    send = commands.add_parser("send", help=say("grades into an LMS: says what would change, --send changes it"))
-    send.add_argument("exercise", metavar="EXERCISE")
-    send.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    send.add_argument(
-        "--to",
-        choices=("canvas", "moodle", "lti"),
-        required=True,
-        help=say("which system; lti: the LMS that learners open the Hub from"),
-    )
-    send.add_argument("--url", metavar="ADDRESS", help=say("canvas, moodle: its address: https://..."))
-    send.add_argument(
-        "--lms-course", type=_positive, metavar="N", help=say("canvas, moodle: the course's number there")
-    )
-    send.add_argument(
-        "--assignment", type=_positive, metavar="N", help=say("canvas, moodle: the assignment's number there")
-    )
-    send.add_argument(
-        "--token-file", type=Path, metavar="FILE", help=say("holds the token (default: AUTOGRADER_LMS_TOKEN)")
-    )
-    send.add_argument(
-        "--lti",
-        type=Path,
-        metavar="FOLDER",
-        help=say("lti: the folder that `autograder lti` made (default: AUTOGRADER_LTI)"),
-    )
-    send.add_argument("--scale", action="store_true", help=say("convert the points if the LMS has a different maximum"))
-    send.add_argument(
-        "--send", action="store_true", help=say("change the grades there; else only say what would change")
-    )
-    send.set_defaults(run=_send)
-
-    lti = commands.add_parser(
-        "lti", help=say("make the key for a Hub that learners open from an LMS, and say what the LMS needs")
-    )
-    lti.add_argument(
-        "folder", type=Path, metavar="FOLDER", help=say("where the key and what the LMS is called are kept")
-    )
-    lti.add_argument("--to", choices=("canvas", "moodle"), required=True, help=say("which system"))
-    lti.add_argument("--url", required=True, metavar="ADDRESS", help=say("its address: https://..."))
-    lti.add_argument("--hub", required=True, metavar="ADDRESS", help=say("the Hub's address: https://..."))
-    lti.add_argument("--account", metavar="NAME", help=say("the Unix account that sends grades; it gets the key"))
-    lti.set_defaults(run=_lti)
-
-    similar = commands.add_parser("similar", help=say("pairs who share more of their own code than chance allows"))
-    similar.add_argument("exercise", metavar="EXERCISE")
-    similar.add_argument("--course", type=Path, required=True, metavar="DIR", help=say("the course directory"))
-    similar.add_argument("--out", type=Path, metavar="FOLDER", help=say("where to write it (default: DIR/report)"))
-    similar.add_argument(
-        "--chance",
-        type=_share,
-        metavar="PAIRS",
-        help=say("average number of honest pairs that may be listed by chance in a class (default: 0.004)"),
-    )
-    similar.add_argument("--json", metavar="FILE", help=say("write the findings as JSON, too ('-' is stdout)"))
-    similar.set_defaults(run=_similar)
-
-    probe = commands.add_parser(
-        "probe", help=say("what do an exercise's checks miss? tried with answers made from its solution")
-    )
-    probe.add_argument("exercise", metavar="EXERCISE")
-    probe.add_argument(
-        "--source", type=Path, metavar="SOURCES", help=say("folder with EXERCISE/EXERCISE.ipynb, with solutions")
-    )
-    probe.add_argument(
-        "--into",
-        type=Path,
-        metavar="FOLDER",
-        help=say("folder to work in and to write the page to (default: probe/EXERCISE)"),
-    )
-    probe.add_argument("--limit", type=_positive, metavar="N", help=say("try N wrong answers and N right ones at most"))
-    probe.add_argument(
-        "--seed", type=int, default=0, metavar="N", help=say("which ones, if there is a limit (default: 0)")
-    )
-    probe.add_argument("--workers", type=_positive, metavar="N", help=say("answers at a time (default: one per core)"))
-    _common(probe)
-    probe.set_defaults(run=_probe)
-
-    doctor = commands.add_parser("doctor", help=say("what is installed, what is missing, how to get it"))
-    doctor.add_argument("--json", metavar="FILE", help=say("write the findings as JSON ('-' is stdout)"))
-    doctor.set_defaults(run=_doctor, needs=None)
-
-    release = commands.add_parser("release", help=say("make the learners' notebooks from the sources with solutions"))
-    release.add_argument("sources", type=Path, metavar="SOURCES", help=say("folder with EXERCISE/EXERCISE.ipynb"))
-    release.add_argument("releases", type=Path, metavar="RELEASES", help=say("where the released notebooks go"))
-    release.set_defaults(run=_release)
-    return parser
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", metavar="FILE", help=say("write the results as JSON ('-' is stdout)"))
-    _sandbox_option(parser)
-
-
-def _sandbox_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--sandbox",
-        choices=("auto", "require", "off"),
-        default="auto",
-        help=say("auto: bubblewrap where it works, else limits only; require: bubblewrap or nothing (default: auto)"),
-    )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(say("{text} is not a positive number", text=text))
-    return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1e-12 <= value <= 1000:
-        raise argparse.ArgumentTypeError(say("{text} is not a number above 0 and up to 1000", text=text))
-    return value
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -777,3 +570,21 @@ def _write_json(target: Any, content: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "grade": _grade,
+    "collect": _collect,
+    "watch": _watch,
+    "receipt": _receipt,
+    "report": _report,
+    "mark": _mark,
+    "feedback": _feedback,
+    "send": _send,
+    "lti": _lti,
+    "similar": _similar,
+    "probe": _probe,
+    "doctor": _doctor,
+    "release": _release,
+}

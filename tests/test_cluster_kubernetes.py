@@ -53,13 +53,13 @@ def test_a_worker_is_walled_in_and_has_nothing_of_the_course() -> None:
 def test_dask_and_the_grader_take_the_pods_commands() -> None:
     from distributed.cli import dask_scheduler, dask_worker
 
-    from autograder.cli import _parser
+    from autograder.arguments import make_parser
 
     commands = {name: template["spec"]["containers"][0] for name, template in WORKLOADS.items()}
     argv = {name: [*one["command"], *one.get("args", [])] for name, one in commands.items()}
     for main, name in ((dask_scheduler.main, "grade-scheduler"), (dask_worker.main, "grade-worker")):
         main.make_context(name, argv[name][2:])  # raises for an option that it does not know
-    options = _parser().parse_args(argv["grade-on-cluster"][1:])
+    options = make_parser().parse_args(argv["grade-on-cluster"][1:])
     assert (options.scheduler, options.sandbox) == (SCHEDULER, "require")
 
 

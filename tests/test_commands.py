@@ -26,7 +26,7 @@ from pathlib import Path
 import pytest
 from kit import ROOT, missing
 
-from autograder import cli
+from autograder.arguments import make_parser
 
 README, SETUP = ROOT / "README.md", ROOT / "book" / "setup.md"
 PAGES = [
@@ -171,7 +171,7 @@ def _check_ours(words: list[str]) -> None:
     """Every option of ours is one that the command has; a command may stand alone, as a name."""
     if not words:
         return
-    (group,) = [a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    (group,) = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     if words[0].startswith("-"):
         assert words[0] in ("--help", "--version")
         return

@@ -54,7 +54,20 @@ TABLE: dict[str, set[str]] = {
     "doctor": {"backend", "compat", "course", "data", "errors", "exercise", "grading", "language", "learner", "parts"}
     | {"sandbox"},
     "pytest_plugin": {"data", "errors", "exercise", "grading", "language", "parts", "sandbox"},
-    "cli": {"course", "data", "doctor", "errors", "exercise", "grading", "language", "parts", "preflight", "probe"}
+    "arguments": {"language"},
+    "cli": {
+        "arguments",
+        "course",
+        "data",
+        "doctor",
+        "errors",
+        "exercise",
+        "grading",
+        "language",
+        "parts",
+        "preflight",
+        "probe",
+    }
     | {"lms", "marking", "report", "sandbox", "similar", "terminal"},
     "__main__": {"cli"},
     "__init__": {"learner", "parts"},
@@ -73,6 +86,7 @@ WITHOUT_KERAS = (
     "jupyter",
     "data",
     "errors",
+    "arguments",
     "cli",
     "doctor",
 )

@@ -17,6 +17,7 @@ import pytest
 from kit import ROOT
 
 from autograder import cli, errors, parts
+from autograder.arguments import make_parser
 
 PACKAGE = ROOT / "autograder"
 # Which parts a room may count on, besides what every learner has. Whatever a command needs is asked for by its name.
@@ -132,7 +133,7 @@ BEYOND_A_LEARNER = sorted({name for part in ("grade", "cluster", "hub") for name
 
 def _commands() -> dict[str, list[str]]:
     """Every command, with something for whatever it insists on."""
-    (group,) = [a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    (group,) = [a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     found = {}
     for name, parser in group.choices.items():
         given = [name]
@@ -194,14 +195,14 @@ def test_an_import_that_fails_later_is_explained(
     def without(name: str) -> None:
         raise ModuleNotFoundError(f"No module named '{name}'", name=name)
 
-    monkeypatch.setattr(cli, "_doctor", lambda options: without("alembic.config"))
+    monkeypatch.setitem(cli._COMMANDS, "doctor", lambda options: without("alembic.config"))
     assert cli.main(["doctor"]) == 2
     said = capsys.readouterr().err
     assert said == (
         "autograder: `autograder doctor` needs alembic, which is not installed here."
         ' To install: pip install "keras-lesson-kit[grade]"\n'
     )
-    monkeypatch.setattr(cli, "_doctor", lambda options: without("autograder.gone"))
+    monkeypatch.setitem(cli._COMMANDS, "doctor", lambda options: without("autograder.gone"))
     with pytest.raises(ModuleNotFoundError):
         cli.main(["doctor"])
 
