@@ -10,7 +10,8 @@ NODE := book/node_modules/.package-lock.json
 # A warning printed once, not a setting of the user's, should decide how TensorFlow computes.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-fast book book-texts site bench probe exercises learner-bundle hub lint lock lock-request newest gate clean help
+.PHONY: help system-apparmor demo test test-fast book book-texts bench probe exercises site learner-bundle try-learner
+.PHONY: pictures dist release-page hub lint gate lock lock-request newest clean
 
 help:
 	@echo "make demo       grade a class of twelve"
@@ -114,8 +115,8 @@ hub: system-hub $(READY)
 	@$(PY) deploy/hub/local.py --hub $(HUB)
 
 lint: $(READY)
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy && \
-		git ls-files -z '*.md' 'autograder/*.py' | xargs -0 $(PY) -m codespell_lib
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@files=$$(git ls-files "*.md" "autograder/*.py") && $(PY) -m codespell_lib $$files
 
 # What CI runs: lint, the demo, the tests. As root, since it makes a user.
 gate:

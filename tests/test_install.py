@@ -7,6 +7,7 @@ venv, pip and uv. Makefile and scripts are the real ones, in folders with hard n
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -38,6 +39,7 @@ case "$1 $2 $3" in
     echo "$* cert=${SSL_CERT_FILE:-}" >> "$here/calls"
     [ ! -e "$here/uv.hangs" ] || { touch "$here/hanging"; exec sleep 600; }
     [ ! -e "$here/uv.fails" ] || { cat "$here/uv.fails" >&2; exit 2; } ;;
+"-m ruff "*|"-m mypy "*|"-m codespell_lib "*) ;;
 "- "*) exec @REAL@ -c "import sys; sys.version_info = @VERSION@; exec(sys.stdin.read())" ;;
 "-c "*) ;;
 "demo/run.py "*) echo "DEMO $(pwd)" ;;
@@ -67,10 +69,12 @@ def _python(folder: Path, version: str = "(3, 12, 1)") -> Path:
     return program
 
 
-def _make(clone: Path, python: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _make(
+    clone: Path, python: Path | str, target: str = "demo", **environment: str
+) -> subprocess.CompletedProcess[str]:
     cleared = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "SSL_", "REQUESTS_", "MAKE", "MFLAGS"))}
     return subprocess.run(
-        ["make", "demo", f"PYTHON={python}"],
+        ["make", target, f"PYTHON={python}"],
         cwd=clone,
         env=cleared | environment,
         capture_output=True,
@@ -266,3 +270,20 @@ def test_a_demo_installs_neither_chromium_nor_node(tmp_path: Path) -> None:
         command = ["/bin/sh", str(ROOT / "tools" / "system-packages.sh"), target]
         subprocess.run(command, env={"PATH": str(programs)}, check=True, capture_output=True)
         assert (tmp_path / "asked").read_text().splitlines()[-1].endswith(f"--no-install-recommends {wanted}")
+
+
+def test_a_target_that_makes_no_file_of_its_name_is_phony() -> None:
+    """`make dist` makes the folder `dist`: the next `make dist` did nothing."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)$", makefile, re.M)).split()
+    targets = re.findall(r"^([\w-]+):(?!=)", makefile, re.M)
+    assert sorted(phony) == sorted([*targets, "remake"])
+
+
+def test_lint_fails_where_git_does_not_say_which_files_there_are(clone: Path, tmp_path: Path) -> None:
+    python = _python(tmp_path / "programs")
+    done = _make(clone, python, "lint", GIT_DIR=str(tmp_path / "nowhere"))
+    assert done.returncode != 0, done.stdout
+    assert "not a git repository" in done.stderr
+    subprocess.run(["git", "init", "--quiet", str(clone)], check=True)
+    assert _make(clone, python, "lint").returncode == 0

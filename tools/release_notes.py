@@ -1,4 +1,4 @@
-"""Print what CHANGELOG.md says about this version, for the release's page. `make notes` calls it.
+"""Print what CHANGELOG.md says about this version, for the release's page. `make dist` calls it.
 
     python tools/release_notes.py [TAG]    TAG is what the release is tagged with, v and the version
 
