@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from chromium import browser_in  # noqa: E402
 from page_learner import PATIENCE, Learner, build_site, fetch_pyodide, solutions_of  # noqa: E402
 from web import Quiet, Server  # noqa: E402
 
@@ -113,7 +114,7 @@ def _in_chromium(scratch: Path) -> Iterator[tuple[BrowserContext, Counted, str]]
         raise RuntimeError("Pyodide's distribution cannot be had: name its folder in PYODIDE.")
     build_site(pyodide, scratch / "site")
     with _counted(scratch / "site") as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1300, "height": 1000})
         context.set_default_timeout(PATIENCE)
         yield context, server, f"http://127.0.0.1:{server.server_port}"

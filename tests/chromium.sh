@@ -1,5 +1,5 @@
 #!/bin/sh
-# Debian's Chromium, for Playwright, without the page that it draws below its address bar: each window begins with two
+# Chromium, for Playwright, without the page that it draws below its address bar: each window begins with two
 # processes for that one, which is never seen here. Chromium heeds only the last --disable-features, so that ours are
 # added to Playwright's.
 for argument; do
@@ -9,4 +9,4 @@ for argument; do
     esac
     set -- "$@" "$argument"
 done
-exec /usr/bin/chromium "$@"
+exec "$(command -v chromium || command -v chromium-browser || command -v google-chrome)" "$@"

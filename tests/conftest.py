@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 import pytest
+from chromium import browser_in
 from kit import HEAVY, PATIENCE, missing
 from xdist.scheduler import LoadScopeScheduling
 
@@ -155,6 +156,7 @@ def _asks_who_or_what_runs_it(item: pytest.Item) -> bool:
 
 OF_THE_USER = ("getuid", "geteuid", "chown", "chmod")
 ALL_OF_IT = ""
+NO_BROWSER = "neither Chromium nor Chrome is installed"
 
 
 @cache
@@ -354,8 +356,8 @@ def _needs(request: pytest.FixtureRequest) -> None:
     """What a test's marks say it needs."""
     if request.node.get_closest_marker("sandbox") and not (verdict := try_bubblewrap()).works:
         missing(verdict.reason)
-    if request.node.get_closest_marker("browser") and not shutil.which("chromium"):
-        missing("Chromium is not installed")
+    if request.node.get_closest_marker("browser") and not browser_in():
+        missing(NO_BROWSER)
 
 
 @pytest.fixture(scope="session")
@@ -406,13 +408,15 @@ def book(kernel_forks: dict[str, str]) -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The program that is the browser."""
-    return "/usr/bin/chromium"
+    if (program := browser_in()) is None:
+        missing(NO_BROWSER)
+    return str(program)
 
 
 # Not for the whole session: a second Playwright, of another file on this worker, could not start beside it.
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Chromium, driven by Playwright."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=PATIENCE)

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUMS, browser_in
 from kit import ROOT
 
 HARD_NAMES = ["plain", "two words", "it's", 'a "quote"', "50% # of", "Übung $HOME 漢字", "back\\slash", "-dash; & |"]
@@ -270,6 +271,25 @@ def test_a_demo_installs_neither_chromium_nor_node(tmp_path: Path) -> None:
         command = ["/bin/sh", str(ROOT / "tools" / "system-packages.sh"), target]
         subprocess.run(command, env={"PATH": str(programs)}, check=True, capture_output=True)
         assert (tmp_path / "asked").read_text().splitlines()[-1].endswith(f"--no-install-recommends {wanted}")
+
+
+@pytest.mark.parametrize("name", [*CHROMIUMS, ""])
+def test_the_browser_that_counts_as_there_is_the_one_that_tests_take(name: str, tmp_path: Path) -> None:
+    for other in ("id", "bwrap", "npm", "ip", "openssl", name or "links"):
+        program = tmp_path / other
+        program.write_text(f'#!/bin/sh\necho "{other} $*"\n')
+        program.chmod(0o755)
+    command = ["/bin/sh", str(ROOT / "tools" / "system-packages.sh"), "test"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, check=True, capture_output=True, text=True)
+    assert ("Missing: chromium" in done.stderr) == (not name), done.stderr
+    assert browser_in(str(tmp_path)) == (str(tmp_path / name) if name else None)
+    wrapped = subprocess.run(
+        ["/bin/sh", str(ROOT / "tests" / "chromium.sh"), "--disable-features=One"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert wrapped.stdout.startswith(f"{name} --disable-features=One,WebUI") == bool(name), wrapped.stderr
 
 
 def test_a_target_that_makes_no_file_of_its_name_is_phony() -> None:

@@ -381,14 +381,14 @@ def test_a_message_that_quotes_a_student_stays_text() -> None:
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(tmp_path: Path) -> None:
+def test_a_page_of_hostile_outputs_does_nothing_in_a_real_browser(chromium: str, tmp_path: Path) -> None:
     """Every script would set `forged`, every address is evil.invalid; links are pressed as well."""
     playwright = pytest.importorskip("playwright.sync_api")
     file = tmp_path / "feedback.html"
     file.write_text(feedback_page(*hostile_page()), "utf-8", errors="replace")
     asked: list[str] = []
     with playwright.sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = browsers.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("dialog", lambda dialog: dialog.dismiss())

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from chromium import browser_in  # noqa: E402
 from our_pages import AXE, THEMES, WIDTHS, grading_page, look, make, small_targets  # noqa: E402
 from web import served  # noqa: E402
 
@@ -77,7 +78,7 @@ def main() -> int:
     total = 0
     print("| page | theme | width | violations |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, speaking(options.language), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         with addresses(Path(folder), options.book) as pages:
             for name, theme, width, found in rows(browser, pages, options.keep):
                 total += len(found)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What pip cannot install, for what is asked for:  tools/system-packages.sh demo|test|book|hub
 #   bubblewrap             the sandbox
-#   chromium               tests in a browser
+#   chromium               tests in a browser, or Chrome (tests/chromium.py)
 #   npm                    the book's fonts and formulas, a Hub's proxy, their tests
 #   iproute2, openssl      a test of grading on several nodes
 # Installs them where it may (root on Debian or Ubuntu); elsewhere it says plainly what is missing, and goes on.
@@ -19,7 +19,7 @@ esac
 there() {
     case $1 in
     bubblewrap) command -v bwrap ;;
-    chromium) command -v chromium || command -v google-chrome ;;
+    chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
     iproute2) command -v ip || test -x /sbin/ip ;;
     *) command -v "$1" ;;
     esac >/dev/null 2>&1

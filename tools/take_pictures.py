@@ -3,12 +3,11 @@
     .venv/bin/python tools/take_pictures.py COURSE      a course with a graded exercise 3, such as demo/course
 
 The first is exercise 3 with a wrong answer in it, run in a kernel and shown as JupyterLab shows it; the second is the
-class report. Both are taken in Debian's Chromium and kept small. They are in `book/pictures`; look at them.
+class report. Both are taken in Chromium and kept small. They are in `book/pictures`; look at them.
 """
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,10 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from chromium import browser_in  # noqa: E402
+
 PICTURES = ROOT / "book" / "pictures"
 EXERCISE = "03-dense-networks"
 ANSWERS = {"counted-answer": "hidden_parameters = 7840\noutput_parameters = 33\nall_parameters = 7883"}
@@ -31,8 +34,7 @@ LARGEST = 150_000  # bytes of a picture
 def main(course: Path) -> int:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         _learner(browser, Path(scratch))
         _teacher(browser, Path(scratch), course)
         browser.close()

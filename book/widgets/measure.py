@@ -12,9 +12,11 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "widgets"))
+TESTS = Path(__file__).resolve().parents[2] / "tests"
+sys.path[:0] = [str(TESTS), str(TESTS / "widgets")]
 
-from handwriting import drawn
+from chromium import browser_in  # noqa: E402
+from handwriting import drawn  # noqa: E402
 
 LESSON = Path(__file__).resolve().parents[1] / "_build" / "html" / "lessons" / "04-softmax.html"
 TIMES_EACH = 50
@@ -74,7 +76,7 @@ def main() -> None:
     """Measure every network of the page."""
     address = Path(sys.argv[1]) if sys.argv[1:] else LESSON
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(address.resolve().as_uri())
         page.wait_for_selector("[data-widget=draw-a-digit][data-state=ready]")

@@ -16,6 +16,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from chromium import browser_in
+
 LESSON = Path(__file__).resolve().parents[1] / "_build" / "html" / "lessons" / "06-how-a-network-learns.html"
 CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline"]
 FRAME = 1000 / 60  # milliseconds
@@ -65,7 +69,7 @@ def main() -> None:
     """Measure each width."""
     address = Path(sys.argv[1]) if sys.argv[1:] else LESSON
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.goto(address.resolve().as_uri())
         page.wait_for_selector("[data-widget=train-in-the-page][data-state=ready]")

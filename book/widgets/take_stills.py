@@ -6,10 +6,15 @@ They come from the lessons' own pages, so that they show the lessons' own networ
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from chromium import browser_in
 
 BOOK = Path(__file__).resolve().parents[1]
 LESSONS = BOOK / "_build" / "html" / "lessons"
@@ -20,7 +25,7 @@ def main() -> None:
     """Write one small picture for each widget of the built book."""
     STILLS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 1500}, color_scheme="light")
         for lesson in sorted(LESSONS.glob("*.html")):
             if 'class="widget"' not in lesson.read_text("utf-8"):

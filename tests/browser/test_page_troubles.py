@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Frame, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-CHROMIUM = "/usr/bin/chromium"
 PYTHON = "pyodide.asm.wasm"
 EXERCISE = "exercises/01-image-classification.html"
 
@@ -150,10 +149,10 @@ def test_no_webassembly(site: Path, browser: Browser) -> None:
     context.close()
 
 
-def test_too_little_memory(site: Path, browser: Browser) -> None:
+def test_too_little_memory(site: Path, browser: Browser, chromium: str) -> None:
     # 64 KiB a page: enough for Python itself, not for Keras.
     small = browser.browser_type.launch(
-        executable_path=CHROMIUM, args=["--no-sandbox", "--js-flags=--wasm-max-mem-pages=600"]
+        executable_path=chromium, args=["--no-sandbox", "--js-flags=--wasm-max-mem-pages=600"]
     )
     with troubled(site) as (address, _):
         page = small.new_page()
@@ -162,12 +161,14 @@ def test_too_little_memory(site: Path, browser: Browser) -> None:
     small.close()
 
 
-def test_a_window_that_keeps_nothing_says_so_and_works(site: Path, browser: Browser, tmp_path: Path) -> None:
+def test_a_window_that_keeps_nothing_says_so_and_works(
+    site: Path, browser: Browser, chromium: str, tmp_path: Path
+) -> None:
     # As a browser that blocks all cookies: it refuses IndexedDB, caches and service workers, too.
     (tmp_path / "Default").mkdir()
     settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(settings), "utf-8")
-    context = browser.browser_type.launch_persistent_context(tmp_path, executable_path=CHROMIUM, args=["--no-sandbox"])
+    context = browser.browser_type.launch_persistent_context(tmp_path, executable_path=chromium, args=["--no-sandbox"])
     with troubled(site) as (address, _):
         page = context.new_page()
         page.goto(f"{address}/{EXERCISE}")
