@@ -10,6 +10,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from autograder.language import say
+from autograder.sandbox.limits import Limits
 
 _SHOWN = ("stream", "error", "display_data", "execute_result", "update_display_data")
 _TAKEN = ("status", "execute_input", "clear_output", *_SHOWN)
@@ -19,14 +20,15 @@ _MAX_DISPLAYS = 1_000  # displays with a name that are kept for later updates
 class CellClient(NotebookClient):  # type: ignore[misc]
     """Executes cells. What they show beyond the caps is left out; call `join_streams` when a cell has run."""
 
-    def begin_notebook(self, max_bytes: int) -> None:
-        """Allow the whole notebook this much output."""
-        self._left_in_all = max_bytes
+    def begin_notebook(self, limits: Limits) -> None:
+        """Allow the whole notebook, and each cell, as much output as `limits` say."""
+        self._limits = limits
+        self._left_in_all = limits.notebook_output_kb * 1000
         self._displays: dict[str, list[Any]] = {}  # outputs by display_id
 
-    def begin_cell(self, max_bytes: int) -> None:
-        """Allow the next cell this much output."""
-        self._left = max_bytes
+    def begin_cell(self) -> None:
+        """Allow the next cell what one cell may show."""
+        self._left = self._limits.cell_output_kb * 1000
         self._cut = False
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:

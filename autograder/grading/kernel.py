@@ -195,7 +195,7 @@ class Kernel:
             coalesce_streams=False,  # see `cells.join_streams`
             iopub_timeout=10,
         )
-        self._client.begin_notebook(limits.notebook_output_kb * 1000)
+        self._client.begin_notebook(limits)
         self._queries: Channel | None = None
         self._serving = False
         self.overspent = False  # whether the last cell was interrupted for its processor time
@@ -217,7 +217,7 @@ class Kernel:
         """
         self.stop_asking()
         self._client.timeout = seconds
-        self._client.begin_cell(self._limits.cell_output_kb * 1000)
+        self._client.begin_cell()
         self.overspent = False
         self._wait(self._execute_and_watch(cell))
 

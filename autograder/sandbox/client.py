@@ -216,7 +216,7 @@ class ForkServer:
         self.wait_until_ready()
         assert self._watch is not None
         if len(self._forks) == 1:  # a submission's first; its observer shares the limits
-            self._watch.begin(limits.memory_mb * 10**6, limits.cpu_seconds)
+            self._watch.begin(limits)
         ours, theirs = socket.socketpair()
         with theirs:
             try:

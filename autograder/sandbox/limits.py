@@ -26,10 +26,11 @@ class About:
     least: int  # a smaller one would stop every submission, or do nothing
     most: int  # a larger one is a slip, or more than the system can be told
     where: str  # the module that holds submissions to it
+    wall: bool  # whether it is wall time, which grows with the load of the machine
 
 
-def _limit(value: float, unit: str, least: int, most: int, where: str, what: str) -> Any:
-    return field(default=value, metadata={"about": About(what, unit, least, most, where)})
+def _limit(value: float, unit: str, least: int, most: int, where: str, what: str, wall: bool = False) -> Any:
+    return field(default=value, metadata={"about": About(what, unit, least, most, where, wall)})
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Limits:
     loaded machine is this: what two cores do in the wall time of an idle one.
     """
 
-    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", _("wall time of one cell"))
-    notebook_seconds: float = _limit(240.0, "s", 1, DAY, "grading/run.py", _("wall time of all cells together"))
+    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", _("wall time of one cell"), wall=True)
+    notebook_seconds: float = _limit(
+        240.0, "s", 1, DAY, "grading/run.py", _("wall time of all cells together"), wall=True
+    )
     cell_cpu_seconds: int = _limit(
         120, "s", 1, 100 * DAY, "grading/kernel.py", _("processor time of one cell, with all its processes and threads")
     )
@@ -49,7 +52,7 @@ class Limits:
         480, "s", 1, 100 * DAY, "sandbox/watch.py", _("processor time of all cells, functions and models together")
     )
     answer_seconds: float = _limit(
-        15.0, "s", 1, 3_600, "grading/answers.py", _("wall time to answer one query of a check")
+        15.0, "s", 1, 3_600, "grading/answers.py", _("wall time to answer one query of a check"), wall=True
     )
     memory_mb: int = _limit(
         2_000, "MB", 100, 1_000_000, "sandbox/watch.py", _("memory of all processes, beyond what the fork server holds")
@@ -58,12 +61,12 @@ class Limits:
     open_files: int = _limit(256, "", 64, 65_536, "sandbox/namespaces.py", _("open files of one process"))
     file_mb: int = _limit(200, "MB", 1, 100_000, "sandbox/namespaces.py", _("size of one file"))
     disk_mb: int = _limit(400, "MB", 1, 100_000, "sandbox/namespaces.py", _("everything written to the scratch folder"))
-    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/kernel.py", _("what one cell may print or show"))
+    cell_output_kb: int = _limit(1_000, "KB", 1, 100_000, "grading/cells.py", _("what one cell may print or show"))
     notebook_output_kb: int = _limit(
-        8_000, "KB", 1, 1_000_000, "grading/kernel.py", _("what all cells may print or show")
+        8_000, "KB", 1, 1_000_000, "grading/cells.py", _("what all cells may print or show")
     )
     model_seconds: float = _limit(
-        30.0, "s", 1, 3_600, "grading/answers.py", _("rebuilding a model and predicting with it")
+        30.0, "s", 1, 3_600, "grading/answers.py", _("rebuilding a model and predicting with it"), wall=True
     )
 
     def with_settings(self, settings: dict[str, Any], source: str) -> Limits:
@@ -113,7 +116,7 @@ class Limits:
 
     def stretched(self, factor: float) -> Limits:
         """These limits with every wall time multiplied: on a busy machine honest work takes longer, too."""
-        times = [f.name for f in fields(self) if f.metadata["about"].unit == "s" and "cpu" not in f.name]
+        times = [f.name for f in fields(self) if f.metadata["about"].wall]
         return replace(self, **{name: round(getattr(self, name) * factor, 1) for name in times})
 
     def to_json(self) -> dict[str, Any]:

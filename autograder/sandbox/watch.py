@@ -17,6 +17,7 @@ from enum import StrEnum
 from autograder.language import _
 from autograder.sandbox import machine
 from autograder.sandbox.control_group import ControlGroup
+from autograder.sandbox.limits import Limits
 from autograder.sandbox.processes import ProcessTree, resident
 
 _INTERVAL = 0.1  # seconds between two looks
@@ -68,13 +69,14 @@ class Watch:
         """How memory is measured here: "control group" or "by process"."""
         return "control group" if self._group else "by process"
 
-    def begin(self, memory: int, cpu_seconds: float) -> None:
-        """Watch from now on; both limits, `memory` in bytes, are beyond what is there already."""
+    def begin(self, limits: Limits) -> None:
+        """Watch from now on; what the limits allow comes on top of what is there already."""
+        memory = limits.memory_mb * 10**6
         with self._lock:
             self._memory_before = self._group.bytes() if self._group else self._tree.resident()
             self._beside_before = 0 if self._group else self._tree.beside()
             self._memory_limit, self._own, self._due = memory, resident("self"), 0.0
-            self._cpu_before, self._cpu_limit, self.cpu_seconds = self._processor(), cpu_seconds, 0.0
+            self._cpu_before, self._cpu_limit, self.cpu_seconds = self._processor(), limits.cpu_seconds, 0.0
             if self._group:
                 self._group.limit(self._memory_before + memory + memory // 4)  # the kernel's own end of it, later
                 self._killed_before = self._group.killed()
