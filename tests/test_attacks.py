@@ -12,6 +12,7 @@ from hostile import EARNED, LIMITS, Entry, exercise_in, private_images
 from autograder import data
 from autograder.exercise.definition import Exercise
 from autograder.exercise.outcome import Outcome, Status
+from autograder.grading.feedback import feedback_page
 from autograder.grading.grade import Graded, grade
 from autograder.sandbox.client import ForkServer
 
@@ -56,7 +57,13 @@ def test_gains_nothing(
     # Nothing a student does may look like a fault of ours: that would be excused, and graded by hand.
     assert result.status is not Status.ERROR
     assert not [c for c in result.checks if c.outcome is Outcome.ERROR], _details(graded)
-    assert graded.notebook is None or "FOUND" not in _said(graded), _said(graded)
+    assert graded.notebook is not None
+    assert "FOUND" not in _said(graded), _said(graded)
+    # Nor has it gained nothing because it no longer attacks anything.
+    assert not result.surroundings, "it reaches for something that is not there any more"
+    assert not _failed(graded, attack), "a cell of its own ended with an error before it was through"
+    assert attack.reached in _said(graded) + _told(graded), _told(graded)
+    assert feedback_page(graded.notebook, result).rstrip().endswith("</html>")
     json.dumps(result.to_json(), ensure_ascii=False).encode("utf-8")  # fit for a file and for the gradebook
 
 
@@ -71,6 +78,19 @@ def _said(graded: Graded) -> str:
         for output in cell.get("outputs", []):
             lines.append(str(output.get("text", "")) + str(output.get("evalue", "")))
     return "\n".join(lines)
+
+
+def _failed(graded: Graded, attack: Attack) -> list[str]:
+    """The errors with which the attack's own cells ended."""
+    assert graded.notebook is not None
+    own = {attack.first, attack.last, *attack.answers.values()}
+    cells = [cell for cell in graded.notebook.cells if cell.source in own]
+    assert cells or attack.change
+    return [o["evalue"] for cell in cells for o in cell.get("outputs", []) if o["output_type"] == "error"]
+
+
+def _told(graded: Graded) -> str:
+    return "\n".join(t.message for check in graded.result.checks for t in check.tests)
 
 
 def _details(graded: Graded) -> str:

@@ -22,6 +22,9 @@ class Attack(Entry):
     way: str = ""
     worth: Mapping[str, float] = field(default_factory=dict)  # what its cells earn without the forgery, by task
     own: bool = False  # one that nobody had asked for: found by reading the code as an attacker
+    # What its cells print, or its student is told, when it has got as far as it can. An attack that changes the kit's
+    # own modules has it: where the kit changes, it must not turn into one that changes nothing.
+    reached: str = ""
 
 
 COPY = {"deeper": 2.0}  # `deeper_model = model`: takes an image, says three things, and its loss fits
@@ -307,13 +310,14 @@ def dense_relu(x, W, b): return Array()
         "the package's own classes",
         way="patched libraries",
         first="""
-import autograder, autograder.exercise.outcome, autograder.exercise.wire
-autograder.check = autograder.start = lambda *a, **k: (lambda *a: 1.0, lambda *a: None)
-autograder.exercise.outcome.CheckResult.points = 4.0
-autograder.exercise.outcome.Outcome.FAILED = autograder.exercise.outcome.Outcome.PASSED
-autograder.exercise.wire.encode = lambda value: autograder.exercise.wire.Message({'t': 'float', 'v': 'nan'})
+import autograder, autograder.exercise.outcome as outcome, autograder.exercise.wire as wire
+autograder.start = lambda *a, **k: (lambda *a: 1.0, lambda *a: None)
+outcome.CheckResult.points = 4.0
+type.__setattr__(outcome.Outcome, 'FAILED', outcome.Outcome.PASSED)
+wire.encode = lambda value, *rest: wire.Message({'t': 'float', 'v': 'nan'})
 check = lambda *a: 4.0
 """,
+        reached="The shape of `x_train` is ()",
     ),
     Attack(
         "pytest",
@@ -365,7 +369,7 @@ for name in list(sys.modules):
         way="planted files",
         first="""
 import os, sys, pathlib
-os.makedirs('autograder/checks', exist_ok=True)
+os.makedirs('autograder/exercise', exist_ok=True)
 for name in ('autograder/__init__.py', 'autograder/exercise/checking.py', 'conftest.py', 'sitecustomize.py', 'usercustomize.py', 'pytest.py'):
     pathlib.Path(name).write_text('print("planted")\\ndef check(*a): return 4.0\\nstart = lambda n: (check, check)\\n')
 pathlib.Path('pytest.ini').write_text('[pytest]\\naddopts = --collect-only\\n')
@@ -589,30 +593,33 @@ threading.Thread(target=swap, daemon=True).start()
         "answers the checks' questions itself",
         way="hooks",
         first="""
-import autograder.sandbox.kernel_agent as probe
-from autograder.exercise.wire import Message
-def serve():
-    channel = probe._channel
-    while True:
-        question = channel.receive()
+import autograder.sandbox.kernel_agent as agent
+from autograder.exercise.wire import Message, decode
+answered = []
+def serve(channel, *rest):
+    while (question := decode(channel.receive()))['ask'] != 'done':
         channel.send(Message({'value': 1, 'facts': {}, 'weights': [], 'passed': True, 'points': 4}))
-probe.serve = serve
+        answered.append(question['ask'])
+agent._serve = serve
 """,
+        last="print('ANSWERED', *answered)",
+        reached="ANSWERED value",
     ),
     Attack(
         "a thread that fills the question socket",
         way="hooks",
         first="""
-import threading, autograder.sandbox.kernel_agent as probe
-sock = probe._channel._socket
+import gc, os, threading
+from autograder.sandbox.channel import Channel
+(channel,) = [thing for thing in gc.get_objects() if type(thing) is Channel]
 def fill():
-    import os
-    fd = os.dup(sock.fileno())
+    fd = os.dup(channel.fileno())
     try:
         for _ in range(1000): os.write(fd, b'\\x00\\x00\\x00\\x02{}' * 1000)
     except OSError: pass
 threading.Thread(target=fill, daemon=True).start()
 """,
+        reached="cannot be inspected: The value did not arrive in a form that can be read.",
     ),
     Attack(
         "a namespace that has everything",
@@ -819,23 +826,24 @@ hidden_parameters, output_parameters, all_parameters = 10**399, -10**399, 10**50
         way="crossing",
         own=True,
         first="""
-import autograder.sandbox.kernel_agent as probe, autograder.exercise.wire as plain
-def answer(asked, namespace):
-    message = plain.encode(np.zeros(10_000_000))
-    message.tree = {'value': {'t': 'list', 'v': [message.tree] * 100_000}}
-    return message
-probe._answer = answer
+import autograder.sandbox.kernel_agent as agent, autograder.exercise.wire as wire
+message = wire.encode(np.zeros(1_000_000))
+message.tree = {'value': {'t': 'list', 'v': [message.tree] * 100_000}}
+message.to_bytes = lambda frame=message.to_bytes(): frame
+agent._answer = lambda *asked: message
 """,
+        reached="The value names one array twice.",
     ),
     Attack(
         "a frame that announces four gigabytes",
         way="crossing",
         first="""
-import autograder.sandbox.kernel_agent as probe, struct
+import autograder.sandbox.kernel_agent as agent, struct
 class Forged:
     def to_bytes(self): return struct.pack('>I', 4_000_000_000) + b'x' * 1000
-probe._answer = lambda *a: Forged()
+agent._answer = lambda *asked: Forged()
 """,
+        reached="The value is too large to look at.",
     ),
     Attack(
         "a function that inspects its caller",
@@ -893,11 +901,14 @@ for n in range(5):
         way="crossing",
         own=True,
         first="""
-import autograder.sandbox.kernel_agent as probe
+import autograder.sandbox.kernel_agent as agent
 from autograder.exercise.wire import Message
 pairs = [[{'t': 'int', 'v': str(n * (2**61 - 1))}, None] for n in range(1, 60_000)]
-probe._answer = lambda *a: Message({'value': {'t': 'dict', 'v': pairs}})
+message = Message({'value': {'t': 'dict', 'v': pairs}})
+message.to_bytes = lambda frame=message.to_bytes(): frame
+agent._answer = lambda *asked: message
 """,
+        reached="should be an array, but it is a dict.",
     ),
     Attack(
         "dots that the page's colouring cannot get past",
