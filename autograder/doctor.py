@@ -242,11 +242,12 @@ def _protections(server: Any) -> Finding:
 
 
 def _compat() -> list[Finding]:
-    """What is off because other packages changed inside: grading is slower then, and grades are the same."""
-    lines = compat.findings()
-    if not lines:
+    """What is off because other packages changed inside: grading is slower then, and grades are the same; or what can
+    no longer be done at all."""
+    found = compat.findings()
+    if not found:
         return [Finding(_("other packages' internals"), True, say("are as the kit expects them"))]
-    return [Finding(_("other packages' internals"), True, line) for line in lines]
+    return [Finding(_("other packages' internals"), not needed, line) for line, needed in found]
 
 
 def _memory() -> list[Finding]:

@@ -1,25 +1,35 @@
 """Grades a small submission while internals of other packages have other names.
 
 Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK GROUPS ASKED``, the last two being JSON. A name is
-``module:qualified.name/attributes`` as in `assumptions.TABLE`; GROUPS is a list of lists of names, ASKED a list of
-names. All packages are imported once; all else happens in forks, which rename in all code that has been imported, but
-for this project's. For each group there is one that renames all its names, starts a fork server and grades; for each
-name one that renames this alone and asks what `doctor` says. If a group's points are not those of a grading in which
+``module:qualified.name/attributes`` as in `assumptions.TABLE`, or a module's, followed by a slash; GROUPS is a list of
+lists of names, ASKED a list of names. All packages are imported once; all else happens in forks, which rename in all
+code that has been imported, but for this project's. For each group there is one that renames all its names, starts a
+fork server and grades, and enters the points in a gradebook if the names are nbgrader's; for each name one that renames
+this alone and asks what `doctor` says. If a group's points are not those of a grading in which
 nothing is renamed, each of its names is graded alone, so that it is known whose fault it is. What is printed is one
 JSON line with those points, then one for each name: what `doctor` says and, if it was in a group, the points.
 """
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import gc
+import importlib
 import json
 import os
 import sys
+import tempfile
 import types
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autograder.exercise.outcome import SubmissionResult
+
+ROOT = Path(__file__).resolve().parents[1]
 
 RENAMED = "_quite_another_name"
 # By name: the functions whose code names it, and the classes that hold it. Looked up once, before the first fork: to go
@@ -47,7 +57,7 @@ def _named_in(code: types.CodeType) -> set[str]:
 def names_of(part: str) -> list[str]:
     """The names that are renamed for one part of the table, if what has another name then is private."""
     name, _, attributes = part.partition("/")
-    return attributes.split() or [name.partition(":")[2].split(".")[-1]]
+    return attributes.split() or name.partition(":")[2].split(".")[-1:]
 
 
 def rename(name: str, attributes: str) -> None:
@@ -59,18 +69,31 @@ def rename(name: str, attributes: str) -> None:
     package = module.split(".")[0]
     packages = (package, "ipykernel") if package == "IPython" else (package,)
     private = last.startswith("_") and not last.startswith("__")
-    if attributes:
+    if not path:
+        _hide(module)
+    elif attributes:
         for attribute in attributes.split():
             _rename_everywhere(attribute, packages)
-    elif last == "__name__":
-        sys.modules[module] = None  # type: ignore[assignment]
-    elif private or module.startswith("tensorflow.python."):
+    elif private or module.startswith(("tensorflow.python.", "nbgrader.")):
         _rename_everywhere(last, packages)
         if not owners:
             setattr(sys.modules[module], last + RENAMED, vars(sys.modules[module]).pop(last))
     else:
         owner = found(f"{module}:{'.'.join(owners)}") if owners else sys.modules[module]
         _write_anew(owner, last)
+
+
+def _hide(module: str) -> None:
+    """Have this project's code find no such module. All others know what it is called now."""
+    for owner, name in ((builtins, "__import__"), (importlib, "import_module")):
+        original = getattr(owner, name)
+
+        def load(wanted: str, *args: Any, original: Any = original, **kwargs: Any) -> Any:
+            if wanted == module and sys._getframe(1).f_globals.get("__name__", "").startswith("autograder"):
+                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+            return original(wanted, *args, **kwargs)
+
+        setattr(owner, name, load)
 
 
 def _rename_everywhere(name: str, packages: tuple[str, ...]) -> None:
@@ -108,7 +131,7 @@ def _write_anew(owner: Any, name: str) -> None:
     setattr(owner, name, property(written_anew) if isinstance(raw, property) else written_anew)
 
 
-def grade(notebook: bytes, exercise: str) -> list[Any]:
+def grade(notebook: bytes, exercise: str, enters: bool) -> list[Any]:
     from autograder.exercise.definition import find_exercise
     from autograder.grading import grade as station
     from autograder.sandbox import bubblewrap, client, fork_server
@@ -119,7 +142,6 @@ def grade(notebook: bytes, exercise: str) -> list[Any]:
 
         def _start(self) -> None:
             import socket
-            import tempfile
 
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._log = tempfile.TemporaryFile()  # noqa: SIM115
@@ -139,8 +161,30 @@ def grade(notebook: bytes, exercise: str) -> list[Any]:
 
     found = find_exercise(exercise)
     with Forked(bubblewrap.Sandbox.LIMITS_ONLY) as server:
-        result = station.grade(notebook, found, server, Limits(), held_out=None)
-    return [[check.name, check.points, str(check.outcome)] for check in result.result.checks]
+        result = station.grade(notebook, found, server, Limits(), held_out=None).result
+    if enters:
+        enter(result)
+    return [[check.name, check.points, str(check.outcome)] for check in result.checks]
+
+
+def enter(result: SubmissionResult) -> None:
+    """Make a gradebook, and enter these points.
+
+    Raises:
+        AssertionError: the gradebook does not have them then.
+    """
+    from autograder.course.gradebook import Gradebook
+    from autograder.course.nbgrader_config import address
+    from autograder.course.release import release
+
+    with tempfile.TemporaryDirectory() as folder:
+        url = address(Path(folder) / "gradebook.db")
+        release(ROOT / "solutions", Path(folder) / "release", result.exercise, url)
+        for there in (False, True):
+            with contextlib.closing(Gradebook(url, "", result.exercise)) as book:
+                assert book.has_points_of("ada", result) is there
+                book.enter("ada", "", result)
+                book.commit()
 
 
 class _Process:
@@ -200,6 +244,8 @@ def main() -> None:
     import nbclient  # noqa: F401
     import pytest  # noqa: F401
 
+    import autograder.course.gradebook
+    import autograder.course.release  # noqa: F401
     from autograder import data
     from autograder.grading import grade as _station  # noqa: F401
 
@@ -212,7 +258,7 @@ def main() -> None:
     def graded(names: list[str]) -> dict[str, Any]:
         def points() -> dict[str, Any]:
             renamed(*names)
-            return {"points": grade(notebook, exercise)}
+            return {"points": grade(notebook, exercise, not names or names[0].startswith("nbgrader"))}
 
         return in_a_fork(points)
 

@@ -55,6 +55,29 @@ def test_checks_are_those_of_this_exercise_not_of_an_earlier_one_of_its_name(tmp
     assert ["words 0" in said[0], "words 1" in said[1]] == [True, True], said
 
 
+def test_only_a_folder_with_brackets_needs_what_pytest_does_not_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There pytest takes the folder from a configuration that it lets us write to (`BRACKETS_IN_PATHS`)."""
+    odd = tmp_path / "a[b]::c"
+    odd.mkdir()
+    checks = odd / EXERCISE.checks.name
+    checks.write_bytes(EXERCISE.checks.read_bytes())
+    there = replace(EXERCISE, checks=checks)
+    before = run_checks(EXERCISE, Submission(NoAnswers()))
+    assert run_checks(there, Submission(NoAnswers())) == before
+
+    def write_once(config: pytest.Config, name: str, value: object) -> None:
+        if name == "invocation_params" and name in vars(config):
+            raise AttributeError("read-only")
+        object.__setattr__(config, name, value)
+
+    monkeypatch.setattr(pytest.Config, "__setattr__", write_once, raising=False)
+    assert run_checks(EXERCISE, Submission(NoAnswers())) == before
+    with pytest.raises((ChecksBroken, CheckingFailed)):
+        run_checks(there, Submission(NoAnswers()))
+
+
 def test_only_the_folder_of_the_checks_is_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where those of a learner are, all of site-packages is beside them, and /tmp where a class is graded."""
     (tmp_path / "beside").mkdir()

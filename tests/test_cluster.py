@@ -103,6 +103,28 @@ def test_a_result_that_is_lost_while_it_is_fetched_is_graded_again(monkeypatch: 
                 workers.submit(len, 3).result(60)
 
 
+def test_whatever_dask_calls_it_a_lost_scheduler_breaks_the_pool() -> None:
+    """What it raises has no name that it promises to keep; a task's own error is not taken for it."""
+
+    class Client:
+        status = "running"
+
+        def submit(self, *_: object, **__: object) -> None:
+            self.status = self.later
+            raise ArithmeticError("Client is closed. Can't send update-graph message.")
+
+    client = Client()
+    with Workers(client) as workers:
+        for client.later, error in (("running", ArithmeticError), ("closed", BrokenExecutor)):
+            with pytest.raises(error):
+                workers.submit(len, "abc")
+        client.status = "running"
+        gone = type("Unheard", (Exception,), {"__module__": "distributed.scheduler"})("no workers")
+        assert isinstance(workers._known(gone), BrokenExecutor)
+        own = OSError("the submission's own")
+        assert workers._known(own) is own
+
+
 @pytest.mark.slow
 def test_when_the_scheduler_is_lost_nothing_waits_for_ever() -> None:
     """Dask leaves pending what is submitted before it has found the scheduler again."""

@@ -199,15 +199,8 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     """The one that is tried in the browser is the measure; TLJH's and the chart's must not grant more."""
     from traitlets.config import Config
 
-    group = {"state": "/s", "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
-    group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
-    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
-    (tmp_path / "class.json").write_text(json.dumps(group))
-    monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
-    monkeypatch.setattr(sys, "path", [*sys.path])
     local = _Config()
-    path = HUB / "jupyterhub_config.py"
-    exec(compile(path.read_text("utf-8"), str(path), "exec"), {"get_config": lambda: local, "__file__": str(path)})
+    _read_local(local, Path("/s"), tmp_path, monkeypatch)
 
     littlest = Config()
     names = {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]}
@@ -219,6 +212,34 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     littlest_services = littlest.JupyterHub.services.get_value([])
     names = [[one["name"] for one in services] for services in (local["JupyterHub"]["services"], littlest_services)]
     assert names == [list(VALUES["hub"]["services"])] * 2
+
+
+def _read_local(config: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the configuration of the Hub of a class on this machine into `config`."""
+    group = {"state": str(state), "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
+    group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
+    (tmp_path / "class.json").write_text(json.dumps(group))
+    monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    path = HUB / "jupyterhub_config.py"
+    exec(compile(path.read_text("utf-8"), str(path), "exec"), {"get_config": lambda: config, "__file__": str(path)})
+
+
+@pytest.mark.parametrize("gone", ["wait_up of Server", "Server"])
+def test_a_hub_starts_where_jupyterhub_waits_for_services_in_another_way(
+    gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that JupyterHub promises lets it wait longer (`SLOW_SERVICES`)."""
+    from jupyterhub import objects
+
+    if gone == "Server":
+        monkeypatch.delattr(objects, "Server")
+    else:
+        monkeypatch.delattr(objects.Server, "wait_up")
+    config = _Config()
+    _read_local(config, Path("/s"), tmp_path, monkeypatch)
+    assert len(config["JupyterHub"]["services"]) == 2
 
 
 def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,14 +255,8 @@ def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkey
     littlest = Config()
     text = (HUB / "tljh" / "class_config.py").read_text("utf-8").replace('"/srv/class"', repr(str(tmp_path)))
     exec(text, {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]})
-    group = {"state": str(tmp_path), "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
-    group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
-    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
-    (tmp_path / "class.json").write_text(json.dumps(group))
-    monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
     local = Config()
-    path = HUB / "jupyterhub_config.py"
-    exec(compile(path.read_text("utf-8"), str(path), "exec"), {"get_config": lambda: local, "__file__": str(path)})
+    _read_local(local, tmp_path, tmp_path, monkeypatch)
     for config in (littlest, local):
         assert config.JupyterHub.authenticator_class.__name__ == "CourseLTI"
         assert config.CourseLTI.deployments == {"1"}

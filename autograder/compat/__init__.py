@@ -12,8 +12,11 @@ from autograder.language import language, say
 SECONDS = 300.0  # for importing Keras and all the others, on a busy machine
 
 
-def findings() -> list[str]:
-    """One line for each use of internals that is off here; found out in a process of its own, which imports all."""
+def findings() -> list[tuple[str, bool]]:
+    """One line for each use of internals that is off here, and whether something does not work without it.
+
+    Found out in a process of its own, which imports all.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-m", "autograder.compat", "--json"],
@@ -22,6 +25,7 @@ def findings() -> list[str]:
             text=True,
             timeout=SECONDS,
         )
-        return [str(line) for line in json.loads(done.stdout.splitlines()[-1])]
+        return [(str(line), bool(needed)) for line, needed in json.loads(done.stdout.splitlines()[-1])]
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return [say("could not find out whether what the kit assumes about other packages' internals still holds")]
+        text = say("could not find out whether what the kit assumes about other packages' internals still holds")
+        return [(text, False)]

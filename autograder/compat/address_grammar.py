@@ -1,4 +1,7 @@
-"""Leaves out a grammar that nothing here needs, when it is imported; before anything that imports nbformat."""
+"""Leaves out a grammar that nothing here needs, when it is imported; before anything that imports nbformat.
+
+What this assumes of jsonschema is `assumptions.ADDRESS_GRAMMAR`.
+"""
 
 import sys
 

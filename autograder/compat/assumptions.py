@@ -1,12 +1,14 @@
 """What the kit assumes about other packages beyond what they promise, how that is tested, and what if it fails.
 
 One table, `TABLE`. A `Use` is one thing that the kit does with another package's internals; each `Assumption`
-of a use is tested before the use is made (`fallen`). Where one does not hold, the use is not made, and what happens
-then is the use's `otherwise`: grading is slower, never different and never down. `python -m autograder.compat` prints
-the table as it holds here, and `autograder doctor` names what does not.
+of a use is tested before the use is made (`fallen`), or the use says why it can do without that (`unasked`). Where one
+does not hold, what happens then is the use's `otherwise`: grading is slower, never different and never down. A few
+things cannot be done in another way; those are `needed`. `python -m autograder.compat` prints the table as it holds
+here, and `autograder doctor` names what does not.
 
-Public names are not listed. What is private to Keras models and layers that a student made is looked at when they
-train (`keras_own`); whatever is odd there means plain Keras.
+Public names are not listed, if it is documented that they may be used as they are used here. What is private to Keras
+models and layers that a student made is looked at when they train (`keras_own`); whatever is odd there means plain
+Keras.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -33,8 +36,8 @@ class Assumption:
     """Something of another project's that has to be there, and to be what it was.
 
     Attributes:
-        name: ``module:qualified.name``.
-        attributes: private ones that this function sets or reads, or parameters of it; they are looked for here.
+        name: ``module:qualified.name``, or that of a module.
+        attributes: what this function sets or reads, parameters of it, or what this class has; looked for in it.
         what: what is assumed of it, besides that it is there.
         digest: of its source where it was seen to be so; '' where its presence is all that matters.
     """
@@ -52,9 +55,12 @@ class Use:
     Attributes:
         name: what a teacher would call it.
         package: whose parts these are, as on the package index.
-        seen: versions with which it was seen to hold, first and last.
+        seen: the version with which it was seen to hold, or the first and the last.
         otherwise: what happens where an assumption does not hold.
-        where: the module that does it.
+        where: the file that does it, in the package or in the repository.
+        unasked: why the use is made without asking `fallen` first; '' where that is asked.
+        needed: whether something does not work at all without it. The version's upper bound in pyproject.toml, or the
+            canary of `autograder doctor`, keeps anybody from learning that in the middle of a class.
     """
 
     name: str
@@ -63,6 +69,8 @@ class Use:
     otherwise: str
     where: str
     assumptions: tuple[Assumption, ...]
+    unasked: str = ""
+    needed: bool = False
 
 
 FASTER_TRAINING = Use(
@@ -248,16 +256,42 @@ KEPT_EXCEPTIONS = Use(
         ),
     ),
 )
+IMPORTED_AHEAD = Use(
+    _("importing ahead what a kernel imports when it starts"),
+    "ipython",
+    "9.18.1",
+    _("each kernel starts a little later"),
+    "compat/ipython_kernel.py",
+    tuple(
+        Assumption(module)
+        for module in (
+            "IPython.core.completerlib",
+            "IPython.core.debugger",
+            "IPython.core.logger",
+            "IPython.core.magics.execution",
+            "IPython.core.oinspect",
+            "IPython.extensions.storemagic",
+            "ipykernel.debugger",
+        )
+    ),
+    unasked="each is imported for itself, and passed over where it is not there",
+)
+EXIT_STAYS = Use(
+    _("letting a notebook go on after `exit()`"),
+    "ipython",
+    "9.18.1",
+    _("`exit` and `quit` have other values in a notebook, and it goes on all the same"),
+    "compat/ipython_kernel.py",
+    (Assumption("IPython.core.autocall:ZMQExitAutocall.__call__", "asks the shell", attributes="ask_exit"),),
+)
 LATE_WRAPPERS = Use(
     _("importing Keras's wrappers for scikit-learn when they are used"),
     "keras",
     "3.15.1",
-    _("a worker starts a second later"),
-    "sandbox/fork_server.py",
-    (
-        Assumption("keras._tf_keras.keras.wrappers:__name__", digest=""),
-        Assumption("keras.wrappers:__name__", digest=""),
-    ),
+    _("the first import of Keras takes a second longer"),
+    "learner/first_import.py",
+    (Assumption("keras.wrappers"), Assumption("keras._tf_keras.keras.wrappers")),
+    unasked="it only waits for modules of these names, and nobody asks for them where there are none",
 )
 ADDRESS_GRAMMAR = Use(
     _("leaving out a grammar of addresses"),
@@ -265,12 +299,95 @@ ADDRESS_GRAMMAR = Use(
     "4.26.0",
     _("each process starts a second later"),
     "compat/address_grammar.py",
+    (Assumption("jsonschema._format:FormatChecker", "can be imported without `rfc3987_syntax`"),),
+    unasked="jsonschema has that package in one of its extras alone, so it has to do without",
+)
+PROVISIONER = Use(
+    _("kernels that are forks"),
+    "jupyter_client",
+    "8.10.0",
+    _("nobody can be graded"),
+    "grading/kernel.py",
     (
         Assumption(
-            "jsonschema._format:FormatChecker",
-            "works without `rfc3987_syntax` where that is not installed",
+            "jupyter_client.manager:KernelManager._async_pre_start_kernel",
+            "keeps a provisioner that is already there",
+            attributes="provisioner",
         ),
     ),
+    unasked="there is no other way",
+    needed=True,
+)
+PLAIN_PAGES = Use(
+    _("making a feedback page without reading it once more"),
+    "nbconvert",
+    "7.17.2",
+    _("feedback pages are made without the notebook"),
+    "grading/feedback.py",
+    (
+        Assumption(
+            "nbconvert.exporters.html:HTMLExporter.from_notebook_node",
+            "only adds to the page that `TemplateExporter` makes",
+        ),
+        Assumption("nbconvert.exporters.html:HTMLExporter.markdown2html", "is a filter that needs the context"),
+        Assumption(
+            "nbconvert.exporters.templateexporter:TemplateExporter.get_prefix_root_dirs",
+            "finds classic/base.html.j2, which has a `codecell` around that of the template before it",
+        ),
+    ),
+    unasked="`grading/pages.py` makes do with a page of the checks where one with the notebook cannot be made",
+)
+BRACKETS_IN_PATHS = Use(
+    _("checks in a folder whose path holds `[` or `::`"),
+    "pytest",
+    "9.2.0",
+    _("such checks cannot be run, and all others can"),
+    "exercise/checking.py",
+    (Assumption("_pytest.config:Config.__init__", "may get another value later", attributes="invocation_params"),),
+    unasked="it is assigned only where a path needs it",
+)
+BRACKETS_IN_NAMES = Use(
+    _("exercises whose name holds `[` or `?`"),
+    "nbgrader",
+    "0.9.6",
+    _("such an exercise cannot be released, and all others can"),
+    "course/release.py",
+    (
+        Assumption(
+            "nbgrader.converters.base:BaseConverter.init_notebooks",
+            "finds a folder and its notebooks",
+            attributes="assignments",
+        ),
+    ),
+    unasked="where nbgrader calls it by another name, it looks for the folder by itself",
+)
+DATABASE_VERSION = Use(
+    _("making a gradebook without running another program"),
+    "nbgrader",
+    "0.9.6",
+    _("nbgrader runs the program `alembic`, which has to be where it looks for programs"),
+    "compat/nbgrader_database.py",
+    (Assumption("nbgrader.api:get_alembic_version"), Assumption("nbgrader.dbutil:ALEMBIC_DIR")),
+)
+ROWS = Use(
+    _("entering a class in the gradebook in a few statements"),
+    "nbgrader",
+    "0.9.6",
+    _("no class can be graded"),
+    "course/gradebook.py",
+    tuple(
+        Assumption(f"nbgrader.api:{table}", "is a table; a row with these columns is complete", attributes=columns)
+        for table, columns in {
+            "Student": "id",
+            "Assignment": "id duedate",
+            "SubmittedAssignment": "id assignment_id student_id timestamp extension",
+            "SubmittedNotebook": "id assignment_id notebook_id flagged late_submission_penalty",
+            "Grade": "id notebook_id cell_id auto_score manual_score extra_credit needs_manual_grade",
+            "Comment": "id notebook_id cell_id auto_comment manual_comment",
+        }.items()
+    ),
+    unasked="there is no other way",
+    needed=True,
 )
 FORGED_SUBMISSIONS = Use(
     _("passing over forged folders before the newest is chosen"),
@@ -285,30 +402,55 @@ FORGED_SUBMISSIONS = Use(
         ),
     ),
 )
+SLOW_SERVICES = Use(
+    _("letting a Hub's services take their time to start"),
+    "jupyterhub",
+    "6.1.1",
+    _("a Hub on a busy machine may have to be started twice"),
+    "deploy/hub/jupyterhub_config.py",
+    (Assumption("jupyterhub.objects:Server.wait_up", attributes="timeout"),),
+    unasked="the Hub's configuration looks for it, and runs where the package need not be installed",
+)
 LESSONS = Use(
     _("reading the book's lessons as notebooks"),
     "myst-nb",
     "1.4.0",
     _("the book is not built; grading is not affected"),
     "book/_ext/kitbook/notebooks.py",
-    (Assumption("myst_nb.core.read:read_myst_markdown_notebook", "turns a page into a notebook"),),
+    (
+        Assumption("myst_nb.core.read:read_myst_markdown_notebook", "turns a page into a notebook"),
+        Assumption("myst_nb.sphinx_:NbMetadataCollector.get_exec_data", "says how a page's run ended"),
+    ),
+    unasked="Sphinx stops, and says which name is missing",
+    needed=True,
 )
 
 TABLE: tuple[Use, ...] = (
     FASTER_TRAINING,
     FASTER_FIGURES,
+    IMPORTED_AHEAD,
     NO_PIPE,
     SHORT_RECURSIONS,
     KEPT_EXCEPTIONS,
+    EXIT_STAYS,
     LATE_WRAPPERS,
+    ADDRESS_GRAMMAR,
+    PROVISIONER,
+    PLAIN_PAGES,
+    BRACKETS_IN_PATHS,
+    BRACKETS_IN_NAMES,
+    DATABASE_VERSION,
+    ROWS,
+    FORGED_SUBMISSIONS,
+    SLOW_SERVICES,
+    LESSONS,
 )
-TABLE += (ADDRESS_GRAMMAR, FORGED_SUBMISSIONS, LESSONS)
 
 
 def fallen(use: Use) -> str:
     """The first of a use's assumptions that does not hold, and how; '' where all hold."""
     for assumption in use.assumptions:
-        short = assumption.name.partition(":")[2]
+        short = assumption.name.partition(":")[2] or assumption.name
         try:
             there = found(assumption.name)
         except Exception:  # a module that cannot be imported, a name that is not there
@@ -345,18 +487,20 @@ def version(use: Use) -> str:
 
 
 def found(name: str) -> Any:
-    """What ``module:qualified.name`` names.
+    """What ``module:qualified.name`` names, or a module's name.
 
     Raises:
         ImportError, AttributeError: it is not there.
     """
     module, _, path = name.partition(":")
-    return reduce(getattr, path.split("."), importlib.import_module(module))
+    return reduce(getattr, filter(None, path.split(".")), importlib.import_module(module))
 
 
-def _names_in(function: Any) -> tuple[str, ...]:
-    """The attributes and global names that a function's code uses, and its parameters."""
-    plain: Any = function.fget if isinstance(function, property) else function
+def _names_in(thing: Any) -> Sequence[str]:
+    """The attributes and global names that a function's code uses, and its parameters; or all that a class has."""
+    if isinstance(thing, type):
+        return dir(thing)
+    plain: Any = thing.fget if isinstance(thing, property) else thing
     code = inspect.unwrap(plain).__code__
     return (*code.co_names, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from autograder.compat.assumptions import KEPT_EXCEPTIONS, NO_PIPE, SHORT_RECURSIONS, fallen
+from autograder.compat.assumptions import (
+    EXIT_STAYS,
+    IMPORTED_AHEAD,
+    KEPT_EXCEPTIONS,
+    NO_PIPE,
+    SHORT_RECURSIONS,
+    fallen,
+    found,
+)
 
 _fallen = cache(fallen)  # a kernel should not have to look again
 
 
 def look() -> None:
     """Find out what holds. Called once, in the fork server."""
-    for use in (NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS):
+    for use in (NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS, EXIT_STAYS):
         _fallen(use)
+
+
+def import_ahead() -> None:
+    """Import what each kernel imports when it starts, or before its first cell. Called once, in the fork server."""
+    for module in IMPORTED_AHEAD.assumptions:
+        with suppress(Exception):  # whatever is wrong with it: a kernel that needs it will say so
+            found(module.name)
 
 
 def open_no_pipe() -> None:
@@ -48,6 +64,18 @@ def keep_no_exceptions(shell: Any) -> None:
     """Format an error once. For its history, which is off here, IPython does so again: seconds for a recursion."""
     if not _fallen(KEPT_EXCEPTIONS):
         shell._format_exception_for_storage = lambda *_, **__: {}
+
+
+def go_on_after_exit(shell: Any, says: str) -> None:
+    """Have `exit` and `quit` only print `says`. In Jupyter they end the kernel behind the cell."""
+
+    def ask_exit(*_: Any, **__: Any) -> None:
+        print(says)
+
+    if not _fallen(EXIT_STAYS):
+        shell.ask_exit = ask_exit
+    else:
+        shell.user_ns["exit"] = shell.user_ns["quit"] = ask_exit
 
 
 def _show_first_frames(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> list[str]:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.compat.assumptions import DATABASE_VERSION, fallen
+
 
 def ask_the_library() -> None:
     """Have nbgrader ask Alembic's library, from now on in this process. If that fails it runs the program as before."""
+    if fallen(DATABASE_VERSION):
+        return
     import nbgrader.api as api
 
     original: Any = api.get_alembic_version

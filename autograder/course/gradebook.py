@@ -28,6 +28,7 @@ from autograder.course.times import time_of
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult
 
+# All columns that are named here stand in `compat.assumptions.ROWS`.
 _STUDENT = api.Student.__table__
 _SUBMISSION = api.SubmittedAssignment.__table__
 _NOTEBOOK = api.SubmittedNotebook.__table__

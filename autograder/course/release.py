@@ -82,7 +82,7 @@ def release(
 
 class _GenerateOne(GenerateAssignment):  # type: ignore[misc]
     """nbgrader's generate_assignment for a folder that is known: it would look for it by a pattern, and in a pattern
-    `[` and `?` are no characters of a name."""
+    `[` and `?` are no characters of a name. What this assumes of nbgrader is `compat.assumptions.BRACKETS_IN_NAMES`."""
 
     def init_notebooks(self) -> None:
         course = self.coursedir

@@ -53,9 +53,12 @@ def run_checks(
     _forget_another(exercise.checks)
     tasks = [exercise.task(only)] if only else list(exercise.tasks)
     folder = exercise.checks.parent
-    run = _Run(folder, tasks, submission, before, after)
+    # In an argument, these mean something else. Then the module's name is given, and `_Run` says where it lies.
+    odd = any(sign in str(exercise.checks) for sign in ("[", "::"))
+    checks = exercise.checks.name if odd else str(exercise.checks)
+    run = _Run(folder if odd else None, tasks, submission, before, after)
     with _no_pytest_settings():
-        code = pytest.main([*_ISOLATED, *_nowhere_else(folder), exercise.checks.name], [run])
+        code = pytest.main([*_ISOLATED, *_nowhere_else(folder), checks], [run])
     if run.interrupted is not None:
         raise run.interrupted
     if code == pytest.ExitCode.INTERNAL_ERROR:
@@ -82,7 +85,7 @@ class _Run:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         tasks: list[Task],
         submission: Submission,
         before: Callable[[Task], None] | None,
@@ -101,7 +104,9 @@ class _Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Look for the module in its own folder: in an argument, `[` and `::` mean something else."""
+        """Look for the module in this folder, if there is one. (`BRACKETS_IN_PATHS` in `compat/assumptions.py`.)"""
+        if self._folder is None:
+            return
         given = config.invocation_params
         config.invocation_params = pytest.Config.InvocationParams(
             args=given.args, plugins=given.plugins, dir=self._folder

@@ -112,7 +112,9 @@ class Workers(Executor):
             raise RuntimeError("no submissions after shutdown")
         try:
             theirs = self._client.submit(fn, *args, pure=False, **kwargs)
-        except distributed.client.ClosedClientError as error:
+        except Exception as error:
+            if self._client.status == "running":
+                raise
             raise BrokenExecutor(said(LOST)) from error
         ours: Future[Any] = Future()
         with self._lock:
@@ -146,12 +148,12 @@ class Workers(Executor):
         """What `batch` is told of an error of dask's; a task's own is left as it is."""
         if self._client.status != "running":
             return BrokenExecutor(said(LOST))
-        if isinstance(error, distributed.scheduler.KilledWorker):
+        if isinstance(error, distributed.KilledWorker):
             return WorkerDied("the grading process died")
-        if isinstance(error, distributed.scheduler.NoWorkerError):
-            return BrokenExecutor(str(error))
         if isinstance(error, (asyncio.CancelledError, CancelledError, distributed.comm.CommClosedError)):
             return WorkerDied(say("its result was lost with the worker"))
+        if type(error).__module__.partition(".")[0] == "distributed":  # there is no worker, or whatever else it met
+            return BrokenExecutor(str(error))
         return error
 
     def _watch(self) -> None:

@@ -406,7 +406,7 @@ def _about(
 class Pages(HTMLExporter):  # type: ignore[misc]
     """nbconvert's exporter without its second half, which parses the finished page once more, for longer than it
     took to make it: to give pictures an alternative text (here `_ALT` does) and marks to cells that this template
-    does not have."""
+    does not have. What this assumes of nbconvert is `compat.assumptions.PLAIN_PAGES`."""
 
     def from_notebook_node(self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
         self.register_filter("highlight_code", _coloured)

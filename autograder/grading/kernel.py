@@ -158,6 +158,7 @@ def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
         kernel_spec_manager=_OneSpec(),
     )
     manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
+    # It may be set like this, though that is not documented: `compat.assumptions.PROVISIONER`.
     manager.provisioner = ForkProvisioner(
         server, limits, parent=manager, kernel_id="fork", kernel_spec=manager.kernel_spec
     )

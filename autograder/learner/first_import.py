@@ -83,7 +83,8 @@ def leave_scikit_learn_until_used() -> None:
     """Let Keras import scikit-learn when somebody asks for its wrappers, and not when Keras itself is imported.
 
     Those wrappers are the only part of Keras that needs scikit-learn, which brings SciPy along: where it is installed,
-    a quarter of the processor time of an exercise's first cell.
+    a quarter of the processor time of an exercise's first cell. What this assumes of Keras is `LATE_WRAPPERS` in
+    `compat/assumptions.py`.
     """
     if not any(isinstance(finder, WhenUsed) for finder in sys.meta_path):
         sys.meta_path.insert(0, WhenUsed("keras.wrappers", "keras._tf_keras.keras.wrappers"))

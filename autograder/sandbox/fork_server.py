@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
 import os
 import select
@@ -57,15 +58,7 @@ def _import_everything() -> None:
     # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     first_import.leave_scikit_learn_until_used()
-    # What a kernel imports when it starts, or before its first cell.
-    import ipykernel.debugger
     import ipykernel.kernelapp  # noqa: F401
-    import IPython.core.completerlib
-    import IPython.core.debugger
-    import IPython.core.logger
-    import IPython.core.magics.execution
-    import IPython.core.oinspect
-    import IPython.extensions.storemagic  # noqa: F401
     import keras  # noqa: F401
     import matplotlib
     import tornado.platform.asyncio  # noqa: F401
@@ -77,6 +70,7 @@ def _import_everything() -> None:
     import autograder.sandbox.observer
     from autograder.compat import ipython_kernel, keras_training, matplotlib_figures
 
+    ipython_kernel.import_ahead()
     autograder.data.keep_in_memory()
     keras_training.install()
     matplotlib_figures.install()
@@ -89,7 +83,6 @@ def _import_everything() -> None:
 
 def _draw_a_figure() -> None:
     """Fonts are found, texts are measured and modules imported when the first figure is drawn; do it here, once."""
-    from IPython.core.pylabtools import print_figure
     from matplotlib import pyplot
 
     figure, (picture, curve) = pyplot.subplots(1, 2, layout="constrained")
@@ -97,7 +90,7 @@ def _draw_a_figure() -> None:
     curve.plot([0.1, 0.2], label="loss")
     curve.set(title="loss", xlabel="epoch", ylabel="loss")
     curve.legend()
-    print_figure(figure, "png")
+    figure.savefig(io.BytesIO(), bbox_inches="tight")  # as the kernel's backend does
     pyplot.close(figure)
 
 

@@ -59,6 +59,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     app.shell.enable_matplotlib("inline")
     ipython_kernel.show_recursions_shortly(app.shell)
     ipython_kernel.keep_no_exceptions(app.shell)
+    ipython_kernel.go_on_after_exit(app.shell, EXIT_IGNORED)
     app.shell.events.register("pre_execute", keras_training.take_note_of_threads)
     sys.path.insert(0, "")  # as in Jupyter: files beside the notebook can be imported
     _keep_going(app.shell)
@@ -93,8 +94,6 @@ def _keep_going(shell: Any) -> None:
                 setattr(sys, name, stream)
 
     shell.events.register("post_run_cell", print_again)
-    # In Jupyter it ends the kernel behind the cell. What follows is still graded.
-    shell.ask_exit = lambda: print(EXIT_IGNORED)
 
 
 class _Nowhere(io.TextIOBase):

@@ -6,6 +6,8 @@ quizzes, cells that only hand numbers to the prose (those numbers are filled in)
 
 It lies in `notebooks/` of the built book, and its exercise, as learners get it, in `notebooks/exercises/`. A publisher
 who pushes the book to a branch can point the launch buttons at it: set ``kitbook_launch`` in `_config.yml`.
+
+What this assumes of MyST-NB is `LESSONS` in `autograder/compat/assumptions.py`.
 """
 
 from __future__ import annotations
