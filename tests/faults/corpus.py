@@ -333,7 +333,7 @@ except OSError as error: print(error)""",
     _stopped("an abort", "import os\nos.abort()", (CRASHED,), "crashed"),
     _stopped(
         "recursion without end or limit",
-        "import sys\nsys.setrecursionlimit(10**9)\ndef f(): return (lambda: f())()\nimport re\nre.compile('(' * 10) and [].__class__\nf()",
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f(x): return max([x], key=f)\nf(0)",
         (CRASHED, GRADED, MEMORY),
     ),
     _stopped("kills itself", "import os\nos.kill(os.getpid(), 9)", (MEMORY, CRASHED), "killed"),
