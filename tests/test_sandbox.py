@@ -191,6 +191,12 @@ def test_the_wall_holds(fork_server: ForkServer) -> None:
     assert said.count("no") >= len(TRIES)
 
 
+def test_what_the_wall_keeps_away_is_there_without_it() -> None:
+    """Else a file that was renamed would be as safe as one that cannot be read."""
+    for name in ("read the checks", "read the solutions", "read passwords", "anonymous file in memory"):
+        exec(TRIES[name])
+
+
 @pytest.mark.sandbox
 def test_honest_tools_still_work(fork_server: ForkServer) -> None:
     """The filter must not cost what an exercise may use."""
