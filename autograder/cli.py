@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from autograder import parts, terminal
 from autograder.arguments import make_parser
 from autograder.errors import KitError, UsageError
-from autograder.language import languages, of_this_process, say, say_plural
+from autograder.language import of_this_process, say, say_plural
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,12 +51,9 @@ def _language(options: argparse.Namespace) -> str:
     root = getattr(options, "course", None)
     if root is None:
         return ""
-    try:
-        given = json.loads((root / "autograder.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):  # whatever reads the settings says what is wrong with them
-        return ""
-    found = given.get("language") if isinstance(given, dict) else None
-    return found if found in languages() else ""
+    from autograder.course.settings import language_of
+
+    return language_of(root)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -84,12 +81,6 @@ def _run(options: argparse.Namespace) -> int:
         terminal.forget_output()
         where = os.fsdecode(error.filename) if error.filename else say("The output cannot be written")
         terminal.complain(f"{where}: {error.strerror or error}.{_kept(options)}")
-        return 1
-    except Exception as error:
-        if not type(error).__module__.startswith("sqlalchemy."):
-            raise
-        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        terminal.complain(say("The gradebook cannot be used: {why}.{kept}", why=why, kept=_kept(options)))
         return 1
 
 

@@ -48,6 +48,14 @@ class CourseError(UsageError):
     """The course directory cannot be used; the message says why and whose it is."""
 
 
+class BadRoster(UsageError):
+    """The table of the class cannot be used; the message says why."""
+
+
+class BadSource(UsageError):
+    """What submissions should be collected from cannot be used; the message says why."""
+
+
 class BadReceipt(UsageError):
     """The file is not a receipt, is not from this course, or was changed."""
 
@@ -69,6 +77,10 @@ class SchedulerRefused(UsageError):
 
 class CannotWrite(KitError):
     """Something that was to be written at the end cannot be; what was graded is kept."""
+
+
+class GradebookFailed(KitError):
+    """SQLite cannot read or write the gradebook in the middle of a run; what was graded is kept."""
 
 
 class ForkServerFailed(KitError):

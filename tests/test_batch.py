@@ -22,12 +22,13 @@ from typing import Any
 
 import pytest
 from kit import ROOT, kill_a_writer
+from sqlalchemy.exc import DatabaseError
 
 sys.path.insert(0, str(ROOT))
-from autograder.course import submissions
+from autograder.course import gradebook, submissions
 from autograder.course.directory import Course
 from autograder.course.grades import read_deadline, read_grades
-from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed
+from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed, GradebookFailed
 from autograder.grading import batch
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -375,6 +376,25 @@ def test_damaged_gradebook_is_refused_and_rebuilt_from_what_was_graded(course: P
     gradebook.rename(course / "gradebook.damaged")
     grade(course)
     assert rows(course) == before
+
+
+def test_a_gradebook_that_breaks_meanwhile_ends_the_run_in_one_line(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.write_class(course / "submitted", NAME, 3)
+    whole = gradebook.Gradebook.commit
+
+    def commit(self: gradebook.Gradebook) -> None:
+        whole(self)
+        raise DatabaseError("COMMIT", {}, sqlite3.DatabaseError("database disk image is malformed"))
+
+    monkeypatch.setattr(gradebook.Gradebook, "commit", commit)
+    with pytest.raises(GradebookFailed, match="disk image is malformed") as error:
+        grade(course)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_status == 1
+    monkeypatch.undo()
+    assert len(grade(course).submissions) == 3
 
 
 def test_full_disk_is_said_and_nothing_half_written_stays(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,9 +28,9 @@ from autograder.course.collect import Collected, collect
 from autograder.course.directory import Course
 from autograder.course.grades import read_grades
 from autograder.course.release import programs_of_this_python
-from autograder.course.roster import BadRoster, Roster, folded
-from autograder.course.sources import BadSource, open_source
-from autograder.errors import AlreadyRunning, CourseError, UsageError
+from autograder.course.roster import Roster, folded
+from autograder.course.sources import open_source
+from autograder.errors import AlreadyRunning, BadRoster, BadSource, CourseError, UsageError
 from autograder.report.exporters import MoodleExporter
 
 SHADOW = {".ipynb_checkpoints/x.ipynb": b"", "__MACOSX/._x.ipynb": b""}

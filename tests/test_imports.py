@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import autograder.errors
+
 PACKAGE = Path(__file__).resolve().parent.parent / "autograder"
 # Room: the rooms that its lines may import. Whoever adds to a line has found a new dependency, and says why here.
 TABLE: dict[str, set[str]] = {
@@ -148,3 +150,15 @@ def test_keras_is_imported_by_those_who_work_with_it_alone() -> None:
         if name.split(".")[0] in heavy
     }
     assert not found
+
+
+def test_every_error_that_can_end_a_command_is_in_one_module() -> None:
+    errors = {name for name, kind in vars(autograder.errors).items() if isinstance(kind, type)}
+    elsewhere = {
+        f"{path.relative_to(PACKAGE)}: {node.name}"
+        for path in FILES
+        if _room(path) != "errors"
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).rpartition(".")[2] in errors for base in node.bases)
+    }
+    assert not elsewhere

@@ -734,6 +734,24 @@ def test_a_course_can_only_have_a_language_that_is_there(tmp_path: Path, spoken:
         settings.read(tmp_path, list)
 
 
+@pytest.mark.parametrize(
+    ("content", "language"),
+    [
+        (b'{"language": "qps"}', "qps"),
+        (b'\xef\xbb\xbf{"language": "qps"}', "qps"),  # as Windows' Notepad saves it, too
+        (b'{"language": "xx"}', ""),
+        (b'{"language": ["qps"]}', ""),
+        (b"[]", ""),
+        (b"{", ""),
+    ],
+)
+def test_what_is_said_before_settings_are_checked_is_in_the_courses_language(
+    tmp_path: Path, spoken: None, content: bytes, language: str
+) -> None:
+    (tmp_path / "autograder.json").write_bytes(content)
+    assert settings.language_of(tmp_path) == language
+
+
 def test_dates_are_written_as_the_language_does(spoken: None) -> None:
     due = datetime(2026, 11, 20, 23, 59, tzinfo=UTC)
     late = Lateness(due, datetime(2026, 11, 22, 1, 0, tzinfo=UTC), False, 90_060.0, 2, 12.5)

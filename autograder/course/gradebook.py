@@ -11,22 +11,25 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import nbgrader.api as api
 from sqlalchemy import Connection, and_, bindparam, create_engine, event, insert, or_, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from autograder.course.deadlines import Deadline, Lateness, as_utc
 from autograder.course.late import LatePenalties
 from autograder.course.release import programs_of_this_python
 from autograder.course.settings import ExerciseSettings
 from autograder.course.times import time_of
+from autograder.errors import GradebookFailed
 from autograder.exercise.display import plain_markdown
 from autograder.exercise.outcome import CheckResult, Outcome, SubmissionResult
+from autograder.language import say
 
 # All columns that are named here stand in `compat.assumptions.ROWS`.
 _STUDENT = api.Student.__table__
@@ -90,6 +93,26 @@ class Mark:
 
     def to_json(self) -> list[Any]:
         return [self.cell, self.points, self.extra, self.comment]
+
+
+@contextmanager
+def failures_named() -> Iterator[None]:
+    """Turn what SQLAlchemy raises while a gradebook is used into an error that ends the command.
+
+    Raises:
+        GradebookFailed: something failed, and nobody below knew what to do about it.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise GradebookFailed(
+            say(
+                "The gradebook cannot be used: {why}. What has been graded is kept; run the same command again to"
+                " continue.",
+                why=why,
+            )
+        ) from error
 
 
 class Gradebook:
@@ -210,16 +233,16 @@ class Gradebook:
         grades = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
             or_(_GRADE.c.manual_score.is_not(None), _GRADE.c.extra_credit.is_not(None)), _GRADE.c.cell_id.in_(cells)
         )
-        said = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
+        comments = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
             _COMMENT.c.manual_comment.is_not(None), _COMMENT.c.cell_id.in_(cells)
         )
         if notebook is not None:
             grades = grades.where(_GRADE.c.notebook_id == notebook)
-            said = said.where(_COMMENT.c.notebook_id == notebook)
+            comments = comments.where(_COMMENT.c.notebook_id == notebook)
         found: dict[str, list[Mark]] = {}
         for of, cell, points, extra in self._connection.execute(grades):
             found.setdefault(of, []).append(Mark(self._cell_names[cell], points, extra or 0.0))
-        for of, cell, text in self._connection.execute(said):
+        for of, cell, text in self._connection.execute(comments):
             if text:
                 found.setdefault(of, []).append(Mark(self._cell_names[cell], comment=text))
         return {of: in_order(marks) for of, marks in found.items()}

@@ -23,10 +23,10 @@ from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
 from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS, SETTLED_SECONDS, Settling
-from autograder.course.sources import BadSource, Delivery, Exchange, SubmissionSource, open_source
+from autograder.course.sources import Delivery, Exchange, SubmissionSource, open_source
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
-from autograder.errors import CourseError
+from autograder.errors import BadSource, CourseError
 from autograder.language import say
 
 MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together

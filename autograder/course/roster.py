@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.errors import UsageError
+from autograder.errors import BadRoster
 from autograder.exercise.wire import one_line
 from autograder.language import say
 
@@ -28,10 +28,6 @@ _NAMES = ("full name", "student", "name", "student name", "display name")
 _FIRST, _LAST = ("first name", "first_name", "given name"), ("last name", "last_name", "surname", "family name")
 _MAILS = ("email address", "email", "e-mail", "mail")
 _NO_PERSON = ("points possible", "student, test", "test student")
-
-
-class BadRoster(UsageError):
-    """The table of the class cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)

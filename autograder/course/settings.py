@@ -140,6 +140,16 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
     return replace(course, exercises=each)
 
 
+def language_of(root: Path) -> str:
+    """The language that a course's settings name, or '': for what is said before the settings are read and checked."""
+    try:
+        given = _content(root / FILE)
+    except BadSetting:  # whoever reads the settings says what is wrong with them
+        return ""
+    found = given.get("language") if isinstance(given, dict) else None
+    return found if found in languages() else ""
+
+
 def require_packages(settings: Settings, root: Path) -> None:
     """Make sure that what the course's notebooks import is installed in this environment.
 

@@ -20,10 +20,11 @@ from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from autograder.course.lms_names import CANVAS, MOODLE
 from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden
 from autograder.course.times import time_of
-from autograder.errors import UsageError
+from autograder.errors import BadSource
 from autograder.exercise.wire import one_line
 from autograder.language import _, say
 
@@ -31,10 +32,6 @@ REQUEST = "another-look.txt"  # what a learner hands in beside the notebook to a
 MAX_ENTRIES = 50_000  # files of a class
 MAX_DEPTH = 8
 MAX_FILE_BYTES = 3 * MAX_NOTEBOOK_BYTES  # one file may be a zip file with several others in it
-
-
-class BadSource(UsageError):
-    """What submissions should be collected from cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +144,6 @@ class Files:
 
 # -- what files are called -------------------------------------------------------------------------------------------
 
-_MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<rest>.*)", re.DOTALL
-)
-_CANVAS = re.compile(
-    r"(?P<name>[^_]+)_(?:(?P<late>LATE)_)?(?P<number>\d+)_(?:(?P<late2>LATE)_)?(?P<file>\d+)_(?P<rest>.+)", re.DOTALL
-)
 _EXCHANGE = re.compile(
     r"(?P<name>[^+]+)\+(?P<exercise>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+(?P<random>[^+]*))?$"
 )
@@ -160,17 +151,15 @@ _DRIVE = re.compile(r"(?P<name>.+?) - (?P<rest>.+)")
 
 
 def _moodle(path: PurePosixPath) -> Whose | None:
-    """``Ada Lovelace_12345_assignsubmission_file_/NAME.ipynb``, or all of it in one name."""
     for part in path.parts:
-        if found := _MOODLE.fullmatch(part):
+        if found := MOODLE.fullmatch(part):
             why = _("it is text that was typed into Moodle, not a file") if found["kind"] == "onlinetext" else ""
             return Whose(found["name"], found["number"], found["rest"] if part == path.name else path.name, False, why)
     return None
 
 
 def _canvas(path: PurePosixPath) -> Whose | None:
-    """``lovelaceada_12345_67890_NAME-1.ipynb``; ``_LATE`` after the name if it was late."""
-    if (found := _CANVAS.fullmatch(path.name)) is None:
+    if (found := CANVAS.fullmatch(path.name)) is None:
         return None
     return Whose(found["name"], found["number"], found["rest"], bool(found["late"] or found["late2"]))
 
@@ -326,8 +315,8 @@ class NbgraderFolders:
             if one.path is None:
                 yield Unused(one.folder, one.unread or one.problem or _("there is no notebook in it"))
                 continue
-            said = time_of(one.timestamp)
-            when = said.replace(tzinfo=UTC).timestamp() if said else os.lstat(one.path).st_mtime
+            handed_in_at = time_of(one.timestamp)
+            when = handed_in_at.replace(tzinfo=UTC).timestamp() if handed_in_at else os.lstat(one.path).st_mtime
             yield Delivery(one.student, "", one.path / one.member, when, False, functools.partial(_raw, one))
 
 

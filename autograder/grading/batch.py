@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from autograder import data
+from autograder.course import gradebook
 from autograder.course.directory import Course
 from autograder.course.lock import only_run
 from autograder.course.submissions import Submitted, Unread
@@ -150,6 +151,7 @@ def grade_exercises(
     Raises:
         AlreadyRunning: another process grades in this course.
         CourseError: the disk is full, or the gradebook cannot be written.
+        GradebookFailed: SQLite failed in another way.
     """
     with only_run(course.state):
         return grade_as_the_only_run(course, works, workers, force, pools, on_progress)
@@ -171,7 +173,7 @@ def grade_as_the_only_run(
         arriving: asked now and then, as long as something runs, for what else there is to grade meanwhile.
         to_come: exercises of which nothing is there yet, and something may arrive.
     """
-    with _Run(course, [*works, *to_come], workers, force, on_progress) as run:
+    with gradebook.failures_named(), _Run(course, [*works, *to_come], workers, force, on_progress) as run:
         todo = run.begin(works)
         on_progress(run.progress, None)
         todo = run.replay(todo)

@@ -6,7 +6,6 @@ Names come from the hand-in, as `collect` kept them. Nothing is guessed: whoever
 from __future__ import annotations
 
 import io
-import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -16,13 +15,12 @@ from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, read_deadline, read_grades
+from autograder.course.lms_names import CANVAS, MOODLE
 from autograder.errors import CourseError
 from autograder.grading.feedback import as_in_gradebook, with_answers
 from autograder.language import say, say_plural
 
 FORMS = ("moodle", "canvas", "pages")
-_MOODLE = re.compile(r"(?P<name>.+)_(?P<number>\d+)_(?P<plugin>assignsubmission_file)_?.*", re.DOTALL)
-_CANVAS = re.compile(r"[^_]+_(?:LATE_)?\d+_(?:LATE_)?\d+_", re.DOTALL)
 _WHEN = (2000, 1, 1, 0, 0, 0)  # of every file: the same feedback is the same zip file
 
 
@@ -140,14 +138,14 @@ def _name(form: str, exercise: str, student: str, delivered: dict[str, str]) -> 
         return f"{student}.html" if len(student.encode()) < 200 else ""
     if form == "moodle" and delivered.get("source") == "Moodle":
         for part in path.parts:
-            if found := _MOODLE.fullmatch(part):
+            if found := MOODLE.fullmatch(part):
                 # Moodle takes what stands behind the first underscore for the number (mod/assign/feedback/file/
                 # importziplib.php), so a name may have none.
                 name = found["name"].replace("_", " ")
                 whole = part if "_" not in found["name"] else f"{name}_{found['number']}_{found['plugin']}_"
                 return f"{whole}/{file}" if part != path.name else f"{name}_{found['number']}_{found['plugin']}_{file}"
-    if form == "canvas" and delivered.get("source") == "Canvas" and (begin := _CANVAS.match(path.name)):
-        return begin.group() + file
+    if form == "canvas" and delivered.get("source") == "Canvas" and (found := CANVAS.fullmatch(path.name)):
+        return found["begin"] + file
     return ""
 
 

@@ -6,7 +6,6 @@ it again. No grade is ever removed: a student without a grade here keeps the one
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from pathlib import PurePosixPath
 from autograder.course.collect import DELIVERED, delivered_as
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, read_grades
+from autograder.course.lms_names import CANVAS
 from autograder.errors import CourseError, LmsFailed, UsageError
 from autograder.language import number, said, say, say_plural
 from autograder.lms.systems import System, There
 
-_CANVAS_NUMBER = re.compile(r"[^_]+_(?:LATE_)?(\d+)_")
 GIVE_UP_AFTER = 5  # students in a row who fail: then it is not about them
 
 
@@ -157,8 +156,8 @@ def _matched(
     for student, theirs in grades.items():
         names = [theirs.lms_user_id, student, theirs.email]
         came = delivered.get(student, {})
-        if came.get("source") == "Canvas" and (number := _CANVAS_NUMBER.match(PurePosixPath(came["path"]).name)):
-            names.insert(0, number[1])
+        if came.get("source") == "Canvas" and (file := CANVAS.fullmatch(PurePosixPath(came["path"]).name)):
+            names.insert(0, file["number"])
         meant = set[int]().union(*(by_name.get(name.strip().lower(), set()) for name in names if name.strip()))
         if len(meant) == 1:
             (n,) = meant
