@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograder import __version__, compat, data, errors, parts
+from autograder.backend import backends
 from autograder.exercise.definition import exercise_names
 from autograder.language import _, said, say, say_plural
 from autograder.learner import device
@@ -100,9 +101,8 @@ def _version(module: str) -> str:
 
 
 def _backend() -> Finding:
-    wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
-    packages = {"tensorflow": ["tensorflow", "tensorflow-cpu"], "torch": ["torch"], "jax": ["jax"]}.get(wanted, [])
-    for name in packages:
+    wanted = backends.chosen().name
+    for name in backends.BACKENDS[wanted].distributions if wanted in backends.BACKENDS else ():
         try:
             return Finding(_("Keras backend"), True, f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

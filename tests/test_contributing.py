@@ -31,3 +31,6 @@ def test_a_class_is_in_the_file_it_says(what: str, file: str) -> None:
 def test_every_room_is_described() -> None:
     rooms = {p.name for p in (ROOT / "autograder").iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms == {room for room in re.findall(r"^\| `(\w+)/` \|", TEXT, re.M) if room in rooms}
+    modules = {p.name for p in (ROOT / "autograder").glob("*.py")}
+    rows = " ".join(re.findall(r"^\| ((?:`\w+\.py`(?:, )?)+) \|", TEXT, re.M))
+    assert modules == set(re.findall(r"`(\w+\.py)`", rows))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import pickle
 import platform
 from collections.abc import Mapping
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import autograder
+from autograder.backend import backends
 from autograder.exercise.wire import one_line
 from autograder.grading.worker import Setup
 from autograder.language import _, said, say
 
 _PACKAGE = Path(autograder.__file__).resolve().parent
-_BACKENDS = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",), "jax": ("jaxlib", "jax")}
 NOT_THERE = "none"  # the version of what is not installed
 
 # What is said of a part that is another one now. Of versions it is said which.
@@ -112,19 +111,19 @@ def package_digest() -> str:
 @cache
 def versions() -> dict[str, str]:
     """Of what computes: Python's minor version, NumPy, Keras and its backend."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = backends.chosen()
     found = {"Python": ".".join(platform.python_version_tuple()[:2])}
     for name, distributions in {
         "NumPy": ("numpy",),
         "Keras": ("keras",),
-        backend: _BACKENDS.get(backend, (backend,)),
+        backend.name: backend.distributions,
     }.items():
         found[name] = next((v for one in distributions if (v := _version(one))), NOT_THERE)
     return found
 
 
 def _versions_known() -> set[str]:
-    return {*versions(), *_BACKENDS}
+    return {*versions(), *backends.BACKENDS}
 
 
 def _version(distribution: str) -> str:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.backend.backends import called
 from autograder.language import say, say_plural
 from autograder.learner.first_import import AroundImport
 
@@ -70,8 +71,7 @@ def device_lines() -> list[str]:
     import keras
 
     backend = keras.config.backend()
-    ask = {"tensorflow": _tensorflow, "torch": _torch, "jax": _jax}.get(backend)
-    mine = ask() if ask else []
+    mine = called(backend).gpu_memory()
     if not mine:
         lines = [say("Keras is using {backend} on the CPU. That is all these lessons need.", backend=backend)]
         if there := gpus():
@@ -89,24 +89,6 @@ def device_lines() -> list[str]:
     ]
     lines += [say("{name}: this notebook holds {value:,.0f} MiB.", name=name, value=held / _MIB) for name, held in mine]
     return lines + [f"{gpu}." for gpu in gpus()]
-
-
-def _tensorflow() -> list[tuple[str, int]]:
-    tf: Any = importlib.import_module("tensorflow")
-    devices = tf.config.list_logical_devices("GPU")
-    return [(d.name, tf.config.experimental.get_memory_info(d.name.split("device:")[-1])["current"]) for d in devices]
-
-
-def _torch() -> list[tuple[str, int]]:
-    torch: Any = importlib.import_module("torch")
-    numbers = range(torch.cuda.device_count())
-    return [(torch.cuda.get_device_name(n), torch.cuda.memory_reserved(n)) for n in numbers]
-
-
-def _jax() -> list[tuple[str, int]]:
-    jax: Any = importlib.import_module("jax")
-    devices = [d for d in jax.devices() if d.platform == "gpu"]
-    return [(str(d), (d.memory_stats() or {}).get("bytes_in_use", 0)) for d in devices]
 
 
 def load_ipython_extension(_shell: object) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from autograder import data
+from autograder.backend.backends import chosen
 from autograder.errors import BrokenPlace, NoSandbox
 from autograder.language import say
 from autograder.sandbox import namespaces, places
@@ -131,7 +132,7 @@ def command(sandbox: Sandbox, folder: Path, control: int) -> tuple[list[str], di
         # less to wait for.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "KERAS_BACKEND": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "KERAS_BACKEND": chosen().name,
         "AUTOGRADER_PLAIN_STEPS": os.environ.get("AUTOGRADER_PLAIN_STEPS", ""),  # see compat
     }
     for name in ("LD_LIBRARY_PATH", "PYTHONHOME"):  # what this Python was started with, it cannot start without

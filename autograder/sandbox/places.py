@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from autograder.backend.backends import BACKENDS
+
 SCRATCH = ("/tmp", "/dev/shm")  # where a submission may write; what must be seen of them is put back on top
 _OWN = frozenset({"/dev", "/proc", *SCRATCH})  # the sandbox's own mounts: folders there, whatever they are here
 _MAX_LINKS = 40  # on one path; as many as the kernel follows
@@ -26,9 +28,9 @@ _MAX_LINKS = 40  # on one path; as many as the kernel follows
 _OF_PREFIX = ("bin", "lib", "lib64", "include", "pyvenv.cfg")
 # Folders that hold installed packages and nothing else, by their name; another one is known by what pip leaves in it.
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages")
-# What the fork server and an exercise import, and what that imports in turn. Asked for one by one where one of them
-# may lie in a folder that holds more than packages (a clone that is being worked on).
-_IMPORTED = """keras tensorflow torch jax jaxlib numpy scipy h5py absl astunparse flatbuffers gast google.protobuf
+# What the fork server and an exercise import beside a backend, and what that imports in turn. Asked for one by one
+# where one of them may lie in a folder that holds more than packages (a clone that is being worked on).
+_IMPORTED = """keras numpy scipy h5py absl astunparse flatbuffers gast google.protobuf
 grpc ml_dtypes namex opt_einsum optree pasta rich markdown_it mdurl requests six termcolor typing_extensions wrapt
 IPython ipykernel traitlets zmq tornado jupyter_client jupyter_core psutil nest_asyncio comm matplotlib_inline
 decorator executing asttokens pure_eval stack_data prompt_toolkit wcwidth pexpect ptyprocess jedi parso platformdirs
@@ -209,7 +211,7 @@ def _packages_elsewhere() -> list[str]:
     ):
         return []
     found = []
-    for name in _IMPORTED.split():
+    for name in (*_IMPORTED.split(), *(module for backend in BACKENDS.values() for module in backend.modules)):
         try:
             spec = importlib.util.find_spec(name)
         except (ImportError, ValueError, AttributeError):
