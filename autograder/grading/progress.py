@@ -219,15 +219,13 @@ def _times(results: Sequence[dict[str, Any]]) -> list[str]:
     times = {r["student"]: r["seconds"] for r in results if r.get("seconds")}
     slow = slowest(times, 3)
     odd = strangest(times, besides=[student for student, _ in slow], count=3)
-    lines = (
-        [
-            "Slowest:   "
-            + ", ".join(say("{student} {seconds:.1f} s", student=student, seconds=seconds) for student, seconds in slow)
-        ]
-        if slow
-        else []
-    )
-    return lines + (["Strangest: " + "; ".join(map(str, odd))] if odd else [])
+    lines = []
+    if slow:
+        seconds = [say("{student} {seconds:.1f} s", student=student, seconds=seconds) for student, seconds in slow]
+        lines.append(say("Slowest:   {students}", students=", ".join(seconds)))
+    if odd:
+        lines.append(say("Strangest: {students}", students="; ".join(map(str, odd))))
+    return lines
 
 
 def first_hint(result: dict[str, Any]) -> str:
