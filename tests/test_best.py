@@ -21,7 +21,7 @@ from autograder.course.inbox import receive
 from autograder.errors import BadSetting
 from autograder.grading import batch
 from autograder.jupyter import standing
-from autograder.report.classroom import read_classroom
+from autograder.report.class_results import read_class_results
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 from benchmarks import stand_in
@@ -132,7 +132,7 @@ def test_a_worse_one_later_changes_nothing_and_a_better_one_does(term: Term, wor
         assert term.everywhere() == {worth[expected]}
     submitted = json.loads((term.root / "submitted" / "ada" / NAME / f"{NAME}.ipynb").read_text())
     assert submitted["cells"][-1]["source"] == high
-    (entry,) = read_classroom(Course(term.root), NAME).entries
+    (entry,) = read_class_results(Course(term.root), NAME).entries
     assert not entry.changed
     assert page.is_file()
 

@@ -30,7 +30,7 @@ from autograder.exercise.wire import History
 from autograder.grading.timing import slowest, strangest
 from autograder.report import write_report
 from autograder.report.by_hand import TEST_SET
-from autograder.report.classroom import read_classroom
+from autograder.report.class_results import read_class_results
 from autograder.report.findings import Findings, find, mark_of
 
 TASKS = find_exercise(NAME).tasks
@@ -77,7 +77,7 @@ def failed(message: str, hint: str = "") -> TestResult:
 
 
 def found_in(root: Path) -> Findings:
-    return find(read_classroom(Course(root), NAME))
+    return find(read_class_results(Course(root), NAME))
 
 
 def by_hand(root: Path) -> dict[str, set[str]]:
@@ -352,7 +352,7 @@ def test_links_lead_to_the_students_files_whatever_they_are_called(school: Path,
         outline = Outline(report.page.read_text("utf-8"))
         links = {str(link["href"]) for link in outline.all("a") if str(link["href"]).endswith(".ipynb")}
         assert len(links) == sum(
-            e.result.status is not Status.UNREADABLE for e in read_classroom(Course(school), NAME).entries
+            e.result.status is not Status.UNREADABLE for e in read_class_results(Course(school), NAME).entries
         )
         assert all((report.page.parent / unquote(link)).is_file() for link in links)
 

@@ -8,7 +8,6 @@ class report. Both are taken in Chromium and kept small. They are in `book/pictu
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +17,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from playwright.sync_api import sync_playwright
+
+from autograder.course.directory import Course
+from autograder.report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -62,10 +64,8 @@ def _learner(browser: Any, scratch: Path) -> None:
 
 
 def _teacher(browser: Any, scratch: Path, course: Path) -> None:
-    command = [sys.executable, "-m", "autograder", "report", EXERCISE, "--course", str(course), "--out", str(scratch)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (page,) = [line.removeprefix("Report:").strip() for line in said.splitlines() if line.startswith("Report:")]
-    _take(browser, Path(page), PICTURES / "report.png", None, 900, height=900)
+    report = write_report(Course(course), EXERCISE, scratch)
+    _take(browser, report.page, PICTURES / "report.png", None, 900, height=900)
 
 
 def _take(browser: Any, page: Path, target: Path, part: str | None, width: int, height: int = 1000) -> None:

@@ -18,7 +18,7 @@ from autograder.exercise.networks import (
     loss_fits_output,
     probabilities,
 )
-from autograder.exercise.outcome import Mismatch
+from autograder.exercise.outcome import Mismatch, accuracy_of
 from autograder.exercise.submission import Submission, as_array
 from autograder.language import _
 
@@ -780,7 +780,7 @@ class TestTrained:
         images = submission.images("mnist")
         right = (images.pixels.reshape(len(images.labels), -1) / 255 @ W + b).argmax(axis=1) == images.labels
         share = float(right.mean())
-        submission.measures["accuracy of W_trained"] = share
+        submission.measures[accuracy_of("W_trained")] = share
         if share >= NEEDED:
             return
         known = [

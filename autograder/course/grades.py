@@ -76,11 +76,6 @@ class StudentGrades:
         return any(task.waits for task in self.tasks)
 
     @property
-    def to_look_at(self) -> bool:
-        """Whether a person should look: it waits, or was changed by hand and graded again since."""
-        return any(task.needs_look for task in self.tasks)
-
-    @property
     def by_hand(self) -> bool:
         return any(task.by_hand for task in self.tasks) or bool(self.comments)
 
@@ -189,7 +184,7 @@ def read_grades(course: Course, exercise: str, student: str | None = None) -> di
             )
             people = connection.execute(_PEOPLE.format(person=person), about).fetchall()
             grades = connection.execute(_GRADES.format(work=grade), about).fetchall()
-            said = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
+            remarks = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
     except sqlite3.Error as error:
         raise CourseError(
             say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
@@ -198,7 +193,7 @@ def read_grades(course: Course, exercise: str, student: str | None = None) -> di
     for notebook, name, most, auto, manual, extra, look in grades:
         tasks.setdefault(notebook, []).append(TaskGrade(name, most, auto, manual, extra or 0.0, bool(look)))
     comments: dict[str, dict[str, str]] = {}
-    for notebook, name, text in said:
+    for notebook, name, text in remarks:
         comments.setdefault(notebook, {})[name] = text
     return {
         student: StudentGrades(

@@ -214,6 +214,19 @@ class CheckResult:
         return cls(str(data["name"]), float(data["max_points"]), tuple(TestResult.from_json(t) for t in data["tests"]))
 
 
+_ACCURACY_OF = "accuracy of "
+
+
+def accuracy_of(model: str) -> str:
+    """The key of a model's accuracy in `SubmissionResult.measures`, the same in every language."""
+    return _ACCURACY_OF + model
+
+
+def model_measured(key: str) -> str:
+    """The model whose accuracy has this key; '' if it is the key of something else."""
+    return key.removeprefix(_ACCURACY_OF) if key.startswith(_ACCURACY_OF) else ""
+
+
 @dataclass(frozen=True)
 class SubmissionResult:
     """One graded notebook."""
@@ -226,7 +239,7 @@ class SubmissionResult:
     notes: tuple[str, ...] = ()  # repairs, warnings, things for the instructor to look at
     sandbox: str = ""  # which protections held: "bubblewrap", "limits only"
     seconds: dict[str, float] = field(default_factory=dict)  # wall time by stage
-    measures: dict[str, float] = field(default_factory=dict)  # "accuracy of model": 0.93, as measured here
+    measures: dict[str, float] = field(default_factory=dict)  # by `accuracy_of`, as measured here
     curves: Curves = field(default_factory=dict)  # training histories, as the student's notebook has them
     late_penalty: float = 0.0  # points taken off because it came late
     deadline: dict[str, Any] | None = None  # how it stands beside its due date; None if there is none

@@ -18,7 +18,7 @@ import numpy as np
 from autograder import data
 from autograder.exercise.habits import advice
 from autograder.exercise.models import ModelReport
-from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted
+from autograder.exercise.outcome import Curves, Hint, Mismatch, NotAttempted, accuracy_of
 from autograder.exercise.slips import RETURNS_NOTHING, TEXT_FOR_NUMBER, of_a_number, of_a_stop, of_no_array
 from autograder.exercise.wire import History, Opaque, type_name
 from autograder.language import _, as_sentence, plural
@@ -279,7 +279,7 @@ class Submission:
         _, scaled = _best_scale(report, images)
         # Only a poor model is worth a second look: was it trained on pixels that nobody had scaled?
         unscaled = scaled if len(_scales(report)) > 1 or scaled > 0.8 else _share_right(report, images, 1.0)
-        self.measures[f"accuracy of {name}"] = scaled
+        self.measures[accuracy_of(name)] = scaled
         return Accuracy(scaled, len(images.labels), images.where, unscaled)
 
     def predictions(self, name: str, pixels: np.ndarray, kind: Kind = "fashion") -> np.ndarray:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -247,7 +247,7 @@ class Recorder:
         """The results of a student's versions, by digest, with the one that is recorded."""
         known, note = versions.read(self._versions_file(student)), self._note(student)
         if note is not None:
-            known[str(note.get("key", "")).partition("-")[0]] = note
+            known[digest_in(note)] = note
         return known
 
     def _versions_file(self, student: str) -> Path:
@@ -268,7 +268,7 @@ class Recorder:
     def is_recorded(self, submitted: Submitted) -> bool:
         """Whether the last result of this student was one of this very file."""
         note = self._note(submitted.student)
-        return note is not None and str(note.get("key", "")).partition("-")[0] == submitted.digest
+        return note is not None and digest_in(note) == submitted.digest
 
     def of_last_time(self, submitted: Submitted) -> dict[str, Any] | None:
         """The JSON of the last result, whatever it rests on, for a student whose files cannot be read now.
@@ -332,8 +332,7 @@ class Recorder:
             done = replace(done, result=result, page=page)
         if self._answers and done.page is not None:
             done = replace(done, page=self._with_answers(done.page))
-        earlier = self._note(student) or {}
-        same_work = str(earlier.get("key", "")).partition("-")[0] == submitted.digest
+        same_work = digest_in(self._note(student)) == submitted.digest
         content: dict[str, Any] = result.to_json()
         try:
             self._write_files(submitted, done, content, basis)
@@ -454,6 +453,11 @@ def read_note(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return note if isinstance(note, dict) else None
+
+
+def digest_in(note: Mapping[str, Any] | None) -> str:
+    """The digest of the file that a noted result is of, which its key begins with; '' if nothing says so."""
+    return "" if note is None else str(note.get("key", "")).partition("-")[0]
 
 
 def _file(folder: Path, student: str, ending: str) -> Path:

@@ -24,7 +24,7 @@ from autograder.errors import CourseError
 from autograder.exercise.outcome import SubmissionResult, of_points
 from autograder.exercise.outcome import shown as shown_points
 from autograder.grading import versions
-from autograder.grading.record import BEST_COUNTS, note_file, read_note, versions_file
+from autograder.grading.record import BEST_COUNTS, digest_in, note_file, read_note, versions_file
 from autograder.language import say
 
 
@@ -148,8 +148,8 @@ class _Best:
 
     @classmethod
     def of(cls, course: Course, exercise: str, student: str) -> _Best:
-        note = read_note(note_file(course, exercise, student)) or {}
-        counted = str(note.get("key", "")).partition("-")[0]
+        note = read_note(note_file(course, exercise, student))
+        counted = digest_in(note)
         known = versions.read(versions_file(course, exercise, student)) | ({counted: note} if counted else {})
         points = {}
         for digest, one in known.items():
@@ -257,7 +257,7 @@ def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:
     """What the course says of the version that counts, and whether there is a page of it."""
     current = course.submission(exercise, student)
     note = read_note(note_file(course, exercise, current.student))
-    graded = "" if note is None else str(note.get("key", "")).partition("-")[0]
+    graded = digest_in(note)
     if not graded or (graded != current.digest and course.settings.of(exercise).counts != BEST):
         return say("Not graded yet."), False
     grades = read_grades(course, exercise, current.student).get(current.student)

@@ -10,7 +10,7 @@ from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.errors import CourseError
 from autograder.language import language, say, speaking
-from autograder.report.classroom import Classroom, read_classroom
+from autograder.report.class_results import ClassResults, read_class_results
 from autograder.report.findings import Findings, find
 from autograder.report.page import page
 from autograder.report.summary import summary
@@ -36,11 +36,11 @@ def write_report(course: Course, exercise: str, folder: Path | None = None) -> R
         CourseError: nothing was graded yet, or the files cannot be written.
     """
     with speaking(course.settings.language or language()):  # that of the results, or of whoever asks
-        return _written(course, find(read_classroom(course, exercise)), folder)
+        return _written(course, find(read_class_results(course, exercise)), folder)
 
 
 def _written(course: Course, findings: Findings, folder: Path | None) -> Report:
-    exercise = findings.classroom.exercise
+    exercise = findings.results.exercise
     folder = (folder or course.root / "report").absolute()
     # Links to notebooks and feedback lead from the report to the course, so that both can be moved together.
     to_feedback, to_graded = (Path(os.path.relpath(f, folder)).as_posix() for f in (course.feedback, course.autograded))
@@ -55,4 +55,4 @@ def _written(course: Course, findings: Findings, folder: Path | None) -> Report:
     return Report(html, csv, summary(findings))
 
 
-__all__ = ["Classroom", "Findings", "Report", "write_report"]
+__all__ = ["ClassResults", "Findings", "Report", "write_report"]

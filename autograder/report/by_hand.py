@@ -10,7 +10,7 @@ from autograder.course.deadlines import duration
 from autograder.exercise.outcome import STATUS_WORDS, Outcome, Status, hint_id
 from autograder.grading.grade import says_limits_only
 from autograder.language import _, said, say, say_plural
-from autograder.report.classroom import Classroom, Entry
+from autograder.report.class_results import ClassResults, Entry
 from autograder.sandbox.bubblewrap import Sandbox
 
 # Names of the hints by which checks say that the test images were learned from.
@@ -53,9 +53,9 @@ class Reason:
         return len({student for case in self.cases for student in case.students})
 
 
-def reasons(classroom: Classroom) -> list[Reason]:
+def reasons(results: ClassResults) -> list[Reason]:
     """All reasons that concern somebody."""
-    entries = classroom.entries
+    entries = results.entries
     found = [
         Reason(
             _("Not graded"),
@@ -63,7 +63,7 @@ def reasons(classroom: Classroom) -> list[Reason]:
                 "Handed in, but there is no result: not run yet, or grading failed through no fault of theirs. Run"
                 " `autograder grade` again; it grades only what is missing."
             ),
-            (Case(classroom.waiting, say("Waiting:")),) if classroom.waiting else (),
+            (Case(results.waiting, say("Waiting:")),) if results.waiting else (),
         ),
         _each(
             _("One of our checks broke"),
@@ -83,7 +83,7 @@ def reasons(classroom: Classroom) -> list[Reason]:
         Reason(
             _("Handed in nothing"),
             _("They are in the gradebook but have handed in nothing."),
-            (Case(classroom.absent, say("Nothing from:")),) if classroom.absent else (),
+            (Case(results.absent, say("Nothing from:")),) if results.absent else (),
         ),
         _each(_("Handed in again"), _("The file changed after it was graded. Grade again."), entries, _changed),
         *(

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult, hint_id
+from autograder.exercise.outcome import CheckResult, Outcome, Status, TestResult, hint_id, model_measured
 from autograder.exercise.submission import STOPPED
 from autograder.grading.timing import Odd, slowest, strangest
 from autograder.language import _
 from autograder.report.by_hand import Reason, reasons
-from autograder.report.classroom import Classroom, Entry, TaskInfo
+from autograder.report.class_results import ClassResults, Entry, TaskInfo
 
 # How a task can have gone, best first, and what the page calls it.
 MARKS = {
@@ -109,7 +109,7 @@ class Curve:
 class Findings:
     """All that a report tells."""
 
-    classroom: Classroom
+    results: ClassResults
     scores: Spread | None
     max_score: float
     scored: tuple[Entry, ...]
@@ -123,25 +123,25 @@ class Findings:
 
     @property
     def sandboxes(self) -> list[str]:
-        return sorted({e.result.sandbox for e in self.classroom.entries if e.result.sandbox})
+        return sorted({e.result.sandbox for e in self.results.entries if e.result.sandbox})
 
 
-def find(classroom: Classroom) -> Findings:
+def find(results: ClassResults) -> Findings:
     """Work out everything that a report tells."""
-    scored = tuple(e for e in classroom.entries if e.scored)
-    common = _misunderstandings(classroom)
+    scored = tuple(e for e in results.entries if e.scored)
+    common = _misunderstandings(results)
     return Findings(
-        classroom=classroom,
+        results=results,
         scores=Spread.of(e.result.score for e in scored),
-        max_score=sum(t.points for t in classroom.tasks),
+        max_score=sum(t.points for t in results.tasks),
         scored=scored,
-        tasks=[_rates(task, classroom.entries) for task in classroom.tasks],
+        tasks=[_rates(task, results.entries) for task in results.tasks],
         misunderstandings=common,
         explain_again=_explain_again(common),
-        accuracy=_accuracy(classroom),
-        timing=_timing(classroom),
-        curves=_curves(classroom),
-        by_hand=reasons(classroom),
+        accuracy=_accuracy(results),
+        timing=_timing(results),
+        curves=_curves(results),
+        by_hand=reasons(results),
     )
 
 
@@ -162,11 +162,11 @@ def _rates(task: TaskInfo, entries: tuple[Entry, ...]) -> TaskRates:
     return TaskRates(task, students)
 
 
-def _misunderstandings(classroom: Classroom) -> list[Misunderstanding]:
+def _misunderstandings(results: ClassResults) -> list[Misunderstanding]:
     """Failures with the same hint in the same task, counted once for a student and a task."""
-    tasks = {task.name: task for task in classroom.tasks}
+    tasks = {task.name: task for task in results.tasks}
     found: dict[tuple[str, str], list[tuple[Entry, TestResult]]] = defaultdict(list)
-    for entry in classroom.entries:
+    for entry in results.entries:
         if entry.result.status in (Status.MISSING, Status.UNREADABLE, Status.ERROR):
             continue
         for check in entry.result.checks:
@@ -215,17 +215,17 @@ def _explain_again(common: list[Misunderstanding]) -> list[Misunderstanding]:
     return first + (different or worth[1:])[:1]
 
 
-def _accuracy(classroom: Classroom) -> dict[str, list[float]]:
+def _accuracy(results: ClassResults) -> dict[str, list[float]]:
     values: dict[str, list[float]] = defaultdict(list)
-    for entry in classroom.entries:
+    for entry in results.entries:
         for name, value in entry.result.measures.items():
-            if name.startswith("accuracy") and 0 <= value <= 1:
+            if model_measured(name) and 0 <= value <= 1:
                 values[name].append(value)
     return dict(values)
 
 
-def _timing(classroom: Classroom) -> Timing:
-    times = {e.student: e.result.seconds for e in classroom.entries if e.result.seconds}
+def _timing(results: ClassResults) -> Timing:
+    times = {e.student: e.result.seconds for e in results.entries if e.result.seconds}
     stages = dict.fromkeys(stage for seconds in times.values() for stage in seconds)
     spreads = {s: Spread.of(seconds[s] for seconds in times.values() if s in seconds) for s in stages}
     slow = slowest(times)
@@ -233,9 +233,9 @@ def _timing(classroom: Classroom) -> Timing:
     return Timing({s: spread for s, spread in spreads.items() if spread}, slow, strange)
 
 
-def _curves(classroom: Classroom) -> list[Curve]:
+def _curves(results: ClassResults) -> list[Curve]:
     lines: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
-    for entry in classroom.entries:
+    for entry in results.entries:
         for name, metrics in entry.result.curves.items():
             for metric, values in metrics.items():
                 if values:

@@ -19,10 +19,10 @@ import jinja2
 from markupsafe import Markup
 
 from autograder import __version__, templates
-from autograder.exercise.outcome import STATUS_WORDS, Status
+from autograder.exercise.outcome import STATUS_WORDS, Status, model_measured
 from autograder.language import _, beginning, said, say
 from autograder.report import svg
-from autograder.report.classroom import Entry
+from autograder.report.class_results import Entry
 from autograder.report.findings import MARKS, Curve, Findings, Spread, mark_of
 
 # What is shown before the rest is folded away: cases of a reason, names of a case, misunderstandings.
@@ -54,25 +54,25 @@ def page(findings: Findings, to_feedback: str, to_graded: str) -> str:
         to_feedback, to_graded: relative paths from the page's folder to those of the students' feedback and graded
             notebooks, with forward slashes.
     """
-    classroom = findings.classroom
-    entries = {entry.student: entry for entry in classroom.entries}
+    results = findings.results
+    entries = {entry.student: entry for entry in results.entries}
 
     def links_of(student: str) -> Links:
         entry = entries.get(student)
-        if entry is None or classroom.blind:  # an address would name them
+        if entry is None or results.blind:  # an address would name them
             return Links()
-        return _links(entry, classroom.exercise, to_feedback, to_graded)
+        return _links(entry, results.exercise, to_feedback, to_graded)
 
     def marks_of(entry: Entry) -> list[str]:
         checks = {check.name: check for check in entry.result.checks}
-        return [mark_of(checks.get(task.name)) for task in classroom.tasks]
+        return [mark_of(checks.get(task.name)) for task in results.tasks]
 
     marks = [m for m in MARKS if m != "ours" or any(t.students[m] for t in findings.tasks)]
     shared = sum(m.count > 1 for m in findings.misunderstandings)
     return _template().render(
         found=findings,
-        classroom=classroom,
-        graded=sum(e.result.status is Status.GRADED for e in classroom.entries),
+        results=results,
+        graded=sum(e.result.status is Status.GRADED for e in results.entries),
         marks=marks,
         words=MARKS,
         status_words=STATUS_WORDS,
@@ -144,9 +144,9 @@ def _accuracy(findings: Findings) -> list[dict[str, Any]]:
 
 
 def measured(name: str) -> str:
-    """What a measure is called: "accuracy of `model`" in results, in every language."""
-    what, of, model = name.partition(" of ")
-    return say("accuracy of {model}", model=model) if (what, of) == ("accuracy", " of ") else name
+    """What people read for the key of a measure."""
+    model = model_measured(name)
+    return say("accuracy of {model}", model=model) if model else name
 
 
 def _curves(curves: Sequence[Curve]) -> list[dict[str, Any]]:
@@ -167,7 +167,7 @@ def _curve_ends(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
 
 def _seconds(findings: Findings) -> Markup:
-    totals = sorted(e.result.seconds["total"] for e in findings.classroom.entries if "total" in e.result.seconds)
+    totals = sorted(e.result.seconds["total"] for e in findings.results.entries if "total" in e.result.seconds)
     if not totals:
         return Markup()
     end = min(4 * median(totals), totals[-1]) or 1.0  # an endless loop would push all others into one bar

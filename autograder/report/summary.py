@@ -15,22 +15,22 @@ def summary(findings: Findings) -> list[str]:
 
 
 def _who(findings: Findings) -> str:
-    classroom = findings.classroom
-    graded = sum(e.result.status is Status.GRADED for e in classroom.entries)
-    if classroom.waiting:
+    results = findings.results
+    graded = sum(e.result.status is Status.GRADED for e in results.entries)
+    if results.waiting:
         return say_plural(
             "{exercise}: {n} submission, {graded} of them fully graded, {waiting} waiting to be graded.",
             "{exercise}: {n} submissions, {graded} of them fully graded, {waiting} waiting to be graded.",
-            len(classroom.entries),
-            exercise=classroom.exercise,
+            len(results.entries),
+            exercise=results.exercise,
             graded=graded,
-            waiting=len(classroom.waiting),
+            waiting=len(results.waiting),
         )
     return say_plural(
         "{exercise}: {n} submission, {graded} of them fully graded.",
         "{exercise}: {n} submissions, {graded} of them fully graded.",
-        len(classroom.entries),
-        exercise=classroom.exercise,
+        len(results.entries),
+        exercise=results.exercise,
         graded=graded,
     )
 

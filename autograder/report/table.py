@@ -12,13 +12,13 @@ _LATE = ("due", "handed_in", "seconds_late", "late_penalty")  # times with their
 
 def table(findings: Findings) -> str:
     """The table as CSV. Points that are not known (our failure) are left empty."""
-    tasks = [task.name for task in findings.classroom.tasks]
+    tasks = [task.name for task in findings.results.tasks]
     measured = list(findings.accuracy)
     why = _why(findings)
-    names = findings.classroom.names
+    names = findings.results.names
     heading: list[Cell] = ["student", "status", "score", "max_score", "percent", *tasks, *measured]
     rows: list[list[Cell]] = [[*heading, *_LATE, "seconds", "first_problem", "first_hint", "look_at", "name"]]
-    for entry in findings.classroom.entries:
+    for entry in findings.results.entries:
         result = entry.result
         checks = {check.name: check for check in result.checks}
         counted = {task.name: task.points for task in entry.grades.tasks if task.by_hand} if entry.grades else {}
@@ -39,8 +39,8 @@ def table(findings: Findings) -> str:
             problem.hints[0] if problem and problem.hints else "",
         ]
         rows.append([*row, "; ".join(why.get(entry.student, [])), names.get(entry.student)])
-    others = [(s, "not graded") for s in findings.classroom.waiting]
-    others += [(s, "handed in nothing") for s in findings.classroom.absent]
+    others = [(s, "not graded") for s in findings.results.waiting]
+    others += [(s, "handed in nothing") for s in findings.results.absent]
     for student, status in others:
         row = [student, status] + [None] * (len(rows[0]) - 4)
         rows.append([*row, "; ".join(why.get(student, [])), names.get(student)])

@@ -19,7 +19,7 @@ from autograder.errors import CourseError
 from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
 from autograder.grading import versions
-from autograder.grading.record import versions_file
+from autograder.grading.record import digest_in, versions_file
 from autograder.language import say
 
 _LESSONS = Path(__file__).resolve().parent.parent.parent / "lessons"
@@ -64,7 +64,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Classroom:
+class ClassResults:
     """One exercise's results, sorted by student."""
 
     exercise: str
@@ -88,7 +88,7 @@ def _notes(folder: Path) -> list[Path]:
         return []
 
 
-def read_classroom(course: Course, exercise: str) -> Classroom:
+def read_class_results(course: Course, exercise: str) -> ClassResults:
     """Read what `autograder grade` recorded.
 
     Raises:
@@ -123,15 +123,15 @@ def read_classroom(course: Course, exercise: str) -> Classroom:
     names = {student: theirs.name for student, theirs in grades.items() if theirs.name}
     tasks = _tasks(exercise, release, entries)
     if course.settings.blind:
-        return _without_names(course, Classroom(exercise, tasks, tuple(entries), waiting, absent, blind=True))
-    return Classroom(exercise, tasks, tuple(entries), waiting, absent, names)
+        return _without_names(course, ClassResults(exercise, tasks, tuple(entries), waiting, absent, blind=True))
+    return ClassResults(exercise, tasks, tuple(entries), waiting, absent, names)
 
 
-def _without_names(course: Course, classroom: Classroom) -> Classroom:
+def _without_names(course: Course, results: ClassResults) -> ClassResults:
     """The same results, called as marking by hand calls the works, and in that order."""
-    entries = classroom.entries
-    works = (*(entry.student for entry in entries), *classroom.waiting)
-    called = blind.of_class(course, classroom.exercise, works, classroom.absent)
+    entries = results.entries
+    works = (*(entry.student for entry in entries), *results.waiting)
+    called = blind.of_class(course, results.exercise, works, results.absent)
     order = {name: number for number, name in enumerate(called.values())}
     nameless = [
         replace(
@@ -142,10 +142,10 @@ def _without_names(course: Course, classroom: Classroom) -> Classroom:
         for entry in entries
     ]
     return replace(
-        classroom,
+        results,
         entries=tuple(sorted(nameless, key=lambda entry: order[entry.student])),
-        waiting=tuple(name for student, name in called.items() if student in classroom.waiting),
-        absent=tuple(name for student, name in called.items() if student in classroom.absent),
+        waiting=tuple(name for student, name in called.items() if student in results.waiting),
+        absent=tuple(name for student, name in called.items() if student in results.absent),
     )
 
 
@@ -155,9 +155,9 @@ def _entry(
     try:
         note = json.loads(path.read_text("utf-8"))
         result = SubmissionResult.from_json(exercise, note["result"])
-        digest = str(note["key"]).partition("-")[0]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # damaged: it counts as not graded, which the next `grade` mends
+    digest = digest_in(note)
     result = as_it_counts(result, grades.get(result.student))
     submitted, graded = course.submission(exercise, result.student), {digest}
     if course.settings.of(exercise).counts == BEST:
