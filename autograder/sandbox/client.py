@@ -21,7 +21,7 @@ from typing import Any
 
 from autograder import data
 from autograder.errors import BrokenPlace, ForkServerFailed
-from autograder.language import _, said, say
+from autograder.language import say
 from autograder.sandbox import bubblewrap, namespaces
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -113,7 +113,7 @@ class ForkServer:
         """Fork a kernel. `connection` is Jupyter's connection info; its ``ip`` is filled in here.
 
         Returns:
-            The fork, and our end of the socket over which it answers questions.
+            The fork, and our end of the socket over which it answers queries.
         """
         fork = self._new_fork(with_folder=True)
         assert fork.folder is not None
@@ -129,12 +129,12 @@ class ForkServer:
 
     def interrupt(self, fork: Fork) -> None:
         """Send the fork's worker a SIGINT."""
-        self._tell({"do": "interrupt", "id": fork.id})
+        self._send({"do": "interrupt", "id": fork.id})
 
     def end(self, fork: Fork, seconds: float = 10.0) -> None:
         """End the fork and everything in it, now, and remove its sockets."""
         if self.poll(fork) is None:
-            self._tell({"do": "kill", "id": fork.id})
+            self._send({"do": "kill", "id": fork.id})
             deadline = time.monotonic() + seconds
             while fork.status is None and self._listen(max(0.0, deadline - time.monotonic())):
                 pass
@@ -234,9 +234,9 @@ class ForkServer:
         for fork in list(self._forks.values()):
             fork.excess = what
             with contextlib.suppress(ForkServerFailed):
-                self._tell({"do": "kill", "id": fork.id})
+                self._send({"do": "kill", "id": fork.id})
 
-    def _tell(self, request: dict[str, Any]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         try:
             self._control.send(json.dumps(request).encode())
         except OSError as error:
@@ -273,13 +273,9 @@ class ForkServer:
     def _why_it_ended(self) -> ForkServerFailed | BrokenPlace:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2.0)
-        code, words = self._process.returncode, self.last_words()
-        if (
-            not self._ready
-            and code == 1
-            and re.search(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b", words)
-        ):
-            return BrokenPlace(_does_not_start(words.removeprefix(said(_LAST_WORDS))))
+        code, line = self._process.returncode, self._last_line()
+        if not self._ready and code == 1 and _CANNOT_START.search(line):
+            return BrokenPlace(_does_not_start(line))
         how = (
             ""
             if code is None
@@ -287,7 +283,7 @@ class ForkServer:
             if code >= 0
             else say(" by signal {number}", number=-code)
         )
-        return ForkServerFailed(say("The fork server ended{how}.{words}", how=how, words=words))
+        return ForkServerFailed(say("The fork server ended{how}.{words}", how=how, words=self.last_words()))
 
     def why(self, fork: Fork) -> str:
         """Why a fork does not answer, as far as it is known; never nothing."""
@@ -306,14 +302,17 @@ class ForkServer:
 
     def last_words(self) -> str:
         """The last line that the fork server wrote, as a sentence of its own, or nothing."""
+        line = self._last_line()
+        return say(" Its last words: ") + line if line else ""
+
+    def _last_line(self) -> str:
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
-        return f"{said(_LAST_WORDS)}{lines[-1]}" if lines else ""
+        lines: list[str] = self._log.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
 
-# What will be the same on every try.
+# What bubblewrap, or Python before it runs a line of ours, writes of what will be the same on every try.
 _CANNOT_START = re.compile(r"\b(ImportError|ModuleNotFoundError|PermissionError|execvp)\b")
-_LAST_WORDS = _(" Its last words: ")
 
 
 def as_here(text: str) -> str:

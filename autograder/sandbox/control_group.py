@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from autograder.sandbox import proc_stat
+
 HOW_TO_GET_ONE = "systemd-run --user --scope -p Delegate=yes"  # before the command that grades
 
 
@@ -205,8 +207,8 @@ def _are_ours(there: list[int]) -> bool:
     """Whether all of these processes come from one that is this process, or is above it, and is among them."""
     parents: dict[int, int] = {}
     for pid in there:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        with contextlib.suppress(OSError, IndexError):
+            parents[pid] = proc_stat.parent(f"/proc/{pid}")
     top = pid = os.getpid()
     while pid := parents.get(pid, 0):
         top = pid if pid in parents else top

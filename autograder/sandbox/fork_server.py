@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 from autograder.learner import first_import
-from autograder.sandbox import failure, namespaces
+from autograder.sandbox import failure, namespaces, proc_stat
 
 MAX_REQUEST = 64_000
 
@@ -108,7 +108,7 @@ class Server:
         signal.set_wakeup_fd(wake_write)
 
     def serve(self) -> None:
-        self._tell({"event": "ready", "pid": os.getpid()})
+        self._send({"event": "ready", "pid": os.getpid()})
         while True:
             ready = select.select([self._control.fileno(), self._wake_read, *self._failures.values()], [], [])[0]
             for request in [one for one, pipe in self._failures.items() if pipe in ready]:
@@ -177,18 +177,18 @@ class Server:
                 self._pass_on(request)
                 if self._sweeps:
                     self._end_orphans()
-                self._tell({"event": "ended", "id": request, "status": code})
+                self._send({"event": "ended", "id": request, "status": code})
 
     def _pass_on(self, request: int) -> None:
-        """Tell what a fork said of its failure; forget the pipe once nobody can say anything in there."""
-        said = b""
+        """Pass on what a fork reports of its failure; forget the pipe once nobody can report anything in there."""
+        report = b""
         if request in self._failures:
             with contextlib.suppress(BlockingIOError):
-                said = os.read(self._failures[request], failure.MAX_BYTES)
-                if not said:
+                report = os.read(self._failures[request], failure.MAX_BYTES)
+                if not report:
                     os.close(self._failures.pop(request))
-        if said:
-            self._tell({"event": "failed", "id": request, "why": said.decode("utf-8", "replace").splitlines()[0]})
+        if report:
+            self._send({"event": "failed", "id": request, "why": report.decode("utf-8", "replace").splitlines()[0]})
 
     def _end_orphans(self, seconds: float = 5.0) -> None:
         """End what reparented to us: everything that is our child and no guard, until nothing comes any more."""
@@ -205,7 +205,7 @@ class Server:
                 with contextlib.suppress(ChildProcessError):
                     os.waitpid(pid, 0)
 
-    def _tell(self, event: dict[str, Any]) -> None:
+    def _send(self, event: dict[str, Any]) -> None:
         self._control.send(json.dumps(event).encode())
 
 
@@ -213,8 +213,8 @@ def _children_of(parent: int) -> list[int]:
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with contextlib.suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                if int(file.read().rpartition(b")")[2].split()[1]) == parent:
+            with contextlib.suppress(OSError, IndexError):
+                if proc_stat.parent(f"/proc/{name}") == parent:
                     found.append(int(name))
     return found
 

@@ -20,7 +20,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from autograder.sandbox import failure, syscalls
+from autograder.sandbox import failure, proc_stat, syscalls
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -91,18 +91,18 @@ def guarded(
     Returns:
         The guard's pid, and a pipe over which it says what went wrong before a student's first line.
     """
-    said, say = os.pipe()
+    failures, report = os.pipe()
     guard = os.fork()
     if guard:
-        os.close(say)
-        os.set_blocking(said, False)
-        return guard, said
+        os.close(report)
+        os.set_blocking(failures, False)
+        return guard, failures
     try:
-        failure.use(say)
+        failure.use(report)
         end_with_parent()
         signal.set_wakeup_fd(-1)  # its descriptor is about to be closed, and its number used again
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _close_all_but({say, *(sock.fileno() for sock in keep)})
+        _close_all_but({report, *(sock.fileno() for sock in keep)})
         sandboxed = os.environ.get("AUTOGRADER_SANDBOX") == "bubblewrap"
         _out_of_memory_first(sandboxed)
         if sandboxed:
@@ -222,17 +222,12 @@ def _own_proc() -> None:
     except PermissionError:
         # The outer one stays, since the kernel lets nobody uncover what bubblewrap covered. It shows process
         # numbers, and nothing in it can be changed; those that were there before us are covered in turn.
-        ours = {os.readlink("/proc/self"), str(_parent_in_proc())}
+        # `os.getppid` is 0 for pid 1 of a new pid space
+        ours = {os.readlink("/proc/self"), str(proc_stat.parent("/proc/self"))}
         for name in os.listdir("/proc"):
             if name.isdigit() and name not in ours:
                 with contextlib.suppress(FileNotFoundError):  # it ended meanwhile: nothing is left to cover
                     _mount("none", f"/proc/{name}", "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_RDONLY, "size=4096,mode=0555")
-
-
-def _parent_in_proc() -> int:
-    """Our parent's number as /proc counts; `os.getppid` is 0 for pid 1 of a new pid space."""
-    with open("/proc/self/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
 
 
 def _be_deaf_and_mute() -> None:

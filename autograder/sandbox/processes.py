@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from autograder.sandbox import memory
+from autograder.sandbox import memory, proc_stat
 from autograder.sandbox.memory import Mappings
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -150,8 +150,8 @@ def _all_in(proc: Path) -> dict[int, _Process]:
     found = {}
     for name in os.listdir(proc):
         if name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError), open(proc / name / "stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
+            with contextlib.suppress(OSError, IndexError):
+                fields = proc_stat.fields(proc / name)
                 own, waited = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
                 found[int(name)] = _Process(int(fields[1]), int(fields[19]), own, waited)
     return found
