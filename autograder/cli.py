@@ -157,13 +157,13 @@ def _grade(options: argparse.Namespace) -> int:
     from autograder.preflight import Target
 
     target = _json_target(options)
-    told = None if options.events is None else Target("--events", options.events)
-    if target is not None and told is not None and target.is_stdout and told.is_stdout:
+    progress = None if options.events is None else Target("--events", options.events)
+    if target is not None and progress is not None and target.is_stdout and progress.is_stdout:
         raise UsageError(say("--json and --events cannot both go to standard output. Give one of them a file."))
-    people = sys.stderr if any(t is not None and t.is_stdout for t in (target, told)) else sys.stdout
+    people = sys.stderr if any(t is not None and t.is_stdout for t in (target, progress)) else sys.stdout
     course, names = Course(options.course), list(dict.fromkeys(options.exercises))
     with contextlib.ExitStack() as stack:
-        events = stack.enter_context(Events(stack.enter_context(told.opened()) if told is not None else None))
+        events = stack.enter_context(Events(stack.enter_context(progress.opened()) if progress is not None else None))
         results = _grade_class(options, course, names, people, events)
     _write_json(target, results[0] if len(results) == 1 else {"exercises": results})
     return 0
@@ -219,7 +219,7 @@ def _grade_class(
         if not any(submitted.values()):
             return _nothing_to_grade(course, names, people)
         results = _grade_with(course, submitted, workers, pools, sandbox, options.force, people, events)
-        _tell_unused([one for found in handed_in.values() for one in found.unused], people)
+        _show_unused([one for found in handed_in.values() for one in found.unused], people)
         for name, those in submitted.items():
             for line in course.unknown_extensions(name, {one.student for one in those}):
                 print(terminal.shown(line), file=people)
@@ -292,7 +292,7 @@ def _watch(options: argparse.Namespace) -> int:
     course.gradebook_is_nbgraders()
     workers = options.workers or machine.examine().workers
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         print(terminal.shown(at(line)), flush=True)
 
     def stop(*_: object) -> None:
@@ -301,11 +301,11 @@ def _watch(options: argparse.Namespace) -> int:
     with only_run(course.state, WATCHING):
         before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
         pool = StandingPool(workers, sandbox)
-        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, tell, inbox)
+        watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, show, inbox)
         try:
             watcher.get_ready()
             where = str(course.submitted) if inbox is None else f"{course.submitted}, {options.source}"
-            tell(
+            show(
                 say(
                     "Watching {where}; {workers} at a time; {sandbox}. Ctrl-C ends it.",
                     where=where,
@@ -317,7 +317,7 @@ def _watch(options: argparse.Namespace) -> int:
                 watcher.look()
                 time.sleep(watcher.pause)
         except KeyboardInterrupt:
-            tell(
+            show(
                 say(
                     "Stopped; {graded} graded. What arrives from now on is graded when this is started again.",
                     graded=watcher.graded,
@@ -374,11 +374,11 @@ def _receipt(options: argparse.Namespace) -> int:
 def _nothing_to_grade(course: Any, names: list[str], people: TextIO) -> list[dict[str, Any]]:
     """Say what was looked for, and where. That nobody has handed in anything yet is no failure."""
     print(terminal.shown(course.why_nothing(names)), file=people)
-    _tell_unused([one for name in names for one in course.handed_in(name).unused], people)
+    _show_unused([one for name in names for one in course.handed_in(name).unused], people)
     return [{"exercise": name, "submissions": []} for name in names]
 
 
-def _tell_unused(unused: Sequence[Any], people: TextIO, most: int = 12) -> None:
+def _show_unused(unused: Sequence[Any], people: TextIO, most: int = 12) -> None:
     """What lies among the hand-ins and was graded for nobody, one line each."""
     lines = list(dict.fromkeys(map(str, unused)))
     if lines:
@@ -502,8 +502,8 @@ def _probe(options: argparse.Namespace) -> int:
     from autograder import preflight
     from autograder.grading.pool import one_started
     from autograder.probe import report
+    from autograder.probe.progress import ProbeView
     from autograder.probe.run import Place, probe
-    from autograder.probe.told import Told
     from autograder.sandbox import bubblewrap, machine
 
     target = _json_target(options)
@@ -515,8 +515,8 @@ def _probe(options: argparse.Namespace) -> int:
     workers = options.workers or machine.examine().workers
     with one_started(workers, sandbox) as pools:
         place = Place(folder, options.exercise, options.source)
-        with Told(people) as told:
-            found = probe(place, sandbox, workers, options.limit, options.seed, pools, told.on_progress, told.on_task)
+        with ProbeView(people) as view:
+            found = probe(place, sandbox, workers, options.limit, options.seed, pools, view.on_progress, view.on_task)
     page = folder / f"{options.exercise}.html"
     page.write_text(report.page(found), "utf-8")
     for line in (*report.lines(found), say("Page: {path}", path=page)):

@@ -56,21 +56,21 @@ print(json.dumps({"install": installed, "call": (calls() - before) / CALLS}))
 
 def measured(scratch: Path) -> dict[str, Any]:
     """Processor seconds of a submission of each exercise, and the sandbox's share."""
-    wall = _sandbox()
+    cost = _sandbox()
     print(
-        f"   a fork in the sandbox: {wall['fork_ms']:.1f} ms of processor time, without it {wall['bare_fork_ms']:.1f};"
-        f" by the clock {wall['fork_wall_ms']:.1f} and {wall['bare_fork_wall_ms']:.1f} ms",
+        f"   a fork in the sandbox: {cost['fork_ms']:.1f} ms of processor time, without it {cost['bare_fork_ms']:.1f};"
+        f" by the clock {cost['fork_wall_ms']:.1f} and {cost['bare_fork_wall_ms']:.1f} ms",
         flush=True,
     )
     print(
-        f"   bubblewrap, once for a worker, {wall['bubblewrap_ms']:.0f} ms; the filter {wall['filter_ms']:.2f} ms, and"
-        f" {wall['filter_ns_a_call']:.0f} ns for each system call",
+        f"   bubblewrap, once for a worker, {cost['bubblewrap_ms']:.0f} ms; the filter {cost['filter_ms']:.2f} ms, and"
+        f" {cost['filter_ns_a_call']:.0f} ns for each system call",
         flush=True,
     )
     costs = _by_exercise()
-    whole = statistics.mean(cost["sandbox"] + cost["checks"] for cost in costs.values())
+    whole = statistics.mean(one["sandbox"] + one["checks"] for one in costs.values())
     return {
-        "sandbox_price": wall,
+        "sandbox_price": cost,
         "core_seconds_by_exercise": costs,
         "core_seconds_per_submission": whole,
     }

@@ -115,8 +115,8 @@ def graded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         hand_in(course, "half", exercise, half_done(exercise))
         for student, entry in sample(exercise).items():
             hand_in(course, student, exercise, with_entry(exercise, entry))
-    said = autograder("grade", *exercises, "--course", str(course))
-    results = said.get("exercises", [said])
+    output = autograder("grade", *exercises, "--course", str(course))
+    results = output.get("exercises", [output])
     assert [one["exercise"] for one in results] == exercises
     return Graded(course, {one["exercise"]: {s["student"]: s for s in one["submissions"]} for one in results})
 

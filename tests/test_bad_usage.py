@@ -215,9 +215,9 @@ def test_nothing_to_grade_is_said_and_leaves_nothing_behind(
     Path(submitted).mkdir(parents=True)
     there = files()
     assert cli.main([*GRADE, "--json", "out.json", "--sandbox", "off"]) == 0
-    said = capsys.readouterr().out
-    assert f"Nothing to grade: there is no STUDENT/{NAME}/{NAME}.ipynb in {tmp_path / 'course/submitted'}" in said
-    assert ("04-softmax in them" in said) == ("ada" in submitted)
+    output = capsys.readouterr().out
+    assert f"Nothing to grade: there is no STUDENT/{NAME}/{NAME}.ipynb in {tmp_path / 'course/submitted'}" in output
+    assert ("04-softmax in them" in output) == ("ada" in submitted)
     assert files() - there == {"out.json"}
     assert json.loads(Path("out.json").read_text())["submissions"] == []
 
@@ -258,10 +258,10 @@ def test_names_are_shown_in_any_encoding_and_the_same_in_the_results(
     done = run("grade", NAME, "--course", str(graded), "--json", "-", env=environment)
     assert done.returncode == 0, done.stderr.decode()
     assert b"Traceback" not in done.stderr
-    said = done.stderr.decode(encoding)
+    output = done.stderr.decode(encoding)
     for name in STUDENTS:
-        assert name.encode(encoding, "backslashreplace").decode(encoding) in said
-    assert f"{len(STUDENTS)} unchanged" in said
+        assert name.encode(encoding, "backslashreplace").decode(encoding) in output
+    assert f"{len(STUDENTS)} unchanged" in output
     results = json.loads(done.stdout.decode("utf-8"))
     assert {result["student"] for result in results["submissions"]} == set(STUDENTS)
     report = run("report", NAME, "--course", str(graded), env=environment)
@@ -451,8 +451,8 @@ def test_ctrl_c_while_a_release_is_made_leaves_the_earlier_one(tmp_path: Path) -
         time.sleep(0.01)
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=100)
-    assert said.decode().splitlines() == ["autograder: Stopped."]
+    _, stderr = process.communicate(timeout=100)
+    assert stderr.decode().splitlines() == ["autograder: Stopped."]
     assert process.returncode == 1
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["01-image-classification"]
     assert (earlier / "01-image-classification.ipynb").read_text() == "as it was"

@@ -235,15 +235,15 @@ def test_nodes_with_addresses_of_their_own_over_tls(course: Path, tmp_path: Path
             one.unplug()
             file.write(f"unplugged - {one.address}\n")
         assert graded.wait(180) == 0, (tmp_path / "out").read_text()
-    said = {one["student"]: one for one in json.loads(results.read_text())["submissions"]}
-    full = said["ada"]["max_score"]
-    assert {student: one["score"] for student, one in said.items()} == {
+    found = {one["student"]: one for one in json.loads(results.read_text())["submissions"]}
+    full = found["ada"]["max_score"]
+    assert {student: one["score"] for student, one in found.items()} == {
         **dict(zip(students, [full, 0.0] * 3)),
         DEADLY: 0.0,
     }
-    assert {student for student, one in said.items() if one["status"] != "graded"} == {DEADLY}
-    assert said[DEADLY]["status"] == "error"
-    assert "the grading process died" in said[DEADLY]["checks"][0]["message"]
+    assert {student for student, one in found.items() if one["status"] != "graded"} == {DEADLY}
+    assert found[DEADLY]["status"] == "error"
+    assert "the grading process died" in found[DEADLY]["checks"][0]["message"]
     assert _company(log.read_text()) == {2: set(), 3: set()}
 
 

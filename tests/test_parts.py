@@ -197,8 +197,8 @@ def test_an_import_that_fails_later_is_explained(
 
     monkeypatch.setitem(cli._COMMANDS, "doctor", lambda options: without("alembic.config"))
     assert cli.main(["doctor"]) == 2
-    said = capsys.readouterr().err
-    assert said == (
+    stderr = capsys.readouterr().err
+    assert stderr == (
         "autograder: `autograder doctor` needs alembic, which is not installed here."
         ' To install: pip install "keras-lesson-kit[grade]"\n'
     )
@@ -225,9 +225,9 @@ def test_grading_elsewhere_than_on_linux_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setattr(sys, "platform", system)
     assert cli.main(["grade", "03-dense-networks", "--course", "."]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f"needs Linux, and this is {system}" in said
+    stderr = capsys.readouterr().err
+    assert stderr.count("\n") == 1
+    assert f"needs Linux, and this is {system}" in stderr
 
 
 # -- another package of our name -------------------------------------------------------------------------------------
@@ -276,9 +276,9 @@ def test_so_it_does_in_a_notebook(foreign: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PYTHONPATH", str(foreign))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(_first_cells()[0])])
     NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
-    (said,) = [output for output in notebook.cells[0].outputs if output.output_type == "error"]
-    assert said.evalue.startswith("No lesson kit here.")
-    assert "cell line" not in "".join(said.traceback), "no traceback"
+    (error,) = [output for output in notebook.cells[0].outputs if output.output_type == "error"]
+    assert error.evalue.startswith("No lesson kit here.")
+    assert "cell line" not in "".join(error.traceback), "no traceback"
 
 
 def test_installed_over_each_other_the_import_says_so(foreign: Path) -> None:

@@ -89,9 +89,9 @@ def test_the_command_says_what_is_so(course: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "other.ipynb").write_text("{ }")
     arguments = ["receipt", path, "--course", str(course)]
     assert main([*arguments, "--notebook", str(tmp_path / "work.ipynb")]) == 0
-    said = capsys.readouterr().out
-    assert f"Genuine: receipt {receipt.number}" in said
-    assert f"ada handed in 03-dense-networks {WHEN}" in said
+    output = capsys.readouterr().out
+    assert f"Genuine: receipt {receipt.number}" in output
+    assert f"ada handed in 03-dense-networks {WHEN}" in output
     assert main([*arguments, "--notebook", str(tmp_path / "other.ipynb")]) == 2
     assert "a different file" in capsys.readouterr().err
     saved(replace(receipt, handed_in=WHEN.replace("14", "10")), tmp_path / "receipt.json")
@@ -112,9 +112,9 @@ def test_what_is_no_receipt_is_one_line(
     elif isinstance(content, bytes):
         path.write_bytes(content)
     assert main(["receipt", str(path), "--course", str(course)]) in (1, 2)
-    said = capsys.readouterr().err
-    assert str(path) in said
-    assert said.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert str(path) in stderr
+    assert stderr.count("\n") == 1
 
 
 def test_more_or_other_kinds_of_fields_are_none(course: Path, tmp_path: Path) -> None:

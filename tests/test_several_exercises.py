@@ -38,9 +38,9 @@ def test_each_gets_its_grades_and_what_is_unchanged_is_left(tmp_path: Path, caps
         scores = {s["student"]: (s["score"], s["max_score"]) for s in one["submissions"]}
         assert scores["ada"][0] == scores["ada"][1] > 0
         assert scores["zoe"][0] == 0
-    said = capsys.readouterr().out
-    assert "4 graded" in said
-    assert all(name in said for name in EXERCISES)
+    output = capsys.readouterr().out
+    assert "4 graded" in output
+    assert all(name in output for name in EXERCISES)
     assert main(command) == 0
     assert "0 graded" in capsys.readouterr().out
 

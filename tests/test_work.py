@@ -204,6 +204,6 @@ def test_what_check_finds_is_counted_after_the_learner_was_told(
 
 def test_where_nothing_is_counted_nothing_is_said_or_sent(capsys: pytest.CaptureFixture[str]) -> None:
     counting = Counting(NAME)
-    counting.tell(CheckResult("counted", 1.0, ()))
+    counting.send(CheckResult("counted", 1.0, ()))
     assert counting.notice() == ""
     assert counting._queue.empty()

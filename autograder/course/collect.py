@@ -287,9 +287,9 @@ def _put(
     except FileNotFoundError:
         before = None
     if before is not None:
-        said = time_of(_text(stamp))
+        handed_in_at = time_of(_text(stamp))
         earlier = time_of(written(when))
-        if said is not None and earlier is not None and earlier < said and before != content:
+        if handed_in_at is not None and earlier is not None and earlier < handed_in_at and before != content:
             if not dry_run:
                 keep(kept / student, written(when), content, secret)
             return "older"

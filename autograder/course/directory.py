@@ -27,7 +27,7 @@ from typing import Any
 from autograder.course import nbgrader_config, settings, submissions
 from autograder.course.deadlines import LatePolicy
 from autograder.course.late import OURS, LatePenalties
-from autograder.course.nbgrader_config import NbgraderConfig, printable
+from autograder.course.nbgrader_config import NbgraderConfig
 from autograder.course.settings import Settings
 from autograder.course.submissions import HandedIn, Submitted
 from autograder.errors import CourseError, UnknownExercise
@@ -555,6 +555,3 @@ def _config(root: Path, sources: Path, course_id: str) -> str:
             "",
         ]
     )
-
-
-__all__ = ["Course", "printable"]

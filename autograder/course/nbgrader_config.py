@@ -106,10 +106,10 @@ def read(root: Path) -> NbgraderConfig:
     config = Config()
     origin: dict[tuple[str, str], str] = {}  # by section and trait: the file, and what it is called there
     for file in files(root):
-        said = _load(file)
-        for section, trait in _set(said):
+        loaded = _load(file)
+        for section, trait in _set(loaded):
             origin[section, trait] = f"{file}: {section}.{trait}"
-        config.merge(said)
+        config.merge(loaded)
     _rename_old(config, origin)
 
     def where(section: str, trait: str) -> str:
@@ -137,7 +137,7 @@ def read(root: Path) -> NbgraderConfig:
     unused += [f"CourseDirectory.{trait}" for trait in _NOT_USED_OF_COURSE if course.get(trait)]
     return NbgraderConfig(
         config=config,
-        course_id=(texts["course_id"] or printable(root.name)).strip() or "course",
+        course_id=(texts["course_id"] or spelled_out(root.name)).strip() or "course",
         source=root / source if source else None,
         release=root / (texts["release_directory"] or "release"),
         submitted=root / (texts["submitted_directory"] or "submitted"),
@@ -300,7 +300,7 @@ def address(path: Path) -> str:
 
 def is_plain(path: Path) -> bool:
     """Whether a path holds only text, and nothing that has a meaning in the address of a database."""
-    return not set(str(path)) & set("%?#") and printable(str(path)) == str(path)
+    return not set(str(path)) & set("%?#") and spelled_out(str(path)) == str(path)
 
 
 def file_of(url: str) -> str | None:
@@ -354,6 +354,6 @@ def _gradebook(root: Path, course: Any, where: Callable[[str, str], str]) -> Pat
     return path
 
 
-def printable(text: str) -> str:
+def spelled_out(text: str) -> str:
     """`text`, with whatever is not text (bytes of a file's name) spelled out."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

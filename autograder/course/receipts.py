@@ -116,9 +116,9 @@ class Receipts:
             if earlier.handed_in == handed_in:
                 return earlier
             number += 1  # the same file, handed in again after another one
-        said = Receipt(_text(self._course), exercise, _text(student), digest, handed_in, received)
+        unsealed = Receipt(_text(self._course), exercise, _text(student), digest, handed_in, received)
         try:
-            receipt = Receipt(**asdict(said) | {"seal": self._seal(said, make=True)})
+            receipt = Receipt(**asdict(unsealed) | {"seal": self._seal(unsealed, make=True)})
             write_atomically(path, receipt.to_text())
         except OSError as error:
             raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error

@@ -15,6 +15,7 @@ from autograder.exercise.outcome import (
     of_points,
 )
 from autograder.exercise.passages import Reading
+from autograder.exercise.sentences import printable
 from autograder.language import _, said, say, say_plural
 
 _MARKS = {Outcome.PASSED: "✔", Outcome.FAILED: "✘", Outcome.NOT_ATTEMPTED: "○", Outcome.ERROR: "!"}
@@ -144,7 +145,7 @@ def submission_lines(result: SubmissionResult) -> list[str]:
         images = say(data.MEASURED_ON.get(result.held_out, "unknown images"))
         lines.append(say("Accuracy: measured on {images}", images=images))
     lines.append(say("Sandbox: {sandbox}", sandbox=result.sandbox))
-    return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
+    return [printable(line, "?") for line in lines]
 
 
 _FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "<[]$\\"}  # they look the same and mean nothing

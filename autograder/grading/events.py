@@ -31,7 +31,7 @@ _OF_RESULT = ("exercise", "student", "status", "score", "max_score", "late_penal
 
 
 class Events:
-    """Tells what happens. Use as a context manager around all of it; without a stream it tells nobody."""
+    """Writes what happens. Use as a context manager around all of it; without a stream it writes nothing."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -47,11 +47,11 @@ class Events:
         status = 0 if error is None else error.exit_status if isinstance(error, KitError) else 1
         message = "" if error is None else say("Stopped.") if kind is KeyboardInterrupt else str(error) or str(kind)
         seconds = round(time.monotonic() - self._began, 3)
-        self._tell("end", status=status, seconds=seconds, message=message, summary=self.summary)
+        self._write("end", status=status, seconds=seconds, message=message, summary=self.summary)
 
     def begin(self, submissions: Mapping[str, int], workers: int, sandbox: object) -> None:
         """There is something to grade."""
-        self._tell(
+        self._write(
             "begin",
             version=VERSION,
             workers=workers,
@@ -71,11 +71,11 @@ class Events:
             "running": list(progress.running),
         }
         if result is None:
-            self._tell("progress", **counts)
+            self._write("progress", **counts)
         else:
-            self._tell("result", **counts, **{key: result.get(key) for key in _OF_RESULT})
+            self._write("result", **counts, **{key: result.get(key) for key in _OF_RESULT})
 
-    def _tell(self, event: str, **content: Any) -> None:
+    def _write(self, event: str, **content: Any) -> None:
         if self._stream is not None:
             line = json.dumps({"event": event, "time": round(time.time(), 3), **content}, allow_nan=False)
             self._stream.write(line + "\n")

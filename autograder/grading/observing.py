@@ -37,7 +37,7 @@ class Observing:
         self._predictions: dict[str, list[tuple[np.ndarray, float, np.ndarray]]] = {}
 
     def close(self) -> None:
-        """End the observer. Safe to call twice; the next question starts another."""
+        """End the observer. Safe to call twice; the next query starts another."""
         self._here.clear()
         if self._observer is not None:
             (fork, channel), self._observer = self._observer, None

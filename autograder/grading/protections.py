@@ -220,7 +220,9 @@ def _outside(code: str, given: dict[str, Any]) -> str:
 
 
 def _try_disk(server: ForkServer) -> tuple[bool | None, str]:
-    return _limited(server, _DISK, "disk_mb", 200, lambda said, status: "No space left" in said or "OSError" in said)
+    return _limited(
+        server, _DISK, "disk_mb", 200, lambda output, status: "No space left" in output or "OSError" in output
+    )
 
 
 def _try_processes(server: ForkServer) -> tuple[bool | None, str]:
@@ -229,19 +231,19 @@ def _try_processes(server: ForkServer) -> tuple[bool | None, str]:
         _FORKS,
         "processes",
         400,
-        lambda said, status: said.strip().isdigit() and int(said) < _LIMITS.processes,
+        lambda output, status: output.strip().isdigit() and int(output) < _LIMITS.processes,
     )
 
 
 def _try_processor(server: ForkServer) -> tuple[bool | None, str]:
     limits = replace(_LIMITS, cpu_seconds=1)
-    return _limited(server, _BUSY, "cpu_seconds", 60, lambda said, status: status is Status.TIMED_OUT, limits)
+    return _limited(server, _BUSY, "cpu_seconds", 60, lambda output, status: status is Status.TIMED_OUT, limits)
 
 
 def _try_memory(server: ForkServer) -> tuple[bool | None, str]:
     if examine().free_bytes < 2 * _SHARED_MB * 10**6:
         return None, say("too little memory is free")
-    return _limited(server, _SHARED, "memory_mb", 3000, lambda said, status: status is Status.OUT_OF_MEMORY)
+    return _limited(server, _SHARED, "memory_mb", 3000, lambda output, status: status is Status.OUT_OF_MEMORY)
 
 
 _LIMITED: dict[str, Callable[[ForkServer], tuple[bool | None, str]]] = {

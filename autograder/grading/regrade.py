@@ -1,6 +1,6 @@
 """Changed checks put to the records of earlier runs, in processes of this machine that need no sandbox.
 
-Whatever does not fit (a new question, a record or notebook that somebody changed) is left to be run again, which is
+Whatever does not fit (a new query, a record or notebook that somebody changed) is left to be run again, which is
 always right.
 """
 

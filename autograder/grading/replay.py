@@ -3,7 +3,7 @@
 While a submission is graded, every answer that a check gets is kept: values, what functions returned, models as
 reports, predictions. New checks then ask the record. This is sound because everything else an answer depends on is
 the same (the file, the released notebook, the limits, the sandbox, this package: `Observed.ran`), because students'
-cells cannot know what the checks will ask, and because a question that was never asked has no answer here: then the
+cells cannot know what the checks will ask, and because a query that was never asked has no answer here: then the
 code runs again. Only runs that went to their end are kept; whatever was stopped may have been bad luck.
 
 A record is plain data, as is everything that crossed the sandbox boundary; nothing in it is evaluated or unpickled.
@@ -37,17 +37,17 @@ class NotRecorded(BaseException):
 
 
 class Recording:
-    """Passes questions on to `answers`, and keeps what they answer. Implements `Answers`."""
+    """Passes queries on to `answers`, and keeps what they answer. Implements `Answers`."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._task = ""
         self._entries: dict[str, list[dict[str, Any]]] = {}
-        self._arrays: dict[bytes, tuple[int, bytes]] = {}  # by digest, for many questions have one answer
+        self._arrays: dict[bytes, tuple[int, bytes]] = {}  # by digest, for many queries have one answer
         self._size = 0
 
     def begin(self, task: str) -> None:
-        """From here on the questions are those of this task; the cells before it have run."""
+        """From here on the queries are those of this task; the cells before it have run."""
         self._task = task
 
     def value(self, name: str) -> Any:
@@ -56,9 +56,9 @@ class Recording:
 
     def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         # A function may answer differently each time, so all answers are kept, in their order.
-        question = "call", name, _digest_of(args, kwargs)
+        query = "call", name, _digest_of(args, kwargs)
         self.cause_of(name)
-        return self._keep(question, lambda: self._answers.call(name, args, kwargs), every_time=True)
+        return self._keep(query, lambda: self._answers.call(name, args, kwargs), every_time=True)
 
     def model(self, name: str) -> ModelReport:
         self.cause_of(name)
@@ -97,12 +97,12 @@ class Recording:
 
     def _keep(
         self,
-        question: tuple[str, ...],
+        query: tuple[str, ...],
         ask: Callable[[], Any],
         to_plain: Callable[[Any], Any] = lambda answer: answer,
         every_time: bool = False,
     ) -> Any:
-        kept = self._entries.setdefault(_key(self._task, *question), [])
+        kept = self._entries.setdefault(_key(self._task, *query), [])
         try:
             answer = ask()
         except _Exceptions as error:
@@ -126,7 +126,7 @@ class Recording:
 
 
 class Replay:
-    """Answers from a record. Implements `Answers`; every method raises `NotRecorded` for a new question."""
+    """Answers from a record. Implements `Answers`; every method raises `NotRecorded` for a new query."""
 
     def __init__(self, record: bytes, held_out: data.HeldOut | None) -> None:
         message = Message.from_bytes(zlib.decompress(record))
@@ -171,8 +171,8 @@ class Replay:
         output: np.ndarray = self._look_up(_key(task, "predict", name, _digest_of(inputs, scale)), 0)
         return output
 
-    def _answer(self, *question: str, every_time: bool = False) -> Any:
-        key = _key(self._task, *question)
+    def _answer(self, *query: str, every_time: bool = False) -> Any:
+        key = _key(self._task, *query)
         turn = self._asked.get(key, 0) if every_time else 0
         self._asked[key] = turn + 1
         return self._look_up(key, turn)

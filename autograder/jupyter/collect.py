@@ -148,10 +148,10 @@ def _complete(submission: Path, folder_name: str, changed: float) -> str:
         secret.write_text(secrets.token_hex(64))  # the learner, not having it, cannot fetch that page
     if not timestamp.is_file():
         timestamp.write_text(folder_name.rsplit("+", 2)[1] + "\n")
-    said = time_of(timestamp.read_text("utf-8", "replace")[:100].strip())
-    if said is None:
+    handed_in = time_of(timestamp.read_text("utf-8", "replace")[:100].strip())
+    if handed_in is None:
         timestamp.write_text(written(changed) + "\n")
         return "its timestamp.txt holds no time, so the server's is used."
-    if abs(said.replace(tzinfo=UTC).timestamp() - changed) > TIMES_AGREE:
-        return f"it says that it was handed in at {said}; on the server it was last changed at {written(changed)}."
+    if abs(handed_in.replace(tzinfo=UTC).timestamp() - changed) > TIMES_AGREE:
+        return f"it says that it was handed in at {handed_in}; on the server it was last changed at {written(changed)}."
     return ""

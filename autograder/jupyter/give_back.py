@@ -80,9 +80,9 @@ def give_back(root: Path, exercise: str) -> GivenBack:
                 raise CourseError(
                     say("{path} cannot be brought up to date: {why}.", path=path, why=error.strerror or error)
                 ) from error
-            said = api.release_feedback(exercise, student)
-            if not said["success"]:
-                raise NotReleased(f"{exercise}: {said.get('error') or said.get('log')}")
+            result = api.release_feedback(exercise, student)
+            if not result["success"]:
+                raise NotReleased(f"{exercise}: {result.get('error') or result.get('log')}")
             done.released.append(student)
     return done
 

@@ -42,6 +42,7 @@ from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.course.receipts import Receipts
 from autograder.course.roster import fits_a_folder
 from autograder.errors import KitError, UnknownExercise
+from autograder.exercise.sentences import printable
 from autograder.exercise.wire import one_line
 from autograder.jupyter import standing
 from autograder.jupyter.live import FILE as LIVE_FILE
@@ -147,8 +148,7 @@ class Service:
 
 def log(line: str) -> None:
     """A line for the Hub's log."""
-    shown = "".join(c if c.isprintable() else "?" for c in line[:1_200])
-    print(f"{datetime.now():%H:%M:%S}  {shown}", flush=True)
+    print(f"{datetime.now():%H:%M:%S}  {printable(line[:1_200], '?')}", flush=True)
 
 
 _NO_PAGE = _("There is no such page.")

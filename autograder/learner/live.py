@@ -1,4 +1,4 @@
-"""What `check` finds, told to the course's page on a Hub, where the course counts it for its teacher.
+"""What `check` finds, sent to the course's page on a Hub, where the course counts it for its teacher.
 
 Only where the Hub has set AUTOGRADER_LIVE, and only if the page says that this course counts; the learner is told
 before anything is sent. It happens in a thread of its own, and whatever goes wrong there, nobody is kept waiting.
@@ -28,8 +28,8 @@ class Counting:
 
     def __init__(self, exercise: str) -> None:
         self._exercise = exercise
-        self._told = False
-        self._said: dict[str, Any] | None = None  # what the course's page says about it
+        self._noticed = False
+        self._counts: dict[str, Any] | None = None  # the course's page on how it counts; None: it does not, or not yet
         self._queue: queue.Queue[dict[str, str]] = queue.Queue(_WAITING)
         self._address, self._token = os.environ.get(ADDRESS, ""), os.environ.get(_TOKEN, "")
         if self._address.startswith("http") and self._token:
@@ -37,10 +37,10 @@ class Counting:
 
     def notice(self) -> str:
         """What the learner is told, once, before anything is sent; '' if nothing is counted or it was told."""
-        if self._told or self._said is None:
+        if self._noticed or self._counts is None:
             return ""
-        self._told = True
-        if self._said.get("names"):
+        self._noticed = True
+        if self._counts.get("names"):
             return say(
                 "Your course counts what `check` finds here: the task, whether it is right, and which hint you get."
                 " Your teacher sees it with your name. It does not count for your grade."
@@ -50,9 +50,9 @@ class Counting:
             " Your teacher sees how many people are where, without names. It does not count for your grade."
         )
 
-    def tell(self, result: CheckResult) -> None:
+    def send(self, result: CheckResult) -> None:
         """Send what a check found, if the learner was told that it is."""
-        if not self._told:
+        if not self._noticed:
             return
         hint = next((hint_id(hint) for hint in result.hints if hint_id(hint)), "")
         sent = {"exercise": self._exercise, "task": result.name, "outcome": str(result.outcome), "hint": hint}
@@ -62,12 +62,12 @@ class Counting:
     def _run(self) -> None:
         failed = 0
         try:
-            said = self._ask(None)
+            answer = self._ask(None)
         except Exception:
             return
-        if said.get("on") is not True:
+        if answer.get("on") is not True:
             return
-        self._said = said
+        self._counts = answer
         while failed < _GIVE_UP_AFTER:
             sent = self._queue.get()
             try:
@@ -83,5 +83,5 @@ class Counting:
         headers = {"Authorization": f"token {self._token}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._address}api/live", body, headers)
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            said = json.loads(answer.read(1_000) or b"{}")
-        return said if isinstance(said, dict) else {}
+            content = json.loads(answer.read(1_000) or b"{}")
+        return content if isinstance(content, dict) else {}

@@ -89,7 +89,7 @@ class Session:
         (result,) = run_checks(self._exercise, Submission(self._answers), only=task)
         if notice := self._counting.notice():
             print(notice)
-        self._counting.tell(result)
+        self._counting.send(result)
         before = self._last.get(task)
         if before is None or before.hints != result.hints:
             self._hints_shown[task] = 1 if result.hints else 0  # the first is shown with the message

@@ -145,9 +145,9 @@ class Server:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as reply:
                 return Answer(_content(reply), {k.lower(): v for k, v in reply.headers.items()})
         except urllib.error.HTTPError as error:
-            said = self._said(error)
-            what = say("The server answered {code}{reason}.", code=error.code, reason=f" ({said})" if said else "")
-            refused = self.is_throttled(error.code, said)
+            reason = self._reason(error)
+            what = say("The server answered {code}{reason}.", code=error.code, reason=f" ({reason})" if reason else "")
+            refused = self.is_throttled(error.code, reason)
             if refused or error.code in (502, 503, 504):
                 raise _AgainError(what, _seconds(error.headers.get("Retry-After")), refused) from None
             if error.code in (401, 403):
@@ -159,7 +159,7 @@ class Server:
                 say("The server cannot be reached ({hidden}).", hidden=self._hidden(str(why))[:200])
             ) from None
 
-    def _said(self, error: urllib.error.HTTPError) -> str:
+    def _reason(self, error: urllib.error.HTTPError) -> str:
         try:
             text = error.read(10_000).decode("utf-8", "replace")
         except (OSError, http.client.HTTPException):

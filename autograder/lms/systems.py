@@ -67,7 +67,7 @@ class Canvas:
             url,
             {"Authorization": f"Bearer {token}"},
             token,
-            lambda status, said: status == 429 or (status == 403 and "rate limit exceeded" in said.lower()),
+            lambda status, answer: status == 429 or (status == 403 and "rate limit exceeded" in answer.lower()),
         )
         if sleep is not None:
             self._server.sleep = sleep
@@ -177,9 +177,9 @@ class Moodle:
         about = {"wstoken": self._token, "wsfunction": function, "moodlewsrestformat": "json"}
         content = self._server.ask("POST", "/webservice/rest/server.php", about | parameters).content
         if isinstance(content, dict) and content.get("exception"):
-            said = " ".join(str(content.get("message") or content.get("errorcode")).split())[:200]
+            reason = " ".join(str(content.get("message") or content.get("errorcode")).split())[:200]
             raise LmsFailed(
-                say("Moodle refused {function}: {says}", function=function, says=said.replace(self._token, "..."))
+                say("Moodle refused {function}: {says}", function=function, says=reason.replace(self._token, "..."))
             )
         return content
 

@@ -26,7 +26,7 @@ from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
 _OURS = ".probe"  # lies in each folder that this has made
-Told = Callable[[batch.Progress], None]
+OnProgress = Callable[[batch.Progress], None]
 
 
 class Place:
@@ -90,7 +90,7 @@ def probe(
     limit: int | None = None,
     seed: int = 0,
     pools: Pools = open_pool,
-    on_progress: Told = lambda progress: None,
+    on_progress: OnProgress = lambda progress: None,
     on_task: Callable[[str], AbstractContextManager[Any]] = lambda task: nullcontext(),
 ) -> Findings:
     """Try an exercise's checks with answers made from its solution.
@@ -125,7 +125,7 @@ def probe(
 
 
 def _graded(
-    place: Place, sandbox: Sandbox, workers: int, pools: Pools, on_progress: Told
+    place: Place, sandbox: Sandbox, workers: int, pools: Pools, on_progress: OnProgress
 ) -> Mapping[str, dict[str, Any]]:
     setup = batch.prepare(place.exercise, Limits(), sandbox)
     submissions = place.course.submissions(place.name)

@@ -273,12 +273,12 @@ def test_what_a_page_said_is_what_the_grader_says(in_exercise_3: FirstVisit, tmp
     assert done.returncode == 0, done.stderr
     (submission,) = json.loads(found.read_text("utf-8"))["submissions"]
     graded = {check["name"]: (check["points"], check["max_points"]) for check in submission["checks"]}
-    said = {}
+    checked_here = {}
     for name in checks_of(exercise):
         points = re.search(r"([\d.]+) of ([\d.]+) points?\b", shown[name])
         assert points
-        said[name] = (float(points[1]), float(points[2]))
-    assert graded == said
+        checked_here[name] = (float(points[1]), float(points[2]))
+    assert graded == checked_here
 
 
 def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(in_exercise_3: FirstVisit) -> None:

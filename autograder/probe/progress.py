@@ -15,15 +15,15 @@ from autograder.language import say
 PACE_SECONDS = 20.0  # how often plain lines say how far it is
 
 
-class Told:
-    """Tells how far it is. Use as a context manager."""
+class ProbeView:
+    """Shows how far it is. Use as a context manager."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._live = stream, terminal.is_live(stream)
-        self._began = self._said = time.monotonic()
+        self._began = self._shown = time.monotonic()
         self._width = 0
 
-    def __enter__(self) -> Told:
+    def __enter__(self) -> ProbeView:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -34,8 +34,8 @@ class Told:
         """Called after each answer that was graded."""
         now, finished = time.monotonic(), progress.done + progress.skipped
         first = finished == progress.skipped
-        if self._live or first or now - self._said >= PACE_SECONDS or finished == progress.total:
-            self._said = now
+        if self._live or first or now - self._shown >= PACE_SECONDS or finished == progress.total:
+            self._shown = now
             known = say(" ({skipped} known from last time)", skipped=progress.skipped) if progress.skipped else ""
             pace = pace_of(progress, now - self._began)
             self._write(
