@@ -32,5 +32,5 @@ def test_every_room_is_described() -> None:
     rooms = {p.name for p in (ROOT / "autograder").iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms == {room for room in re.findall(r"^\| `(\w+)/` \|", TEXT, re.M) if room in rooms}
     modules = {p.name for p in (ROOT / "autograder").glob("*.py")}
-    rows = " ".join(re.findall(r"^\| ((?:`\w+\.py`(?:, )?)+) \|", TEXT, re.M))
-    assert modules == set(re.findall(r"`(\w+\.py)`", rows))
+    first_cells = " ".join(re.findall(r"^\| ([^|]+) \|", TEXT, re.M))
+    assert modules == set(re.findall(r"`(\w+\.py)`", first_cells))

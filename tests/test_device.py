@@ -77,7 +77,7 @@ def _in_a_kernel(folder: Path, code: str, **environment: str) -> str:
 @pytest.mark.usefixtures("driver")
 def test_learner_sees_what_the_notebook_holds_and_what_all_hold(tmp_path: Path) -> None:
     said = _in_a_kernel(tmp_path, "device.show_device()")
-    assert "tensorflow, on 1 GPU" in said
+    assert "using tensorflow on 1 GPU" in said
     assert "this notebook holds 300 MiB" in said
     assert "1,234 of 81,920 MiB in use by everybody" in said
 

@@ -147,7 +147,7 @@ def test_tensorflow_takes_no_thread_for_each_core(fork_server: ForkServer) -> No
     assert int(said.split()[-1]) <= 3  # two kinds, and one that waits; two cores would make it five
 
 
-def test_without_a_wall_no_process_is_left(open_air: ForkServer) -> None:
+def test_without_a_sandbox_no_process_is_left(open_air: ForkServer) -> None:
     said, _ = run(open_air, "import os\nos.system('(setsid sleep 988 &) ; sleep 989 &')\nprint('done')")
     assert "done" in said
     time.sleep(0.3)
@@ -155,7 +155,7 @@ def test_without_a_wall_no_process_is_left(open_air: ForkServer) -> None:
     assert not _processes("sleep\x00989")
 
 
-def test_without_a_wall_the_network_is_still_closed(open_air: ForkServer) -> None:
+def test_without_a_sandbox_the_network_is_still_closed(open_air: ForkServer) -> None:
     said, _ = run(open_air, "import socket\ntry: socket.socket()\nexcept OSError as e: print('closed', e.errno)")
     assert "closed 97" in said
 
@@ -182,7 +182,7 @@ TRIES = {
 
 
 @pytest.mark.sandbox
-def test_the_wall_holds(fork_server: ForkServer) -> None:
+def test_the_sandbox_holds(fork_server: ForkServer) -> None:
     code = "import traceback\n"
     for name, attempt in TRIES.items():
         code += f"try:\n    exec({attempt!r})\n    print('GOT THROUGH', {name!r})\nexcept BaseException: print('no')\n"
