@@ -55,7 +55,7 @@ class Use:
     Attributes:
         name: what a teacher would call it.
         package: whose parts these are, as on the package index.
-        seen: the version with which it was seen to hold, or the first and the last.
+        seen: the version with which it was seen to hold (`fallen` found nothing), or the first and the last of them.
         otherwise: what happens where an assumption does not hold.
         where: the file that does it, in the package or in the repository.
         unasked: why the use is made without asking `fallen` first; '' where that is asked.
@@ -76,7 +76,7 @@ class Use:
 FASTER_TRAINING = Use(
     _("the faster training"),
     "keras",
-    "3.15.1",
+    "3.15.0 to 3.15.1",
     _("grading is slower, grades are the same"),
     "compat/keras_training.py",
     (
@@ -208,7 +208,7 @@ FASTER_TRAINING = Use(
 FASTER_FIGURES = Use(
     _("measuring each text of a figure only once"),
     "matplotlib",
-    "3.11.2",
+    "3.11.0 to 3.11.2",
     _("figures are drawn more slowly, and look the same"),
     "compat/matplotlib_figures.py",
     (
@@ -223,7 +223,7 @@ FASTER_FIGURES = Use(
 NO_PIPE = Use(
     _("having no port for what child processes print"),
     "ipykernel",
-    "7.4.0",
+    "7.0.0 to 7.4.0",
     _("without a sandbox, each kernel opens a port on this computer while it runs"),
     "compat/ipython_kernel.py",
     (Assumption("ipykernel.iostream:IOPubThread.__init__", "opens the port if `pipe` is true", attributes="pipe"),),
@@ -231,7 +231,7 @@ NO_PIPE = Use(
 SHORT_RECURSIONS = Use(
     _("showing only the first frames of an endless recursion"),
     "ipython",
-    "9.18.1",
+    "9.10.0 to 9.18.1",
     _("a cell that recurses without end takes a few seconds longer"),
     "compat/ipython_kernel.py",
     (
@@ -259,7 +259,7 @@ KEPT_EXCEPTIONS = Use(
 IMPORTED_AHEAD = Use(
     _("importing ahead what a kernel imports when it starts"),
     "ipython",
-    "9.18.1",
+    "8.23.0 to 9.18.1",
     _("each kernel starts a little later"),
     "compat/ipython_kernel.py",
     tuple(
@@ -279,7 +279,7 @@ IMPORTED_AHEAD = Use(
 EXIT_STAYS = Use(
     _("letting a notebook go on after `exit()`"),
     "ipython",
-    "9.18.1",
+    "8.23.0 to 9.18.1",
     _("`exit` and `quit` have other values in a notebook, and it goes on all the same"),
     "compat/ipython_kernel.py",
     (Assumption("IPython.core.autocall:ZMQExitAutocall.__call__", "asks the shell", attributes="ask_exit"),),
@@ -287,7 +287,7 @@ EXIT_STAYS = Use(
 LATE_WRAPPERS = Use(
     _("importing Keras's wrappers for scikit-learn when they are used"),
     "keras",
-    "3.15.1",
+    "3.13.2 to 3.15.1",
     _("the first import of Keras takes a second longer"),
     "learner/first_import.py",
     (Assumption("keras.wrappers"), Assumption("keras._tf_keras.keras.wrappers")),
@@ -305,7 +305,7 @@ ADDRESS_GRAMMAR = Use(
 PROVISIONER = Use(
     _("kernels that are forks"),
     "jupyter_client",
-    "8.10.0",
+    "8.6.0 to 8.10.0",
     _("nobody can be graded"),
     "grading/kernel.py",
     (
@@ -321,7 +321,7 @@ PROVISIONER = Use(
 PLAIN_PAGES = Use(
     _("making a feedback page without reading it once more"),
     "nbconvert",
-    "7.17.2",
+    "7.16.0 to 7.17.2",
     _("feedback pages are made without the notebook"),
     "grading/feedback.py",
     (
@@ -340,7 +340,7 @@ PLAIN_PAGES = Use(
 BRACKETS_IN_PATHS = Use(
     _("checks in a folder whose path holds `[` or `::`"),
     "pytest",
-    "9.2.0",
+    "9.0.0 to 9.2.0",
     _("such checks cannot be run, and all others can"),
     "exercise/checking.py",
     (Assumption("_pytest.config:Config.__init__", "may get another value later", attributes="invocation_params"),),
@@ -354,12 +354,11 @@ BRACKETS_IN_NAMES = Use(
     "course/release.py",
     (
         Assumption(
-            "nbgrader.converters.base:BaseConverter.init_notebooks",
-            "finds a folder and its notebooks",
-            attributes="assignments",
+            "nbgrader.converters.base:BaseConverter",
+            "`init_notebooks` finds a folder and its notebooks, and puts them into `assignments`",
+            attributes="init_notebooks assignments",
         ),
     ),
-    unasked="where nbgrader calls it by another name, it looks for the folder by itself",
 )
 DATABASE_VERSION = Use(
     _("making a gradebook without running another program"),
@@ -405,7 +404,7 @@ FORGED_SUBMISSIONS = Use(
 SLOW_SERVICES = Use(
     _("letting a Hub's services take their time to start"),
     "jupyterhub",
-    "6.1.1",
+    "5.4.0 to 6.1.1",
     _("a Hub on a busy machine may have to be started twice"),
     "deploy/hub/jupyterhub_config.py",
     (Assumption("jupyterhub.objects:Server.wait_up", attributes="timeout"),),

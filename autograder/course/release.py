@@ -16,6 +16,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from autograder.compat import nbgrader_database
+from autograder.compat.assumptions import BRACKETS_IN_NAMES, fallen
 from autograder.course.nbgrader_config import address
 from autograder.errors import ReleaseFailed
 from autograder.language import say
@@ -67,7 +68,8 @@ def release(
             config.CourseDirectory.assignment_id = exercise
             config.CourseDirectory.db_url = db_url or address(Path(scratch) / "gradebook.db")
             config.GenerateAssignment.force = True
-            converter = _GenerateOne(coursedir=CourseDirectory(config=config), config=config)
+            generate = GenerateAssignment if fallen(BRACKETS_IN_NAMES) else _GenerateOne
+            converter = generate(coursedir=CourseDirectory(config=config), config=config)
             converter.log = messages.log
             converter.start()
             _exchange(Path(made) / exercise, release_root / exercise)
@@ -82,7 +84,7 @@ def release(
 
 class _GenerateOne(GenerateAssignment):  # type: ignore[misc]
     """nbgrader's generate_assignment for a folder that is known: it would look for it by a pattern, and in a pattern
-    `[` and `?` are no characters of a name. What this assumes of nbgrader is `compat.assumptions.BRACKETS_IN_NAMES`."""
+    `[` and `?` are no characters of a name."""
 
     def init_notebooks(self) -> None:
         course = self.coursedir
