@@ -115,24 +115,24 @@ def _gpu() -> Finding:
     there = device.gpus()
     if not there:
         return Finding(_("GPU"), True, say("none; the lessons need none"))
-    told = "; ".join(map(str, there))
+    gpus = "; ".join(map(str, there))
     try:
         importlib.metadata.version("nvidia-cudnn-cu12")
     except importlib.metadata.PackageNotFoundError:
         return Finding(
             _("GPU"),
             True,
-            say("{told}; not in use", told=told),
+            say("{gpus}; not in use", gpus=gpus),
             say("To use it: {install}", install=parts.install("gpu")),
         )
     if limit := os.environ.get(device.LIMIT):
-        told += say("; each kernel takes {limit} MiB at most", limit=limit)
+        gpus += say("; each kernel takes {limit} MiB at most", limit=limit)
     if os.environ.get(device.GROWTH) == "true":
-        return Finding(_("GPU"), True, told)
+        return Finding(_("GPU"), True, gpus)
     return Finding(
         _("GPU"),
         True,
-        told,
+        gpus,
         say(
             "If several people share this GPU, set {growth}=true; otherwise the first kernel takes all its memory.",
             growth=device.GROWTH,

@@ -340,15 +340,15 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
             source=source,
             counts=counted,
         )
-    told = [said(first)]
-    told += [f"  {t.student}: {said(t.note)}" for t in collected.taken if t.note]
-    told += [
+    report = [said(first)]
+    report += [f"  {t.student}: {said(t.note)}" for t in collected.taken if t.note]
+    report += [
         say("  {student}: a later one is already there; this one was left out.", student=t.student)
         for t in collected.taken
         if t.what == "older"
     ]
     if collected.asking:
-        told.append(
+        report.append(
             say(
                 "These students ask for another look: {asking}{more}.",
                 asking=", ".join(collected.asking[:20]),
@@ -356,12 +356,12 @@ def lines(collected: Collected, exercise: str, dry_run: bool = False) -> list[st
             )
         )
     if collected.unused:
-        told.append(say("Not used: {count}", count=len(collected.unused)))
-        told += [f"  {one}" for one in collected.unused]
+        report.append(say("Not used: {count}", count=len(collected.unused)))
+        report += [f"  {one}" for one in collected.unused]
     if collected.absent:
         absent, more = ", ".join(collected.absent[:20]), _more(collected.absent)
-        told.append(say("Nothing was found for these students: {absent}{more}.", absent=absent, more=more))
-    return told
+        report.append(say("Nothing was found for these students: {absent}{more}.", absent=absent, more=more))
+    return report
 
 
 def _more(names: list[str], most: int = 20) -> str:

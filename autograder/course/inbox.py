@@ -154,7 +154,7 @@ class Inbox:
     _settling: Settling[_State] = field(default_factory=Settling)
     _done: dict[str, _State] = field(default_factory=dict)
     _known: set[str] | None = None  # folders of the exchange that were taken in
-    _told: set[str] = field(default_factory=set)
+    _reported: set[str] = field(default_factory=set)
 
     def look(self, course: Course, exercises: Collection[str]) -> tuple[list[Receipt], list[str]]:
         """Take in what has arrived since the last look.
@@ -182,14 +182,13 @@ class Inbox:
             for exercise in exercises:
                 done = take_in(course, exercise, _Only(opened, self.path / prefix, names, course), now, self.roster)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
-                told = {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}
-                for one in told:
-                    unused[one] = unused.get(one, 0) + 1
+                for line in {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}:
+                    unused[line] = unused.get(line, 0) + 1
             self._done |= {name: states[name] for name in ripe}
             self._remember(course, [name for name in ripe if _exercise_of(name)])
         of_no_use = [line for line, count in unused.items() if count == len(exercises)]
-        lines = [line for line in of_no_use if line not in self._told]
-        self._told |= set(lines)
+        lines = [line for line in of_no_use if line not in self._reported]
+        self._reported |= set(lines)
         return receipts, lines
 
     def _sources(

@@ -360,9 +360,9 @@ def _is_locked(cell: nbformat.NotebookNode) -> bool:
 
 def _page(page: nbformat.NotebookNode, result: SubmissionResult) -> str:
     tasks = [(check.name, CheckView(check).summary()) for check in result.checks]
-    told = [line for line in (result.message, *result.notes) if line]
+    notes = [line for line in (result.message, *result.notes) if line]
     score = (result.score, result.max_score)
-    about = _about(page, result.exercise, score, result.late_penalty, tasks, told)
+    about = _about(page, result.exercise, score, result.late_penalty, tasks, notes)
     made, _resources = _exporter().from_notebook_node(
         page, resources={"nbgrader": about, "metadata": {"name": result.exercise}}
     )
@@ -389,7 +389,7 @@ def _about(
     score: tuple[float, float],
     late: float,
     tasks: list[tuple[str, str]],
-    told: list[str],
+    notes: list[str],
 ) -> dict[str, Any]:
     for cell in page.cells:
         cell.metadata["alt"] = said(_ALT)
@@ -399,7 +399,7 @@ def _about(
         "opening": opening(exercise, *score),
         "late": late_item(late) if late > 0 else "",
         "tasks": tasks,
-        "notes": [with_code(line) for line in told],
+        "notes": [with_code(line) for line in notes],
     }
 
 

@@ -33,16 +33,16 @@ class GivenBack:
 
     def lines(self, exercise: str) -> list[str]:
         """What there is to say, a line each; without names, which the page may hide."""
-        told = [say("{exercise}: feedback of {count} released.", exercise=exercise, count=len(self.released))]
+        lines = [say("{exercise}: feedback of {count} released.", exercise=exercise, count=len(self.released))]
         if self.waiting:
-            told.append(
+            lines.append(
                 say("{count} not released, because a person has to look at the work first.", count=len(self.waiting))
             )
         if self.without:
-            told.append(
+            lines.append(
                 say("{count} not released: no graded work of theirs came through the Hub.", count=len(self.without))
             )
-        return told
+        return lines
 
 
 def give_back(root: Path, exercise: str) -> GivenBack:

@@ -152,12 +152,12 @@ class Grading:
         if course is None:
             return []
         deadline = standing.deadline_of(course, exercise)
-        told = list(standing.due_sentences(deadline, "", standing.now()))
+        sentences = list(standing.due_sentences(deadline, "", standing.now()))
         if deadline is not None and (more := len(deadline.extensions)):
-            told.append(say_plural("{n} student has an extension.", "{n} students have an extension.", more))
+            sentences.append(say_plural("{n} student has an extension.", "{n} students have an extension.", more))
         if course.settings.of(exercise).counts == BEST:
-            told.append(say("The best of a student's hand-ins counts."))
-        return told
+            sentences.append(say("The best of a student's hand-ins counts."))
+        return sentences
 
     def submitted(self) -> Path:
         """Where the students' folders are."""

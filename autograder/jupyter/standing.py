@@ -211,29 +211,29 @@ def due_sentences(deadline: Deadline | None, student: str, now: datetime) -> tup
     left = (as_utc(due) - as_utc(now)).total_seconds()
     date, time = shown(due), duration(abs(left))
     if student in deadline.extensions:
-        told = say("With your extension: due {date}, in {time}.", date=date, time=time)
+        sentence = say("With your extension: due {date}, in {time}.", date=date, time=time)
         if left <= 0:
-            told = say("With your extension: it was due {date}, {time} ago.", date=date, time=time)
+            sentence = say("With your extension: it was due {date}, {time} ago.", date=date, time=time)
     else:
-        told = (
+        sentence = (
             say("Due {date}, in {time}.", date=date, time=time)
             if left > 0
             else say("It was due {date}, {time} ago.", date=date, time=time)
         )
-    return (told, *_policy(deadline.policy))
+    return (sentence, *_policy(deadline.policy))
 
 
 def _policy(policy: LatePolicy) -> tuple[str, ...]:
-    told = []
+    sentences = []
     if policy.grace_minutes:
         grace = duration(policy.grace_minutes * 60)
-        told.append(say("Work handed in up to {time} later still counts as on time.", time=grace))
+        sentences.append(say("Work handed in up to {time} later still counts as on time.", time=grace))
     if policy.no_credit_after_days == 0:
-        told.append(say("Late work earns no points."))
+        sentences.append(say("Late work earns no points."))
     elif policy.percent_per_day:
         percent, most = policy.percent_per_day, policy.at_most_percent
         if most < 100:
-            told.append(
+            sentences.append(
                 say(
                     "Late work loses {percent:g} % of the points it earns for each day or part of a day, up to"
                     " {most:g} %.",
@@ -242,15 +242,15 @@ def _policy(policy: LatePolicy) -> tuple[str, ...]:
                 )
             )
         else:
-            told.append(
+            sentences.append(
                 say(
                     "Late work loses {percent:g} % of the points it earns for each day or part of a day.",
                     percent=percent,
                 )
             )
     if policy.no_credit_after_days:
-        told.append(say("After {time} it earns no points.", time=duration(policy.no_credit_after_days * 86_400)))
-    return tuple(told)
+        sentences.append(say("After {time} it earns no points.", time=duration(policy.no_credit_after_days * 86_400)))
+    return tuple(sentences)
 
 
 def _result(course: Course, exercise: str, student: str) -> tuple[str, bool]:

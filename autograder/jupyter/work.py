@@ -228,8 +228,7 @@ class _Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
 
     def made(self, kind: str, title: Sentence, **about: Any) -> str:
         """A page in the course's language."""
-        told = self.service.in_its_language(said, title)
-        return self.service.in_its_language(self.pages.made, kind, title=told, base=self.base, **about)
+        return self.service.in_its_language(self.pages.made, kind, title=self.said(title), base=self.base, **about)
 
     def said(self, text: str) -> str:
         """A sentence in the course's language."""

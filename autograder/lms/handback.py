@@ -42,7 +42,7 @@ class HandedBack:
             "canvas": say("a zip file for Canvas"),
             "pages": say("a folder of pages"),
         }
-        told = [
+        lines = [
             say_plural(
                 "{exercise}: feedback for {n} student in {what}: {path}",
                 "{exercise}: feedback for {n} students in {what}: {path}",
@@ -65,8 +65,8 @@ class HandedBack:
         ):
             if names:
                 more = say(" and {count} more", count=len(names) - 20) if len(names) > 20 else ""
-                told.append(f"{why}: {', '.join(names[:20])}{more}.")
-        return told
+                lines.append(f"{why}: {', '.join(names[:20])}{more}.")
+        return lines
 
 
 def hand_back(course: Course, exercise: str, form: str, out: Path | None = None) -> HandedBack:

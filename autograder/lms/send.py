@@ -47,8 +47,8 @@ class Plan:
 
     def lines(self) -> list[str]:
         """What there is to say, a line each."""
-        told = [f"  {change}" for change in self.changes]
-        told.append(
+        lines = [f"  {change}" for change in self.changes]
+        lines.append(
             say(
                 "To change: {changes}. There already: {same}. Not sent: {kept}.",
                 changes=len(self.changes),
@@ -56,7 +56,7 @@ class Plan:
                 kept=len(self.kept),
             )
         )
-        return told + [f"  {line}" for line in self.kept]
+        return lines + [f"  {line}" for line in self.kept]
 
 
 def plan(course: Course, exercise: str, system: System, scale: bool = False) -> Plan:
