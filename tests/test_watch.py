@@ -127,6 +127,16 @@ def test_what_arrives_is_graded_once_and_said_in_a_line(watched: Watched) -> Non
     assert set(watched.notes()) == {"ada", "bob"}
 
 
+def test_what_comes_before_the_first_look_is_a_hand_in_as_any_other(watched: Watched) -> None:
+    watched.hand_in("old")
+    watched.watcher.get_ready()
+    watched.hand_in("ada")
+    assert watched.look(1) == 1  # a copy of the other may still be under way
+    assert watched.look(1) == 1
+    assert watched.jobs == ["old", "ada"]
+    assert [line.split()[0] for line in watched.lines if ": received, receipt " in line] == ["ada"]
+
+
 def test_where_the_best_counts_a_worse_one_is_said_to_count_for_nothing(watched: Watched) -> None:
     (watched.root / "autograder.json").write_text('{"counts": "best"}')
     watched.look()

@@ -66,6 +66,7 @@ class Watcher:
     clock: Callable[[], float] = time.time
     graded: int = 0
     pause: float = LOOK_SECONDS  # until the next look
+    _before: dict[str, _Signature] | None = None  # what was there when it was ready; None: what the first look finds
     _seen: dict[str, _Signature] = field(default_factory=dict)  # at the last look, by student's folder
     _settling: Settling[_Signature] = field(default_factory=Settling)
     _done: dict[str, _Signature] = field(default_factory=dict)  # when it was graded
@@ -90,6 +91,8 @@ class Watcher:
         for name in self._names(course):
             if self.exercises or (course.nbgrader.release / name).is_dir():
                 course.make_ready(name)
+        with contextlib.suppress(UsageError):  # the first look says what is wrong
+            self._before = _signatures(course.submitted)
 
     def look(self) -> int:
         """Grade what has arrived by now, and what arrives meanwhile; return how many results are new.
@@ -137,10 +140,12 @@ class Watcher:
         self._seen = _signatures(course.submitted)
         self.pause = min(max(LOOK_SECONDS, (time.monotonic() - began) / _SHARE), _MAX_PAUSE_SECONDS)
         quiet = self._settling.look(self._seen, now)
+        before = self._seen if self._before is None else self._before
         return {
             folder: state
             for folder, state in self._seen.items()
-            if state != self._done.get(folder) and (first or quiet[folder] >= SETTLED_SECONDS)
+            if state != self._done.get(folder)
+            and (quiet[folder] >= SETTLED_SECONDS or (first and before.get(folder) == state))
         }
 
     def _settings_now(self) -> _Signature:
