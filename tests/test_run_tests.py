@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from kit import HEAVY, ROOT
 
+CONFTEST = ("conftest.py", "chromium.py", "kit.py")  # with what it imports
+
 FLAKY = """
 from pathlib import Path
 import pytest
@@ -52,7 +54,7 @@ def run_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_second_try_is_named_with_what_the_first_died_of(
     run_tests: ModuleType, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("conftest.py", "kit.py"):
+    for name in CONFTEST:
         shutil.copy(ROOT / "tests" / name, tmp_path / name)
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\nmarkers = ['slow', 'sandbox', 'browser']\n")
     (tmp_path / "test_flaky.py").write_text(FLAKY)
@@ -88,7 +90,7 @@ def test_a_real_failure_fails_twice(run_tests: ModuleType, tmp_path: Path, capfd
 
 @pytest.mark.parametrize(("strict", "status"), [("", 0), ("1", 1)])
 def test_nothing_is_skipped_in_the_gate(tmp_path: Path, strict: str, status: int) -> None:
-    for name in ("conftest.py", "kit.py"):
+    for name in CONFTEST:
         shutil.copy(ROOT / "tests" / name, tmp_path / name)
     (tmp_path / "test_tool.py").write_text("import pytest\ndef test_it(): pytest.skip('there is no Chromium')\n")
     (tmp_path / "test_file.py").write_text("import pytest\npytest.skip('no root', allow_module_level=True)\n")
@@ -120,7 +122,7 @@ def test_of_the_sandbox(fork_server): pass
 
 
 def test_what_passed_as_one_user_is_not_tried_as_another_unless_it_may_differ(tmp_path: Path) -> None:
-    for name in ("conftest.py", "kit.py"):
+    for name in CONFTEST:
         shutil.copy(ROOT / "tests" / name, tmp_path / name)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  sandbox: x\n  slow: x\n  browser: x\n")
     (tmp_path / "test_a.py").write_text(
@@ -196,7 +198,7 @@ def test_in_a_browser(): pass
 
 
 def test_each_python_tries_what_it_may_change_and_an_ordinary_user_all_of_the_sandbox(tmp_path: Path) -> None:
-    for name in ("conftest.py", "kit.py"):
+    for name in CONFTEST:
         shutil.copy(ROOT / "tests" / name, tmp_path / name)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  sandbox: x\n  slow: x\n  browser: x\n")
     for name in ("test_a", "test_wire", "test_attacks"):
