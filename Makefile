@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 help:
 	@echo "make demo       grade a class of twelve"
-	@echo "make test       every test, some 45 minutes on two cores      make test-fast   minutes"
+	@echo "make test       every test, some 35 minutes on two cores      make test-fast   minutes"
 	@echo "make book       the book, in book/_build/html              make book-texts  its texts, for translators"
 	@echo "make site       the book, and the exercises as notebooks that run in a page: make site PYODIDE=its-distribution"
 	@echo "make probe      what the checks of the exercises miss: an hour on two cores"
