@@ -319,3 +319,12 @@ def small_targets(page: Page) -> list[str]:
         return box.width && !inline && Math.min(pressed.width, pressed.height) < 24;
       }).map((one) => `${one.outerHTML.slice(0, 100)} ${JSON.stringify(one.getBoundingClientRect())}`)""")
     return found
+
+
+def called_otherwise(page: Page) -> list[str]:
+    """Links and buttons whose name for a screen reader lacks what they show: nobody could press them by saying that."""
+    named = [
+        (one.inner_text(), one.get_attribute("aria-label") or "")
+        for one in page.locator("a[aria-label], button[aria-label]").all()
+    ]
+    return [f"{shown!r} is called {name!r}" for shown, name in named if shown not in name]

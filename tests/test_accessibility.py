@@ -21,7 +21,7 @@ import nbformat
 import pytest
 from kit import EXERCISES, PATIENCE, ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from our_pages import THEMES, WIDTHS, grading_page, look, make, small_targets, too_wide, violations
+from our_pages import THEMES, WIDTHS, called_otherwise, grading_page, look, make, small_targets, too_wide, violations
 from playwright.sync_api import Browser, Page
 from web import served
 
@@ -103,7 +103,7 @@ def test_a_wide_table_scrolls_on_a_phone_and_breaks_no_word(pages: dict[str, Pat
 def test_pages_hold_the_longer_words_of_another_language(
     tmp_path: Path, visit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A made-up one. What a link shows is the beginning of what it is called, too, whatever the words are."""
+    """A made-up one. What a link shows is a part of what it is called, too, whatever the words are."""
     languages.make_pseudo(languages.all_texts(), tmp_path / "languages")
     monkeypatch.setenv(FOLDERS, str(tmp_path / "languages"))
     (tmp_path / "pages").mkdir()
@@ -112,11 +112,7 @@ def test_pages_hold_the_longer_words_of_another_language(
         for name, file in make(tmp_path / "pages").items():
             page = visit(file, 320)
             found += [f"{name}: {one}" for one in too_wide(page, 320)]
-            found += [
-                f"{name}: {one.inner_text()!r} is called otherwise"
-                for one in page.locator("a[aria-label], button[aria-label]").all()
-                if (one.get_attribute("aria-label") or "").find(one.inner_text()) < 0
-            ]
+            found += [f"{name}: {one}" for one in called_otherwise(page)]
     assert found == []
 
 
@@ -124,6 +120,17 @@ def test_axe_would_find_something(visit: Any, tmp_path: Path) -> None:
     file = tmp_path / "bad.html"
     file.write_text("<p style='color:#bbb'>pale <img src='data:,'></p>", "utf-8")
     assert len(violations(visit(file))) >= 3
+
+
+def test_what_is_too_wide_too_small_or_called_otherwise_would_be_found(visit: Any, tmp_path: Path) -> None:
+    file = tmp_path / "bad.html"
+    words = "<span style='white-space: nowrap; font: 10px monospace'>thirty words of a line that fits</span>"
+    button = "<button style='height: 20px' aria-label='Tiny'>small</button>"
+    file.write_text(f"{words}<p>{button} <a href='#' aria-label='On with it'>On</a></p>", "utf-8")
+    assert too_wide(visit(file, 240), 240) == ["wider than its window when its text is spaced out"]
+    assert len(too_wide(visit(file, 100), 100)) == 2
+    assert len(small_targets(visit(file, 320))) == 2
+    assert called_otherwise(visit(file)) == ["'small' is called 'Tiny'"]
 
 
 @pytest.mark.parametrize("name", ["feedback", "answers, light"])
