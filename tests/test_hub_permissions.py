@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
 from hub_class import EXERCISE, HUB, TrialHub, Visitor, as_user
-from kit import ROOT
+from kit import PATIENCE, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.getuid() != 0, reason="separate Unix users need root")]
 
@@ -69,10 +73,17 @@ PAGES = [
 ]
 
 
+def _asked(visitor: Visitor, path: str) -> requests.Response:
+    return visitor.call("GET", path) if "/api/" in path else visitor.get(path)
+
+
 @pytest.mark.parametrize(("who", "path", "expected"), PAGES)
 def test_pages(people: dict[str, Visitor], who: str, path: str, expected: str) -> None:
-    answer = people[who].call("GET", path) if "/api/" in path else people[who].get(path)
+    answer = _asked(people[who], path)
     _note(who, "page", path, expected, answer.ok, str(answer.status_code))
+    owner = TUTOR if path.startswith("/services/") else path.split("/")[2]
+    if expected == REFUSED and owner in people and owner != who:
+        assert _asked(people[owner], path).ok, "what nobody reaches is refused to everybody"
 
 
 def test_nobody_reaches_anything_without_logging_in(hub: TrialHub, people: dict[str, Visitor]) -> None:
@@ -145,6 +156,7 @@ def test_learner_cannot_start_grading_and_nor_can_a_page_of_another_site(people:
     _note(TUTOR, "page of another site", f"POST {path}", REFUSED, forged.ok, str(forged.status_code))
     wrong = people[TUTOR].call("POST", path, {"exercise": "../../etc"})
     _note(TUTOR, "API", f"POST {path} of what is no exercise", REFUSED, wrong.ok, str(wrong.status_code))
+    assert wrong.status_code == 400, "the address is the right one"
 
 
 def test_nobody_hands_in_for_somebody_else_and_nor_does_a_page_of_another_site(people: dict[str, Visitor]) -> None:
@@ -179,7 +191,7 @@ FILES = [
     (ADA, "ls {state}/courses/trial/held_out", REFUSED),
     (ADA, "ls {root}/solutions", REFUSED),
     (ADA, "cat {state}/passwords.json", REFUSED),
-    (ADA, "cat {state}/hub/jupyterhub.sqlite", REFUSED),
+    (ADA, "cat {state}/hub/jupyterhub-{hub}.sqlite", REFUSED),
     (ADA, "cat {state}/hub/log", REFUSED),
     (ADA, "ls {state}/run/hub-bo", REFUSED),
     (ADA, "cat {state}/exchange/trial/outbound/{exercise}/{exercise}.ipynb", ALLOWED),
@@ -204,22 +216,47 @@ FILES = [
 
 @pytest.mark.parametrize(("who", "command", "expected"), FILES)
 def test_files(hub: TrialHub, people: dict[str, Visitor], who: str, command: str, expected: str) -> None:
-    told = command.format(state=hub.group.state, root=ROOT, venv=hub.group.venv, exercise=EXERCISE)
+    told = command.format(state=hub.group.state, root=ROOT, venv=hub.group.venv, exercise=EXERCISE, hub=HUB)
+    path = Path(told.split()[1])
+    assert (path.parent if told.startswith(("touch", "mkdir")) else path).exists(), "else nobody could do it"
     done = as_user(hub.group, who, ["sh", "-c", told])
-    what = command.replace("{state}", "CLASS").replace("{root}", "CLONE").replace("{exercise}", "03")
+    what = command.format(state="CLASS", root="CLONE", venv="VENV", exercise="03", hub="N")
     detail = "done" if done.returncode == 0 else done.stderr.strip().rsplit(": ", 1)[-1]
-    _note(who, "file system", what.replace("{venv}", "VENV"), expected, done.returncode == 0, detail)
+    _note(who, "file system", what, expected, done.returncode == 0, detail)
 
 
 def test_environment_and_kernels_of_others_are_closed(hub: TrialHub, people: dict[str, Visitor]) -> None:
-    people["hub-bo"].call("POST", "/user/hub-bo/api/kernels", {"name": "python3"})
+    assert people["hub-bo"].call("POST", "/user/hub-bo/api/kernels", {"name": "python3"}).ok
+    end = time.monotonic() + PATIENCE / 1000
+    while len([*hub.group.state.glob("run/hub-bo/kernel-*-ipc-*")]) < 5:  # as many as a kernel has
+        assert time.monotonic() < end, "no kernel with private sockets"
+        time.sleep(0.2)
     script = "for p in $(pgrep -u hub-bo); do cat /proc/$p/environ && exit 0; done; exit 1"
     done = as_user(hub.group, ADA, ["sh", "-c", script])
     said = done.stderr.strip().rsplit(": ", 1)[-1]
+    assert said, "there are processes of hub-bo's"
     _note(ADA, "file system", "environment of hub-bo's server", REFUSED, done.returncode == 0, said)
-    listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True).stdout
-    kernels = [line for line in listening.splitlines() if "ipykernel" in line]
-    _note(ADA, "network", "kernels' ports of others", REFUSED, bool(kernels), "there are none, only private sockets")
+    kernels = subprocess.run(["pgrep", "-u", "hub-bo", "-f", "ipykernel"], capture_output=True, text=True).stdout
+    listening = subprocess.run(["ss", "-ltnpH"], capture_output=True, text=True, check=True).stdout
+    assert kernels
+    assert "pid=" in listening, "it says whose they are"
+    theirs = [line for line in listening.splitlines() if {*re.findall(r"pid=(\d+)", line)} & {*kernels.split()}]
+    kinds = [_kind_of_socket(int(line.split()[3].rpartition(":")[2])) for line in theirs]
+    # A kernel gathers by such a port what its child processes print; it takes nothing but theirs, and gives nothing.
+    others = [kind for kind in kinds if kind != "PULL"]
+    detail = "private sockets; its one port, for what child processes print, gives nothing"
+    _note(ADA, "network", "what a kernel of others says", REFUSED, bool(others), ", ".join(others) or detail)
+
+
+def _kind_of_socket(port: int) -> str:
+    """What kind of ZeroMQ socket listens there, as it says to everybody who greets it (ZMTP 3.0)."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as link, link.makefile("rb") as said:
+        link.sendall((b"\xff" + bytes(8) + b"\x7f\x03\x00NULL").ljust(64, b"\0"))
+        said.read(64)
+        _, size = said.read(2)
+        found = re.search(rb"Socket-Type\0\0\0.([A-Z]+)", said.read(size))
+    assert found is not None
+    return found[1].decode()
 
 
 INTRODUCTION = """\
