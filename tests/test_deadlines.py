@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autograder.course import settings
@@ -197,7 +197,12 @@ def test_an_extension_costs_nobody_anything(due: datetime, longer: float, late: 
     assert due + (deadline.extension("ada") or timedelta()) == until
 
 
-@given(st.text(max_size=30) | st.from_regex(r"20\d\d-\d\d-\d\d \d\d:\d\d", fullmatch=True), ZONES)
+_LOOK_LIKE_TIMES = st.from_regex(r"20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}", fullmatch=True)
+_TIMES = MOMENTS.map(lambda moment: moment.strftime("%Y-%m-%d %H:%M"))
+
+
+@given(st.text(max_size=30) | _LOOK_LIKE_TIMES | _TIMES, ZONES)
+@example("2026-11-20 23:59", "Europe/Vienna")
 def test_any_text_is_a_time_or_refused_in_one_line(text: str, zone: str) -> None:
     refused = ""
     try:
