@@ -254,6 +254,7 @@ def test_marking_by_keyboard_and_without_any_script_of_theirs(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(server.addresses["Ann"])
+    assert "asks for another look" in page.inner_text("main")
     assert violations(page) == []
     page.screenshot(path=str(tmp_path / "list.png"))
     page.get_by_role("link", name="late").focus()

@@ -160,6 +160,7 @@ def test_new_work_and_points_by_hand_keep_them(group: Class) -> None:
     notebook = group.root / "submitted" / "early" / NAME / f"{NAME}.ipynb"
     notebook.write_text(notebook.read_text("utf-8").replace("x = ", "y = 1 + "), "utf-8")
     group.grade()
+    assert "another-look" in page_of(group, "late")
     with group.book() as book:
         for grade in book.find_submission_notebook(NAME, NAME, "late").grades:
             grade.manual_score = grade.max_score
