@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import socket
 import sqlite3
 import stat
 import tarfile
@@ -63,6 +64,52 @@ def test_a_gradebook_whose_writer_was_killed_is_saved(class_of_one: tuple[Path, 
     backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
     with closing(sqlite3.connect(tmp_path / "back" / "course" / "gradebook.db")) as gradebook:
         assert gradebook.execute("select * from grade").fetchall() == [("ada", 25)]
+
+
+def test_all_of_the_course_is_saved_but_what_restore_would_refuse(
+    class_of_one: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of the teacher's own, as well. And no learner can keep the others' work from being saved or restored."""
+    course, exchange = class_of_one
+    (course / "comments.json").write_text("{}")
+    (course / "report").mkdir()
+    (course / "report" / "x.csv").write_text("ada,25")
+    (course / "again").symlink_to("report")
+    (course / "elsewhere").symlink_to(tmp_path)
+    (course / "up").symlink_to("../exchange")
+    (course / "gradebook.db-journal").touch()
+    inbound = exchange / "keras" / "inbound"
+    (inbound / "ada+x" / "passwords").symlink_to("/etc/passwd")
+    os.mkfifo(inbound / "ada+x" / "for-ever")
+    with closing(socket.socket(socket.AF_UNIX)) as listening:
+        listening.bind(os.fspath(inbound / "ada+x" / "s"))
+        assert backup.main(["save", str(course), str(exchange), str(tmp_path / "safe.tar.gz")]) == 0
+    said = capsys.readouterr().err.splitlines()
+    named = ["elsewhere", "up", "for-ever", "passwords", "s"]
+    assert [Path(line.split(" is ")[0]).name for line in said] == named
+    backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
+    back = tmp_path / "back"
+    assert {path.name for path in (back / "course").iterdir()} == {
+        *("source", "submitted", "feedback", ".autograder", "gradebook.db", "comments.json", "report", "again")
+    }
+    assert (back / "course" / "again" / "x.csv").read_text() == "ada,25"
+    assert [path.name for path in (back / "exchange" / "inbound" / "ada+x").iterdir()] == ["x.ipynb"]
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="an ordinary user's: root may read all")
+def test_what_a_learner_shuts_is_left_out_alone(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    course, exchange = class_of_one
+    shut = exchange / "keras" / "inbound" / "bo+x"
+    shut.mkdir()
+    shut.chmod(0)
+    (exchange / "keras" / "inbound").chmod(0o1777)
+    (line,) = backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    assert line.startswith(f"{shut} cannot be read")
+    (course / "feedback").chmod(0)
+    with pytest.raises(PermissionError):
+        backup.save(course, exchange, tmp_path / "another.tar.gz")
+    for path in (shut, course / "feedback"):
+        path.chmod(0o700)
 
 
 @pytest.mark.usefixtures("filters")

@@ -19,37 +19,79 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-PARTS = ("source", "held_out", "checks", "submitted", "autograded", "feedback", "release", ".autograder")
-FILES = ("nbgrader_config.py", "autograder.json")
+GRADEBOOK = "gradebook.db"
+NOT_AS_IT_IS = {GRADEBOOK + ending for ending in ("", "-journal", "-wal", "-shm")}  # SQLite copies it
 
 
-def save(course: Path, exchange: Path, target: Path) -> None:
+def save(course: Path, exchange: Path, target: Path) -> list[str]:
     """Write a course's folder, its gradebook and its part of the exchange into one `.tar.gz`, whole or not at all.
+
+    Returns:
+        A line for each thing that is left out: a link that leads out of the course, which `restore` would refuse, and
+        what is no file. Learners write into the exchange, and none of them can keep the rest from being saved.
 
     Raises:
         sqlite3.DatabaseError: the gradebook is damaged; no back-up is made of it, and an older one is kept.
+        OSError: something of the course cannot be read.
     """
+    left_out: list[str] = []
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as scratch:
-        gradebook = Path(scratch) / "gradebook.db"
-        if (course / "gradebook.db").exists():
-            _copy_gradebook(course / "gradebook.db", gradebook)
+        gradebook = Path(scratch) / GRADEBOOK
+        if (course / GRADEBOOK).exists():
+            _copy_gradebook(course / GRADEBOOK, gradebook)
         archive = Path(scratch) / "archive"
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(course, "course", recursive=False)  # whose it is, and who may enter
             if gradebook.exists():
-                shutil.copymode(course / "gradebook.db", gradebook)
-                owner = (course / "gradebook.db").stat()
-                tar.add(gradebook, "course/gradebook.db", filter=lambda member: _owned_by(member, owner))
-            for name in (*PARTS, *FILES):
-                if (course / name).exists():
-                    tar.add(course / name, f"course/{name}")
+                shutil.copymode(course / GRADEBOOK, gradebook)
+                owner = (course / GRADEBOOK).stat()
+                tar.add(gradebook, f"course/{GRADEBOOK}", filter=lambda member: _owned_by(member, owner))
+            for name in sorted({*os.listdir(course)} - NOT_AS_IT_IS):
+                _add(tar, course / name, f"course/{name}", left_out)
             if (exchange / course.name).is_dir():
-                tar.add(exchange / course.name, "exchange")
+                _add(tar, exchange / course.name, "exchange", left_out, of_learners=True)
         archive.chmod(0o600)
         with archive.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(archive, target)
+    return left_out
+
+
+def _add(tar: tarfile.TarFile, path: Path, name: str, left_out: list[str], of_learners: bool = False) -> None:
+    """Add a file, or a folder with all in it. What has gone meanwhile is not there."""
+    try:
+        member = tar.gettarinfo(path, name)
+        if member is not None and member.isreg():
+            # Nobody can put something else in its place meanwhile that is read for ever, or is another's.
+            with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                member = tar.gettarinfo(arcname=name, fileobj=file)
+                if member.isreg():
+                    tar.addfile(member, file)
+                    return
+        if member is None or not (member.isdir() or member.issym() or member.islnk()):
+            left_out.append(f"{path} is neither a file, nor a folder or a link, so it is not in the back-up.")
+        elif member.issym() and not _stays_inside(name, member.linkname):
+            left_out.append(
+                f"{path} is a link that leads elsewhere, so it is not in the back-up. Back up {path.resolve()}."
+            )
+        else:
+            children = sorted(os.listdir(path)) if member.isdir() else []
+            tar.addfile(member)
+            for child in children:
+                _add(tar, path / child, f"{name}/{child}", left_out, of_learners)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if not of_learners:
+            raise
+        left_out.append(f"{path} cannot be read, so it is not in the back-up: {error.strerror}.")
+
+
+def _stays_inside(name: str, link: str) -> bool:
+    """Whether a link leads to a place below `course` or `exchange`, wherever they are restored."""
+    top = name.partition("/")[0]
+    return os.path.normpath(os.path.join(os.path.dirname(name), link)).split("/")[0] == top
 
 
 def _owned_by(member: tarfile.TarInfo, owner: os.stat_result) -> tarfile.TarInfo:
@@ -67,8 +109,8 @@ def restore(backup: Path, target: Path) -> None:
     target.mkdir(parents=True, mode=0o700)
     with tarfile.open(backup) as tar:
         _unpack(tar, target)
-    if (target / "course" / "gradebook.db").exists():
-        _examine(target / "course" / "gradebook.db")
+    if (target / "course" / GRADEBOOK).exists():
+        _examine(target / "course" / GRADEBOOK)
 
 
 def _unpack(tar: tarfile.TarFile, target: Path) -> None:
@@ -125,7 +167,8 @@ def _examine(gradebook: Path) -> None:
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["save", course, exchange, file]:
-            save(Path(course), Path(exchange), Path(file))
+            for line in save(Path(course), Path(exchange), Path(file)):
+                print(line, file=sys.stderr)
         case ["restore", file, target]:
             restore(Path(file), Path(target))
         case _:
