@@ -51,7 +51,6 @@ LONGEST_FIRST = (
     "test_batch",
     "test_bad_usage",
     "test_cli",
-    "test_hub",
     "test_own_exercise",
     "test_report",
 )

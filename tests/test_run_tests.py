@@ -290,3 +290,11 @@ def test_a_module_is_compiled_once_for_all_processes(
     (tmp_path / "test_keeps.py").write_text(KEEPS)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert run_tests.main(["test_keeps.py"]) == 0
+
+
+def test_the_files_that_the_order_names_are_there() -> None:
+    import conftest
+
+    lists = ("LONGEST_FIRST", "ON_A_HUB", "ON_THE_BOOK", "ON_THE_SITE", "SPREAD", "OF_THE_SANDBOX", "OF_THE_PYTHON")
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {name for one in (*lists, "CORPORA") for name in getattr(conftest, one)} <= there
