@@ -174,11 +174,7 @@ def test_who_runs_it_matters_to_a_test_that_asks_itself_or_through_what_it_uses(
 ) -> None:
     file = tmp_path / "test_it.py"
     file.write_text("\n".join(["import os, pytest", "def other(): pass", *lines, "def test_2(): other()"]))
-    (conftest,) = (
-        plugin
-        for plugin in pytestconfig.pluginmanager.get_plugins()
-        if getattr(plugin, "__file__", None) == str(ROOT / "tests" / "conftest.py")
-    )
+    conftest = _conftest(pytestconfig)
     names = conftest._look_at_the_user(file)
     if any("test_1" in line for line in lines):
         assert "test_1" in names
@@ -292,9 +288,18 @@ def test_a_module_is_compiled_once_for_all_processes(
     assert run_tests.main(["test_keeps.py"]) == 0
 
 
-def test_the_files_that_the_order_names_are_there() -> None:
-    import conftest
+def _conftest(config: pytest.Config) -> Any:
+    """The module, of which there are several of that name."""
+    (found,) = (
+        plugin
+        for plugin in config.pluginmanager.get_plugins()
+        if getattr(plugin, "__file__", None) == str(ROOT / "tests" / "conftest.py")
+    )
+    return found
 
+
+def test_the_files_that_the_order_names_are_there(pytestconfig: pytest.Config) -> None:
+    conftest = _conftest(pytestconfig)
     lists = ("LONGEST_FIRST", "ON_A_HUB", "ON_THE_BOOK", "ON_THE_SITE", "SPREAD", "OF_THE_SANDBOX", "OF_THE_PYTHON")
     there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     assert {name for one in (*lists, "CORPORA") for name in getattr(conftest, one)} <= there

@@ -27,8 +27,8 @@ def save(course: Path, exchange: Path, target: Path) -> list[str]:
     """Write a course's folder, its gradebook and its part of the exchange into one `.tar.gz`, whole or not at all.
 
     Returns:
-        A line for each thing that is left out: a link that leads out of the course, which `restore` would refuse, and
-        what is no file. Learners write into the exchange, and none of them can keep the rest from being saved.
+        A line for each thing that is left out: a link that leads out of the course, which `restore` would refuse, and a
+        pipe or a socket. Learners write into the exchange, and none of them can keep the rest from being saved.
 
     Raises:
         sqlite3.DatabaseError: the gradebook is damaged; no back-up is made of it, and an older one is kept.

@@ -523,5 +523,5 @@ model = keras.Model(inputs, {"kind": layers.Dense(3, activation="softmax")(hidde
     _file("half a surrogate pair", _surrogates),
     _file("cells that are no cells", _strange_cells, "damaged cells"),
     _file("cells out of order", _out_of_order, "out of order"),
-    _file("no cell marked as the exercise's", _unmarked, "marked"),
+    _file("no cell marked as the exercise's", _unmarked, "lost their nbgrader labels"),
 )
