@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import io
 import os
+import pwd
 import socket
 import sqlite3
 import stat
 import tarfile
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from kit import ROOT, kill_a_writer
@@ -114,6 +118,113 @@ def test_what_a_learner_shuts_is_left_out_alone(class_of_one: tuple[Path, Path],
         backup.save(course, exchange, tmp_path / "another.tar.gz")
     for path in (shut, course / "feedback"):
         path.chmod(0o700)
+
+
+def test_a_file_that_becomes_shorter_harms_no_other(
+    class_of_one: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A learner may shorten it while it is read."""
+    course, exchange = class_of_one
+    shrinks = exchange / "keras" / "inbound" / "ada+x" / "a"
+    shrinks.write_bytes(b"1" * 40_000)
+    look = tarfile.TarFile.gettarinfo
+
+    def and_shorten(*arguments: Any, **others: Any) -> tarfile.TarInfo:
+        member = look(*arguments, **others)
+        if others.get("fileobj") is not None and others["arcname"].endswith("/a"):
+            os.truncate(shrinks, 10)
+        return member
+
+    monkeypatch.setattr(tarfile.TarFile, "gettarinfo", and_shorten)
+    (line,) = backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    assert line.startswith(f"{shrinks} became shorter")
+    backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
+    handed_in = tmp_path / "back" / "exchange" / "inbound" / "ada+x"
+    assert (handed_in / "a").read_bytes() == b"1" * 10 + bytes(39_990)
+    assert (handed_in / "x.ipynb").read_text() == "handed in, not collected"
+
+
+def test_a_full_disk_replaces_no_good_backup(
+    class_of_one: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also not if it is full only while something of a learner's is written."""
+    course, exchange = class_of_one
+    target = tmp_path / "safe.tar.gz"
+    target.write_text("yesterday's")
+    add = tarfile.TarFile.addfile
+
+    def full(archive: tarfile.TarFile, member: tarfile.TarInfo, file: Any = None) -> None:
+        if member.name.endswith("inbound/ada+x/x.ipynb"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(archive, member, file)
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", full)
+    assert backup.main(["save", str(course), str(exchange), str(target)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "Nothing was saved. [Errno 28] No space left on device"
+    assert target.read_text() == "yesterday's"
+    assert [path.name for path in tmp_path.glob(".backup-*")] == []
+
+
+def test_a_hard_link_to_what_is_left_out_is_a_file(
+    class_of_one: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, exchange = class_of_one
+    shut = exchange / "keras" / "inbound" / "ada+x" / "a"
+    shut.write_text("one file of two names")
+    os.link(shut, shut.with_name("b"))
+    really = os.open
+
+    def closed(path: Any, *others: Any, **named: Any) -> int:
+        if path == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(shut))
+        return really(path, *others, **named)
+
+    monkeypatch.setattr(os, "open", closed)
+    (line,) = backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    assert line == f"{shut} cannot be read, so it is not in the back-up: Permission denied."
+    backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
+    assert (tmp_path / "back/exchange/inbound/ada+x/b").read_text() == "one file of two names"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root: it gives files away")
+def test_on_another_machine_everything_belongs_to_the_same_names(
+    class_of_one: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Where the accounts have other numbers."""
+    course, exchange = class_of_one
+    backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    elsewhere = tmp_path / "elsewhere.tar.gz"
+    with tarfile.open(tmp_path / "safe.tar.gz") as saved, tarfile.open(elsewhere, "w:gz") as made:
+        for member in saved.getmembers():
+            assert member.uname == "root", member.name
+            member.uname, member.uid = ("gone" if "feedback" in member.name else "nobody"), 12_345
+            made.addfile(member, saved.extractfile(member) if member.isreg() else None)
+    (line,) = backup.restore(elsewhere, tmp_path / "back")
+    assert line.startswith("There is no account 'gone' here")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in (tmp_path / "back").rglob("*"):
+        assert path.lstat().st_uid == (12_345 if "feedback" in path.parts else nobody), path
+
+
+def test_what_cannot_be_restored_leaves_nothing_and_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no.tar.gz").write_bytes(b"no archive")
+    for file, target in (("no.tar.gz", "back"), ("gone.tar.gz", "back"), ("no.tar.gz", "no.tar.gz")):
+        assert backup.main(["restore", str(tmp_path / file), str(tmp_path / target)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("Nothing was restored. ")
+    assert [path.name for path in tmp_path.iterdir()] == ["no.tar.gz"]
+
+
+def test_what_a_killed_run_left_goes_with_the_next(class_of_one: tuple[Path, Path], tmp_path: Path) -> None:
+    course, exchange = class_of_one
+    for name, age in (("old", 2 * 86_400), ("new", 10)):
+        (tmp_path / f".backup-{name}").mkdir()
+        os.utime(tmp_path / f".backup-{name}", (time.time() - age,) * 2)
+    backup.save(course, exchange, tmp_path / "safe.tar.gz")
+    assert [path.name for path in tmp_path.glob(".backup-*")] == [".backup-new"]
 
 
 @pytest.mark.usefixtures("filters")
