@@ -95,6 +95,22 @@ def test_the_environment_is_made_in_a_folder_of_any_name(name: str, tmp_path: Pa
     assert again.stdout == f"DEMO {clone}\n", again.stdout + again.stderr
 
 
+def test_two_at_once_do_not_undo_each_other(clone: Path, tmp_path: Path) -> None:
+    """As `make demo` and `make test` in two terminals of a fresh clone."""
+    python = _python(tmp_path / "programs")
+    (tmp_path / "install.sh").write_text("read line\n")
+    (clone / ".venv").mkdir()
+    with subprocess.Popen(["sh", str(tmp_path / "install.sh")], stdin=subprocess.PIPE) as other:
+        (clone / ".venv" / ".unfinished").write_text(f"{other.pid}\n")
+        done = _make(clone, python)
+        assert done.returncode == 2
+        assert f"Another installation into .venv is under way (process {other.pid})." in done.stderr
+        assert (clone / ".venv" / ".unfinished").exists()
+        assert other.stdin is not None
+        other.stdin.close()
+    assert _make(clone, python).returncode == 0  # it has ended, and left off in the middle
+
+
 def test_a_clone_that_moved_gets_its_environment_anew(clone: Path, tmp_path: Path) -> None:
     python = _python(tmp_path / "programs")
     assert _make(clone, python).returncode == 0

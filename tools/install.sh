@@ -7,7 +7,7 @@ set -u
 umask 022 # what root installs, submissions run with, as nobody
 venv=${VENV:-.venv}
 log=$venv/install.log
-unfinished=$venv/.unfinished # there from the first moment to the last: an environment that has it is made anew
+unfinished=$venv/.unfinished # there from the first moment to the last: an environment that has it is made anew. It holds our number.
 HEARTBEAT=${HEARTBEAT:-15} # seconds
 export PYTHONUTF8=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
@@ -113,13 +113,17 @@ case $(pwd -P) in
 esac
 python=$venv/bin/python
 if [ -e "$unfinished" ]; then
+    other=$(cat "$unfinished")
+    case $([ -z "$other" ] || ps -p "$other" -o args= 2>/dev/null) in
+    *install.sh*) stop "Another installation into $venv is under way (process $other). Wait until it has ended, and try again." ;;
+    esac
     say "An earlier installation was not finished; the environment is made anew."
     rm -rf "$venv"
 elif [ -e "$venv" ] && ! "$python" -c '' 2>/dev/null; then
     say "The Python of the environment in $venv is gone; it is made anew."
     rm -rf "$venv"
 fi
-mkdir -p "$venv" && : >"$unfinished" || stop "Nothing can be written to $venv here."
+mkdir -p "$venv" && echo $$ >"$unfinished" || stop "Nothing can be written to $venv here."
 
 say "Installing into $venv with $PYTHON (about 3 GB, once; a few minutes) ..."
 if ! step "$PYTHON" -m venv "$venv"; then
