@@ -15,7 +15,7 @@ from kit import ROOT
 sys.path.insert(0, str(ROOT))
 from autograder import cli
 from autograder.course.directory import Course
-from autograder.errors import CourseError
+from autograder.errors import AlreadyRunning, CourseError
 from autograder.grading import batch
 from autograder.grading.events import Events
 from autograder.jupyter.run import Grading, Run
@@ -105,6 +105,23 @@ def test_the_hub_reads_events_and_keeps_what_is_for_people(tmp_path: Path) -> No
     assert (done.status, done.done, done.total) == (0, 3, 3)
     assert any("3 unchanged since last time" in line for line in done.lines)
     assert not any('"event"' in line for line in done.lines)
+
+
+def test_two_who_press_the_button_at_the_same_moment_start_one_run(tmp_path: Path) -> None:
+    grade(tmp_path, io.StringIO())
+
+    async def press() -> tuple[list[Run], list[AlreadyRunning], Run | None]:
+        grading = Grading(tmp_path, "auto")
+        answers = await asyncio.gather(*(grading.start(NAME, force=False) for _ in "12"), return_exceptions=True)
+        runs = [answer for answer in answers if isinstance(answer, Run)]
+        await asyncio.gather(*(run.finished() for run in runs))
+        return runs, [answer for answer in answers if isinstance(answer, AlreadyRunning)], grading._run
+
+    runs, refused, shown = asyncio.run(press())
+    assert (len(runs), len(refused)) == (1, 1)
+    assert f"{NAME} is being graded" in str(refused[0])
+    assert shown is runs[0]
+    assert (runs[0].status, runs[0].done) == (0, 3)
 
 
 def test_the_hub_takes_no_notice_of_what_it_does_not_know() -> None:

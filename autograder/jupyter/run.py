@@ -93,6 +93,7 @@ class Grading:
         self.course = course.resolve()
         self._sandbox = sandbox
         self._run: Run | None = None
+        self._starting = asyncio.Lock()  # two people press the button at the same moment
 
     def exercises(self) -> list[str]:
         """Names of the exercises of the course, sorted."""
@@ -172,6 +173,10 @@ class Grading:
         Raises:
             AlreadyRunning: another run is not over yet.
         """
+        async with self._starting:
+            return await self._start(exercise, force, student)
+
+    async def _start(self, exercise: str, force: bool, student: str | None) -> Run:
         if self._run is not None and self._run.status is None:
             raise AlreadyRunning(
                 say("{exercise} is being graded. Wait until it has finished, or stop it.", exercise=self._run.exercise)
