@@ -134,7 +134,8 @@ class Looking:
 
     def __post_init__(self) -> None:
         self.now = time.time() + 10
-        self.inbox = Inbox(self.course.root.parent / "exchange" / "trial" / "inbound", lambda: self.now)
+        inbound = self.course.root.parent / "exchange" / "trial" / "inbound"
+        self.inbox = Inbox(inbound, lambda: self.now, exchange=True)
 
     def look(self) -> tuple[list[str], list[str]]:
         """Twice: what has not changed in between, for long enough, has arrived."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from autograder.exercise.definition import find_exercise
 from autograder.exercise.outcome import CheckResult
 from autograder.jupyter import standing
 from autograder.jupyter.live import known_to
+from autograder.jupyter.work import Service
 from autograder.learner.live import Counting
 from autograder.learner.notebook import Session
 
@@ -107,6 +109,30 @@ def test_what_is_submitted_while_it_runs_is_taken_in(served: tuple[Course, Page]
         assert time.monotonic() < end, page.log.read_text("utf-8")
         time.sleep(0.3)
     assert re.search(r"\d\d:\d\d:\d\d  bo  03-dense-networks: received, receipt", page.log.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("place", [f"bo/{NAME}.ipynb", f"submitted/bo/{NAME}/{NAME}.ipynb", f"{NAME}-bo.ipynb"])
+def test_nobody_hands_in_for_another_while_nobody_has_pressed_submit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Every learner may write to the exchange. Nothing there was one of its folders yet, and so it was taken for a
+    folder of files, whose names say whose they are.
+    """
+    course = made(tmp_path / "course")
+    forged = tmp_path / "exchange" / "trial" / "inbound" / place
+    forged.parent.mkdir(parents=True, exist_ok=True)
+    forged.write_bytes(worked("by ada"))
+    clock = itertools.count(time.time() + 10, 5)
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    service = Service(course.root)
+    for _ in range(3):
+        service.look()
+    assert not Receipts(course.state, "trial").given(NAME, "bo")
+    assert not list(course.submitted.iterdir())
+    submit(course, "bo", worked("by bo"))
+    for _ in range(3):
+        service.look()
+    assert course.submission(NAME, "bo").raw == worked("by bo"), "an honest one is taken in beside it"
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ class Inbox:
     path: Path
     clock: Callable[[], float]
     by_learner: bool = False  # an exchange with a folder for each learner, as on Kubernetes
+    exchange: bool = False  # nbgrader's, and never guessed to be anything else: learners decide what lies in it
     roster: Roster | None = None
     _settling: Settling[_State] = field(default_factory=Settling)
     _done: dict[str, _State] = field(default_factory=dict)
@@ -198,7 +199,8 @@ class Inbox:
         if self._known is None:
             self._known = _names_in(course.state / _KNOWN)
         if not self.by_learner:
-            yield "", lambda: open_source(self.path), self._states(self.path, "", exercises)
+            opened: Callable[[Path], SubmissionSource] = Exchange if self.exchange else open_source
+            yield "", functools.partial(opened, self.path), self._states(self.path, "", exercises)
             return
         for entry in _entries(self.path):
             if entry.is_dir(follow_symlinks=False):

@@ -131,7 +131,7 @@ class Service:
                 config = course.nbgrader.config
                 place = Path(str(config.Exchange.get("root") or _EXCHANGE)) / course.course_id / "inbound"
                 by_learner = bool(config.get("CollectOwnWork", {}).get("inbound_by_learner"))
-                self._inbox = inbox.Inbox(place, time.time, by_learner)
+                self._inbox = inbox.Inbox(place, time.time, by_learner, exchange=True)
             self._keep_live(course)
             receipts, unused = self._inbox.look(course, standing.exercises(course))
         except (KitError, OSError) as error:
