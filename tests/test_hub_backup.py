@@ -88,17 +88,25 @@ def test_all_of_the_course_is_saved_but_what_restore_would_refuse(
     inbound = exchange / "keras" / "inbound"
     (inbound / "ada+x" / "passwords").symlink_to("/etc/passwd")
     os.mkfifo(inbound / "ada+x" / "for-ever")
+    (inbound / "ada+x" / "1").symlink_to("..")  # together they lead out, and neither does by what it says
+    (inbound / "ada+x" / "2").symlink_to("1/../../..")
+    (inbound / "ada+x" / "loop").symlink_to(inbound / "ada+x" / "loop")
+    (course / "1").symlink_to("report")
+    (course / "2").symlink_to("1/../../exchange")
+    (course / "loop").symlink_to("loop")
+    (inbound / "bo+x" / "/".join("d" * 150)).mkdir(parents=True)
     monkeypatch.chdir(inbound / "ada+x")  # a socket's path is short
     with closing(socket.socket(socket.AF_UNIX)) as listening:
         listening.bind("s")
         assert backup.main(["save", str(course), str(exchange), str(tmp_path / "safe.tar.gz")]) == 0
     said = capsys.readouterr().err.splitlines()
-    named = ["elsewhere", "up", "for-ever", "passwords", "s"]
-    assert [Path(line.split(" is ")[0]).name for line in said] == named
+    named = ["2", "elsewhere", "loop", "up", "1", "2", "for-ever", "loop", "passwords", "s"]
+    assert [Path(line.split(" is ")[0]).name for line in said[:-1]] == named
+    assert said[-1] == "exchange: a folder lies too deep, so it is not in the back-up."
     backup.restore(tmp_path / "safe.tar.gz", tmp_path / "back")
     back = tmp_path / "back"
     assert {path.name for path in (back / "course").iterdir()} == {
-        *("source", "submitted", "feedback", ".autograder", "gradebook.db", "comments.json", "report", "again")
+        *("source", "submitted", "feedback", ".autograder", "gradebook.db", "comments.json", "report", "again", "1")
     }
     assert (back / "course" / "again" / "x.csv").read_text() == "ada,25"
     assert [path.name for path in (back / "exchange" / "inbound" / "ada+x").iterdir()] == ["x.ipynb"]

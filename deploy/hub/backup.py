@@ -31,6 +31,7 @@ GRADEBOOK = "gradebook.db"
 NOT_AS_IT_IS = {GRADEBOOK + ending for ending in ("", "-journal", "-wal", "-shm")}  # SQLite copies it
 SCRATCH, DAY = ".backup-", 86_400.0
 MAX_OF_LEARNERS = 60 * 10**6  # bytes of a file that a learner put into the exchange; as `collect` takes no larger one
+MAX_DEPTH = 100  # folders in each other
 
 
 def save(course: Path, exchange: Path, target: Path) -> list[str]:
@@ -38,7 +39,8 @@ def save(course: Path, exchange: Path, target: Path) -> list[str]:
 
     Returns:
         A line for each thing that is left out: a link that leads out of the course, which `restore` would refuse, and a
-        pipe or a socket. Learners write into the exchange, and none of them can keep the rest from being saved.
+        pipe or a socket. Learners write into the exchange, and none of them can keep the rest from being saved or
+        restored: of theirs no link at all is taken, as `collect` takes none, and no folder that lies too deep.
 
     Raises:
         sqlite3.DatabaseError: the gradebook is damaged; no back-up is made of it, and an older one is kept.
@@ -96,9 +98,15 @@ def _add(tar: tarfile.TarFile, path: Path, name: str, left_out: list[str], of_le
     with file or contextlib.nullcontext():
         if member is None or not (member.isreg() or member.isdir() or member.issym()):
             left_out.append(f"{path} is neither a file, nor a folder or a link, so it is not in the back-up.")
-        elif member.issym() and not _stays_inside(name, member.linkname):
-            where = path.resolve()
-            left_out.append(f"{path} is a link that leads elsewhere, so it is not in the back-up. Back up {where}.")
+        elif member.issym() and of_learners:
+            left_out.append(f"{path} is a link, so it is not in the back-up.")
+        elif member.issym() and not _stays_inside(path, name):
+            left_out.append(
+                f"{path} is a link to {os.readlink(path)}, so it is not in the back-up. Back that up as well."
+            )
+        elif name.count("/") > MAX_DEPTH:
+            left_out.append(f"{name.partition('/')[0]}: a folder lies too deep, so it is not in the back-up.")
+            return
         elif file is not None and of_learners and member.size > MAX_OF_LEARNERS:
             left_out.append(f"{path} is larger than {MAX_OF_LEARNERS // 10**6} MB, so it is not in the back-up.")
         elif file is not None:
@@ -128,10 +136,16 @@ class _AsLongAsItWas:
         return found.ljust(size, b"\0")
 
 
-def _stays_inside(name: str, link: str) -> bool:
-    """Whether a link leads to a place below `course` or `exchange`, wherever they are restored."""
-    top = name.partition("/")[0]
-    return os.path.normpath(os.path.join(os.path.dirname(name), link)).split("/")[0] == top
+def _stays_inside(link: Path, name: str) -> bool:
+    """Whether a link leads to a place below `course`, wherever that is restored."""
+    text, top = os.readlink(link), link
+    for _ in range(name.count("/")):
+        top = top.parent
+    try:
+        target = os.path.realpath(link, strict=True)
+    except OSError:  # it leads nowhere, or to itself
+        return False
+    return not os.path.isabs(text) and os.path.commonpath([os.path.realpath(top), target]) == os.path.realpath(top)
 
 
 def restore(backup: Path, target: Path) -> list[str]:
