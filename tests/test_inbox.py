@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS
 from autograder.course.sources import Exchange
 from autograder.course.submissions import Unused
 from autograder.course.times import written
+from autograder.errors import CourseError
 
 NAME = "03-dense-networks"
 NOW = 1_790_000_000.0
@@ -123,6 +126,69 @@ def test_nobody_fills_the_courses_disk(course: Course) -> None:
         file.truncate(MAX_KEPT_BYTES)
     assert "200 MB" in receive(course, NAME, "ada", "a.ipynb", worked("x = 2"), NOW + 1).why_not
     assert receive(course, NAME, "bo", "a.ipynb", worked("x = 2"), NOW + 1).receipt
+
+
+@pytest.mark.parametrize("fails", ["writing", "putting it in its place"])
+def test_where_a_later_notebook_cannot_be_written_the_earlier_one_keeps_its_time(
+    course: Course, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """It would be late otherwise, and lose points."""
+    first, second = worked("x = 1"), worked("x = 2")
+    receive(course, NAME, "ada", "a.ipynb", first, NOW)
+    replace = os.replace
+
+    class Full(io.FileIO):
+        def write(self, content: object) -> int:
+            if content == second:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)  # type: ignore[arg-type]
+
+    def refused(source: str, target: Path) -> None:
+        if target.parent == course.submitted / "ada" / NAME and target.suffix == ".ipynb":
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        if fails == "writing":
+            patch.setattr(os, "fdopen", Full)
+        else:
+            patch.setattr(os, "replace", refused)
+        with pytest.raises(CourseError, match="cannot be written to"):
+            receive(course, NAME, "ada", "a.ipynb", second, NOW + 5_000)
+    there = course.submission(NAME, "ada")
+    assert (there.raw, there.timestamp) == (first, written(NOW))
+    assert not list(course.submitted.rglob(".writing-*"))
+    assert receive(course, NAME, "ada", "a.ipynb", second, NOW + 6_000).receipt
+    there = course.submission(NAME, "ada")
+    assert (there.raw, there.timestamp) == (second, written(NOW + 6_000))
+
+
+def test_a_receipt_is_given_for_what_a_power_cut_leaves_there(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File first, then its name in the folder; and the receipt after both."""
+    done: list[tuple[str, object]] = []
+    replace, fsync = os.replace, os.fsync
+
+    def synced(descriptor: int) -> None:
+        done.append(("synced", os.fstat(descriptor).st_ino))
+        fsync(descriptor)
+
+    def renamed(source: str, target: Path) -> None:
+        done.append(("renamed", target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    receive(course, NAME, "ada", "a.ipynb", worked("x = 1"), NOW)
+    folder = course.submitted / "ada" / NAME
+    (receipt,) = (course.state / NAME / "receipts").rglob("*.json")
+    last = 0
+    for path in (folder / f"{NAME}.ipynb", folder / "timestamp.txt", receipt):
+        place = done.index(("renamed", path))
+        assert ("synced", path.stat().st_ino) in done[:place], path
+        assert ("synced", path.parent.stat().st_ino) in done[place:], path
+        if path == receipt:
+            assert place > last
+        last = max(last, place + done[place:].index(("synced", path.parent.stat().st_ino)))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.course.files import write_atomically
+from autograder.course.files import write_atomically, written_beside
 from autograder.course.kept import keep
 from autograder.course.reading import MAX_NOTEBOOK_BYTES, belongs_to
 from autograder.course.roster import Roster, fits_a_folder
@@ -299,8 +299,20 @@ def _put(
         return "new" if before is None else "changed"
     if before is not None:
         keep(kept / student, _text(stamp), before, _raw(folder / "submission_secret.txt"))
-    write_atomically(stamp, written(when) + "\n")
-    write_atomically(notebook, content)
+    stamped = _raw(stamp)
+    with (  # both are on the disk before either is in its place: the earlier notebook must not carry the later time
+        written_beside(notebook, content, durable=True) as put_notebook,
+        written_beside(stamp, written(when) + "\n", durable=True) as put_stamp,
+    ):
+        put_stamp()  # first: if we are killed here, the next look finds another notebook and puts it right
+        try:
+            put_notebook()
+        except BaseException:
+            if stamped:
+                write_atomically(stamp, stamped)
+            else:
+                stamp.unlink()
+            raise
     return "new" if before is None else "changed"
 
 

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+def write_atomically(path: Path, content: str | bytes, durable: bool = False) -> None:
+    """Write a file so that it is there whole or not at all; if `durable`, also after a power cut."""
+    with written_beside(path, content, durable) as put_in_place:
+        put_in_place()
+
+
+@contextlib.contextmanager
+def written_beside(path: Path, content: str | bytes, durable: bool = False) -> Iterator[Callable[[], None]]:
+    """Write a file under another name first; what is given puts it in its place, for which no more room is needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
+        yield lambda: os.replace(temporary, path)
+        if durable:
+            _sync_folder(path.parent)
+    finally:
         Path(temporary).unlink(missing_ok=True)
-        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have what a folder's files are called on the disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(descriptor)

@@ -119,7 +119,7 @@ class Receipts:
         unsealed = Receipt(_text(self._course), exercise, _text(student), digest, handed_in, received)
         try:
             receipt = Receipt(**asdict(unsealed) | {"seal": self._seal(unsealed, make=True)})
-            write_atomically(path, receipt.to_text())
+            write_atomically(path, receipt.to_text(), durable=True)
         except OSError as error:
             raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error
         return receipt
