@@ -12,6 +12,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -332,6 +333,29 @@ def test_first_what_would_change_then_the_change_then_nothing(
     assert (server.grades["104"], server.grades["105"]) == (3.0, 4.0), "nobody lost a grade"
     assert cli.main(_command(school, kind, url, "--send")) == 0
     assert "To change: 0. There already: 3. Not sent: 2." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "tried"), [(404, 8), (422, 8), (403, 5), (0, 5)])
+def test_who_has_left_the_lms_s_course_stops_nobody_else(status: int, tried: int) -> None:
+    """Students who stand beside each other and are gone there; where nothing works at all, it ends soon."""
+    asked: list[int] = []
+
+    class _System:
+        def begin(self, worth: float | None) -> None:
+            pass
+
+        def send(self, there: int, points: float) -> None:
+            asked.append(there)
+            if there < 6:
+                raise LmsFailed("The server answered that.", status)
+
+    changes: Any = [send.Change(f"s{number}", number, 1.0) for number in range(8)]  # type: ignore[arg-type]
+    system: Any = _System()
+    sending = send.send(send.Plan(changes, 0, [], 1.0), system)
+    with nullcontext() if tried == 8 else pytest.raises(LmsFailed, match="in a row failed"):
+        told = [why for _, why in sending]
+        assert told == ["The server answered that."] * 6 + ["", ""]
+    assert asked == list(range(tried))
 
 
 def test_a_run_that_failed_in_part_is_taken_up(

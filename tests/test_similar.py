@@ -166,3 +166,10 @@ def test_a_class_too_small_to_compare_and_a_wrong_number_are_told(
     with pytest.raises(SystemExit):
         cli.main(["similar", NAME, "--course", str(course), "--chance", "0"])
     assert "is not a number above 0" in capsys.readouterr().err
+
+
+def test_a_line_of_many_statements_is_kept_once() -> None:
+    """Two thousand of them, each with the whole line, would be megabytes for each cell of each student."""
+    together, found = tokens.looks(["x;" * 2_000 + "print(x)\nprint(y, 1)"], frozenset())
+    assert together == "x;" * 2_000 + "print(x)\nprint(y, 1)"
+    assert found

@@ -20,6 +20,8 @@ from autograder.language import number, said, say, say_plural
 from autograder.lms.systems import System, There
 
 GIVE_UP_AFTER = 5  # students in a row who fail: then it is not about them
+# What a server answers about one student, who has left its course for instance: no reason to try no other.
+ABOUT_ONE = (400, 404, 409, 410, 422)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def send(plan: Plan, system: System) -> Iterator[tuple[Change, str]]:
         try:
             system.send(change.there, change.points)
         except LmsFailed as error:
-            failed += 1
+            failed += error.status not in ABOUT_ONE
             yield change, str(error)
             if failed >= GIVE_UP_AFTER:
                 raise LmsFailed(

@@ -146,13 +146,11 @@ def looks(sources: Iterable[str], own: frozenset[str]) -> tuple[str, dict[int, s
     Who looks at things does so in the same way in every task. Counted anew for each task, one habit in common would
     make two honest students look alike; so all of them count once, together.
     """
-    lines = [
-        line
-        for text in sources
-        for one in statements(text)
-        if _only_shows(one.tokens)
-        for line in text.split("\n")[one.first : one.last + 1]
-    ]
+    lines: list[str] = []
+    for text in sources:
+        showing = [range(one.first, one.last + 1) for one in statements(text) if _only_shows(one.tokens)]
+        numbers = {number for those in showing for number in those}  # each once, whatever else stands on it
+        lines += (line for number, line in enumerate(text.split("\n")) if number in numbers)
     together = "\n".join(line.strip() for line in lines)
     return together, _fingerprints(together, own, showing=True)
 
