@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from kit import ROOT
+from nbgrader.api import Gradebook
 
 sys.path.insert(0, str(ROOT / "deploy" / "hub"))
 
 import classroom
+
+from autograder.course.directory import Course
+from autograder.jupyter import prepare
+
+EXERCISES = ("03-dense-networks", "04-softmax")
 
 
 def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
@@ -32,6 +41,9 @@ def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
     text, told = start("two")
     assert text == "two"
     assert "newer version, which takes the place" in told
+    earlier = tmp_path / "earlier-03-x"
+    assert (earlier / "03-x.ipynb").read_text() == "one", "what students were graded with is not lost"
+    assert f"That is now {earlier}." in told
     (course / "03-x.ipynb").write_text("the teacher's")
     text, told = start("three")
     assert text == "the teacher's"
@@ -42,3 +54,76 @@ def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
     (course / "03-x.ipynb").write_text("three")
     assert start("three") == ("three", "")
     assert start("four")[0] == "four"
+    assert (tmp_path / "earlier-03-x-2" / "03-x.ipynb").read_text() == "three"
+    assert (earlier / "03-x.ipynb").read_text() == "one"
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """A course with two exercises, released, of which the first was graded for somebody."""
+    root = tmp_path / "course"
+    for name in EXERCISES:
+        shutil.copytree(ROOT / "solutions" / name, root / "source" / name)
+    (tmp_path / "exchange").mkdir(mode=0o777)
+    (tmp_path / "exchange").chmod(0o777)
+    (root / "nbgrader_config.py").write_text(
+        f"c = get_config()\nc.CourseDirectory.root = {str(root)!r}\nc.CourseDirectory.course_id = 'keras'\n"
+        f"c.Exchange.root = {str(tmp_path / 'exchange')!r}\n"
+    )
+    assert prepare.main(root, ["ada"]) == 0
+    with Gradebook(Course(root).db_url, "keras") as gradebook:
+        gradebook.add_submission(EXERCISES[0], "ada")
+    return root
+
+
+def test_one_exercise_that_cannot_be_released_keeps_no_other_from_the_learners(
+    graded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (graded / "source" / name / f"{name}.ipynb" for name in EXERCISES)
+    notebook = json.loads(first.read_text("utf-8"))
+    cell = next(c for c in notebook["cells"] if c["metadata"].get("nbgrader", {}).get("grade"))
+    cell["metadata"]["nbgrader"]["points"] += 1
+    cell["metadata"]["nbgrader"]["grade_id"] += "-new"
+    first.write_text(json.dumps(notebook), "utf-8")
+    notebook = json.loads(second.read_text("utf-8"))
+    notebook["cells"][0]["source"] = "# A mended sentence"
+    second.write_text(json.dumps(notebook), "utf-8")
+    capsys.readouterr()
+    assert prepare.main(graded, ["ada", "bo"]) == 2
+    told = capsys.readouterr()
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"{EXERCISES[0]}: ")
+    assert "its graded cells differ from those in the gradebook" in line
+    assert told.out.split() == [EXERCISES[1]]
+    outbound = graded.parent / "exchange" / "keras" / "outbound" / EXERCISES[1] / f"{EXERCISES[1]}.ipynb"
+    assert "A mended sentence" in outbound.read_text("utf-8")
+    with Gradebook(Course(graded).db_url, "keras") as gradebook:
+        assert {student.id for student in gradebook.students} == {"ada", "bo"}
+
+
+def test_a_course_without_an_exchange_of_its_own_uses_nbgraders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "nbgrader_config.py").write_text("c = get_config()\nc.CollectOwnWork.inbound_by_learner = True\n")
+    made: list[Path] = []
+    monkeypatch.setattr(prepare, "_make_inbound_folders", lambda inbound, learners: made.append(inbound))
+    assert prepare.main(tmp_path, ["ada"]) == 0
+    assert [str(inbound) for inbound in made] == [
+        f"/usr/local/share/nbgrader/exchange/{Course(tmp_path).course_id}/inbound"
+    ]
+
+
+@pytest.mark.parametrize("status", [1, 2])
+def test_the_hub_starts_with_an_exercise_that_cannot_be_released(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = subprocess.CompletedProcess([], status, stdout="02-y\n", stderr="01-x: its cells differ.\n")
+    monkeypatch.setattr(classroom, "as_user", lambda *_: done)
+    group = classroom.Class(tmp_path / "class", tmp_path / "venv")
+    if status == 2:
+        classroom.prepare_course(group)
+        assert "01-x: its cells differ." in capsys.readouterr().out.splitlines()
+    else:
+        with pytest.raises(classroom.CannotSetUp, match="01-x: its cells differ"):
+            classroom.prepare_course(group)

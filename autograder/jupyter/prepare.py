@@ -13,39 +13,51 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import Exchange
 
 from autograder.course.directory import Course
 from autograder.course.release import programs_of_this_python
-from autograder.errors import NotReleased
+from autograder.errors import KitError, ReleaseFailed
+from autograder.exercise.wire import one_line
 
 
-def prepare(root: Path, learners: list[str]) -> list[str]:
-    """Release every exercise of the course; return their names.
+def prepare(root: Path, learners: list[str]) -> tuple[list[str], list[str]]:
+    """Release every exercise of the course that can be released.
+
+    Returns:
+        Names of those that learners can fetch as they are now, and a line for each of the others.
 
     Raises:
-        NotReleased: the exchange cannot be written, most often.
+        CourseError: the course's configuration or gradebook cannot be read, most often.
     """
     course = Course(root)
     names = sorted(f.parent.name for f in course.source_root().glob("*/*.ipynb"))
     config = course.nbgrader.config.copy()
+    exchange = Path(str(config.Exchange.get("root") or Exchange.root.default_value)) / course.course_id
     if config.get("CollectOwnWork", {}).get("inbound_by_learner"):
-        _make_inbound_folders(Path(config.Exchange.root) / course.course_id / "inbound", learners)
+        _make_inbound_folders(exchange / "inbound", learners)
+    released: list[str] = []
+    failures: list[str] = []
     with programs_of_this_python():
         for name in names:
-            course.make_ready(name)
+            try:
+                course.make_ready(name)
+                released.append(name)
+            except ReleaseFailed as error:  # most often, students were graded with other cells
+                failures.append(f"{name}: {error}")
         with Gradebook(course.db_url, course.course_id) as gradebook:
             for learner in learners:
                 gradebook.update_or_create_student(learner)
         config.ExchangeReleaseAssignment.force = True  # a mended exercise takes the old one's place
         api = NbGraderAPI(CourseDirectory(config=config), config=config)
-        outbound = Path(config.Exchange.root) / course.course_id / "outbound"
-        for name in names:
-            if _same(course.nbgrader.release / name, outbound / name):
+        for name in tuple(released):
+            if _same(course.nbgrader.release / name, exchange / "outbound" / name):
                 continue
             done = api.release_assignment(name)
             if not done["success"]:
-                raise NotReleased(f"{name}: {done.get('error') or done.get('log')}")
-    return names
+                released.remove(name)
+                failures.append(f"{name}: {one_line(str(done.get('error') or done.get('log')), 1_000)}")
+    return released, failures
 
 
 def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
@@ -63,5 +75,19 @@ def _same(one: Path, other: Path) -> bool:
     return bool(contents[0]) and contents[0] == contents[1]
 
 
+def main(root: Path, learners: list[str]) -> int:
+    """Prepare the course; 2 if some of its exercises could not be released, 1 if nothing could be done."""
+    try:
+        released, failures = prepare(root, learners)
+    except KitError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for name in released:
+        print(name)
+    for line in failures:
+        print(line, file=sys.stderr)
+    return 2 if failures else 0
+
+
 if __name__ == "__main__":
-    print("\n".join(prepare(Path(sys.argv[1]), sys.argv[2:])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -14,6 +14,7 @@ STATE/run/NAME/           0700 each: kernels' sockets
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import pwd
@@ -151,14 +152,17 @@ def as_user(group: Class, user: str, command: list[str], **options: object) -> s
 
 
 def prepare_course(group: Class) -> None:
-    """Release every exercise into the exchange, as the course's account.
+    """Release every exercise into the exchange, as the course's account. Of those that cannot be, it says why.
 
     Raises:
-        CannotSetUp: that failed.
+        CannotSetUp: nothing could be done.
     """
     command = [str(group.venv / "bin" / "python"), "-m", "autograder.jupyter.prepare", str(group.course_folder)]
     done = as_user(group, group.account, [*command, *group.learners])
-    if done.returncode:
+    if done.returncode == 2:
+        print("Learners get no new version of these exercises, and keep what they have of them:", flush=True)
+        print(done.stderr.strip(), flush=True)
+    elif done.returncode:
         raise CannotSetUp("The exercises could not be released: " + (done.stderr.strip() or done.stdout.strip()))
 
 
@@ -227,8 +231,13 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
     for original, copy in copies:
         newest, here = _digest(original), _digest(copy) if copy.exists() else ""
         if here and here == known.get(copy.name) and here != newest:
-            print(f"{copy.name}: the kit has a newer version, which takes the place of the course's copy.", flush=True)
-            shutil.rmtree(copy)
+            earlier = _free(note.parent.parent / f"earlier-{copy.name}")
+            copy.rename(earlier)
+            print(
+                f"{copy.name}: the kit has a newer version, which takes the place of the course's copy. That is now"
+                f" {earlier}.",
+                flush=True,
+            )
         elif here and here != newest:
             print(
                 f"{copy.name}: the course's copy is not what the kit has now and may have been changed here, so it"
@@ -243,6 +252,12 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
             known[copy.name] = newest
     note.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
     _give(note, owner)
+
+
+def _free(path: Path) -> Path:
+    """This path, or with a number the first one where nothing is yet."""
+    numbered = (path.with_name(f"{path.name}-{number}") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
 
 
 def _digest(folder: Path) -> str:
