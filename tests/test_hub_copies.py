@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -23,9 +25,9 @@ EXERCISES = ("03-dense-networks", "04-softmax")
 
 
 def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(classroom, "_give", lambda path, owner: None)  # only root may
+    me = pwd.getpwuid(os.getuid()).pw_name
     kit, course = tmp_path / "kit" / "03-x", tmp_path / "source" / "03-x"
     kit.mkdir(parents=True)
     course.parent.mkdir()
@@ -33,7 +35,7 @@ def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
 
     def start(version: str) -> tuple[str, str]:
         (kit / "03-x.ipynb").write_text(version)
-        classroom._bring_up_to_date([(kit, course)], note, "root")
+        classroom._bring_up_to_date([(kit, course)], note, me)
         return (course / "03-x.ipynb").read_text(), capsys.readouterr().out
 
     assert start("one") == ("one", "")
@@ -127,3 +129,28 @@ def test_the_hub_starts_with_an_exercise_that_cannot_be_released(
     else:
         with pytest.raises(classroom.CannotSetUp, match="01-x: its cells differ"):
             classroom.prepare_course(group)
+
+
+def test_root_writes_through_no_link_of_the_courses_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(classroom.Class, "account", me)
+    group = classroom.Class(tmp_path / "class", tmp_path / "venv", exercises=EXERCISES[:1], watch=True)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "passwd").write_text("root:x:0:0\n")
+    (group.course_folder / "source").mkdir(parents=True)
+    links = {
+        "source/.copied.json": "passwd",
+        "autograder.json": "new-1",  # dangling: as if there was nothing yet
+        "nbgrader_config.py": "new-2",
+    }
+    for link, target in links.items():
+        (group.course_folder / link).symlink_to(outside / target)
+    classroom._lay_out_course(group)
+    assert {path.name: path.read_text() for path in outside.iterdir()} == {"passwd": "root:x:0:0\n"}
+    for link in links:
+        path = group.course_folder / link
+        assert not path.is_symlink()
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.stat().st_size > 0
+    assert not list(group.course_folder.rglob(".*.*.*")), "nothing is left beside them"

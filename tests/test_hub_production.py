@@ -421,7 +421,14 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert Path(packages).parent == Path(wheel).parent.parent
     assert "learners = ['ada', 'bo', ]" in (root / "opt/tljh/config/jupyterhub_config.d/class.py").read_text()
     assert (root / "srv/class/courses/keras/source/03-dense-networks").is_dir()
+    config = root / "srv/class/courses/keras/nbgrader_config.py"
+    config.unlink()
+    config.symlink_to("/etc/sysctl.d/passwd")  # as an instructor's terminal can, on the course's account
+    (root / "etc/sysctl.d/passwd").write_text("root:x:0:0\n")
     assert _littlest(tmp_path, "tutor", "ada").returncode == 0, "it can be run again"
+    assert (root / "etc/sysctl.d/passwd").read_text() == "root:x:0:0\n"
+    assert not config.is_symlink()
+    assert "CourseDirectory" in config.read_text()
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,8 +101,7 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     _write_roles(group)
     passwords = group.state / "passwords.json"
     if not passwords.is_file():
-        passwords.touch(0o600)
-        passwords.write_text(json.dumps({user: secrets.token_urlsafe(9) for user in group.users}, indent=1) + "\n")
+        _put(passwords, json.dumps({user: secrets.token_urlsafe(9) for user in group.users}, indent=1) + "\n", "root")
     described = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(group).items()}
     described |= {"account": group.account, "course_folder": str(group.course_folder)}
     described |= {"address": address, "ports": ports, "proxy": proxy}
@@ -195,6 +195,20 @@ def _give(path: Path, owner: str) -> None:
         _hand_over(part, owner, 0o700 if part.is_dir() else 0o600)
 
 
+def _put(path: Path, text: str, owner: str) -> None:
+    """Write a file, whole or not at all, for its owner alone. A link in its place is replaced, never written through:
+    whoever owns the folder would choose which file root overwrites."""
+    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchown(file.fileno(), pwd.getpwnam(owner).pw_uid, pwd.getpwnam(owner).pw_gid)
+        os.replace(beside, path)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
 def _hand_over(path: Path, owner: str, mode: int) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -250,8 +264,7 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
             here = newest
         if here == newest:
             known[copy.name] = newest
-    note.write_text(json.dumps(known, indent=1) + "\n", "utf-8")
-    _give(note, owner)
+    _put(note, json.dumps(known, indent=1) + "\n", owner)
 
 
 def _free(path: Path) -> Path:
@@ -283,13 +296,11 @@ def _lay_out_course(group: Class) -> None:
     if group.watch:
         _folder(folder / "submitted", group.account, 0o700)
     if group.watch and not (folder / "autograder.json").exists():
-        (folder / "autograder.json").write_text('{"results_at_once": true}\n', "utf-8")
-        _give(folder / "autograder.json", group.account)
+        _put(folder / "autograder.json", '{"results_at_once": true}\n', group.account)
     config = folder / "nbgrader_config.py"
     if not config.exists():
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
-        config.write_text(_filled(text, course=group.course, root=folder, exchange=group.exchange), "utf-8")
-        _give(config, group.account)
+        _put(config, _filled(text, course=group.course, root=folder, exchange=group.exchange), group.account)
 
 
 def _filled(text: str, **names: object) -> str:

@@ -61,7 +61,8 @@ fill() {   # not by sed, to which # and & in a name would mean something
         printf '%s\n' "$line"
     done < "$1"
 }
-fill "$clone/deploy/hub/nbgrader_config_course.py" > "$folder/nbgrader_config.py"
+fill "$clone/deploy/hub/nbgrader_config_course.py" > "$work/nbgrader_config.py"
+mv -T "$work/nbgrader_config.py" "$folder/nbgrader_config.py"   # in the place of a link, never through one
 chown -hR "$account:$account" "$folder"
 cp -rT "$clone/deploy/hub/roles" "$state/roles"
 install -D -m 0644 "$clone/deploy/hub/roles/ipython_kernel_config.py" "$user_env/etc/ipython/ipython_kernel_config.py"
