@@ -8,6 +8,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from nbgrader.api import Gradebook
 sys.path.insert(0, str(ROOT / "deploy" / "hub"))
 
 import classroom
+import load
+import local
 
 from autograder.course.directory import Course
 from autograder.jupyter import prepare
@@ -154,3 +157,74 @@ def test_root_writes_through_no_link_of_the_courses_account(tmp_path: Path, monk
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.stat().st_size > 0
     assert not list(group.course_folder.rglob(".*.*.*")), "nothing is left beside them"
+
+
+@pytest.fixture
+def changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `make hub` and the measurement would have changed, as root."""
+    done: list[str] = []
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(load, "PREFIX", tmp_path)
+    for module in (local, load):
+        for name in ("install", "take_down", "set_up"):
+            monkeypatch.setattr(module, name, lambda *_, name=name: done.append(name))
+    return done
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [(local.main, ["--prefix", "PREFIX"]), (local.main, ["--prefix", "PREFIX", "--remove"]), (load.main, [])],
+)
+def test_a_second_hub_does_not_end_the_class_of_the_first(
+    main: Callable[[], int],
+    arguments: list[str],
+    changes: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["hub", *(a.replace("PREFIX", str(tmp_path)) for a in arguments)])
+    with local.alone(tmp_path):
+        assert main() == 2
+    assert changes == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"A Hub of {tmp_path} is running" in line
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (FileNotFoundError(2, "No such file", "npm"), "There is no 'npm' on this machine."),
+        (subprocess.CalledProcessError(1, ["npm", "ci", "--silent"]), "'npm ci --silent ...' failed."),
+    ],
+)
+@pytest.mark.parametrize("main", [local.main, load.main])
+def test_what_cannot_be_installed_is_said_in_one_line(
+    main: Callable[[], int],
+    error: Exception,
+    told: str,
+    changes: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    for module in (local, load):
+        monkeypatch.setattr(module, "install", fails)
+    monkeypatch.setattr(sys, "argv", ["hub", *(["--prefix", str(tmp_path)] if main is local.main else [])])
+    assert main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert changes == []
+
+
+def test_only_root_removes_a_class(
+    changes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(sys, "argv", ["hub", "--prefix", str(tmp_path), "--remove"])
+    assert local.main() == 2
+    assert "need root" in capsys.readouterr().err
+    assert changes == []

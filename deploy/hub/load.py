@@ -15,6 +15,7 @@ import os
 import pwd
 import re
 import statistics
+import subprocess
 import sys
 import time
 import uuid
@@ -27,9 +28,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 
 import websocket  # noqa: E402
-from classroom import Class, set_up, take_down  # noqa: E402
-from installation import install, proxy  # noqa: E402
-from local import PREFIX, free_ports, running  # noqa: E402
+from classroom import CannotSetUp, Class, set_up, take_down  # noqa: E402
+from installation import CannotInstall, install, proxy  # noqa: E402
+from local import PREFIX, HubFailed, alone, free_ports, running, what_failed  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
 EXERCISE = "03-dense-networks"
@@ -73,6 +74,27 @@ def main() -> int:
     if os.getuid() != 0:
         parser.error("separate Unix users need root")
     names = tuple(f"load-{number:02}" for number in range(options.learners))
+    try:
+        with alone(PREFIX):
+            measured, taken = _measure(names)
+    except (CannotInstall, CannotSetUp) as error:
+        print(f"load.py: {error}", file=sys.stderr)
+        return 2
+    except HubFailed as error:
+        print(f"load.py: {error}", file=sys.stderr)
+        return 1
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        print(f"load.py: {what_failed(error)}", file=sys.stderr)
+        return 1
+    report = _report(measured, taken)
+    print(json.dumps(report, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def _measure(names: tuple[str, ...]) -> tuple[list[Measured], float]:
+    """Each learner's figures, and the megabytes that all of them took of the machine."""
     group = Class(PREFIX / "load", install(PREFIX, "6"), "load", names, ("load-tutor",), (EXERCISE,))
     take_down(group)
     try:
@@ -85,11 +107,7 @@ def main() -> int:
             taken = before - _available_mb()
     finally:
         take_down(group)
-    report = _report(measured, taken)
-    print(json.dumps(report, indent=1))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    return 0
+    return measured, taken
 
 
 def learn(url: str, name: str, password: str) -> Measured:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -45,32 +46,61 @@ def main() -> int:
     parser.add_argument("--remove", action="store_true", help="delete the class, its users and their work")
     options = parser.parse_args()
     group = Class(options.prefix / "class", options.prefix / f"venv-{options.hub}", watch=True)
-    if options.remove:
-        take_down(group)
-        return 0
     try:
         refuse_unless_local(f"http://{options.address}:{options.port}")
         if os.getuid() != 0:
             raise CannotSetUp("Separate Unix users need root: run `sudo make hub`. Nothing was changed.")
-        install(options.prefix, options.hub)
-        described = set_up(group, free_ports(options.port), proxy(), options.address)
-        # Also when told by `kill`, and where the shell made us ignore Ctrl-C (started with &).
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        print("Starting JupyterHub ...", flush=True)
-        with running(group, described) as url:
-            _welcome(group, url)
-            with contextlib.suppress(KeyboardInterrupt):
-                while True:
-                    time.sleep(3600)
+        with alone(options.prefix):
+            if options.remove:
+                take_down(group)
+                return 0
+            install(options.prefix, options.hub)
+            described = set_up(group, free_ports(options.port), proxy(), options.address)
+            # Also when told by `kill`, and where the shell made us ignore Ctrl-C (started with &).
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("Starting JupyterHub ...", flush=True)
+            with running(group, described) as url:
+                _welcome(group, url)
+                with contextlib.suppress(KeyboardInterrupt):
+                    while True:
+                        time.sleep(3600)
     except (NotLocal, CannotInstall, CannotSetUp) as error:
         print(f"make hub: {error}", file=sys.stderr)
         return 2
     except HubFailed as error:
         print(f"make hub: {error}", file=sys.stderr)
         return 1
+    except (subprocess.CalledProcessError, FileNotFoundError) as error:
+        print(f"make hub: {what_failed(error)}", file=sys.stderr)
+        return 1
     print("\nStopped. The class's work is kept in", group.state)
     return 0
+
+
+@contextlib.contextmanager
+def alone(prefix: Path) -> Iterator[None]:
+    """Inside, nobody else installs into this folder or has a class from here: they share the environment.
+
+    Raises:
+        CannotSetUp: somebody does.
+    """
+    prefix.mkdir(parents=True, exist_ok=True)
+    with (prefix / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotSetUp(
+                f"A Hub of {prefix} is running or being installed. End that one first. Nothing was changed."
+            ) from None
+        yield
+
+
+def what_failed(error: subprocess.CalledProcessError | FileNotFoundError) -> str:
+    """One line about a program that failed or is not there; what it said stands above."""
+    if isinstance(error, FileNotFoundError):
+        return f"There is no '{error.filename}' on this machine. Install it and start again."
+    return f"'{' '.join(map(str, error.cmd[:4]))} ...' failed. What it said stands above; is there a network?"
 
 
 @contextlib.contextmanager
