@@ -22,6 +22,7 @@ from autograder.course.sources import Exchange
 from autograder.course.submissions import Unused
 from autograder.course.times import written
 from autograder.errors import CourseError
+from autograder.language import said
 
 NAME = "03-dense-networks"
 NOW = 1_790_000_000.0
@@ -322,3 +323,17 @@ def test_a_copy_that_stalls_for_a_second_is_taken_in_whole(course: Course) -> No
     notebook.write_bytes(whole)
     assert looking.look() == (["ada"], [])
     assert course.submission(NAME, "ada").raw == whole
+
+
+def test_of_any_number_of_notebooks_in_one_hand_in_ten_are_read(course: Course) -> None:
+    """They may be links to one file that costs its owner next to nothing; all that are read are held at once."""
+    folder = submit(course, "ada", worked("x = 1"))
+    for number in range(40):
+        os.link(folder / f"{NAME}.ipynb", folder / f"a-{number}.ipynb")
+    found = list(Exchange(folder.parent).deliveries(NAME))
+    files = [one.file for one in found if not isinstance(one, Unused)]
+    assert len(files) == 10
+    assert f"{NAME}.ipynb" in files
+    assert [said(one.why) for one in found if isinstance(one, Unused)] == [
+        "it holds 41 notebooks; 10 of them are looked at"
+    ]

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from autograder.course.lms_names import CANVAS, MOODLE
 from autograder.course.reading import MAX_NOTEBOOK_BYTES
-from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden
+from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden, may_be_one
 from autograder.course.times import time_of
 from autograder.errors import BadSource
 from autograder.exercise.wire import one_line
@@ -31,6 +31,7 @@ from autograder.language import _, say
 REQUEST = "another-look.txt"  # what a learner hands in beside the notebook to ask for another look
 MAX_ENTRIES = 50_000  # files of a class
 MAX_DEPTH = 8
+MAX_NOTEBOOKS = 10  # and zip files, in one hand-in of nbgrader's exchange
 MAX_FILE_BYTES = 3 * MAX_NOTEBOOK_BYTES  # one file may be a zip file with several others in it
 
 
@@ -360,7 +361,17 @@ class Exchange:
                 except BadSource as error:
                     yield Unused(path, one_line(str(error), 200))
                     continue
+                # All of them are read before one is chosen, and a learner may put any number there.
+                notebooks = [entry for entry in entries if may_be_one(entry.path.name)]
+                notebooks.sort(key=lambda entry: entry.path.name != f"{exercise}.ipynb")
+                if too_many := {entry.path for entry in notebooks[MAX_NOTEBOOKS:]}:
+                    most = _(
+                        "it holds {n} notebooks; {most} of them are looked at", n=len(notebooks), most=MAX_NOTEBOOKS
+                    )
+                    yield Unused(path, most)
                 for entry in entries:
+                    if entry.path in too_many:
+                        continue
                     if entry.why_not:
                         yield Unused(path / entry.path, entry.why_not)
                     elif entry.path.suffix.casefold() != ".txt" or entry.path.name == REQUEST:
