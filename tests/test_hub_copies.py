@@ -228,3 +228,25 @@ def test_only_root_removes_a_class(
     assert local.main() == 2
     assert "need root" in capsys.readouterr().err
     assert changes == []
+
+
+def test_the_material_heals_after_a_start_that_was_ended(tmp_path: Path) -> None:
+    group = classroom.Class(tmp_path, tmp_path / "venv")
+    classroom._lay_out_material(group)
+    lock = tmp_path / "material" / ".git" / "index.lock"
+    lock.touch()
+    classroom._lay_out_material(group)
+    assert not lock.exists()
+    log = ["git", "-c", f"safe.directory={tmp_path}/material", "log", "--oneline"]
+    assert len(subprocess.check_output(log, cwd=tmp_path / "material").splitlines()) == 2
+
+
+def test_passwords_are_made_once_and_after_a_start_on_a_full_disk(tmp_path: Path) -> None:
+    group = classroom.Class(tmp_path, tmp_path / "venv")
+    (tmp_path / "passwords.json").touch()
+    classroom._make_passwords(group)
+    made = (tmp_path / "passwords.json").read_text()
+    assert sorted(json.loads(made)) == sorted(group.users)
+    assert (tmp_path / "passwords.json").stat().st_mode & 0o777 == 0o600
+    classroom._make_passwords(group)
+    assert (tmp_path / "passwords.json").read_text() == made

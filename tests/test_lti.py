@@ -6,6 +6,7 @@ against the specifications.
 
 from __future__ import annotations
 
+import errno
 import html
 import json
 import os
@@ -490,3 +491,25 @@ def test_the_hubs_log_names_no_token_and_no_key(entered: _Hub, school: Path) -> 
     log = entered.log.read_text("utf-8")
     assert "Refused" in log or "refused" in log
     assert not re.search(r"eyJ[\w-]{20,}\.", log), "an id_token in the log could be used again"
+
+
+def test_the_hubs_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "deploy" / "hub"))
+    import course_lti
+
+    path = tmp_path / "auth_state_key"
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as on_a_full_disk:
+        on_a_full_disk.setattr(course_lti.os, "fdopen", full)
+        with pytest.raises(OSError, match="No space"):
+            course_lti._kept(path)
+    assert list(tmp_path.iterdir()) == []
+    path.touch()  # as earlier versions left it
+    key = course_lti._kept(path)
+    assert len(bytes.fromhex(key)) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert course_lti._kept(path) == key
+    assert list(tmp_path.iterdir()) == [path]

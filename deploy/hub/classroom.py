@@ -99,9 +99,7 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     _lay_out_exchange(group)
     _lay_out_course(group)
     _write_roles(group)
-    passwords = group.state / "passwords.json"
-    if not passwords.is_file():
-        _put(passwords, json.dumps({user: secrets.token_urlsafe(9) for user in group.users}, indent=1) + "\n", "root")
+    _make_passwords(group)
     described = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(group).items()}
     described |= {"account": group.account, "course_folder": str(group.course_folder)}
     described |= {"address": address, "ports": ports, "proxy": proxy}
@@ -109,6 +107,14 @@ def set_up(group: Class, ports: dict[str, int], proxy: list[str], address: str =
     print("Releasing the exercises to the learners; new ones take some seconds each ...", flush=True)
     prepare_course(group)
     return group.state / "class.json"
+
+
+def _make_passwords(group: Class) -> None:
+    """Once; everybody's stays what it is."""
+    passwords = group.state / "passwords.json"
+    if not passwords.is_file() or not passwords.stat().st_size:  # empty: left by a start on a full disk
+        made = {user: secrets.token_urlsafe(9) for user in group.users}
+        _put(passwords, json.dumps(made, indent=1) + "\n", pwd.getpwuid(os.getuid()).pw_name)
 
 
 def close_clone() -> None:
@@ -331,6 +337,8 @@ def _lay_out_material(group: Class) -> None:
     lesson_notebooks.write(repository / "notebooks")
     identity = ["-c", "user.name=course", "-c", "user.email=course@localhost", "-c", "init.defaultBranch=main"]
     commands = [["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", "Material"]]
+    for left in (repository / ".git").rglob("*.lock"):  # by a start that was ended while git wrote
+        left.unlink()
     for command in commands:
         subprocess.run(["git", *identity, *command], cwd=repository, check=True)
     # git refuses another user's repository unless told that it is meant.

@@ -15,6 +15,7 @@ Used by `jupyterhub_config.py`, `tljh/class_config.py` and `z2jh/lti.yaml`. It r
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -132,11 +133,17 @@ def configure(c: Any, folder: str | Path, course: str, crypt_key: str | Path | N
 
 
 def _kept(path: Path) -> str:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return path.read_text("ascii").strip()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_hex(32)
-        file.write(key + "\n")
-    return key
+    """The key in a file, made if there is none: whole or not at all, and never another one in its place."""
+    if path.exists() and not path.read_text("ascii").strip():
+        path.unlink()  # left by a start on a full disk; nothing was ever encrypted with it
+    if not path.exists():
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+            with contextlib.suppress(FileExistsError):
+                os.link(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    return path.read_text("ascii").strip()
