@@ -31,6 +31,7 @@ from autograder.course.release import programs_of_this_python
 from autograder.course.roster import Roster, folded
 from autograder.course.sources import open_source
 from autograder.errors import AlreadyRunning, BadRoster, BadSource, CourseError, UsageError
+from autograder.language import said
 from autograder.report.exporters import MoodleExporter
 
 SHADOW = {".ipynb_checkpoints/x.ipynb": b"", "__MACOSX/._x.ipynb": b""}
@@ -509,3 +510,18 @@ def test_a_run_that_may_be_making_the_gradebook_is_waited_for_by_the_person(tmp_
         process.kill()
         process.communicate()
     assert entered(tmp_path) == {"al1": ("Ada", "Lovelace", None)}
+
+
+def test_what_one_student_calls_a_file_does_not_decide_how_all_are_read(tmp_path: Path) -> None:
+    """In a class of Canvas a name as Moodle gives them; in a folder of files one as Canvas gives them."""
+    own = f"x_77_assignsubmission_file_{NAME}.ipynb"
+    canvas = {f"{who}_{number}_456_{file}": worked(who) for who, number, file in (("lovelaceada", 901, f"{NAME}.ipynb"),
+              ("oneilroybob", 902, f"{NAME}.ipynb"), ("evee", 903, own))}  # fmt: skip
+    source = open_source(zip_file(tmp_path / "class.zip", canvas))
+    assert source.title == "Canvas"
+    assert [one.number for one in source.deliveries(NAME)] == ["901", "902", "903"]  # type: ignore[union-attr]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("ada.ipynb", "bob.ipynb", "a_1_2_x.ipynb", "notes.txt"):
+        (folder / name).write_bytes(worked(name))
+    assert said(open_source(folder).title) == "a folder of files"

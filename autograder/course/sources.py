@@ -14,7 +14,7 @@ import stat
 import struct
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path, PurePosixPath
@@ -86,6 +86,9 @@ class Whose:
     why_not: str = ""
 
 
+Layout = Callable[[PurePosixPath], Whose | None]  # None: the path is not one of this layout
+
+
 def open_source(path: Path) -> SubmissionSource:
     """The source that lies at a path, recognised by how files are called in it.
 
@@ -104,18 +107,26 @@ def open_source(path: Path) -> SubmissionSource:
         raise BadSource(say("There is no file or folder {path}.", path=path))
     if not entries:
         raise BadSource(say("{path} is empty.", path=path))
-    title, layout = next(
-        (title, layout) for title, layout in LAYOUTS if layout is _loose or any(layout(e.path) for e in entries)
+    return Files(path, entries, *_layout_of(entries))
+
+
+def _layout_of(entries: Sequence[Entry]) -> tuple[str, Layout]:
+    """What such a source is called, and the layout of most notebooks in it: one name is the word of one student."""
+    shown = [entry.path for entry in entries if not any(map(hidden, entry.path.parts))]
+    judged = [path for path in shown if may_be_one(path.name)] or shown
+    fits = {
+        title: sum(layout(path) is not None for path in judged) for title, layout in LAYOUTS if layout is not _loose
+    }
+    best = max(fits, key=lambda title: fits[title])
+    return next(
+        (t, layout) for t, layout in LAYOUTS if layout is _loose or (t == best and 2 * fits[t] >= len(judged) > 0)
     )
-    return Files(title, path, entries, layout)
 
 
 class Files:
     """Files whose paths say whose they are."""
 
-    def __init__(
-        self, title: str, path: Path, entries: Iterable[Entry], layout: Callable[[PurePosixPath], Whose | None]
-    ) -> None:
+    def __init__(self, path: Path, entries: Iterable[Entry], title: str, layout: Layout) -> None:
         self.title = title
         self._path, self._layout = path, layout
         self._entries = [entry for entry in entries if not any(map(hidden, entry.path.parts))]
@@ -181,7 +192,7 @@ def _loose_names(path: PurePosixPath, exercise: str, top: int) -> list[str]:
     return [name for name in names if name and name.casefold() != exercise.casefold()] or [""]
 
 
-LAYOUTS: tuple[tuple[str, Callable[[PurePosixPath], Whose | None]], ...] = (
+LAYOUTS: tuple[tuple[str, Layout], ...] = (
     ("Moodle", _moodle),
     ("Canvas", _canvas),
     (_("a folder of files"), _loose),  # takes anything, so it comes last
