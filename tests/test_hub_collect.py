@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import pwd
@@ -52,7 +54,7 @@ class Exchange:
             _give(path, owner)
         return place
 
-    def collect(self) -> dict[str, dict[str, str]]:
+    def collect(self, update: bool = False) -> dict[str, dict[str, str]]:
         """Collect; return the text of each collected file by student and name."""
         config = Config()
         config.CourseDirectory.root = str(self.course)
@@ -60,13 +62,14 @@ class Exchange:
         config.CourseDirectory.assignment_id = EXERCISE
         config.Exchange.root = str(self.inbound.parent.parent)
         config.CollectOwnWork.inbound_by_learner = self._by_learner
+        config.CollectOwnWork.update = update
         os.chmod(self.inbound.parent.parent, 0o777)
         with programs_of_this_python():
             CollectOwnWork(coursedir=CourseDirectory(config=config), config=config).start()
         submitted = self.course / "submitted"
         found: dict[str, dict[str, str]] = {}
-        for student in submitted.iterdir() if submitted.is_dir() else []:
-            found[student.name] = {p.name: p.read_text() for p in (student / EXERCISE).iterdir()}
+        for folder in submitted.glob(f"*/{EXERCISE}"):
+            found[folder.parent.name] = {p.name: p.read_text() for p in folder.iterdir()}
         return found
 
 
@@ -167,6 +170,62 @@ def test_a_time_that_the_servers_clock_contradicts_is_noted(
         exchange.collect()
         logging.getLogger("traitlets").removeHandler(caplog.handler)
     assert "it says that it was handed in at 2026-01-15 12:00:01" in caplog.text
+
+
+@pytest.mark.parametrize("when", ["at first", "while it is copied"])
+def test_a_folder_that_cannot_be_opened_stops_nobody_and_replaces_nothing(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, when: str
+) -> None:
+    """One learner's folder with mode 700 ended nbgrader's collect, for everybody after it, each time."""
+    closed = exchange.hand_in(HONEST, HONEST, "closed", 3)
+    exchange.hand_in(ROGUE, ROGUE, "open")
+    really, times = os.open, 0
+
+    def refused(path: Any, flags: int, *more: Any, **options: Any) -> int:  # root itself may open anything
+        nonlocal times
+        if str(path) == str(closed):
+            times += 1
+            if when == "at first" or times > 1:
+                raise PermissionError(errno.EACCES, "Permission denied")
+        return really(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    logging.getLogger("traitlets").addHandler(caplog.handler)
+    collected = exchange.collect()
+    logging.getLogger("traitlets").removeHandler(caplog.handler)
+    assert list(collected) == [ROGUE]
+    assert "cannot be opened (Permission denied)" in caplog.text
+    assert not (exchange.course / "submitted" / HONEST / EXERCISE).exists()
+
+
+def test_a_folder_that_vanishes_stops_nobody(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = exchange.hand_in(HONEST, HONEST, "gone")
+    exchange.hand_in(ROGUE, ROGUE, "there")
+    chosen = CollectOwnWork.copy_files
+
+    def copy_files(self: CollectOwnWork) -> None:
+        shutil.rmtree(gone)
+        chosen(self)
+
+    monkeypatch.setattr(CollectOwnWork, "copy_files", copy_files)
+    assert list(exchange.collect()) == [ROGUE]
+
+
+def test_what_is_replaced_is_kept(exchange: Exchange) -> None:
+    """A version that was sent from the page lies nowhere else."""
+    there = exchange.course / "submitted" / HONEST / EXERCISE
+    there.mkdir(parents=True)
+    (there / f"{EXERCISE}.ipynb").write_text("from the page")
+    (there / "timestamp.txt").write_text("2026-01-14 10:00:00 UTC")
+    (there / "submission_secret.txt").write_text("its secret")
+    exchange.hand_in(HONEST, HONEST, "by Submit")
+    assert exchange.collect(update=True)[HONEST][f"{EXERCISE}.ipynb"] == "by Submit"
+    (kept,) = (exchange.course / ".autograder" / EXERCISE / "replaced" / HONEST).glob("*.ipynb")
+    assert kept.read_text() == "from the page"
+    about = json.loads(kept.with_name(f".{kept.name}.json").read_text())
+    assert about == {"timestamp": "2026-01-14 10:00:00 UTC", "secret": "its secret"}
+    exchange.collect(update=True)
+    assert len(list(kept.parent.glob("*.ipynb"))) == 1, "what stays is not kept again"
 
 
 def test_plain_nbgrader_follows_the_link(exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

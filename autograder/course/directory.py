@@ -52,6 +52,7 @@ _MAKING = (
     "IncludeHeaderFooter",
     "LockCells",
 )
+STATE = ".autograder"  # the kit's own folder in a course
 LOCK_SECONDS = 10.0  # how long another program may hold the gradebook before we give up
 
 
@@ -68,7 +69,7 @@ class Course:
                 say("The course directory {root} cannot be read: you have no permission to open it.", root=root)
             )
         self.root = root.resolve()
-        self.state = self.root / ".autograder"
+        self.state = self.root / STATE
 
     @cached_property
     def settings(self) -> Settings:

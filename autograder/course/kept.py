@@ -43,6 +43,25 @@ def keep(folder: Path, when: str, content: bytes, secret: str = "") -> None:
         number += 1
 
 
+def keep_current(submission: Path, exercise: str, folder: Path) -> None:
+    """Keep the notebook that lies in a folder of ``submitted/`` in a student's `folder`, if there is one.
+
+    Raises:
+        OSError: it cannot be read or kept.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        content = contents(submission / f"{exercise}.ipynb")
+        when, secret = _beside(submission, "timestamp.txt").strip(), _beside(submission, "submission_secret.txt")
+        keep(folder, when, content, secret)
+
+
+def _beside(submission: Path, name: str) -> str:
+    try:
+        return contents(submission / name, 1_000).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def versions(folder: Path, current: Submitted) -> list[Submitted]:
     """All that a student handed in for an exercise, the earliest first; the same file twice counts once.
 

@@ -24,6 +24,8 @@ from nbgrader.utils import temp_attrs
 from traitlets import Bool, Integer
 
 from autograder.compat.assumptions import FORGED_SUBMISSIONS, fallen
+from autograder.course.directory import STATE
+from autograder.course.kept import REPLACED, keep_current
 from autograder.course.times import time_of, written
 
 TIMES_AGREE = 600.0  # seconds between what a learner's folder says and what the server's clock says
@@ -57,7 +59,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     def _path_to_record(self, path: str) -> dict[str, Any]:
         """Called before the newest folder of each learner is chosen: a forged one must not stand in its way."""
         place = Path(path)
-        owner = _owner_by_folder(place) if self.inbound_by_learner else _owner(path)
+        owner = self._whose(place)
         try:
             record: dict[str, Any] = super()._path_to_record(path)
         except Exception:  # a name that is no submission's; nbgrader would stop here, for everybody
@@ -70,23 +72,55 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         return record
 
     def copy_files(self) -> None:
-        self.src_records = [r for r in self.src_records if self._is_own(r)]
-        super().copy_files()
+        self.src_records = [r for r in self.src_records if self._is_own(r) and self._opens(r) and self._keeps(r)]
+        with temp_attrs(self, check_owner=False):  # we did, and nbgrader's stops where a folder has vanished
+            super().copy_files()
+
+    def _opens(self, record: dict[str, Any]) -> bool:
+        """Whether a learner's folder can be read. One that cannot stops nobody else's, and replaces nothing."""
+        place = Path(self.inbound_path) / record["filename"]
+        try:
+            os.close(os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
+        except OSError as error:
+            self.log.warning("%s cannot be opened (%s); it is not collected.", place, error.strerror)
+            return False
+        return True
+
+    def _keeps(self, record: dict[str, Any]) -> bool:
+        """Keep what nbgrader is about to remove, as an uploaded version lies nowhere else; whether that worked."""
+        exercise, student = self.coursedir.assignment_id, record["username"]
+        folder = Path(self.coursedir.format_path(self.coursedir.submitted_directory, student, exercise))
+        replaces = (self.update or self.before_duedate) and folder.is_dir()
+        if replaces and self.coursedir.get_existing_timestamp(str(folder)) != record["timestamp"]:
+            try:
+                keep_current(folder, exercise, Path(self.coursedir.root) / STATE / exercise / REPLACED / student)
+            except OSError as error:
+                self.log.warning("%s cannot be kept (%s); nothing replaces it.", folder, error.strerror)
+                return False
+        return True
 
     def _is_own(self, record: dict[str, Any]) -> bool:
         """Whether a folder is its namesake's; checked again in case nbgrader did not call the method above."""
         if record["username"].startswith(_FORGED):
             return False
         place = Path(self.inbound_path) / record["filename"]
-        owner = _owner_by_folder(place) if self.inbound_by_learner else _owner(str(place))
+        owner = self._whose(place)
         if owner != record["username"]:
             self.log.warning("%s belongs to %s; it is not collected.", place, owner)
         return bool(owner == record["username"])
 
+    def _whose(self, place: Path) -> str:
+        return _owner_by_folder(place) if self.inbound_by_learner else _owner(str(place))
+
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:
         """Copy the files of one submission; `src` is the exchange's folder, `dest` is ours and not there yet."""
         os.makedirs(dest, mode=0o700)
-        folder = os.open(src, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            folder = os.open(src, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:  # theirs to close or to remove, and no reason to stop for everybody after them
+            os.rmdir(dest)
+            self.log.warning("%s cannot be opened (%s); it is not collected.", src, error.strerror)
+            return
         try:
             about = os.fstat(folder)
             owner = about.st_uid
@@ -121,7 +155,10 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
 
 def _owner(path: str) -> str:
     """Name of the owner of a folder; a link's own, not of what it points to."""
-    uid = os.lstat(path).st_uid
+    try:
+        uid = os.lstat(path).st_uid
+    except OSError:
+        return "nobody any more"
     if os.path.islink(path):
         return "a link"
     try:
