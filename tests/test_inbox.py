@@ -337,3 +337,26 @@ def test_of_any_number_of_notebooks_in_one_hand_in_ten_are_read(course: Course) 
     assert [said(one.why) for one in found if isinstance(one, Unused)] == [
         "it holds 41 notebooks; 10 of them are looked at"
     ]
+
+
+def test_a_huge_hand_in_stalls_nobodys_look(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look would go through all of it, and the page waits for the look."""
+    looking = Looking(course)
+    huge = submit(course, "eve", worked("x = 1"))
+    for n in range(3):
+        (huge / f"folder-{n}").mkdir()
+        for m in range(1_000):
+            (huge / f"folder-{n}" / f"file-{m}").touch()
+    submit(course, "ada", worked("x = 1"))
+    seen, really = 0, os.lstat
+
+    def counted(path: str) -> os.stat_result:
+        nonlocal seen
+        seen += str(huge) in str(path)
+        return really(path)
+
+    monkeypatch.setattr(os, "lstat", counted)
+    looking.inbox.look(course, [NAME])
+    assert 0 < seen <= 1_001
+    monkeypatch.undo()
+    assert "ada" in looking.look()[0]

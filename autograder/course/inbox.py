@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import json
 import os
 import stat
@@ -23,7 +24,7 @@ from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
 from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS, SETTLED_SECONDS, Settling
-from autograder.course.sources import Delivery, Exchange, SubmissionSource, open_source
+from autograder.course.sources import MAX_ENTRIES, Delivery, Exchange, SubmissionSource, open_source
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
 from autograder.errors import BadSource, CourseError
@@ -31,6 +32,7 @@ from autograder.language import say
 
 MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together
 _DEPTH = 6  # folders below one that is looked at
+_MOST = 1_000  # files and folders of one hand-in that are looked at
 _KNOWN = "taken-in.jsonl"  # in the folder .autograder of the course
 
 
@@ -209,8 +211,9 @@ class Inbox:
 
     def _states(self, folder: Path, prefix: str, exercises: Collection[str]) -> dict[str, _State]:
         assert self._known is not None
+        learners = self.exchange or self.by_learner  # elsewhere a folder may hold a whole class
         return {
-            entry.name: tuple(_state(entry.path, _DEPTH))
+            entry.name: tuple(_state(entry.path, _MOST if learners or _exercise_of(entry.name) else MAX_ENTRIES))
             for entry in _entries(folder)
             if prefix + entry.name not in self._known and (_exercise_of(entry.name) or "") in {"", *exercises}
         }
@@ -313,14 +316,20 @@ def _holds_a_file(state: _State) -> bool:
     return any(not stat.S_ISDIR(one[1]) for one in state)
 
 
-def _state(path: str, depth: int) -> Iterator[_State]:
-    own = _own_state(path)
-    yield own
-    if depth and stat.S_ISDIR(own[1] or 0):
+def _state(path: str, left: int) -> Iterator[_State]:
+    """What shows that something changed in a hand-in; of a huge one, `left` entries: it stalls nobody's look."""
+    ahead = [(path, _DEPTH)]
+    while ahead:
+        path, depth = ahead.pop()
+        own = _own_state(path)
+        yield own
+        if not (depth and left and stat.S_ISDIR(own[1] or 0)):
+            continue
         try:
-            entries = sorted(os.scandir(path), key=lambda one: one.name)[:1_000]
+            with os.scandir(path) as entries:
+                inside = sorted(entry.path for entry in itertools.islice(entries, left))
         except OSError as error:
-            yield path, error.errno
-            return
-        for entry in entries:
-            yield from _state(entry.path, depth - 1)
+            yield path, error.errno, 0
+            continue
+        left -= len(inside)
+        ahead += [(one, depth - 1) for one in reversed(inside)]
