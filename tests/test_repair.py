@@ -8,9 +8,10 @@ from typing import Any
 import nbformat
 import pytest
 from hostile import RELEASED, code_cell, filled_in
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from autograder.course import reading
 from autograder.exercise.definition import task_of
 from autograder.grading.repair import MAX_REPAIRS, Unreadable, read_notebook, repair
 
@@ -134,6 +135,55 @@ def test_depth_is_no_error_of_ours(depth: int) -> None:
     for raw in (b'{"cells": [], "nbformat": ' + b"[" * depth + b"]" * depth + b"}", b"[" * depth + b"]" * depth):
         with pytest.raises(Unreadable):
             read_notebook(raw) and repair(raw, TEMPLATE)
+
+
+_sheets = st.fixed_dictionaries({"cells": st.lists(_cells | _anything, max_size=3) | _anything})
+_shapes = st.fixed_dictionaries(
+    {},
+    optional={
+        "worksheets": st.lists(_sheets | _anything, max_size=3) | _anything,
+        "cells": _anything,
+        "metadata": _anything,
+        "nbformat": _anything,
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@example({"worksheets": [{"cells": 5}]})
+@example({"worksheets": [{"cells": {"source": "1"}}]})
+@given(_shapes)
+def test_any_shape_is_read_or_refused(document: Any) -> None:
+    """One that raised anything else would end the look at everybody's files."""
+    try:
+        notebook, _ = read_notebook(json.dumps(document).encode())
+    except Unreadable:
+        return
+    assert all(isinstance(cell.source, str) for cell in notebook.cells)
+
+
+def test_of_worksheets_what_is_none_is_left_out() -> None:
+    sheets = [{"cells": 5}, 7, {"cells": [{"cell_type": "code", "input": "mine = 1"}]}, {"cells": None}]
+    notebook, _ = read_notebook(json.dumps({"nbformat": 3, "worksheets": sheets}).encode())
+    assert [cell.source for cell in notebook.cells] == ["mine = 1"]
+
+
+def test_a_shape_nobody_thought_of_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(*_: object) -> None:
+        raise TypeError("'int' object is not iterable")
+
+    monkeypatch.setattr(reading, "_well_formed", stumbles)
+    with pytest.raises(Unreadable, match="The file is not a notebook") as refused:
+        read_notebook(b'{"cells": []}')
+    assert "\n" not in str(refused.value)
+
+
+def test_code_that_python_parses_and_cannot_print_is_repaired() -> None:
+    notebook = filled_in({})
+    locked = next(c for c in notebook["cells"] if "start(" in "".join(c["source"]))
+    locked["source"] = "a" + ".b" * 1100
+    repaired = repair(json.dumps(notebook).encode(), TEMPLATE)
+    assert any("start(" in cell.source for cell in repaired.notebook.cells)
 
 
 def test_another_exercises_notebook_is_called_that() -> None:

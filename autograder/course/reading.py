@@ -59,7 +59,12 @@ def read_notebook(raw: bytes) -> tuple[nbformat.NotebookNode, list[str]]:
         ) from None
     if not isinstance(document, dict):
         raise Unreadable(_("The file is not a notebook. Hand in the .ipynb file that you worked in."))
-    return _well_formed(document, repairs), repairs
+    try:
+        return _well_formed(document, repairs), repairs
+    except Unreadable:
+        raise
+    except Exception:  # a shape that nobody thought of must not end a look at everybody's
+        raise Unreadable(_("The file is not a notebook. Hand in the .ipynb file that you worked in.")) from None
 
 
 def _decode(raw: bytes, repairs: list[str]) -> str:
@@ -78,7 +83,8 @@ def _well_formed(document: dict[str, Any], repairs: list[str]) -> nbformat.Noteb
     version = document.get("nbformat")
     cells = document.get("cells")
     if cells is None and isinstance(document.get("worksheets"), list):  # version 3 and 2
-        cells = [c for sheet in document["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells") or []]
+        sheets = [sheet.get("cells") for sheet in document["worksheets"] if isinstance(sheet, dict)]
+        cells = [cell for listed in sheets if isinstance(listed, list) for cell in listed]
     if not isinstance(cells, list):
         raise Unreadable(
             _("The file is JSON, but not a notebook: it has no cells. Hand in the .ipynb file you worked in.")

@@ -78,7 +78,12 @@ def readings(cell: NotebookNode, longest: int = MAX_PARSED) -> tuple[tuple[str, 
     if cell.cell_type != "code" or len(cell.source) > longest or not cell.source.strip():
         return (as_it_is,)
     tree = _parsed(cell.source)
-    return (as_it_is,) if tree is None or not tree.body else (as_it_is, ("meaning", ast.dump(tree)))
+    if tree is None or not tree.body:
+        return (as_it_is,)
+    try:
+        return as_it_is, ("meaning", ast.dump(tree))
+    except (RecursionError, MemoryError):  # Python parses what is nested deeper than it can print
+        return (as_it_is,)
 
 
 class _Plan:
