@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 from autograder.course import gradebook, submissions
 from autograder.course.directory import Course
 from autograder.course.grades import read_deadline, read_grades
-from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed, GradebookFailed
+from autograder.errors import AlreadyRunning, CourseError, ForkServerFailed, GradebookFailed, GradingImpossible
 from autograder.grading import batch
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
@@ -187,6 +187,32 @@ def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[
     assert "our fault" in results["student-00003"]["message"]
     assert all(r["status"] == "graded" for s, r in results.items() if s != "student-00003")
     assert grade(course).skipped == 5  # what was our fault is tried again
+
+
+class Failing(Executor):
+    """Nothing can be graded with it, as far as it can tell."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(ForkServerFailed("gone"))
+        return future
+
+
+@contextmanager
+def failing(workers: int, setups: Any) -> Any:
+    yield Failing()
+
+
+def test_a_few_students_work_does_not_end_a_run_however_often_it_is_tried(course: Path) -> None:
+    few = batch.GIVE_UP_AFTER - 1
+    stand_in.write_class(course / "submitted", NAME, few)
+    assert [s["status"] for s in grade(course, failing).submissions] == ["error"] * few
+
+
+def test_nobodys_work_can_be_graded_ends_the_run(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, batch.GIVE_UP_AFTER)
+    with pytest.raises(GradingImpossible, match=f"{batch.GIVE_UP_AFTER} submissions in a row"):
+        grade(course, failing)
 
 
 def work_or_die(job: Any, setups: Any, exercise: Any, mark: Path) -> Any:

@@ -34,7 +34,7 @@ from autograder.language import _, said, say, speaking
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.limits import Limits
 
-GIVE_UP_AFTER = 8  # failures in a row that are our fault, with no success in between
+GIVE_UP_AFTER = 8  # students in a row whose work fails by our fault: one alone, however much it is, may be to blame
 FLUSH_SECONDS = 0.25  # for so long may results that come thick and fast share a transaction
 ASK_SECONDS = 0.25  # between two times that a run asks what has come meanwhile
 TRIES = 3  # how often a job is tried whose worker died under it; the last time it runs alone
@@ -482,7 +482,7 @@ def _graded(
     """
     waiting, asked = _Waiting(todo), time.monotonic()
     suspects: list[tuple[_Task, int]] = []
-    failures = 0  # that are our fault, one after another
+    failed: set[str] = set()  # students whose work did by our fault, with no success in between
     while waiting or suspects:
         alone = not waiting
         pool_size = 1 if alone else workers if more else min(workers, len(waiting))
@@ -500,7 +500,7 @@ def _graded(
                 for number, (future, task, attempt) in enumerate(finished, 1):
                     try:
                         done = future.result()
-                        failures = 0
+                        failed.clear()
                         task.run.has_run(done)
                         yield task, done, number < len(finished) or any(f.done() for f in running)
                         continue
@@ -512,13 +512,13 @@ def _graded(
                     except Exception as error:  # one of our bugs must not cost the others their grades
                         known = isinstance(error, (ForkServerFailed, WorkerDied))
                         why = str(error) if known else f"{type(error).__name__}: {error}"
-                    failures += 1
-                    if failures >= GIVE_UP_AFTER:
+                    failed.add(task.submitted.student)
+                    if len(failed) >= GIVE_UP_AFTER:
                         raise GradingImpossible(
                             say(
                                 "{failures} submissions in a row could not be graded, so something is wrong here and"
                                 " not with them: {why}. What was graded is kept. `autograder doctor` may say more.",
-                                failures=failures,
+                                failures=len(failed),
                                 why=why[:300],
                             )
                         )
