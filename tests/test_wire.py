@@ -154,6 +154,30 @@ def test_one_array_cannot_be_named_twice() -> None:
         decode(message)
 
 
+class _Kept:
+    """What a notebook can make of `History` by itself."""
+
+    def __init__(self, **history: Any) -> None:
+        self.history = history
+
+
+_Kept.__name__ = "History"
+
+
+def test_a_history_does_not_grow_beyond_reach() -> None:
+    """As a list, an array of single bytes takes 40 times its memory: 10 GB of the grader for 256 MB sent."""
+    for kept in (
+        {"loss": np.zeros(1_000_000, np.int8)},
+        {f"metric{n}": np.zeros(100_000, np.int8) for n in range(5)},
+    ):
+        with pytest.raises(NotPlain, match="more than 200,000 parts"):
+            decode(encode(_Kept(**kept)))
+    # An empty array can have any number of rows, each a list of its own.
+    assert decode(encode(_Kept(loss=np.zeros((1000, 0)), accuracy=np.ones(20_000)))) == History(
+        {"accuracy": [1.0] * 20_000}
+    )
+
+
 def test_numbers_stay_within_reach() -> None:
     huge = decode(encode([10**350, -(10**350), 2**70]))
     assert huge == [math.inf, -math.inf, 2**70]
