@@ -360,3 +360,9 @@ def test_a_huge_hand_in_stalls_nobodys_look(course: Course, monkeypatch: pytest.
     assert 0 < seen <= 1_001
     monkeypatch.undo()
     assert "ada" in looking.look()[0]
+
+
+def test_a_learners_name_may_hold_a_plus_sign(course: Course) -> None:
+    looking = Looking(course)
+    submit(course, "ada+x", worked("x = 1"))
+    assert looking.look() == (["ada+x"], [])

@@ -24,7 +24,14 @@ from autograder.course.reading import Unreadable, read_notebook
 from autograder.course.receipts import Receipt, Receipts
 from autograder.course.roster import Roster, fits_a_folder
 from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS, SETTLED_SECONDS, Settling
-from autograder.course.sources import MAX_ENTRIES, Delivery, Exchange, SubmissionSource, open_source
+from autograder.course.sources import (
+    MAX_ENTRIES,
+    Delivery,
+    Exchange,
+    SubmissionSource,
+    exercise_in_exchange,
+    open_source,
+)
 from autograder.course.submissions import Unused, hidden, may_be_one
 from autograder.course.times import written
 from autograder.errors import BadSource, CourseError
@@ -238,9 +245,8 @@ def _settled_after(name: str) -> float:
 
 
 def _exercise_of(name: str) -> str:
-    """Which exercise a folder of nbgrader's exchange says that it is of; '' if it is no such folder."""
-    parts = name.rpartition("/")[2].split("+")
-    return parts[1] if len(parts) >= 3 else ""
+    """Which exercise an entry of nbgrader's exchange says that it is of; '' if it is none."""
+    return exercise_in_exchange(name.rpartition("/")[2])
 
 
 def _names_in(path: Path) -> set[str]:

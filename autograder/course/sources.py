@@ -156,9 +156,8 @@ class Files:
 
 # -- what files are called -------------------------------------------------------------------------------------------
 
-_EXCHANGE = re.compile(
-    r"(?P<name>[^+]+)\+(?P<exercise>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+(?P<random>[^+]*))?$"
-)
+# A learner's name may hold a plus sign, an exercise's may not.
+_EXCHANGE = re.compile(r"(?P<name>.+)\+(?P<exercise>[^+]+)\+(?P<time>\d{4}-\d\d-\d\d [^+]+)(?:\+(?P<random>[^+]*))?$")
 _DRIVE = re.compile(r"(?P<name>.+?) - (?P<rest>.+)")
 
 
@@ -197,6 +196,12 @@ LAYOUTS: tuple[tuple[str, Layout], ...] = (
     ("Canvas", _canvas),
     (_("a folder of files"), _loose),  # takes anything, so it comes last
 )
+
+
+def exercise_in_exchange(name: str) -> str:
+    """Which exercise a folder of nbgrader's exchange says that it is of; '' if its name is not one of those."""
+    found = _EXCHANGE.match(name)
+    return found["exercise"] if found else ""
 
 
 def _without(name: str, exercise: str) -> str:
