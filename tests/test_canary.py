@@ -149,11 +149,13 @@ def test_the_canary_is_cheap_and_finds_what_a_submission_needs(fork_server: Fork
     assert any(name.endswith("DejaVuSans.ttf") for name in fork_server.proven)
     assert fork_server.cpu_seconds < 3  # 0.6 s on an idle machine
     assert canary.found_again(["json.tool", *sorted(n for n in fork_server.proven if n[0] == "/")[:3]], fork_server)
+    assert canary.found_again(["this", "unittest.__main__", "idlelib.idle"], fork_server)  # one prints, two exit
     assert not canary.found_again(["json.nothing"], fork_server)
 
 
 FORGED = {
     "said": "raise ModuleNotFoundError(\"No module named 'wave'\", name='wave')",
+    "prints": "raise ModuleNotFoundError(\"No module named 'this'\")",
     "hidden": "import sys; sys.modules['wave'] = None; import wave",
     "path": "import sys; sys.path.clear(); sys.path_importer_cache.clear(); import wave",
     "finder": "import sys; sys.meta_path.clear(); import wave",

@@ -92,12 +92,12 @@ _HALTED = re.compile(r"import of ([\w.]+) halted")
 _PATH = re.compile(r"'(/[^'\n]+)'")
 _CANNOT_FIND = ("ModuleNotFoundError", "ImportError", "FileNotFoundError", "PermissionError", "OSError")
 _LOOK = """
-import importlib
+import importlib.util, sys
 for one in {wanted!r}:
     if one.startswith("/"):
         open(one, "rb").read(1)
-    else:
-        importlib.import_module(one)
+    elif one not in sys.modules and importlib.util.find_spec(one) is None:
+        raise ModuleNotFoundError(one)
 """
 
 
@@ -192,8 +192,12 @@ def lost(notebook: nbformat.NotebookNode, result: SubmissionResult, server: Fork
 
 
 def found_again(wanted: list[str], server: ForkServer) -> bool:
-    """Whether a clean fork finds them all: then it is the submission that does not, by its own doing or by chance."""
+    """Whether a clean fork finds them all: then it is the submission that does not, by its own doing or by chance.
+
+    They are found as the canary found them, not imported: some print, open a browser or exit when they are.
+    """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(_LOOK.format(wanted=wanted))])
     with NotebookRun(notebook, server, _LIMITS) as run:
         run.run_rest()
-        return run.status is Status.GRADED and not notebook.cells[0].outputs
+        outputs = notebook.cells[0].outputs
+        return run.status is Status.GRADED and not any(output.output_type == "error" for output in outputs)
