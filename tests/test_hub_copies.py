@@ -231,14 +231,14 @@ def test_only_root_removes_a_class(
 
 
 def test_the_material_heals_after_a_start_that_was_ended(tmp_path: Path) -> None:
-    group = classroom.Class(tmp_path, tmp_path / "venv")
-    classroom._lay_out_material(group)
-    lock = tmp_path / "material" / ".git" / "index.lock"
+    (tmp_path / "a.ipynb").touch()
+    classroom._commit(tmp_path)
+    lock = tmp_path / ".git" / "index.lock"
     lock.touch()
-    classroom._lay_out_material(group)
+    classroom._commit(tmp_path)
     assert not lock.exists()
-    log = ["git", "-c", f"safe.directory={tmp_path}/material", "log", "--oneline"]
-    assert len(subprocess.check_output(log, cwd=tmp_path / "material").splitlines()) == 2
+    log = ["git", "-c", f"safe.directory={tmp_path}", "log", "--oneline"]
+    assert len(subprocess.check_output(log, cwd=tmp_path).splitlines()) == 2
 
 
 def test_passwords_are_made_once_and_after_a_start_on_a_full_disk(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ esac
 python=$venv/bin/python
 if [ -e "$unfinished" ]; then
     other=$(cat "$unfinished")
-    case $([ -z "$other" ] || ps -p "$other" -o args= 2>/dev/null) in
+    case $([ -z "$other" ] || ps -ww -p "$other" -o args= 2>/dev/null) in
     *install.sh*) stop "Another installation into $venv is under way (process $other). Wait until it has ended, and try again." ;;
     esac
     say "An earlier installation was not finished; the environment is made anew."

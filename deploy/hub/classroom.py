@@ -314,6 +314,16 @@ def _filled(text: str, **names: object) -> str:
     return re.sub(r'"\{(\w+)\}"', lambda place: ascii(str(names[place[1]])), text)
 
 
+def _commit(repository: Path) -> None:
+    """Commit all that lies there, in a repository that is made if need be."""
+    identity = ["-c", "user.name=course", "-c", "user.email=course@localhost", "-c", "init.defaultBranch=main"]
+    commands = [["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", "Material"]]
+    for left in (repository / ".git").rglob("*.lock"):  # by a start that was ended while git wrote
+        left.unlink()
+    for command in commands:
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+
+
 def _lay_out_material(group: Class) -> None:
     """What the launch links bring: lessons as notebooks, and the learners' bundle unpacked.
 
@@ -335,12 +345,7 @@ def _lay_out_material(group: Class) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(bundle.read(name))
     lesson_notebooks.write(repository / "notebooks")
-    identity = ["-c", "user.name=course", "-c", "user.email=course@localhost", "-c", "init.defaultBranch=main"]
-    commands = [["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--allow-empty", "--message", "Material"]]
-    for left in (repository / ".git").rglob("*.lock"):  # by a start that was ended while git wrote
-        left.unlink()
-    for command in commands:
-        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+    _commit(repository)
     # git refuses another user's repository unless told that it is meant.
     (group.state / "gitconfig").write_text(f"[safe]\n\tdirectory = {repository}\n\tdirectory = {repository}/.git\n")
 
