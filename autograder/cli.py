@@ -51,7 +51,7 @@ def _language(options: argparse.Namespace) -> str:
     root = getattr(options, "course", None)
     if root is None:
         return ""
-    from autograder.course.settings import language_of
+    from autograder.course.settings_file import language_of
 
     return language_of(root)
 

@@ -33,10 +33,11 @@ from playwright.sync_api import Browser
 from web import served
 
 from autograder import cli, language
-from autograder.course import settings
 from autograder.course.deadlines import Lateness
 from autograder.course.directory import Course
 from autograder.course.gradebook import Mark
+from autograder.course import settings
+from autograder.course.settings_file import language_of
 from autograder.errors import BadSetting
 from autograder.exercise import outcome, wire
 from autograder.exercise.definition import find_exercise
@@ -748,7 +749,7 @@ def test_what_is_said_before_settings_are_checked_is_in_the_courses_language(
     tmp_path: Path, spoken: None, content: bytes, language: str
 ) -> None:
     (tmp_path / "autograder.json").write_bytes(content)
-    assert settings.language_of(tmp_path) == language
+    assert language_of(tmp_path) == language
 
 
 def test_dates_are_written_as_the_language_does(spoken: None) -> None:

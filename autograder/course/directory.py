@@ -29,6 +29,7 @@ from autograder.course.deadlines import LatePolicy
 from autograder.course.late import OURS, LatePenalties
 from autograder.course.nbgrader_config import NbgraderConfig
 from autograder.course.settings import Settings
+from autograder.course.settings_file import FILE
 from autograder.course.submissions import HandedIn, Submitted
 from autograder.errors import CourseError, UnknownExercise
 from autograder.exercise.definition import (
@@ -120,7 +121,7 @@ class Course:
         named |= {f"exercises.{name}.late": each.late for name, each in self.settings.exercises.items()}
         for key, policy in named.items():
             if policy != LatePolicy():
-                late.require_no_other(f"{self.root / settings.FILE}: {key}")
+                late.require_no_other(f"{self.root / FILE}: {key}")
         return late
 
     def source_root(self) -> Path:
@@ -311,7 +312,7 @@ class Course:
         """
         extensions = self.settings.of(name).extensions
         known = set(handed_in) | self._students_entered() if set(extensions) - set(handed_in) else set(handed_in)
-        where = f"{self.root / settings.FILE}: exercises.{name}.extensions"
+        where = f"{self.root / FILE}: exercises.{name}.extensions"
         lines = []
         for student in sorted(set(extensions) - known):
             close = difflib.get_close_matches(student, known, 1)

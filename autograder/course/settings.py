@@ -8,7 +8,7 @@ Deadlines stand there, too: see `deadlines`.
 
 A new setting for the whole course is a field of `Settings`, one for a single exercise a field of `ExerciseSettings`:
 its name is the key, its annotation the type that is asked for, its default what holds when nobody says anything.
-Nobody else reads the file.
+`settings_file` reads the file, and nobody else does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import difflib
 import importlib.util
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -27,13 +26,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from autograder.course import deadlines
 from autograder.course.deadlines import Deadline, LatePolicy
+from autograder.course.settings_file import FILE, content
 from autograder.errors import BadSetting
 from autograder.exercise.passages import book_at
 from autograder.language import _, did_you_mean, languages, say
 from autograder.sandbox.limits import Limits
 
-FILE = "autograder.json"
-MAX_BYTES = 1_000_000  # of the file
 MAX_FILES_BYTES = 50_000_000  # of all files that lie beside one exercise's notebooks, together
 
 
@@ -114,7 +112,7 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
         BadSetting, BadLimit: the file cannot be used. The message names it and the key.
     """
     path = root / FILE
-    given = _object(_content(path), str(path), say("the whole file"))
+    given = _object(content(path), str(path), say("the whole file"))
     _known(given, _names(Settings), f"{path}: ", say("setting"))
     everywhere = (usual or Limits()).with_settings(
         _object(given.get("limits", {}), str(path), "limits"), f"{path}: limits"
@@ -138,16 +136,6 @@ def read(root: Path, exercises: Callable[[], Collection[str]], usual: Limits | N
         ) from error
     each = {name: _of_exercise(value, course, path, f"exercises.{name}") for name, value in named.items()}
     return replace(course, exercises=each)
-
-
-def language_of(root: Path) -> str:
-    """The language that a course's settings name, or '': for what is said before the settings are read and checked."""
-    try:
-        given = _content(root / FILE)
-    except BadSetting:  # whoever reads the settings says what is wrong with them
-        return ""
-    found = given.get("language") if isinstance(given, dict) else None
-    return found if found in languages() else ""
 
 
 def require_packages(settings: Settings, root: Path) -> None:
@@ -237,63 +225,6 @@ def _of_exercise(value: Any, course: Settings, path: Path, key: str) -> Exercise
         time_zone=course.time_zone,
         **typed,
     )
-
-
-def _content(path: Path) -> Any:
-    """What the file holds; an empty object if there is none."""
-    if not os.path.lexists(path):
-        return {}
-    if not path.is_file():
-        raise BadSetting(say("{path} is not a file, or is a link to one that does not exist.", path=path))
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadSetting(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
-    if len(raw) > MAX_BYTES:
-        raise BadSetting(
-            say(
-                "{path} is larger than {max_bytes:,} bytes, which is too large for settings.",
-                path=path,
-                max_bytes=MAX_BYTES,
-            )
-        )
-    try:
-        text = raw.decode("utf-8-sig")
-        return json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise BadSetting(
-            say("{path} is not UTF-8 text (byte {start}). Save it as UTF-8.", path=path, start=error.start + 1)
-        ) from error
-    except _RepeatedError as error:
-        raise BadSetting(
-            say("{path}: the key {error!r} appears twice. Keep one of them.", path=path, error=str(error)[:60])
-        ) from error
-    except json.JSONDecodeError as error:
-        raise BadSetting(
-            say("{path} is not valid JSON: {msg}, in line {lineno}.", path=path, msg=error.msg, lineno=error.lineno)
-        ) from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
-        raise BadSetting(
-            say("{path} is not valid JSON: {error}.", path=path, error=str(error).splitlines()[0])
-        ) from error
-
-
-class _RepeatedError(Exception):
-    """A key that stands in an object twice."""
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _RepeatedError(key)
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(say("{name} is not a number in JSON", name=name))
 
 
 def _names(kind: type) -> list[str]:

@@ -24,7 +24,8 @@ from autograder.course.again import asked
 from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
 from autograder.course.receipts import Receipts
-from autograder.course.settings import FILE, require_packages
+from autograder.course.settings import require_packages
+from autograder.course.settings_file import FILE
 from autograder.course.settling import SETTLED_SECONDS, Settling
 from autograder.course.submissions import Submitted
 from autograder.course.times import written
