@@ -33,10 +33,10 @@ from playwright.sync_api import Browser
 from web import served
 
 from autograder import cli, language
+from autograder.course import settings
 from autograder.course.deadlines import Lateness
 from autograder.course.directory import Course
 from autograder.course.gradebook import Mark
-from autograder.course import settings
 from autograder.course.settings_file import language_of
 from autograder.errors import BadSetting
 from autograder.exercise import outcome, wire
