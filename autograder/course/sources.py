@@ -114,13 +114,13 @@ def _layout_of(entries: Sequence[Entry]) -> tuple[str, Layout]:
     """What such a source is called, and the layout of most notebooks in it: one name is the word of one student."""
     shown = [entry.path for entry in entries if not any(map(hidden, entry.path.parts))]
     judged = [path for path in shown if may_be_one(path.name)] or shown
-    fits = {
-        title: sum(layout(path) is not None for path in judged) for title, layout in LAYOUTS if layout is not _loose
-    }
-    best = max(fits, key=lambda title: fits[title])
-    return next(
-        (t, layout) for t, layout in LAYOUTS if layout is _loose or (t == best and 2 * fits[t] >= len(judged) > 0)
-    )
+    *known, loose = LAYOUTS
+
+    def fitting(one: tuple[str, Layout]) -> int:
+        return sum(one[1](path) is not None for path in judged)
+
+    best = max(known, key=fitting)
+    return best if judged and 2 * fitting(best) >= len(judged) else loose
 
 
 class Files:

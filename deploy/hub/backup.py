@@ -84,7 +84,6 @@ def _add(tar: tarfile.TarFile, path: Path, name: str, left_out: list[str], of_le
         if member is not None and member.isreg():
             # Nobody can put something else in its place meanwhile that is read for ever, or is another's.
             file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")  # noqa: SIM115 - see below
-            tar.inodes.clear()  # type: ignore[attr-defined]
             member = tar.gettarinfo(arcname=name, fileobj=file)
         elif member is not None and member.isdir():
             children = sorted(os.listdir(path))

@@ -15,7 +15,6 @@ import os
 import pwd
 import re
 import statistics
-import subprocess
 import sys
 import time
 import uuid
@@ -28,9 +27,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 
 import websocket  # noqa: E402
-from classroom import CannotSetUp, Class, set_up, take_down  # noqa: E402
-from installation import CannotInstall, install, proxy  # noqa: E402
-from local import PREFIX, HubFailed, alone, free_ports, running, what_failed  # noqa: E402
+from classroom import Class, set_up, take_down  # noqa: E402
+from installation import install, proxy  # noqa: E402
+from local import FAILURES, PREFIX, alone, fail, free_ports, running  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
 EXERCISE = "03-dense-networks"
@@ -77,15 +76,8 @@ def main() -> int:
     try:
         with alone(PREFIX):
             measured, taken = _measure(names)
-    except (CannotInstall, CannotSetUp) as error:
-        print(f"load.py: {error}", file=sys.stderr)
-        return 2
-    except HubFailed as error:
-        print(f"load.py: {error}", file=sys.stderr)
-        return 1
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        print(f"load.py: {what_failed(error)}", file=sys.stderr)
-        return 1
+    except FAILURES as error:
+        return fail("load.py", error)
     report = _report(measured, taken)
     print(json.dumps(report, indent=1))
     if options.json:

@@ -65,15 +65,8 @@ def main() -> int:
                 with contextlib.suppress(KeyboardInterrupt):
                     while True:
                         time.sleep(3600)
-    except (NotLocal, CannotInstall, CannotSetUp) as error:
-        print(f"make hub: {error}", file=sys.stderr)
-        return 2
-    except HubFailed as error:
-        print(f"make hub: {error}", file=sys.stderr)
-        return 1
-    except (subprocess.CalledProcessError, FileNotFoundError) as error:
-        print(f"make hub: {what_failed(error)}", file=sys.stderr)
-        return 1
+    except FAILURES as error:
+        return fail("make hub", error)
     print("\nStopped. The class's work is kept in", group.state)
     return 0
 
@@ -96,11 +89,18 @@ def alone(prefix: Path) -> Iterator[None]:
         yield
 
 
-def what_failed(error: subprocess.CalledProcessError | FileNotFoundError) -> str:
-    """One line about a program that failed or is not there; what it said stands above."""
+FAILURES = (NotLocal, CannotInstall, CannotSetUp, HubFailed, subprocess.CalledProcessError, FileNotFoundError)
+
+
+def fail(command: str, error: BaseException) -> int:
+    """Say in one line why the Hub of a command cannot run; the exit status. What a program said stands above."""
+    why = str(error)
     if isinstance(error, FileNotFoundError):
-        return f"There is no '{error.filename}' on this machine. Install it and start again."
-    return f"'{' '.join(map(str, error.cmd[:4]))} ...' failed. What it said stands above; is there a network?"
+        why = f"There is no '{error.filename}' on this machine. Install it and start again."
+    elif isinstance(error, subprocess.CalledProcessError):
+        why = f"'{' '.join(map(str, error.cmd[:4]))} ...' failed. What it said stands above; is there a network?"
+    print(f"{command}: {why}", file=sys.stderr)
+    return 2 if isinstance(error, (NotLocal, CannotInstall, CannotSetUp)) else 1
 
 
 @contextlib.contextmanager
