@@ -132,6 +132,32 @@ def test_what_is_no_plain_file_of_theirs_is_left_out(exchange: Exchange, tmp_pat
     assert f"{EXERCISE}.ipynb" not in collected.get(ROGUE, {})
 
 
+def test_a_hand_in_of_many_links_to_a_huge_file_does_not_fill_the_disk(
+    exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sparse file costs its owner nothing, and links to it even less; each of them would be copied whole."""
+    place = exchange.hand_in(ROGUE, ROGUE, "theirs")
+    huge = place / "0.ipynb"
+    with huge.open("wb") as file:
+        file.truncate(10_000_000)
+    _give(huge, ROGUE)
+    for number in range(1, 60):
+        os.link(huge, place / f"{number}.ipynb")
+    exchange.hand_in(HONEST, HONEST, "mine")
+    log = logging.getLogger("collecting")
+    with caplog.at_level(logging.WARNING), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CollectOwnWork, "log", log)
+        collected = exchange.collect()
+    assert collected[HONEST][f"{EXERCISE}.ipynb"] == "mine"
+    assert collected[ROGUE][f"{EXERCISE}.ipynb"] == "theirs", "what is the exercise's comes first"
+    assert collected[ROGUE]["submission_secret.txt"] == "secret"
+    there = (exchange.course / "submitted" / ROGUE / EXERCISE).iterdir()
+    assert sum(path.stat().st_size for path in there) < 60_000_000
+    (line,) = (one for one in caplog.messages if one.startswith(ROGUE))
+    assert "handed in 63 notebooks and text files" in line
+    assert line.endswith("only 50 of them are collected.")
+
+
 @pytest.mark.parametrize("name", [f"{HONEST}+{EXERCISE}+yesterday+x", f"a+{EXERCISE}+", f"+{EXERCISE}+++"])
 def test_a_name_that_is_none_stops_nobody_elses(exchange: Exchange, name: str) -> None:
     (exchange.inbound / name).mkdir()

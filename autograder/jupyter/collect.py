@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +37,8 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     """nbgrader's collect, of plain files that belong to the learner whose work they claim to be."""
 
     src_records: list[dict[str, Any]]
-    max_bytes = Integer(60_000_000, help="Larger files are left out.").tag(config=True)
+    max_bytes = Integer(60_000_000, help="Of one hand-in; what does not fit is left out.").tag(config=True)
+    max_files = Integer(50, help="Of one hand-in; more of them are left out.").tag(config=True)
 
     inbound_by_learner = Bool(
         False,
@@ -124,33 +124,44 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         try:
             about = os.fstat(folder)
             owner = about.st_uid
-            for name in sorted(os.listdir(folder)):
-                if name.endswith(KEPT) and not name.startswith("."):
-                    why = self._copy(folder, owner, name, Path(dest))
-                    if why:
-                        self.log.warning("%s/%s is left out: it %s.", src, name, why)
+            # The disk is everybody's, and any number of names may be links to one file that costs its owner nothing.
+            left = self.max_bytes
+            names = [n for n in os.listdir(folder) if n.endswith(KEPT) and not n.startswith(".")]
+            names.sort(key=lambda name: (name not in self._needed(), name))
+            for name in names[: self.max_files]:
+                copied, why = self._copy(folder, owner, name, Path(dest), left)
+                left -= copied
+                if why:
+                    self.log.warning("%s/%s is left out: it %s.", src, name, why)
+            if len(names) > self.max_files:
+                most, student = self.max_files, Path(dest).parent.name
+                said = "%s handed in %d notebooks and text files in %s; only %d of them are collected."
+                self.log.warning(said, student, len(names), src, most)
         finally:
             os.close(folder)
         if word := _complete(Path(dest), Path(src).name, about.st_ctime):
             self.log.warning("%s: %s", src, word)
 
-    def _copy(self, folder: int, owner: int, name: str, dest: Path) -> str:
-        """Copy one file; return why not, or ''."""
+    def _needed(self) -> tuple[str, ...]:
+        """Names of the files that come before all others."""
+        return f"{self.coursedir.assignment_id}.ipynb", "timestamp.txt", "submission_secret.txt"
+
+    def _copy(self, folder: int, owner: int, name: str, dest: Path, left: int) -> tuple[int, str]:
+        """Copy one file of at most `left` bytes; return how many it has, and why it was not copied, or ''."""
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         except OSError as error:
-            return f"cannot be opened ({error.strerror})"
+            return 0, f"cannot be opened ({error.strerror})"
         with os.fdopen(descriptor, "rb") as source:
             about = os.fstat(descriptor)
             if not stat.S_ISREG(about.st_mode):
-                return "is not a file"
+                return 0, "is not a file"
             if about.st_uid != owner:
-                return "belongs to somebody else"
-            if about.st_size > self.max_bytes:
-                return f"is larger than {self.max_bytes} bytes"
-            with (dest / name).open("xb") as target:
-                shutil.copyfileobj(source, target)
-        return ""
+                return 0, "belongs to somebody else"
+            if about.st_size > left:
+                return 0, f"makes the hand-in larger than {self.max_bytes} bytes"
+            # Not what it grows to while it is copied.
+            return (dest / name).write_bytes(source.read(about.st_size)), ""
 
 
 def _owner(path: str) -> str:
