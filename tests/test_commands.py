@@ -46,6 +46,7 @@ ELSEWHERE = {
     "dask": "needs several machines; tests/test_cluster.py runs a scheduler and workers",
     "openssl": "tests/test_cluster.py makes its certificates with it",
     "tljh-config": "needs The Littlest JupyterHub",
+    "set-up.sh": "needs The Littlest JupyterHub; tests/test_hub_production.py runs it",
     "apt-get": "changes the system",
     "sudo": "is followed by the command that counts",
     "export": "only sets a variable",

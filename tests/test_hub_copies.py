@@ -63,6 +63,72 @@ def test_a_newer_exercise_reaches_a_course_that_nobody_changed(
     assert (earlier / "03-x.ipynb").read_text() == "one"
 
 
+@pytest.mark.parametrize("left", ["nothing", "a file fewer", "a file cut short"])
+def test_a_copy_that_was_ended_heals(left: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    kit, course = tmp_path / "kit" / "03-x", tmp_path / "source" / "03-x"
+    for folder in (kit, course):
+        folder.mkdir(parents=True)
+        for name in ("03-x.ipynb", "beside.csv"):
+            (folder / name).write_text(f"all of {name}")
+    if left != "a file cut short":
+        (course / "beside.csv").unlink()
+    if left == "nothing":
+        (course / "03-x.ipynb").unlink()
+    if left == "a file cut short":
+        (course / "beside.csv").write_text("all")
+    classroom._bring_up_to_date([(kit, course)], course.parent / ".copied.json", me)
+    assert {path.name: path.read_text() for path in course.iterdir()} == {
+        name: f"all of {name}" for name in ("03-x.ipynb", "beside.csv")
+    }
+    assert "had been copied" in capsys.readouterr().out
+    (course / "beside.csv").unlink()  # the teacher's doing, since this copy was whole
+    classroom._bring_up_to_date([(kit, course)], course.parent / ".copied.json", me)
+    assert not (course / "beside.csv").exists()
+
+
+def test_a_copy_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    kit, course = tmp_path / "kit" / "03-x", tmp_path / "source" / "03-x"
+    kit.mkdir(parents=True)
+    course.parent.mkdir()
+    (kit / "03-x.ipynb").write_text("whole")
+
+    def ended(original: Path, copy: Path, **_: object) -> None:
+        copy.mkdir()
+        (copy / "03-x.ipynb").write_text("who")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copytree", ended)
+        with pytest.raises(KeyboardInterrupt):
+            classroom._bring_up_to_date([(kit, course)], course.parent / ".copied.json", me)
+    assert not course.exists()
+    classroom._bring_up_to_date([(kit, course)], course.parent / ".copied.json", me)
+    assert (course / "03-x.ipynb").read_text() == "whole"
+    assert sorted(path.name for path in course.parent.iterdir()) == [".copied.json", "03-x"]
+
+
+def test_held_out_images_are_brought_up_to_date_one_by_one(tmp_path: Path) -> None:
+    """An earlier kit noted them all together."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    kit, held_out, note = tmp_path / "kit", tmp_path / "held_out", tmp_path / "source" / ".copied.json"
+    for folder in (kit, held_out, note.parent):
+        folder.mkdir()
+    for name in ("1.npz", "2.npz"):
+        (held_out / name).write_text("older")
+        (kit / name).write_text("newer")
+    note.write_text(json.dumps({"held_out": classroom._digest(held_out)}))
+    copies = [(kit / name, held_out / name) for name in ("1.npz", "2.npz")]
+    classroom._bring_up_to_date(copies, note, me)
+    assert [copy.read_text() for _, copy in copies] == ["newer", "newer"]
+    copies[0][1].write_text("private")
+    for original, _ in copies:
+        original.write_text("newest")
+    classroom._bring_up_to_date(copies, note, me)
+    assert [copy.read_text() for _, copy in copies] == ["private", "newest"]
+
+
 @pytest.fixture
 def graded(tmp_path: Path) -> Path:
     """A course with two exercises, released, of which the first was graded for somebody."""

@@ -358,14 +358,19 @@ echo "python $*" >> /log
 case "$*" in
 *"-m zipfile -e /clone/dist/learner-bundle.zip"*)
     mkdir "$5/learner-bundle" && touch "$5/learner-bundle/keras_lesson_kit-9-py3-none-any.whl" ;;
+*/classroom.py*) exec PYTHON "$@" ;;
 *doctor) if grep -qs "profile keras-class-bwrap /usr/bin/bwrap" /etc/apparmor.d/*
     then echo "ok      sandbox: bubblewrap works here"; else echo "MISSING sandbox: LIMITS ONLY"; fi ;;
 esac
 """
 
 
-def _littlest(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
-    """Run the whole script as root of an Ubuntu of its own, with stand-ins for what a real server would do."""
+def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the whole script as root of an Ubuntu of its own, with stand-ins for what a real server would do.
+
+    Args:
+        account: the course account's number. Only a real root may give anything to another account than its own.
+    """
     root = folder / "root"
     for part in ("opt/tljh/hub/bin", "opt/tljh/user/bin", "opt/tljh/config/jupyterhub_config.d", "srv", "programs"):
         (root / part).mkdir(parents=True, exist_ok=True)
@@ -377,9 +382,17 @@ def _littlest(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     programs = {name: f'#!/bin/bash\necho "{name} $*" >> /log\n' for name in LITTLEST_STAND_INS}
     programs["install"] = '#!/bin/bash\nexec /usr/bin/install $(echo " $* " | sed "s/ -[og] course-keras//g")\n'
     programs["runuser"] = '#!/bin/bash\nshift 3; exec "$@"\n'
+    if account:
+        del programs["install"], programs["chown"]
+        become = f"setpriv --reuid={account} --regid={account} --clear-groups"
+        programs["runuser"] = f'#!/bin/bash\nshift 3; exec {become} "$@"\n'
+    (root / "etc/passwd").write_text(f"root:x:0:0::/:/bin/bash\ncourse-keras:x:{account}:{account}::/:/bin/bash\n")
+    (root / "etc/group").write_text(f"root:x:0:\ncourse-keras:x:{account}:\n")
     for name, text in programs.items():
         (root / "programs" / name).write_text(text)
-    (root / "opt/tljh/user/bin/python").write_text(LITTLEST_PYTHON)
+    python = Path(sys.executable).resolve()
+    (root / "opt/tljh/user/bin/python").write_text(LITTLEST_PYTHON.replace("PYTHON", str(python)))
+    (root / "log").chmod(0o666)
     (root / "opt/tljh/hub/bin/jupyterhub").touch()
     for path in [*root.glob("programs/*"), *root.glob("opt/tljh/*/bin/*")]:
         path.chmod(0o755)
@@ -387,7 +400,12 @@ def _littlest(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
     if not clone.exists():
         for part in ("deploy", "solutions", "data/held_out"):
             shutil.copytree(ROOT / part, clone / part)
-    command = ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--ro-bind", "/usr", "/usr", "--dev", "/dev"]
+    as_root = ["--cap-add", "ALL"] if account else ["--unshare-user", "--uid", "0", "--gid", "0"]
+    command = ["bwrap", *as_root, "--ro-bind", "/usr", "/usr", "--dev", "/dev"]
+    if not python.is_relative_to("/usr"):
+        for parent in reversed(Path(sys.base_prefix).parents[:-1]):
+            command += ["--perms", "0755", "--dir", str(parent)]
+        command += ["--ro-bind", sys.base_prefix, sys.base_prefix]
     for link in ("bin", "lib", "lib64", "sbin"):
         command += ["--symlink", f"usr/{link}", f"/{link}"]
     for part in ("opt", "srv", "programs", "proc", "etc", "log"):
@@ -431,6 +449,106 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert "CourseDirectory" in config.read_text()
 
 
+def _changed(path: Path, text: str) -> None:
+    """Change a file of the clone that `_littlest` made, or of the course, as somebody would."""
+    path.unlink()
+    path.write_text(text)
+
+
+@pytest.mark.sandbox
+def test_littlest_script_brings_what_is_new_and_overwrites_nothing_of_a_teachers(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    assert _littlest(tmp_path, "tutor", "ada").returncode == 0
+    course = tmp_path / "root/srv/class/courses/keras"
+    kit = tmp_path / "clone"
+    names = ("02-one-hot-encoding", "03-dense-networks", "04-softmax")
+    mended, theirs, half = (course / "source" / name / f"{name}.ipynb" for name in names)
+    _changed(kit / "solutions" / names[0] / mended.name, "mended")
+    _changed(kit / "solutions" / names[1] / theirs.name, "mended")
+    _changed(kit / "data/held_out/03-dense-networks.npz", "newer")
+    _changed(kit / "data/held_out/04-softmax.npz", "newer")
+    theirs.write_text("the teacher's")
+    (course / "held_out/04-softmax.npz").write_text("private")
+    (course / "held_out/own.npz").write_text("of an own exercise")
+    config = course / "nbgrader_config.py"
+    settings = config.read_text() + "c.Execute.timeout = 90\n"
+    config.write_text(settings)
+    (course / "source/.copied.json").write_text(
+        json.dumps({n: d for n, d in json.loads((course / "source/.copied.json").read_text()).items() if n != names[2]})
+    )
+    half.write_bytes(half.read_bytes()[:1000])  # as by a script that was ended while it copied
+    done = _littlest(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert mended.read_text() == "mended"
+    assert half.read_bytes() == (kit / "solutions" / names[2] / half.name).read_bytes()
+    assert (course / "held_out/03-dense-networks.npz").read_text() == "newer"
+    assert theirs.read_text() == "the teacher's"
+    assert (course / "held_out/04-softmax.npz").read_text() == "private"
+    assert (course / "held_out/own.npz").read_text() == "of an own exercise"
+    assert config.read_text() == settings
+    told = [line for line in done.stdout.splitlines() if "start again" in line]
+    assert [line.partition(":")[0] for line in told] == [names[1], "04-softmax.npz", "nbgrader_config.py"]
+    assert f"move /srv/class/courses/keras/{config.name} away" in told[2]
+
+
+@pytest.mark.sandbox
+def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Path) -> None:
+    """Entered from an LMS, whoever is not on the list is refused."""
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    lists = tmp_path / "root/opt/tljh/config/jupyterhub_config.d/class.py"
+
+    def after(*names: str) -> tuple[list[str], list[str]]:
+        done = _littlest(tmp_path, *names)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found: dict[str, Any] = {}
+        exec("".join(lists.read_text().splitlines(keepends=True)[:2]), found)
+        return found["instructors"], found["learners"]
+
+    assert after("tutor", "ada", "bo") == (["tutor"], ["ada", "bo"])
+    assert after("tutor", "cy", "ada") == (["tutor"], ["ada", "bo", "cy"])
+    assert after("second") == (["tutor", "second"], ["ada", "bo", "cy"])
+    assert after() == (["tutor", "second"], ["ada", "bo", "cy"])
+    log = (tmp_path / "root/log").read_text()
+    assert log.count("tljh-config set limits.memory") == 1, "later it is the operator's"
+    (entered,) = set(re.findall(r"prepare \S+ (.*)", log.splitlines()[-1]))
+    assert len(entered.split()) == 3
+    _changed(lists, "instructors = [\n'tutor']\nlearners = ['ada']\n")
+    done = _littlest(tmp_path, "tutor", "di")
+    assert done.returncode == 2, "a list that the script cannot read is not written anew with one name"
+    assert len(done.stderr.splitlines()) == 1
+    assert "'ada'" in lists.read_text()
+
+
+@pytest.mark.sandbox
+@pytest.mark.skipif(os.getuid() != 0, reason="giving files to other users needs root")
+@pytest.mark.parametrize("place", ["courses/keras/source", "courses/keras/held_out", "exchange/keras/inbound"])
+def test_root_of_littlest_hands_nothing_over_through_a_link(place: str, tmp_path: Path) -> None:
+    """Whoever has the course's account in a terminal may put one anywhere into the course's folders."""
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    assert _littlest(tmp_path, "tutor", "ada", account=ACCOUNT).returncode == 0
+    root = tmp_path / "root"
+    folder = root / "srv/class" / place
+    assert folder.stat().st_uid == ACCOUNT
+    folder.rename(folder.with_name("aside"))
+    folder.symlink_to("/etc/of-root")
+    os.chown(folder, ACCOUNT, ACCOUNT, follow_symlinks=False)
+    target = root / "etc/of-root"
+    target.mkdir()
+    before = target.stat()
+    done = _littlest(tmp_path, "tutor", "ada", account=ACCOUNT)
+    assert (target.stat().st_uid, target.stat().st_mode) == (before.st_uid, before.st_mode)
+    assert not list(target.iterdir())
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"/srv/class/{place}" in line
+
+
+ACCOUNT = 64_321  # a number that no account has
+
+
 @pytest.mark.parametrize(
     "name", ["keras", "a#b", "a&b", 'say "hi"', "back\\slash", "{root}", "$(id) `id` $HOME", "ä ö"]
 )
@@ -442,17 +560,19 @@ def test_littlest_script_fills_in_any_name(name: str, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from classroom import _filled
 
-    for template in ("nbgrader_config_course.py", "nbgrader_config_user.py"):
+    for template, filled_by_python in (("nbgrader_config_course.py", True), ("nbgrader_config_user.py", False)):
         places = {"course": name, "exchange": f"/x/{name}", "root": f"/c/{name}"}
-        done = subprocess.run(
-            ["bash", "-euc", "".join(functions) + 'fill "$1"', "bash", str(HUB / template)],
-            env=os.environ | {"course": name, "exchange": f"/x/{name}", "folder": f"/c/{name}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        config = _settings(done.stdout)
-        assert config == _settings(_filled((HUB / template).read_text("utf-8"), **places))
+        text = _filled((HUB / template).read_text("utf-8"), **places)
+        config = _settings(text)
+        if not filled_by_python:
+            done = subprocess.run(
+                ["bash", "-euc", "".join(functions) + 'fill "$1"', "bash", str(HUB / template)],
+                env=os.environ | {"course": name, "exchange": f"/x/{name}"},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert _settings(done.stdout) == config
         assert config["CourseDirectory.course_id"] == name
         assert config["Exchange.root"] == f"/x/{name}"
         assert config.get("CourseDirectory.root", f"/c/{name}") == f"/c/{name}"

@@ -23,11 +23,10 @@ import secrets
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import lesson_notebooks
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -231,6 +230,10 @@ def _lay_out_exchange(group: Class) -> None:
     rename or delete a neighbour's folder whose name they know.
     """
     _folder(group.exchange, "root", 0o1777)
+    _lay_out_exchange_of_course(group)
+
+
+def _lay_out_exchange_of_course(group: Class) -> None:
     course = group.exchange / group.course
     _folder(course, group.account, 0o755)
     _folder(course / "outbound", group.account, 0o755)
@@ -242,22 +245,28 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
     """Copy what is not there yet, and what the kit has changed since and nobody here; what somebody changed stays.
 
     Args:
+        copies: each original, a file or a folder, and where its copy belongs.
         note: holds the digest of each copy when it was made.
     """
     try:
         known = dict(json.loads(note.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         known = {}
+    for _, copy in copies:  # an earlier kit noted the digest of all held-out images together
+        if copy.exists() and known.get(copy.parent.name) == _digest(copy.parent):
+            known.setdefault(copy.name, _digest(copy))
     for original, copy in copies:
         newest, here = _digest(original), _digest(copy) if copy.exists() else ""
         if here and here == known.get(copy.name) and here != newest:
-            earlier = _free(note.parent.parent / f"earlier-{copy.name}")
-            copy.rename(earlier)
+            earlier = _put_aside(copy, note.parent.parent)
             print(
                 f"{copy.name}: the kit has a newer version, which takes the place of the course's copy. That is now"
                 f" {earlier}.",
                 flush=True,
             )
+        elif here and here != newest and copy.name not in known and _is_begun(copy, original):
+            _remove(copy)
+            print(f"{copy.name}: only a part of it had been copied. It is copied anew.", flush=True)
         elif here and here != newest:
             print(
                 f"{copy.name}: the course's copy is not what the kit has now and may have been changed here, so it"
@@ -265,12 +274,45 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
                 flush=True,
             )
         if not copy.exists():
-            shutil.copytree(original, copy, ignore=shutil.ignore_patterns(".*"))
-            _give(copy, owner)
+            copy.unlink(missing_ok=True)  # a link that leads nowhere
+            _copy(original, copy, owner)
             here = newest
         if here == newest:
             known[copy.name] = newest
     _put(note, json.dumps(known, indent=1) + "\n", owner)
+
+
+def _copy(original: Path, copy: Path, owner: str) -> None:
+    """Copy a file or a folder for its owner alone; it is there whole or not at all."""
+    beside = copy.with_name(f".{copy.name}.new")
+    _remove(beside)  # left by a start that was ended
+    if original.is_dir():
+        shutil.copytree(original, beside, ignore=shutil.ignore_patterns(".*"))
+    else:
+        with original.open("rb") as source, beside.open("xb") as target:
+            shutil.copyfileobj(source, target)
+    _give(beside, owner)
+    beside.rename(copy)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_begun(copy: Path, original: Path) -> bool:
+    """Whether this is what a copy leaves that was ended: some files are missing or cut short, and no other differs."""
+    parts, whole = _files(copy), _files(original)
+    return all(name in whole and whole[name].read_bytes().startswith(parts[name].read_bytes()) for name in parts)
+
+
+def _put_aside(path: Path, folder: Path) -> Path:
+    """Move something into a folder, beside what was moved there before; where it is now."""
+    earlier = _free(folder / f"earlier-{path.name}")
+    path.rename(earlier)
+    return earlier
 
 
 def _free(path: Path) -> Path:
@@ -279,34 +321,41 @@ def _free(path: Path) -> Path:
     return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
 
 
-def _digest(folder: Path) -> str:
-    """Of all files in a folder but hidden ones."""
+def _digest(path: Path) -> str:
+    """Of a file, or of all files in a folder but hidden ones."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            digest.update(
-                hashlib.sha256(name.as_posix().encode()).digest() + hashlib.sha256(path.read_bytes()).digest()
-            )
+    for name, file in sorted(_files(path).items()):
+        digest.update(hashlib.sha256(name.as_posix().encode()).digest() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
+def _files(path: Path) -> dict[Path, Path]:
+    """A file, or all files in a folder but hidden ones, by their names in it."""
+    found = {file.relative_to(path): file for file in (path.rglob("*") if path.is_dir() else [path])}
+    return {n: f for n, f in found.items() if f.is_file() and not any(part.startswith(".") for part in n.parts)}
+
+
 def _lay_out_course(group: Class) -> None:
-    folder = group.course_folder
-    _folder(folder, group.account, 0o700)
+    folder, source, held_out = (group.course_folder / name for name in ("", "source", "held_out"))
+    for path in (folder, source, held_out):
+        _folder(path, group.account, 0o700)
     exercises = group.exercises or tuple(sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb")))
-    copies = [(ROOT / "solutions" / name, folder / "source" / name) for name in exercises]
-    copies.append((ROOT / "data" / "held_out", folder / "held_out"))
-    _folder(folder / "source", group.account, 0o700)
-    _bring_up_to_date(copies, folder / "source" / _COPIED, group.account)
+    copies = [(ROOT / "solutions" / name, source / name) for name in exercises]
+    # One by one, for a teacher may add some, or put private ones in the place of the kit's.
+    copies += [(path, held_out / path.name) for path in sorted((ROOT / "data" / "held_out").glob("*.npz"))]
+    config = folder / "nbgrader_config.py"
+    if config.is_symlink():
+        print(f"{config.name} was a link. The course's own is in its place; the link is now", end=" ", flush=True)
+        print(f"{_put_aside(config, folder)}.", flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        newest = Path(made) / config.name
+        text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
+        newest.write_text(_filled(text, course=group.course, root=folder, exchange=group.exchange), "utf-8")
+        _bring_up_to_date([*copies, (newest, config)], source / _COPIED, group.account)
     if group.watch:
         _folder(folder / "submitted", group.account, 0o700)
     if group.watch and not (folder / "autograder.json").exists():
         _put(folder / "autograder.json", '{"results_at_once": true}\n', group.account)
-    config = folder / "nbgrader_config.py"
-    if not config.exists():
-        text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
-        _put(config, _filled(text, course=group.course, root=folder, exchange=group.exchange), group.account)
 
 
 def _filled(text: str, **names: object) -> str:
@@ -331,6 +380,7 @@ def _lay_out_material(group: Class) -> None:
     """
     import zipfile
 
+    import lesson_notebooks
     from learner_bundle import make
 
     repository = group.state / "material"
@@ -359,3 +409,19 @@ def _write_roles(group: Class) -> None:
             text = (HERE / "nbgrader_config_user.py").read_text("utf-8")
             filled = _filled(text, course=group.course, exchange=group.exchange)
             (folder / "nbgrader_config.py").write_text(filled, "utf-8")
+
+
+def main(state: Path, course: str) -> int:
+    """Lay out what the course's own account owns; for `tljh/set-up.sh`, which runs this as that account."""
+    group = Class(state, venv=Path(sys.prefix), course=course)
+    try:
+        _lay_out_exchange_of_course(group)
+        _lay_out_course(group)
+    except OSError as error:  # most often a link in the place of a folder
+        print(f"{error.filename}: {error.strerror}. Nothing that leads elsewhere may be there.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -1,22 +1,43 @@
 #!/bin/bash
 # A class on The Littlest JupyterHub, on one server with a GPU. Run as root, in a clone of the kit, after TLJH's own
-# installer; see book/operators/littlest.md. Safe to run again.
+# installer; see book/operators/littlest.md. Safe to run again: after an update of the kit without names, or with those
+# who are new.
 #   deploy/hub/tljh/set-up.sh INSTRUCTOR LEARNER...      names as people log in with them
 set -euo pipefail
+umask 022
 course=keras account=course-keras
 state=/srv/class exchange=/srv/class/exchange folder=/srv/class/courses/keras
 clone=$(cd "$(dirname "$0")/../../.." && pwd)
 tljh=/opt/tljh user_env=/opt/tljh/user
+class=$tljh/config/jupyterhub_config.d/class.py   # the class's lists are its first two lines
 
 [ "$(id -u)" = 0 ] || { echo "Run this as root: sudo $0" >&2; exit 2; }
 [ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
-[ $# -ge 2 ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
+[ $# -ge 2 ] || [ -e "$class" ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
 for name in "$@"; do
     case $name in
     *[!A-Za-z0-9._@+-]* | '') echo "'$name' cannot be a name to log in with: letters, digits and . _ @ + - only." >&2; exit 2 ;;
     esac
 done
-instructor=$1; shift
+first=yes
+if [ -e "$class" ]; then
+    first=no
+    for list in instructors learners; do
+        [ "$(grep -c "^$list = \[.*\]\$" "$class")" = 1 ] ||
+            { echo "$class has no line '$list = [...]', all on one line. Write it again; nothing was changed." >&2; exit 2; }
+    done
+fi
+names() {   # of a list of class.py, with those who are new, each once
+    local list=$1 known="" all=" " name
+    [ $first = yes ] || known=$(sed -n "s/^$list = \[\(.*\)\]\$/\1/p" "$class") || return
+    for name in ${known//[\'\",]/ } "${@:2}"; do
+        [[ $all == *" $name "* ]] || all+="$name "
+    done
+    echo "$all"
+}
+quoted_each() { local name; for name in $1; do printf "'%s', " "$name"; done; }
+instructors=$(names instructors "${@:1:1}")
+learners=$(names learners "${@:2}")
 work=$(mktemp -d)   # a name that nobody can foresee: root installs from it
 trap 'rm -rf "$work"' EXIT
 
@@ -37,15 +58,20 @@ id "$account" >/dev/null 2>&1 || useradd --system --user-group --home-dir "$stat
     --shell /bin/bash "$account"
 install -d -m 0755 "$state" "$state/courses" "$state/roles"
 install -d -m 1777 "$exchange"                                             # nbgrader insists; see deploy/hub/classroom.py
-install -d -o "$account" -g "$account" -m 0700 "$folder" "$folder/source" "$folder/held_out"
-install -d -o "$account" -g "$account" -m 0755 "$exchange/$course" "$exchange/$course/outbound"
-install -d -o "$account" -g "$account" -m 1733 "$exchange/$course/inbound"
-install -d -o "$account" -g "$account" -m 0711 "$exchange/$course/feedback"
-for exercise in "$clone"/solutions/*/; do
-    name=$(basename "$exercise")
-    [ -e "$folder/source/$name" ] || cp -r "$exercise" "$folder/source/$name"
-done
-cp -n "$clone"/data/held_out/*.npz "$folder/held_out/"
+install -d -o "$account" -g "$account" -m 0700 "$folder"
+chown -hR "$account:$account" "$folder"
+# All that lies in a folder of the course's account, that account makes: with a link, whose maker it would be as well, root
+# would write elsewhere. It cannot read the clone, so what it copies is laid out for it.
+kit=$work/kit
+chmod 0711 "$work"
+install -d -o "$account" -g "$account" -m 0700 "$kit"
+mkdir -p "$kit/data" "$kit/deploy/hub"
+cp -r "$clone/solutions" "$kit"
+cp -r "$clone/data/held_out" "$kit/data"
+cp "$clone"/deploy/hub/*.py "$kit/deploy/hub"
+chown -R "$account:$account" "$kit"
+as_course() { (cd "$folder" && runuser -u "$account" -- "$@"); }
+as_course "$user_env/bin/python" "$kit/deploy/hub/classroom.py" "$state" "$course"
 quoted() {   # a Python string: no sign in it can end the quotes
     local text=${1//\\/\\\\}
     printf '"%s"' "${text//\"/\\\"}"
@@ -56,14 +82,10 @@ fill() {   # not by sed, to which # and & in a name would mean something
         case $line in   # one place in a line: what was filled in is not looked at again
         *'"{course}"'*) line=${line/'"{course}"'/"$(quoted "$course")"} ;;
         *'"{exchange}"'*) line=${line/'"{exchange}"'/"$(quoted "$exchange")"} ;;
-        *'"{root}"'*) line=${line/'"{root}"'/"$(quoted "$folder")"} ;;
         esac
         printf '%s\n' "$line"
     done < "$1"
 }
-fill "$clone/deploy/hub/nbgrader_config_course.py" > "$work/nbgrader_config.py"
-mv -T "$work/nbgrader_config.py" "$folder/nbgrader_config.py"   # in the place of a link, never through one
-chown -hR "$account:$account" "$folder"
 cp -rT "$clone/deploy/hub/roles" "$state/roles"
 install -D -m 0644 "$clone/deploy/hub/roles/ipython_kernel_config.py" "$user_env/etc/ipython/ipython_kernel_config.py"
 for role in learner instructor; do fill "$clone/deploy/hub/nbgrader_config_user.py" > "$state/roles/$role/nbgrader_config.py"; done
@@ -90,18 +112,24 @@ if [ -e "$state/lti/platform.json" ]; then   # entered from an LMS: the Hub has 
     grep '^jupyterhub-ltiauthenticator==' "$work/class-packages.txt" > "$work/lti.txt"
     "$tljh/hub/bin/python" -m pip install --quiet --requirement "$work/lti.txt"
 fi
+if [ $first = yes ]; then   # later they are the operator's
+    tljh-config set limits.memory 3G
+    tljh-config set limits.cpu 2
+    tljh-config set services.cull.timeout 3600
+fi
 {
-    echo "instructors = ['$instructor']"
-    printf "learners = ["; printf "'%s', " "$@"; echo "]"
+    echo "instructors = [$(quoted_each "$instructors")]"
+    echo "learners = [$(quoted_each "$learners")]"
     cat "$clone/deploy/hub/tljh/class_config.py"
-} > "$tljh/config/jupyterhub_config.d/class.py"
-tljh-config set limits.memory 3G
-tljh-config set limits.cpu 2
-tljh-config set services.cull.timeout 3600
+} > "$work/class.py"
+install -m 0644 "$work/class.py" "$class"
 tljh-config reload
 
 echo "5. The exercises"
-learners=(); for name in "$@"; do learners+=("jupyter-$name"); done   # TLJH's Unix names, and so nbgrader's
-(cd "$folder" && runuser -u "$account" -- env PATH="$user_env/bin:$PATH" \
-    "$user_env/bin/python" -m autograder.jupyter.prepare "$folder" "${learners[@]}")
+users=(); for name in $learners; do users+=("jupyter-$name"); done   # TLJH's Unix names, and so nbgrader's
+status=0
+as_course env PATH="$user_env/bin:$PATH" "$user_env/bin/python" -m autograder.jupyter.prepare "$folder" "${users[@]}" ||
+    status=$?
+[ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep what they have of them."
+[ $status = 0 ] || [ $status = 2 ] || exit $status
 echo "Done. The instructor's page: /services/$course/autograder/"
