@@ -50,6 +50,7 @@ class Page:
 
     url: str
     log: Path
+    process: int = 0
 
     def ask(self, who: str, path: str = "", method: str = "GET", **more: Any) -> requests.Response:
         """Ask as somebody whose token the Hub knows; nobody if `who` is ''."""
@@ -84,6 +85,7 @@ def running(course: Path) -> Iterator[Page]:
         command = [sys.executable, "-m", "autograder.jupyter.work", str(course)]
         with page.log.open("wb") as log:
             service = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        page.process = service.pid
         try:
             end = time.monotonic() + PATIENCE / 1000
             while True:

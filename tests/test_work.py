@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import course_service
 import pytest
@@ -167,6 +171,62 @@ def test_who_cannot_be_identified_hands_in_nothing(served: tuple[Course, Page]) 
     for who in ("", "nobody-known", "stranger"):
         assert page.hand_in(who, NAME, worked("x")).status_code == 403
     assert {f.name for f in course.submitted.iterdir()} <= {"ada", "bo"}
+
+
+def _begun(page: Page, path: str, who: str, size: int, sent: int) -> socket.socket:
+    """A request of which a part has been sent, and the rest never is."""
+    at = urlsplit(page.url)
+    connection = socket.create_connection((str(at.hostname), int(at.port or 0)), timeout=60)
+    token = f"Authorization: token {who}\r\n" if who else ""
+    form = "Content-Type: multipart/form-data; boundary=x\r\n"
+    head = f"POST {at.path}{path} HTTP/1.1\r\nHost: x\r\n{token}{form}Content-Length: {size}\r\n\r\n"
+    with contextlib.suppress(ConnectionError):  # it may be refused meanwhile
+        connection.sendall(head.encode() + bytes(sent))
+    return connection
+
+
+def _memory(page: Page) -> int:
+    """Bytes that the service has in memory."""
+    return int(Path(f"/proc/{page.process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(("who", "path"), [("", f"hand-in/{NAME}"), ("stranger", f"hand-in/{NAME}"), ("", "nothing")])
+def test_nobody_in_particular_fills_the_memory(served: tuple[Course, Page], who: str, path: str) -> None:
+    """Bodies were read whole before anybody asked whose they are."""
+    _, page = served
+    before = _memory(page)
+    begun = [_begun(page, path, who, 20_000_000, 19_000_000) for _ in range(12)]
+    assert page.ask("ada").status_code == 200, "others are served"
+    assert _memory(page) - before < 60_000_000
+    for one in begun:
+        one.close()
+
+
+def test_one_person_has_few_hand_ins_in_memory_and_what_is_broken_off_makes_room(served: tuple[Course, Page]) -> None:
+    course, page = served
+    begun = [_begun(page, f"hand-in/{NAME}", "bo", 1_000_000, 500_000) for _ in range(2)]
+    end = time.monotonic() + 60
+    while (answer := page.hand_in("bo", NAME, worked("x = 7"))).status_code != 429:
+        assert time.monotonic() < end
+    assert "Other files of yours are still being sent" in answer.text
+    assert page.hand_in("ada", NAME, worked("x = 7")).status_code == 200, "others hand in"
+    for one in begun:
+        one.close()
+    end = time.monotonic() + 60
+    while (answer := page.hand_in("bo", NAME, worked("x = 8"))).status_code == 429:
+        assert time.monotonic() < end
+    assert answer.status_code == 200
+    assert course.submission(NAME, "bo").raw == worked("x = 8")
+    refused = [page.hand_in("bo", NAME, b"{").status_code for _ in range(4)]
+    assert refused == [400] * 4, "one that is refused makes room, too"
+
+
+def test_a_large_file_is_answered_whoever_sends_it(served: tuple[Course, Page]) -> None:
+    """Somebody whose session has ended reads so, where the browser would say that the connection was reset."""
+    _, page = served
+    large = worked("x" * 3_000_000)
+    assert page.hand_in("", NAME, large).status_code == 403
+    assert page.hand_in("ada", NAME, large).status_code == 200
 
 
 def test_what_is_no_hand_in_is_refused_in_a_sentence(served: tuple[Course, Page]) -> None:

@@ -19,6 +19,7 @@ import re
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -30,8 +31,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from jupyterhub.services.auth import HubOAuthCallbackHandler, HubOAuthenticated
-from markupsafe import Markup
-from tornado import httpserver, web
+from tornado import httpserver, httputil, web
 from tornado.ioloop import PeriodicCallback
 
 from autograder import templates
@@ -53,7 +53,10 @@ _T = TypeVar("_T")
 
 LOOK_SECONDS = 2.0  # between two looks into the exchange
 COURSE_SECONDS = 5.0  # until the course's settings are read anew
-FORM_BYTES = MAX_NOTEBOOK_BYTES + 100_000  # of a request: a notebook and what a form puts around it
+FORM_BYTES = MAX_NOTEBOOK_BYTES + 100_000  # of a hand-in: a notebook and what a form puts around it
+OTHER_BYTES = 100_000  # of any other request
+SEND_SECONDS = 600.0  # that a request may take to come
+MOST_AT_ONCE = 2  # hand-ins of one person that are read at the same time
 LEARNER = "{name}"
 
 _OURS = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -67,6 +70,7 @@ class Service:
         self.root, self._learner = root, learner
         self.writing = ThreadPoolExecutor(1, "taking-in")
         self.reading = ThreadPoolExecutor(4, "reading")
+        self.sending: Counter[str] = Counter()  # hand-ins that are in memory, by user; in the thread of requests
         self._course: tuple[float, Course] | None = None
         self._inbox: inbox.Inbox | None = None
         self._live = Live(root / ".autograder" / LIVE_FILE)
@@ -269,21 +273,71 @@ class LearnerHandler(_Handler):
         course, student = self.service.course(), self.entered
         found = await self.read(standing.of_learner, course, student, standing.now())
         about: dict[str, Any] = {"course": course.course_id, "who": student}
-        xsrf = Markup(self.xsrf_form_html())  # ours, and escaped
-        about |= {"standings": found, "told": told, "trouble": trouble, "xsrf": xsrf}
+        about |= {"standings": found, "told": told, "trouble": trouble, "xsrf": self.xsrf_token.decode()}
         self.finish(self.made("learner", _("your work"), **about))
 
 
+@web.stream_request_body
 class HandInHandler(LearnerHandler):
-    """POST a form with a file: hand it in."""
+    """POST a form with a file: hand it in. Until it is known who sends it, nothing of it is kept in memory."""
+
+    async def prepare(self) -> None:
+        self._form, self._sender, self._is_whole = bytearray(), "", False
+        if self.request.method != "POST":
+            await super().prepare()
+            return
+        connection: Any = self.request.connection
+        connection.set_max_body_size(FORM_BYTES)
+        await super().prepare()
+        name = str(self.current_user["name"]) if self.current_user else ""
+        if name and self.service.sending[name] < MOST_AT_ONCE:
+            self._sender = name
+            self.service.sending[name] += 1
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._sender:  # else it is only read to the end, so that the answer is
+            self._form += chunk
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if not self._is_whole:  # else `post` is at it
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._form.clear()
+        self.service.sending -= Counter([self._sender])
+        self._sender = ""
 
     async def get(self, exercise: str = "") -> None:
         self.redirect(self.base)
 
     @web.authenticated
     async def post(self, exercise: str) -> None:
+        self._is_whole = True
+        try:
+            await self._hand_in(exercise)
+        finally:
+            self._let_go()
+
+    def _files(self) -> list[httputil.HTTPFile]:
+        """The files in the form. Raises `web.HTTPError`."""
+        files: dict[str, list[httputil.HTTPFile]] = {}
+        headers = self.request.headers
+        try:
+            httputil.parse_body_arguments(headers.get("Content-Type", ""), bytes(self._form), {}, files, headers)
+        except httputil.HTTPInputError as error:
+            raise web.HTTPError(HTTPStatus.BAD_REQUEST) from error
+        self._form.clear()
+        return files.get("notebook", [])
+
+    async def _hand_in(self, exercise: str) -> None:
         student = self.student
-        sent = self.request.files.get("notebook", [])
+        if not self._sender:
+            raise web.HTTPError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                reason=_("Other files of yours are still being sent. Wait until they have been received."),
+            )
+        sent = self._files()
         if len(sent) != 1 or not sent[0]["filename"]:
             self.set_status(HTTPStatus.BAD_REQUEST)
             await self.show(trouble=self.said(_("Nothing was handed in: choose a file first.")))
@@ -413,7 +467,9 @@ def application(service: Service, prefix: str) -> web.Application:
 
 async def serve(service: Service, prefix: str, address: str, port: int) -> None:
     """Serve the page, and look into the exchange, for ever."""
-    server = httpserver.HTTPServer(application(service, prefix), max_body_size=FORM_BYTES, max_buffer_size=FORM_BYTES)
+    # Read before anybody is asked who they are; only the handler of hand-ins does that first, and takes more.
+    limits = {"max_body_size": OTHER_BYTES, "max_buffer_size": OTHER_BYTES, "body_timeout": SEND_SECONDS}
+    server = httpserver.HTTPServer(application(service, prefix), **limits)
     server.listen(port, address)
 
     async def look() -> None:
