@@ -12,6 +12,7 @@ import pytest
 from attacks.corpus import ATTACKS
 from faults.corpus import FAULTS, Fault
 from hostile import EARNED, EXERCISE, LIMITS, Entry, exercise_in
+from nbgrader.utils import parse_utc
 
 from autograder.course import gradebook, times
 from autograder.course.directory import Course
@@ -161,3 +162,22 @@ def test_what_the_gradebook_says_is_no_markup_and_no_time_is_too_odd() -> None:
     assert not set("<[$") & set(said)
     for timestamp in ("9" * 60 + "-99-99", "99999999999999999999", "\x00", "now"):
         assert times.time_of(timestamp) is None
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "2026-01-15 12:00:01.000000 UTC",
+        "2026-12-31 23:59:59.999999 UTC",
+        "2024-02-29 00:00:00.000001 UTC",
+        "2026-13-01 00:00:00.000000 UTC",
+        "2025-02-29 00:00:00.000000 UTC",
+        "2026-01-15 24:00:00.000000 UTC",
+    ],
+)
+def test_the_short_way_to_read_a_time_is_nbgraders(timestamp: str) -> None:
+    try:
+        expected = parse_utc(timestamp)
+    except Exception:
+        expected = None
+    assert times.time_of(timestamp) == expected

@@ -15,7 +15,7 @@ import pytest
 from kit import ROOT
 
 from autograder.course.directory import Course
-from autograder.course.inbox import MAX_KEPT_BYTES, Inbox, receive
+from autograder.course.inbox import MAX_HAND_INS, MAX_KEPT_BYTES, Inbox, receive
 from autograder.course.receipts import Receipts
 from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS
 from autograder.course.sources import Exchange
@@ -127,6 +127,27 @@ def test_nobody_fills_the_courses_disk(course: Course) -> None:
         file.truncate(MAX_KEPT_BYTES)
     assert "200 MB" in receive(course, NAME, "ada", "a.ipynb", worked("x = 2"), NOW + 1).why_not
     assert receive(course, NAME, "bo", "a.ipynb", worked("x = 2"), NOW + 1).receipt
+
+
+def test_nobody_hands_in_for_ever(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files, one after the other: each view of the course's page reads the receipts of all."""
+    assert MAX_HAND_INS == 200
+    monkeypatch.setattr("autograder.course.inbox.MAX_HAND_INS", 12)
+    two = worked("x = 1"), worked("x = 2")
+    for n in range(12):
+        assert receive(course, NAME, "eve", "a.ipynb", two[n % 2], NOW + n).receipt
+    last = course.submission(NAME, "eve")
+    assert "12 times" in receive(course, NAME, "eve", "a.ipynb", worked("x = 3"), NOW + 1_000).why_not
+    looking = Looking(course)
+    submit(course, "eve", worked("x = 4"))
+    submit(course, "ada", worked("x = 4"))
+    receipts, unused = looking.look()
+    assert receipts == ["ada"]
+    assert "eve has handed in 12 times" in "".join(unused)
+    now = course.submission(NAME, "eve")
+    assert (now.raw, now.timestamp) == (last.raw, last.timestamp), "what counts stays"
+    assert len(Receipts(course.state, "trial").given(NAME, "eve")) == 12
+    assert len(list((course.state / NAME / "replaced" / "eve").glob("[!.]*.ipynb"))) == 11
 
 
 @pytest.mark.parametrize("fails", ["writing", "putting it in its place"])

@@ -38,6 +38,7 @@ from autograder.errors import BadSource, CourseError
 from autograder.language import say
 
 MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together
+MAX_HAND_INS = 200  # of one student for one exercise: each view of the course's page reads the receipts of all
 _DEPTH = 6  # folders below one that is looked at
 _MOST = 1_000  # files and folders of one hand-in that are looked at
 _KNOWN = "taken-in.jsonl"  # in the folder .autograder of the course
@@ -77,7 +78,16 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
     course.require_exercise(exercise)
     if not fits_a_folder(student):
         return Received(None, say("Your user name cannot be used as a folder name here. Tell your teacher."))
-    if not room_for(course, exercise, student, len(content)):
+    before = _Before.of(course, exercise, student)
+    if before.times >= MAX_HAND_INS:
+        return Received(
+            None,
+            say(
+                "You have handed in {times} times for this exercise, and no more are taken. Ask your teacher.",
+                times=MAX_HAND_INS,
+            ),
+        )
+    if before.size + len(content) > MAX_KEPT_BYTES:
         return Received(
             None,
             say(
@@ -132,16 +142,23 @@ def take_in(
     return TakenIn(collected, receipts)
 
 
-def room_for(course: Course, exercise: str, student: str, size: int) -> bool:
-    """Whether a student may hand in so many bytes more: nobody fills the course's disk."""
-    folder = course.state / exercise / REPLACED / student
-    total = size
-    try:
-        for entry in os.scandir(folder):
-            total += entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        pass  # nothing was replaced yet
-    return total <= MAX_KEPT_BYTES
+@dataclass(frozen=True)
+class _Before:
+    """What a student handed in before for an exercise: nobody fills the course's disk, or has it read for ever."""
+
+    times: int = 0
+    size: int = 0  # bytes of what was replaced
+
+    @classmethod
+    def of(cls, course: Course, exercise: str, student: str) -> _Before:
+        times = size = 0
+        try:
+            for entry in os.scandir(course.state / exercise / REPLACED / student):
+                size += entry.stat(follow_symlinks=False).st_size
+                times += not entry.name.startswith(".")  # beside each notebook lies a file that says when it came
+        except OSError:
+            pass  # nothing was replaced yet
+        return cls(times + (course.submitted / student / exercise).is_dir(), size)
 
 
 _State = tuple[Any, ...]
@@ -279,26 +296,24 @@ class _Only:
                 inside = (one.path.name,)
             if not inside or inside[0] not in self.names:
                 continue
-            if isinstance(one, Delivery) and not self._room(one, exercise):
-                yield Unused(
-                    one.path,
-                    say(
-                        "{name} has handed in more than {megabytes} MB",
-                        name=one.name,
-                        megabytes=MAX_KEPT_BYTES // 10**6,
-                    ),
-                )
-                continue
-            yield one
+            why = self._no_room(one, exercise) if isinstance(one, Delivery) else ""
+            yield Unused(one.path, why) if why else one
 
-    def _room(self, one: Delivery, exercise: str) -> bool:
+    def _no_room(self, one: Delivery, exercise: str) -> str:
         if not fits_a_folder(one.name):
-            return True  # collecting says what is wrong with it
+            return ""  # collecting says what is wrong with it
         try:
             size = os.lstat(one.path).st_size
         except OSError:
             size = 0
-        return room_for(self.course, exercise, one.name, size)
+        before = _Before.of(self.course, exercise, one.name)
+        if before.times >= MAX_HAND_INS:
+            return say("{name} has handed in {times} times, and no more are taken", name=one.name, times=MAX_HAND_INS)
+        if before.size + size > MAX_KEPT_BYTES:
+            return say(
+                "{name} has handed in more than {megabytes} MB", name=one.name, megabytes=MAX_KEPT_BYTES // 10**6
+            )
+        return ""
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d")  # without one, today's would be filled in
+_OURS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} UTC", re.ASCII)  # what `written` gives
 
 
 def written(seconds: float) -> str:
@@ -27,7 +28,8 @@ def time_of(timestamp: str) -> datetime | None:
     if not _YEAR.search(timestamp):
         return None
     try:
-        when = parse_utc(timestamp)
+        # The same, many times faster: a page shows hundreds.
+        when = datetime.fromisoformat(timestamp[:-4]) if _OURS.fullmatch(timestamp) else parse_utc(timestamp)
     except Exception:
         return None
     return when if isinstance(when, datetime) else None
