@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from kit import PATIENCE
@@ -36,6 +37,14 @@ class _Hub(BaseHTTPRequestHandler):
             status, said = 200, {"name": name, "kind": "user", "groups": [], "scopes": []}
         else:
             status, said = 403, {}
+        self._answer(status, said)
+
+    def do_POST(self) -> None:
+        """Of a code that the login would have given, the token of whom it is called after."""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self._answer(200, {"access_token": form["code"][0]})
+
+    def _answer(self, status: int, said: Any) -> None:
         raw = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -57,6 +66,14 @@ class Page:
         headers = {"Authorization": f"token {who}"} if who else {}
         options = {"headers": headers, "timeout": 60, "allow_redirects": False} | more
         return requests.request(method, self.url + path, **options)
+
+    def logged_in(self, who: str) -> requests.Session:
+        """Somebody's browser after the Hub's login: it has a cookie."""
+        session = requests.Session()
+        login = session.get(self.url, allow_redirects=False, timeout=60)
+        state = parse_qs(urlsplit(login.headers["Location"]).query)["state"][0]
+        session.get(self.url + "oauth_callback", params={"code": who, "state": state}, timeout=60)
+        return session
 
     def hand_in(self, who: str, exercise: str, content: bytes, name: str = "mine.ipynb") -> requests.Response:
         """Send the form."""

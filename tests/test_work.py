@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import course_service
 import pytest
@@ -219,6 +220,23 @@ def test_one_person_has_few_hand_ins_in_memory_and_what_is_broken_off_makes_room
     assert course.submission(NAME, "bo").raw == worked("x = 8")
     refused = [page.hand_in("bo", NAME, b"{").status_code for _ in range(4)]
     assert refused == [400] * 4, "one that is refused makes room, too"
+
+
+def test_with_a_cookie_the_pages_own_form_hands_in_and_one_of_another_site_does_not(
+    served: tuple[Course, Page],
+) -> None:
+    """What only the page says is in the form's address: it is looked at before any of the form is read."""
+    course, page = served
+    browser = page.logged_in("bo")
+    shown = browser.get(page.url, timeout=60).text
+    (action,) = re.findall(r'action="([^"]*/hand-in/[^"]*)"', shown)
+    at = urljoin(page.url, unescape(action))
+    files = {"notebook": ("mine.ipynb", worked("by the form"))}
+    for forged in (at.partition("?")[0], at[:-1]):
+        assert browser.post(forged, files=files, timeout=60).status_code == 403
+    assert course.submission(NAME, "bo").raw != worked("by the form")
+    assert browser.post(at, files=files, timeout=60).status_code == 200
+    assert course.submission(NAME, "bo").raw == worked("by the form")
 
 
 def test_a_large_file_is_answered_whoever_sends_it(served: tuple[Course, Page]) -> None:
