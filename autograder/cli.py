@@ -120,7 +120,7 @@ def _collect(options: argparse.Namespace) -> int:
     if options.id and not options.roster:
         raise UsageError(say("--id names a column of the roster. Give the roster as well: --roster CSV."))
     roster = Roster.read(options.roster, options.id) if options.roster else None
-    source = open_source(options.source)
+    source = open_source(options.source, course.accounts)
     kept = course.state / options.exercise / REPLACED
     released = course.released(options.exercise)
     done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)

@@ -214,6 +214,24 @@ def test_all_three_hubs_give_the_same_rights(tmp_path: Path, monkeypatch: pytest
     assert names == [list(VALUES["hub"]["services"])] * 2
 
 
+@pytest.mark.parametrize(("group", "role"), [("formgrade-keras", "instructor"), ("nbgrader-keras", "learner")])
+def test_littlest_gives_a_server_the_role_that_the_hubs_groups_say(group: str, role: str) -> None:
+    """The list may have `Tutor` for whom the Hub calls `tutor`."""
+    import asyncio
+    from types import SimpleNamespace
+
+    from jupyterhub import orm
+    from traitlets.config import Config
+
+    littlest = Config()
+    names = {"get_config": lambda: littlest, "learners": ["Tutor"], "instructors": ["Tutor"]}
+    exec((HUB / "tljh" / "class_config.py").read_text("utf-8"), names)
+    user = orm.User(name="tutor", groups=[orm.Group(name=group)])
+    spawner = SimpleNamespace(user=user, environment={})
+    asyncio.run(littlest.Spawner.pre_spawn_hook(spawner))
+    assert spawner.environment["JUPYTER_CONFIG_PATH"] == f"/srv/class/roles/{role}"
+
+
 def _read_local(config: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the configuration of the Hub of a class on this machine into `config`."""
     group = {"state": str(state), "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
@@ -512,8 +530,10 @@ def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Pa
     assert after() == (["tutor", "second"], ["ada", "bo", "cy"])
     log = (tmp_path / "root/log").read_text()
     assert log.count("tljh-config set limits.memory") == 1, "later it is the operator's"
-    (entered,) = set(re.findall(r"prepare \S+ (.*)", log.splitlines()[-1]))
-    assert len(entered.split()) == 3
+    entered = re.findall(r"autograder\.jupyter\.prepare --littlest /srv/class/courses/keras (.*)", log)
+    assert entered == ["ada bo", "ada bo cy", "ada bo cy", "ada bo cy"]
+    assert log.rindex("prepare") < log.rindex("tljh-config reload"), "the Hub takes in nothing before it is known whose"
+    assert after("tutor", "Ada", "Di.Ho@school.example")[1] == ["ada", "bo", "cy", "di.ho@school.example"]
     _changed(lists, "instructors = [\n'tutor']\nlearners = ['ada']\n")
     done = _littlest(tmp_path, "tutor", "di")
     assert done.returncode == 2, "a list that the script cannot read is not written anew with one name"

@@ -24,7 +24,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from autograder.course import nbgrader_config, settings, submissions
+from autograder.course import accounts, nbgrader_config, settings, submissions
+from autograder.course.accounts import Accounts
 from autograder.course.deadlines import LatePolicy
 from autograder.course.late import OURS, LatePenalties
 from autograder.course.nbgrader_config import NbgraderConfig
@@ -71,6 +72,11 @@ class Course:
             )
         self.root = root.resolve()
         self.state = self.root / STATE
+
+    @cached_property
+    def accounts(self) -> Accounts | None:
+        """Who is who where the system's names are not the Hub's. Raises `CourseError`."""
+        return accounts.read(self.state)
 
     @cached_property
     def settings(self) -> Settings:

@@ -225,8 +225,9 @@ class Inbox:
         if self._known is None:
             self._known = _names_in(course.state / _KNOWN)
         if not self.by_learner:
-            opened: Callable[[Path], SubmissionSource] = Exchange if self.exchange else open_source
-            yield "", functools.partial(opened, self.path), self._states(self.path, "", exercises)
+            opened: Callable[..., SubmissionSource] = Exchange if self.exchange else open_source
+            source = functools.partial(opened, self.path, accounts=course.accounts)
+            yield "", source, self._states(self.path, "", exercises)
             return
         for entry in _entries(self.path):
             if entry.is_dir(follow_symlinks=False):

@@ -20,6 +20,7 @@ from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from autograder.course.accounts import Accounts
 from autograder.course.lms_names import CANVAS, MOODLE
 from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden, may_be_one
@@ -89,15 +90,18 @@ class Whose:
 Layout = Callable[[PurePosixPath], Whose | None]  # None: the path is not one of this layout
 
 
-def open_source(path: Path) -> SubmissionSource:
+def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSource:
     """The source that lies at a path, recognised by how files are called in it.
+
+    Args:
+        accounts: whose the Unix users are that have handed in through nbgrader's exchange.
 
     Raises:
         BadSource: there is nothing, or nothing that can be read.
     """
     if path.is_dir():
         if any(_EXCHANGE.match(entry.name) for entry in _scan(path)):
-            return Exchange(path)
+            return Exchange(path, accounts=accounts)
         if (path / "submitted").is_dir():
             return NbgraderFolders(path / "submitted")
         entries = list(_files_of_folder(path))
@@ -349,12 +353,13 @@ class Exchange:
 
     Args:
         learner: where every learner has an inbound folder of their own, whose it is. Then owners say nothing.
+        accounts: whose the Unix users are, where students are not called as they are.
     """
 
     title: str = _("nbgrader's exchange")
 
-    def __init__(self, inbound: Path, learner: str = "") -> None:
-        self._inbound, self._learner = inbound, learner
+    def __init__(self, inbound: Path, learner: str = "", accounts: Accounts | None = None) -> None:
+        self._inbound, self._learner, self._accounts = inbound, learner, accounts
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         """See `SubmissionSource`."""
@@ -370,6 +375,8 @@ class Exchange:
                 yield Unused(path, _("it is not a folder"))
             elif why := self._not_theirs(folder, found["name"]):
                 yield Unused(path, why)
+            elif (student := self._student(found["name"])) is None:
+                yield Unused(path, _("it belongs to {owner}, who is not on the class's list", owner=found["name"]))
             else:
                 theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                 try:
@@ -393,7 +400,10 @@ class Exchange:
                     elif entry.path.suffix.casefold() != ".txt" or entry.path.name == REQUEST:
                         read = functools.partial(theirs.read, entry.path)
                         when, secret = theirs.changed(entry.path), theirs.secret()
-                        yield Delivery(found["name"], "", path / entry.path, when, False, read, secret=secret)
+                        yield Delivery(student, "", path / entry.path, when, False, read, secret=secret)
+
+    def _student(self, owner: str) -> str | None:
+        return owner if self._accounts is None else self._accounts.of_unix_user(owner)
 
     def _not_theirs(self, folder: os.DirEntry[str], name: str) -> str:
         if not self._learner:

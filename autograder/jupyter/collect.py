@@ -23,9 +23,11 @@ from nbgrader.utils import temp_attrs
 from traitlets import Bool, Integer
 
 from autograder.compat.assumptions import FORGED_SUBMISSIONS, fallen
+from autograder.course import accounts
 from autograder.course.directory import STATE
 from autograder.course.kept import REPLACED, keep_current
 from autograder.course.times import time_of, written
+from autograder.errors import CourseError
 
 TIMES_AGREE = 600.0  # seconds between what a learner's folder says and what the server's clock says
 KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
@@ -37,6 +39,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     """nbgrader's collect, of plain files that belong to the learner whose work they claim to be."""
 
     src_records: list[dict[str, Any]]
+    _accounts: accounts.Accounts | None = None  # whose the Unix users are
     max_bytes = Integer(60_000_000, help="Of one hand-in; what does not fit is left out.").tag(config=True)
     max_files = Integer(50, help="Of one hand-in; more of them are left out.").tag(config=True)
 
@@ -49,11 +52,16 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     def init_src(self) -> None:
         if self.inbound_by_learner and (gone := fallen(FORGED_SUBMISSIONS)):
             self.fail(f"This version of nbgrader cannot collect from a separate folder for each learner: {gone}.")
+        try:
+            self._accounts = accounts.read(Path(self.coursedir.root) / STATE)
+        except CourseError as error:
+            self.fail(str(error))
         student = self.coursedir.student_id or "*"
         if self.inbound_by_learner:
-            with temp_attrs(self.coursedir, student_id=f"{student}/{student}"):
-                super().init_src()
-        else:
+            student = f"{student}/{student}"
+        elif self._accounts is not None and student != "*":
+            student = self._accounts.unix_user_of(student)
+        with temp_attrs(self.coursedir, student_id=student):
             super().init_src()
 
     def _path_to_record(self, path: str) -> dict[str, Any]:
@@ -69,6 +77,11 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         if owner != record["username"]:
             self.log.warning("%s belongs to %s, not to '%s'; it is not collected.", path, owner, record["username"])
             record["username"] = _FORGED + owner
+        elif self._accounts is not None:
+            student = self._accounts.of_unix_user(owner)
+            if student is None:
+                self.log.warning("%s belongs to %s, who is not on the class's list; it is not collected.", path, owner)
+            record["username"] = student or _FORGED + owner
         return record
 
     def copy_files(self) -> None:
@@ -105,9 +118,10 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
             return False
         place = Path(self.inbound_path) / record["filename"]
         owner = self._whose(place)
-        if owner != record["username"]:
+        student = owner if self._accounts is None else self._accounts.of_unix_user(owner)
+        if student != record["username"]:
             self.log.warning("%s belongs to %s; it is not collected.", place, owner)
-        return bool(owner == record["username"])
+        return bool(student == record["username"])
 
     def _whose(self, place: Path) -> str:
         return _owner_by_folder(place) if self.inbound_by_learner else _owner(str(place))

@@ -1,5 +1,7 @@
 """Make a course directory ready for a class: `python -m autograder.jupyter.prepare COURSE LEARNER…`.
 
+With `--littlest` before the course, on The Littlest JupyterHub, see `autograder.course.accounts`.
+
 Run with the course account's rights. Every exercise in the course's `source/` is entered into the gradebook,
 released without its solutions, and put into nbgrader's exchange, from where learners fetch it. Safe to run again:
 what is there and unchanged is left as it is.
@@ -15,14 +17,19 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import Exchange
 
+from autograder.course import accounts
 from autograder.course.directory import Course
 from autograder.course.release import programs_of_this_python
 from autograder.errors import KitError, ReleaseFailed
 from autograder.exercise.wire import one_line
 
 
-def prepare(root: Path, learners: list[str]) -> tuple[list[str], list[str]]:
+def prepare(root: Path, learners: list[str], littlest: bool = False) -> tuple[list[str], list[str]]:
     """Release every exercise of the course that can be released.
+
+    Args:
+        learners: as the Hub calls them.
+        littlest: the Hub is The Littlest JupyterHub.
 
     Returns:
         Names of those that learners can fetch as they are now, and a line for each of the others.
@@ -46,8 +53,12 @@ def prepare(root: Path, learners: list[str]) -> tuple[list[str], list[str]]:
             except ReleaseFailed as error:  # most often, students were graded with other cells
                 failures.append(f"{name}: {error}")
         with Gradebook(course.db_url, course.course_id) as gradebook:
-            for learner in learners:
-                gradebook.update_or_create_student(learner)
+            students = learners
+            if littlest:
+                known = accounts.keep(course.state, learners, {student.id for student in gradebook.students})
+                students = [known.of_user(learner) for learner in learners]
+            for student in students:
+                gradebook.update_or_create_student(student)
         config.ExchangeReleaseAssignment.force = True  # a mended exercise takes the old one's place
         api = NbGraderAPI(CourseDirectory(config=config), config=config)
         for name in tuple(released):
@@ -75,10 +86,10 @@ def _same(one: Path, other: Path) -> bool:
     return bool(contents[0]) and contents[0] == contents[1]
 
 
-def main(root: Path, learners: list[str]) -> int:
+def main(root: Path, learners: list[str], littlest: bool = False) -> int:
     """Prepare the course; 2 if some of its exercises could not be released, 1 if nothing could be done."""
     try:
-        released, failures = prepare(root, learners)
+        released, failures = prepare(root, learners, littlest)
     except KitError as error:
         print(error, file=sys.stderr)
         return 1
@@ -90,4 +101,6 @@ def main(root: Path, learners: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    _littlest = sys.argv[1] == "--littlest"
+    _root, *_learners = sys.argv[1 + _littlest :]
+    sys.exit(main(Path(_root), _learners, _littlest))

@@ -57,7 +57,6 @@ FORM_BYTES = MAX_NOTEBOOK_BYTES + 100_000  # of a hand-in: a notebook and what a
 OTHER_BYTES = 100_000  # of any other request
 SEND_SECONDS = 600.0  # that a request may take to come
 MOST_AT_ONCE = 2  # hand-ins of one person that are read at the same time
-LEARNER = "{name}"
 
 _OURS = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _THEIRS = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -66,8 +65,8 @@ _THEIRS = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'
 class Service:
     """One course, as its page needs it. One thread writes; others read."""
 
-    def __init__(self, root: Path, learner: str = LEARNER) -> None:
-        self.root, self._learner = root, learner
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.writing = ThreadPoolExecutor(1, "taking-in")
         self.reading = ThreadPoolExecutor(4, "reading")
         self.sending: Counter[str] = Counter()  # hand-ins that are in memory, by user; in the thread of requests
@@ -92,8 +91,9 @@ class Service:
             return what(*arguments, **more)
 
     def student(self, user: str) -> str:
-        """What the course calls somebody whom the Hub calls so."""
-        return self._learner.replace("{name}", user)
+        """What the course calls somebody whom the Hub calls so. Raises `KitError`."""
+        accounts = self.course().accounts
+        return user if accounts is None else accounts.of_user(user)
 
     def teaches(self, groups: list[str]) -> bool:
         """Whether a member of these groups may see the class."""
@@ -485,9 +485,6 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m autograder.jupyter.work", description="The course's page on a Hub."
     )
     parser.add_argument("course", type=Path, metavar="COURSE", help="the course directory")
-    parser.add_argument(
-        "--learner", default=LEARNER, metavar="PATTERN", help="what the course calls the Hub's {name} (default: so)"
-    )
     options = parser.parse_args(arguments)
     try:
         Course(options.course)
@@ -495,7 +492,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     place = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    service = Service(options.course.resolve(), options.learner)
+    service = Service(options.course.resolve())
     prefix = os.environ["JUPYTERHUB_SERVICE_PREFIX"]
     asyncio.run(serve(service, prefix, place.hostname or "127.0.0.1", place.port or 80))
     return 0

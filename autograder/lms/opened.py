@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.course.directory import Course
@@ -44,5 +45,7 @@ def over_lti(course: Course, exercise: str, folder: Path | None) -> System:
             say("Name the folder that `autograder lti` made: --lti, or {variable} in the environment.", variable=FOLDER)
         )
     platform, key, hub = read_platform(named), read_key(named), hub_of(os.environ)
+    if course.accounts is not None:
+        platform = replace(platform, learner=course.accounts.student)
     graded = [student for student, grades in read_grades(course, exercise).items() if grades.handed_in]
     return Lti(platform, key, exercise, launches(graded, platform, hub))

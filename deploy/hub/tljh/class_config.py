@@ -47,8 +47,8 @@ live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:10102/services/{course}-work/"}
 
 
 async def for_user(spawner):
-    """Settings by role; kernels' sockets in a folder of the user's own."""
-    role = "instructor" if spawner.user.name in instructors else "learner"  # noqa: F821
+    """Settings by role, which the Hub's groups say: it may write a name in another way than the lists above."""
+    role = "instructor" if f"formgrade-{course}" in {group.name for group in spawner.user.groups} else "learner"
     spawner.environment.update(common | live | {"JUPYTER_CONFIG_PATH": f"{state}/roles/{role}"})
 
 
@@ -69,11 +69,11 @@ course_service = {
     "oauth_no_confirm": True,
     "display": True,
 }
-# The course's page for everybody. TLJH calls the Unix user of `ada` `jupyter-ada`, and so does nbgrader.
+# The course's page for everybody.
 work_service = {
     "name": f"{course}-work",
     "url": "http://127.0.0.1:10102",
-    "command": [f"{programs}/python", "-P", "-m", "autograder.jupyter.work", folder, "--learner", "jupyter-{name}"],
+    "command": [f"{programs}/python", "-P", "-m", "autograder.jupyter.work", folder],
     "user": f"course-{course}",
     "cwd": folder,
     "environment": {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "JUPYTER_CONFIG_PATH": f"{state}/roles/course"},

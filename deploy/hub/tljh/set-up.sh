@@ -31,6 +31,7 @@ names() {   # of a list of class.py, with those who are new, each once
     local list=$1 known="" all=" " name
     [ $first = yes ] || known=$(sed -n "s/^$list = \[\(.*\)\]\$/\1/p" "$class") || return
     for name in ${known//[\'\",]/ } "${@:2}"; do
+        name=${name,,}   # as the Hub writes it
         [[ $all == *" $name "* ]] || all+="$name "
     done
     echo "$all"
@@ -105,7 +106,16 @@ if ! works && [ "$(cat $restriction 2>/dev/null)" = 1 ]; then
 fi
 grep 'sandbox:' "$work/doctor.txt" || tail -n 1 "$work/doctor.txt"
 
-echo "4. The Hub"
+echo "4. The exercises"
+status=0
+# Who is who has to be known before the Hub takes anything in.
+read -ra users <<< "$learners"
+as_course env PATH="$user_env/bin:$PATH" "$user_env/bin/python" -m autograder.jupyter.prepare --littlest "$folder" \
+    "${users[@]}" || status=$?
+[ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep what they have of them."
+[ $status = 0 ] || [ $status = 2 ] || exit $status
+
+echo "5. The Hub"
 install -d -m 0700 "$state/hub"   # the key of what the Hub keeps about people
 install -m 0644 "$clone/deploy/hub/course_lti.py" "$state/hub/course_lti.py"
 if [ -e "$state/lti/platform.json" ]; then   # entered from an LMS: the Hub has an environment of its own
@@ -124,12 +134,4 @@ fi
 } > "$work/class.py"
 install -m 0644 "$work/class.py" "$class"
 tljh-config reload
-
-echo "5. The exercises"
-users=(); for name in $learners; do users+=("jupyter-$name"); done   # TLJH's Unix names, and so nbgrader's
-status=0
-as_course env PATH="$user_env/bin:$PATH" "$user_env/bin/python" -m autograder.jupyter.prepare "$folder" "${users[@]}" ||
-    status=$?
-[ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep what they have of them."
-[ $status = 0 ] || [ $status = 2 ] || exit $status
 echo "Done. The instructor's page: /services/$course/autograder/"
