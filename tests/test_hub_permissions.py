@@ -259,6 +259,23 @@ def _kind_of_socket(port: int) -> str:
     return found[1].decode()
 
 
+def test_nobody_listens_in_the_place_of_a_part_that_is_down(hub: TrialHub, people: dict[str, Visitor]) -> None:
+    """Nor while the Hub restarts: what matters is not that the port is taken."""
+    ports = json.loads((hub.group.state / "class.json").read_text())["ports"]
+    listening = subprocess.run(["ss", "-ltnpeH"], capture_output=True, text=True, check=True).stdout.splitlines()
+    parts = {"the course's server": "course", "the course's page": "work", "the Hub": "hub"}
+    for what, part in parts.items():
+        script = f"import socket; socket.create_server(('127.0.0.1', {ports[part]}))"
+        done = as_user(hub.group, ADA, ["python3", "-c", script])
+        said = done.stderr.strip().rpartition("] ")[2].partition(" (")[0]
+        assert said != "Address already in use"
+        _note(ADA, "network", f"listen on the port of {what}", REFUSED, done.returncode == 0, said)
+        (line,) = [line for line in listening if line.split()[3].endswith(f":{ports[part]}")]
+        assert "uid:" not in line, "root opened it: a learner's kernel sends its token to nobody else"
+        runs_as = {Path(f"/proc/{process}").owner() for process in re.findall(r"pid=(\d+)", line)}
+        assert runs_as == {"root" if part == "hub" else hub.group.account}
+
+
 INTRODUCTION = """\
 # Who can reach what
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -230,6 +231,38 @@ def test_littlest_gives_a_server_the_role_that_the_hubs_groups_say(group: str, r
     spawner = SimpleNamespace(user=user, environment={})
     asyncio.run(littlest.Spawner.pre_spawn_hook(spawner))
     assert spawner.environment["JUPYTER_CONFIG_PATH"] == f"/srv/class/roles/{role}"
+
+
+def test_no_learner_can_listen_in_a_services_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root opens each port before the service becomes the course's account. On TLJH the port is always the same, and so
+    has to be one that only root may open. (For the Hub on one's own machine see test_reserved_port.py.)
+    """
+    from traitlets.config import Config
+
+    local, littlest = _Config(), Config()
+    _read_local(local, Path("/s"), tmp_path, monkeypatch)
+    names: dict[str, Any] = {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]}
+    exec((HUB / "tljh" / "class_config.py").read_text("utf-8"), names)
+    there = littlest.JupyterHub.services.get_value([])
+    for service in (*local["JupyterHub"]["services"], *there):
+        assert not service.get("user"), "root has to open the port"
+        assert service["command"][1:5] == ["-I", "-m", "autograder.jupyter.reserved_port", "course-keras"]
+    ports = [urlsplit(service["url"]).port for service in there]
+    assert all(0 < port < 1024 for port in (*ports, littlest.JupyterHub.hub_port))
+    assert len({*ports, littlest.JupyterHub.hub_port}) == 3
+    assert urlsplit(names["live"]["AUTOGRADER_LIVE"]).port == ports[1]
+    script = (HUB / "tljh" / "set-up.sh").read_text("utf-8")
+    (highest,) = re.findall(r'"\$open_from" -gt (\d+) ', script)
+    assert int(highest) == max(*ports, littlest.JupyterHub.hub_port)
+
+
+def test_on_kubernetes_a_service_has_an_address_of_its_own() -> None:
+    """No learner's pod shares it, so nobody can listen there; and learners' kernels send no token."""
+    (service,) = [document for document in _documents("course.yaml") if document["kind"] == "Service"]
+    hosts = {urlsplit(one["url"]).hostname for one in VALUES["hub"]["services"].values()}
+    assert hosts == {service["metadata"]["name"]}
+    assert "AUTOGRADER_LIVE" not in VALUES["singleuser"]["extraEnv"]
+    assert "hostNetwork" not in VALUES["singleuser"].get("extraPodConfig", {})
 
 
 def _read_local(config: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,6 +600,19 @@ def test_root_of_littlest_hands_nothing_over_through_a_link(place: str, tmp_path
 
 
 ACCOUNT = 64_321  # a number that no account has
+
+
+@pytest.mark.sandbox
+def test_littlest_script_refuses_a_server_where_every_port_is_everybodys(tmp_path: Path) -> None:
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    start = tmp_path / "root/proc/sys/net/ipv4/ip_unprivileged_port_start"
+    start.parent.mkdir(parents=True)
+    start.write_text("0\n")
+    done = _littlest(tmp_path, "tutor", "ada")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "ports from 0 on" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -151,7 +155,7 @@ def test_nobody_hands_in_for_another_while_nobody_has_pressed_submit(
         ("ada", "class/", 403),
         ("ada", "live/", 403),
         ("tutor", "live/", 200),
-        ("stranger", "api/live", 403),
+        ("", "api/live", 200),
         ("other", "class/", 403),
         ("ada", "receipt/..%2f..%2fx/AAAA-AAAA", 404),
         ("ada", f"receipt/{NAME}/AAAA-AAAA", 404),
@@ -304,6 +308,73 @@ def test_what_check_finds_is_counted_after_the_learner_was_told(
     assert wordings is not None
     assert any(str(escape(text)) in seen for text in wordings.wordings.values())
     assert "ada" not in seen
+
+
+@pytest.mark.parametrize("who", ["", "stranger"])
+def test_only_those_of_the_hub_are_counted(served: tuple[Course, Page], who: str) -> None:
+    assert served[1].ask(who, "api/live", "POST", json={}).status_code == 403
+
+
+@contextmanager
+def _answering(opened: socket.socket, answer: dict[str, bool]) -> Iterator[tuple[str, list[str | None]]]:
+    """Something that answers at an open socket; its address, and the token of each request that came."""
+    came: list[str | None] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(self.headers["Authorization"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_POST = do_GET
+
+    with HTTPServer(("127.0.0.1", 0), Answer, bind_and_activate=False) as server:
+        server.socket.close()
+        server.socket = opened
+        server.server_bind()
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", came
+        server.shutdown()
+
+
+def test_a_learner_who_listens_in_the_pages_place_is_sent_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if os.getuid() == 0:
+        os.seteuid(65_534)
+        opened = socket.socket()
+        os.seteuid(0)
+    else:
+        opened = socket.socket()
+        mine = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    with _answering(opened, {"on": True}) as (address, came):
+        monkeypatch.setenv("AUTOGRADER_LIVE", address)
+        monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "ada")
+        session = Session(find_exercise(NAME), {})
+        end, said = time.monotonic() + 60, ""
+        while not came and "Somebody else on this machine answers in the place of your course's page" not in said:
+            session.check("counted")
+            said = capsys.readouterr().out
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        session.check("counted")
+        assert "Somebody else" not in capsys.readouterr().out, "once is enough"
+    assert came == []
+
+
+def test_a_course_that_counts_nothing_is_sent_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _answering(socket.socket(), {"on": False}) as (address, came):
+        monkeypatch.setenv("AUTOGRADER_LIVE", address)
+        monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "ada")
+        Counting(NAME)
+        end = time.monotonic() + 60
+        while not came:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    assert came == [None]
 
 
 def test_where_nothing_is_counted_nothing_is_said_or_sent(capsys: pytest.CaptureFixture[str]) -> None:

@@ -403,9 +403,11 @@ class ClassHandler(_Handler):
 
 
 class CountHandler(_Handler):
-    """GET: whether the course counts what `check` finds. POST {"exercise", "task", "outcome", "hint"}: count it."""
+    """GET: whether the course counts what `check` finds. POST {"exercise", "task", "outcome", "hint"}: count it.
 
-    @web.authenticated
+    Anybody may ask whether: so a learner's kernel sends its token to a course that counts, and to no other.
+    """
+
     async def get(self) -> None:
         settings = self.service.course().settings
         self.finish({"on": settings.live, "names": settings.live_names})

@@ -1,7 +1,8 @@
 """What `check` finds, sent to the course's page on a Hub, where the course counts it for its teacher.
 
 Only where the Hub has set AUTOGRADER_LIVE, and only if the page says that this course counts; the learner is told
-before anything is sent. It happens in a thread of its own, and whatever goes wrong there, nobody is kept waiting.
+before anything is sent, and only to a page that root or the learner runs: a token opens the server of whoever's it is.
+It happens in a thread of its own, and whatever goes wrong there, nobody is kept waiting.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import os
 import queue
 import threading
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from autograder.exercise.outcome import CheckResult, hint_id
 from autograder.language import say
@@ -28,7 +31,7 @@ class Counting:
 
     def __init__(self, exercise: str) -> None:
         self._exercise = exercise
-        self._noticed = False
+        self._noticed = self._forged = False
         self._counts: dict[str, Any] | None = None  # the course's page on how it counts; None: it does not, or not yet
         self._queue: queue.Queue[dict[str, str]] = queue.Queue(_WAITING)
         self._address, self._token = os.environ.get(ADDRESS, ""), os.environ.get(_TOKEN, "")
@@ -37,6 +40,12 @@ class Counting:
 
     def notice(self) -> str:
         """What the learner is told, once, before anything is sent; '' if nothing is counted or it was told."""
+        if self._forged:
+            self._forged, self._counts = False, None
+            return say(
+                "Somebody else on this machine answers in the place of your course's page. Nothing was sent to them."
+                " Tell your teacher."
+            )
         if self._noticed or self._counts is None:
             return ""
         self._noticed = True
@@ -73,15 +82,45 @@ class Counting:
             try:
                 self._ask(sent)
                 failed = 0
+            except PermissionError:
+                return
             except Exception:
                 failed += 1
 
     def _ask(self, sent: dict[str, str] | None) -> dict[str, Any]:
+        """Send what a check found; None asks how the course counts, which needs no token. Raises `OSError`."""
         import urllib.request  # here, since a notebook elsewhere has no use for it
 
+        if (owners := _listeners(self._address)) is not None and not owners <= {0, os.getuid()}:
+            self._forged = True
+            raise PermissionError
         body = None if sent is None else json.dumps(sent).encode()
-        headers = {"Authorization": f"token {self._token}", "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
+        if sent is not None:
+            headers["Authorization"] = f"token {self._token}"
         request = urllib.request.Request(f"{self._address}api/live", body, headers)
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
             content = json.loads(answer.read(1_000) or b"{}")
         return content if isinstance(content, dict) else {}
+
+
+def _listeners(address: str) -> set[int] | None:
+    """The users who opened the port of an address on this machine; None if it is elsewhere, or the system does not say.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    place = urlsplit(address)
+    if not (place.hostname or "").startswith(("127.", "localhost", "::1")):
+        return None
+    port, owners, known = place.port or 80, set(), False
+    for table in ("tcp", "tcp6"):  # proc_pid_net(5)
+        with contextlib.suppress(FileNotFoundError):
+            for line in Path("/proc/net", table).read_text("ascii").splitlines()[1:]:
+                _, local, _, state, _, _, _, owner, *_ = line.split()
+                if state == "0A" and int(local.rpartition(":")[2], 16) == port:
+                    owners.add(int(owner))
+            known = True
+    if known and not owners:
+        raise ConnectionRefusedError  # whoever began to listen now would not have been looked at
+    return owners if known else None

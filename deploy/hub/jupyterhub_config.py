@@ -122,6 +122,9 @@ async def _reach_patiently(server: object, timeout: float = 10, **options: objec
 if _reach is not None:
     Server.wait_up = _reach_patiently
 
+# Root opens the ports of the services, which then run as the course's account: see reserved_port.py.
+on_reserved_port = [str(programs / "python"), "-I", "-m", "autograder.jupyter.reserved_port", group["account"]]
+
 # --- The course's own server: formgrader, grading page, JupyterLab over the course's folder. It runs as the
 # course's account, needs no right on the Hub (but where an LMS is, to see who came from there), and has the course's
 # name, as nbgrader wants.
@@ -129,8 +132,7 @@ c.JupyterHub.services = [
     {
         "name": course,
         "url": f"http://127.0.0.1:{ports['course']}",
-        "command": [str(programs / "jupyterhub-singleuser"), f"--ServerApp.root_dir={group['course_folder']}"],
-        "user": group["account"],
+        "command": [*on_reserved_port, "jupyterhub.singleuser", f"--ServerApp.root_dir={group['course_folder']}"],
         "cwd": group["course_folder"],
         "environment": common
         | settings_of(group["account"], "course")
@@ -142,8 +144,7 @@ c.JupyterHub.services = [
     {
         "name": f"{course}-work",
         "url": f"http://127.0.0.1:{ports['work']}",
-        "command": [str(programs / "python"), "-P", "-m", "autograder.jupyter.work", group["course_folder"]],
-        "user": group["account"],
+        "command": [*on_reserved_port, "autograder.jupyter.work", group["course_folder"]],
         "cwd": group["course_folder"],
         "environment": common | settings_of(group["account"], "course"),
         "oauth_no_confirm": True,

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -130,15 +131,30 @@ def running(group: Class, described: Path) -> Iterator[str]:
 
 
 def free_ports(public: int | None = None) -> dict[str, int]:
-    """A port for each part, free at this moment; `public` as asked."""
-    names = [*([] if public else ["public"]), "hub", "proxy", "course", "work"]
-    sockets = [socket.socket() for _ in names]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
-    for one in sockets:
-        one.close()
-    return ({"public": public} if public else {}) | ports
+    """A port for each part, free at this moment; `public` as asked.
+
+    Only root may open the others: nobody else can listen there while a part is down, and be sent cookies and passwords.
+    """
+    start = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("utf-8"))
+    reserved = random.sample(candidates := range(600, min(start, 1024)), len(candidates))
+    if not reserved:
+        print(
+            f"Every user of this machine may open any port from {start} on, so a learner could answer in the place of a"
+            " part of the Hub that is down. `sysctl net.ipv4.ip_unprivileged_port_start=1024` prevents that.",
+            flush=True,
+        )
+    with contextlib.ExitStack() as held:
+
+        def free(numbers: list[int]) -> int:
+            for number in [*numbers, 0]:
+                with contextlib.suppress(OSError):
+                    one = held.enter_context(socket.socket())
+                    one.bind(("127.0.0.1", number))
+                    break
+            return int(one.getsockname()[1])
+
+        ports = {name: free(reserved) for name in ("hub", "proxy", "course", "work")}
+        return ports | {"public": public or free([])}
 
 
 def _start(command: list[str], folder: Path, environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -41,9 +41,14 @@ if os.path.isfile(f"{state}/lti/platform.json"):  # entered from an LMS: see dep
 
     configure(c, f"{state}/lti", course, f"{state}/hub/auth_state_key")
     c.Authenticator.allowed_users = {*learners, *instructors}  # noqa: F821
+
+# Root alone may open ports below 1024. On a higher one, a learner could listen while the Hub or a service restarts.
+c.JupyterHub.hub_port = 303
+course_port, work_port = 301, 302
+on_reserved_port = [f"{programs}/python", "-I", "-m", "autograder.jupyter.reserved_port", f"course-{course}"]
 common = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
-live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:10102/services/{course}-work/"}
+live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:{work_port}/services/{course}-work/"}
 
 
 async def for_user(spawner):
@@ -55,9 +60,8 @@ async def for_user(spawner):
 c.Spawner.pre_spawn_hook = for_user
 course_service = {
     "name": course,
-    "url": "http://127.0.0.1:10101",
-    "command": [f"{programs}/jupyterhub-singleuser", f"--ServerApp.root_dir={folder}"],
-    "user": f"course-{course}",
+    "url": f"http://127.0.0.1:{course_port}",
+    "command": [*on_reserved_port, "jupyterhub.singleuser", f"--ServerApp.root_dir={folder}"],
     "cwd": folder,
     "environment": common
     | {
@@ -72,9 +76,8 @@ course_service = {
 # The course's page for everybody.
 work_service = {
     "name": f"{course}-work",
-    "url": "http://127.0.0.1:10102",
-    "command": [f"{programs}/python", "-P", "-m", "autograder.jupyter.work", folder],
-    "user": f"course-{course}",
+    "url": f"http://127.0.0.1:{work_port}",
+    "command": [*on_reserved_port, "autograder.jupyter.work", folder],
     "cwd": folder,
     "environment": {"PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin", "JUPYTER_CONFIG_PATH": f"{state}/roles/course"},
     "oauth_no_confirm": True,

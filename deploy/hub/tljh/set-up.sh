@@ -13,6 +13,8 @@ class=$tljh/config/jupyterhub_config.d/class.py   # the class's lists are its fi
 
 [ "$(id -u)" = 0 ] || { echo "Run this as root: sudo $0" >&2; exit 2; }
 [ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
+open_from=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
+[ "$open_from" -gt 303 ] || { echo "Any user of this server may open ports from $open_from on. Set net.ipv4.ip_unprivileged_port_start to 1024." >&2; exit 2; }
 [ $# -ge 2 ] || [ -e "$class" ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
 for name in "$@"; do
     case $name in
