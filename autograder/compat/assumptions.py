@@ -410,6 +410,16 @@ SLOW_SERVICES = Use(
     (Assumption("jupyterhub.objects:Server.wait_up", attributes="timeout"),),
     unasked="the Hub's configuration looks for it, and runs where the package need not be installed",
 )
+EXACT_GROUPS = Use(
+    _("taking people who have left the list out of a Hub's groups"),
+    "jupyterhub",
+    "5.5.4 to 6.1.1",
+    _("a Hub does not start"),
+    "deploy/hub/exact_groups.py",
+    (Assumption("jupyterhub.app:JupyterHub.init_groups", attributes="load_groups"),),
+    unasked="the Hub stops, and says which name is missing",
+    needed=True,
+)
 LESSONS = Use(
     _("reading the book's lessons as notebooks"),
     "myst-nb",
@@ -442,6 +452,7 @@ TABLE: tuple[Use, ...] = (
     ROWS,
     FORGED_SUBMISSIONS,
     SLOW_SERVICES,
+    EXACT_GROUPS,
     LESSONS,
 )
 

@@ -132,7 +132,7 @@ fi
 {
     echo "instructors = [$(quoted_each "$instructors")]"
     echo "learners = [$(quoted_each "$learners")]"
-    cat "$clone/deploy/hub/tljh/class_config.py"
+    cat "$clone/deploy/hub/exact_groups.py" "$clone/deploy/hub/tljh/class_config.py"
 } > "$work/class.py"
 install -m 0644 "$work/class.py" "$class"
 tljh-config reload
