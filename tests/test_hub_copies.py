@@ -129,6 +129,29 @@ def test_held_out_images_are_brought_up_to_date_one_by_one(tmp_path: Path) -> No
     assert [copy.read_text() for _, copy in copies] == ["private", "newest"]
 
 
+def test_settings_of_an_earlier_kit_that_nobody_changed_are_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It overwrote them at each start, and so kept no note of them."""
+    me = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(classroom.Class, "account", me)
+    group = classroom.Class(tmp_path / "class", tmp_path / "venv", exercises=EXERCISES[:1])
+    group.course_folder.mkdir(parents=True)
+    config, note = group.course_folder / "nbgrader_config.py", group.course_folder / "source" / ".copied.json"
+    classroom._lay_out_course(group)
+    newest = config.read_text()
+    earlier = newest[: newest.index("# What late work loses")].replace("'", '"')  # of version 0.2.0
+    assert "CollectOwnWork" in earlier
+    for settings, brought in ((earlier, True), (earlier + "c.Execute.timeout = 90\n", False)):
+        note.unlink()
+        config.write_text(settings)
+        capsys.readouterr()
+        classroom._lay_out_course(group)
+        assert (config.read_text() == newest) is brought
+        assert (config.read_text() == settings) is not brought
+        assert ("start again" in capsys.readouterr().out) is not brought
+
+
 @pytest.fixture
 def graded(tmp_path: Path) -> Path:
     """A course with two exercises, released, of which the first was graded for somebody."""

@@ -350,12 +350,21 @@ def _lay_out_course(group: Class) -> None:
     with tempfile.TemporaryDirectory() as made:
         newest = Path(made) / config.name
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
-        newest.write_text(_filled(text, course=group.course, root=folder, exchange=group.exchange), "utf-8")
+        text = _filled(text, course=group.course, root=folder, exchange=group.exchange)
+        newest.write_text(text, "utf-8")
+        if config.is_file() and _is_earlier(config.read_text("utf-8", "replace"), text):
+            _put(config, text, group.account)
         _bring_up_to_date([*copies, (newest, config)], source / _COPIED, group.account)
     if group.watch:
         _folder(folder / "submitted", group.account, 0o700)
     if group.watch and not (folder / "autograder.json").exists():
         _put(folder / "autograder.json", '{"results_at_once": true}\n', group.account)
+
+
+def _is_earlier(settings: str, newest: str) -> bool:
+    """Whether these are an earlier kit's settings, which kept no note. Later ones only have more at the end, and what
+    `set-up.sh` filled in had other quotes."""
+    return newest.replace("'", '"').startswith(settings.replace("'", '"'))
 
 
 def _filled(text: str, **names: object) -> str:
