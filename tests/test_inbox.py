@@ -6,10 +6,12 @@ import errno
 import io
 import json
 import os
+import pwd
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kit import ROOT
@@ -381,6 +383,75 @@ def test_a_huge_hand_in_stalls_nobodys_look(course: Course, monkeypatch: pytest.
     assert 0 < seen <= 1_001
     monkeypatch.undo()
     assert "ada" in looking.look()[0]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="giving files to others needs root")
+def test_one_learners_any_number_of_folders_delays_nobody_else(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look would go through all of them; those with a name that says no exercise, at every look for ever."""
+    looking = Looking(course)
+    eve, ada = (pwd.getpwnam(name) for name in ("games", "daemon"))
+    for n in range(30):
+        for folder in (submit(course, eve.pw_name, worked(f"x = {n}")), looking.inbox.path / f"no-name-{n}"):
+            folder.mkdir(exist_ok=True)
+            for m in range(20):
+                (folder / f"file-{m}").touch()
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, eve.pw_uid, eve.pw_gid)
+    theirs = submit(course, ada.pw_name, worked("x = 1"))
+    for path in (theirs, *theirs.iterdir()):
+        os.chown(path, ada.pw_uid, ada.pw_gid)
+    listed: list[str] = []
+    really = os.scandir
+
+    def counted(path: Any) -> Any:
+        listed.append(Path(path).name)
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    looking.inbox.look(course, [NAME])
+    assert not [name for name in listed if name.startswith("no-name")]
+    assert len({name for name in listed if name.startswith("games+")}) == 10
+    monkeypatch.undo()
+    receipts, unused = looking.look()
+    assert "daemon" in receipts
+    assert sum("no-name" in line for line in unused) == 30, "each is said once"
+    assert not any("no-name" in line for line in looking.look()[1])
+    for _ in range(3):
+        looking.look()
+    (known,) = (course.state).glob("taken-in.jsonl")
+    assert len(known.read_text().splitlines()) == 31, "all of them have their turn"
+    assert course.submission(NAME, "games").raw in {worked(f"x = {n}") for n in range(20, 30)}, "the latest are first"
+
+
+def test_what_was_taken_in_is_not_listed_again_for_the_next_hand_in(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = Looking(course)
+    old = submit(course, "ada", worked("x = 1"))
+    assert looking.look()[0] == ["ada"]
+    submit(course, "bo", worked("x = 1"))
+    listed: list[str] = []
+    really = os.scandir
+
+    def counted(path: Any) -> Any:
+        listed.append(Path(path).name)
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    assert looking.look()[0] == ["bo"]
+    assert old.name not in listed
+
+
+def test_of_any_number_of_files_in_one_hand_in_two_hundred_are_looked_at(course: Course) -> None:
+    folder = submit(course, "ada", worked("x = 1"))
+    (folder / "in").mkdir()
+    for number in range(300):
+        (folder / f"{number}.dat").touch()
+        (folder / "in" / f"{number}.dat").touch()
+    found = list(Exchange(folder.parent).deliveries(NAME))
+    assert len(found) <= 202
+    assert f"{NAME}.ipynb" in [one.file for one in found if not isinstance(one, Unused)]
+    assert "only 200 of the files in it are looked at" in [said(one.why) for one in found if isinstance(one, Unused)]
 
 
 def test_a_learners_name_may_hold_a_plus_sign(course: Course) -> None:

@@ -41,6 +41,7 @@ MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, 
 MAX_HAND_INS = 200  # of one student for one exercise: each view of the course's page reads the receipts of all
 _DEPTH = 6  # folders below one that is looked at
 _MOST = 1_000  # files and folders of one hand-in that are looked at
+_AT_ONCE = 10  # hand-ins of one learner in the exchange that one look takes up, the latest first
 _KNOWN = "taken-in.jsonl"  # in the folder .autograder of the course
 
 
@@ -205,7 +206,8 @@ class Inbox:
             ripe = {n for n in here if quiet[n] >= _settled_after(n) and states[n] != self._done.get(n)}
             if not ripe:
                 continue
-            opened, names = source(), {name.removeprefix(prefix) for name in ripe}
+            names = {name.removeprefix(prefix) for name in ripe}
+            opened = source(names)
             for exercise in exercises:
                 done = take_in(course, exercise, _Only(opened, self.path / prefix, names, course), now, self.roster)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
@@ -220,28 +222,56 @@ class Inbox:
 
     def _sources(
         self, course: Course, exercises: Collection[str]
-    ) -> Iterator[tuple[str, Callable[[], SubmissionSource], dict[str, _State]]]:
-        """What there is to look at: where it lies in the folder, how to open it, and the state of its new entries."""
+    ) -> Iterator[tuple[str, Callable[[Collection[str]], SubmissionSource], dict[str, _State]]]:
+        """What there is to look at: where it lies in the folder, how to open some entries of it, and the state of
+        those that are new.
+        """
         if self._known is None:
             self._known = _names_in(course.state / _KNOWN)
-        if not self.by_learner:
-            opened: Callable[..., SubmissionSource] = Exchange if self.exchange else open_source
-            source = functools.partial(opened, self.path, accounts=course.accounts)
-            yield "", source, self._states(self.path, "", exercises)
-            return
-        for entry in _entries(self.path):
-            if entry.is_dir(follow_symlinks=False):
-                place, prefix = self.path / entry.name, f"{entry.name}/"
-                yield prefix, functools.partial(Exchange, place, entry.name), self._states(place, prefix, exercises)
+        if self.by_learner:
+            for entry in _entries(self.path):
+                if entry.is_dir(follow_symlinks=False):
+                    place, prefix = self.path / entry.name, f"{entry.name}/"
+                    opened = functools.partial(Exchange, place, entry.name)
+                    yield prefix, opened, self._by_learners(place, prefix, exercises)
+        elif self.exchange:
+            opened = functools.partial(Exchange, self.path, "", accounts=course.accounts)
+            yield "", opened, self._by_learners(self.path, "", exercises)
+        else:
+            yield "", lambda _: open_source(self.path, course.accounts), self._states(exercises)
 
-    def _states(self, folder: Path, prefix: str, exercises: Collection[str]) -> dict[str, _State]:
-        assert self._known is not None
-        learners = self.exchange or self.by_learner  # elsewhere a folder may hold a whole class
+    def _states(self, exercises: Collection[str]) -> dict[str, _State]:
+        """Of a folder that nobody but whoever runs the course fills; there a folder may hold a whole class."""
         return {
-            entry.name: tuple(_state(entry.path, _MOST if learners or _exercise_of(entry.name) else MAX_ENTRIES))
-            for entry in _entries(folder)
-            if prefix + entry.name not in self._known and (_exercise_of(entry.name) or "") in {"", *exercises}
+            entry.name: tuple(_state(entry.path, _MOST if _exercise_of(entry.name) else MAX_ENTRIES))
+            for entry in self._new(self.path, "", exercises)
         }
+
+    def _by_learners(self, folder: Path, prefix: str, exercises: Collection[str]) -> dict[str, _State]:
+        """Of an exchange: each learner decides how much there is to look at, and must not keep the others waiting."""
+        states: dict[str, _State] = {}
+        theirs: dict[int, list[tuple[int, os.DirEntry[str]]]] = {}
+        for entry in self._new(folder, prefix, exercises):
+            if not _exercise_of(entry.name):  # of no use, whatever is in it; that is said once
+                if prefix + entry.name not in self._done:
+                    states[entry.name] = ((entry.path, 0),)  # as a file's, and always the same
+                continue
+            with contextlib.suppress(OSError):
+                about = entry.stat(follow_symlinks=False)
+                theirs.setdefault(about.st_uid, []).append((about.st_ctime_ns, entry))
+        for owner, entries in theirs.items():
+            copied = owner == os.geteuid() and not prefix  # from elsewhere: it may be the whole class's
+            entries.sort(key=lambda one: one[0], reverse=True)
+            for _, entry in entries if copied else entries[:_AT_ONCE]:
+                states[entry.name] = tuple(_state(entry.path, _MOST))
+        return states
+
+    def _new(self, folder: Path, prefix: str, exercises: Collection[str]) -> Iterator[os.DirEntry[str]]:
+        """Entries that were not taken in yet, of these exercises or of none."""
+        assert self._known is not None
+        for entry in _entries(folder):
+            if prefix + entry.name not in self._known and (_exercise_of(entry.name) or "") in {"", *exercises}:
+                yield entry
 
     def _remember(self, course: Course, names: list[str]) -> None:
         assert self._known is not None

@@ -7,6 +7,7 @@ a line in `LAYOUTS`. What a source delivers is put in its place, ``submitted/STU
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import pwd
 import re
@@ -14,7 +15,7 @@ import stat
 import struct
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path, PurePosixPath
@@ -33,6 +34,7 @@ REQUEST = "another-look.txt"  # what a learner hands in beside the notebook to a
 MAX_ENTRIES = 50_000  # files of a class
 MAX_DEPTH = 8
 MAX_NOTEBOOKS = 10  # and zip files, in one hand-in of nbgrader's exchange
+MAX_LISTED = 200  # files, and files and folders of one folder, in one hand-in of nbgrader's exchange
 MAX_FILE_BYTES = 3 * MAX_NOTEBOOK_BYTES  # one file may be a zip file with several others in it
 
 
@@ -292,27 +294,42 @@ def _time_of(member: zipfile.ZipInfo) -> float:
         return 0.0
 
 
-def _files_of_folder(folder: Path, inside: PurePosixPath | None = None, depth: int = MAX_DEPTH) -> Iterator[Entry]:
-    """All files below a folder. What cannot be read is an entry, too, unless it is the folder itself."""
+def _files_of_folder(
+    folder: Path, inside: PurePosixPath | None = None, depth: int = MAX_DEPTH, most: int | None = None
+) -> Iterator[Entry]:
+    """All files below a folder. What cannot be read is an entry, too, unless it is the folder itself.
+
+    Args:
+        most: of what lies in one folder; any of it, if there is more.
+    """
     inside = inside or PurePosixPath()
-    for entry in _scan(folder):
+    for entry in _scan(folder, most):
         path, file = inside / entry.name, folder / entry.name
         try:
             if entry.is_dir(follow_symlinks=False):
                 if depth > 1:
-                    yield from list(_files_of_folder(file, path, depth - 1))
+                    yield from list(_files_of_folder(file, path, depth - 1, most))
                 continue
-            when = entry.stat(follow_symlinks=False).st_mtime
         except (OSError, BadSource) as error:
             yield Entry(path, 0.0, bytes, one_line(str(error), 200))
             continue
-        why = _("is a symbolic link; links are not followed") if entry.is_symlink() else ""
-        yield Entry(path, when, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
+        yield _entry(path, file)
 
 
-def _scan(folder: Path) -> list[os.DirEntry[str]]:
+def _entry(path: PurePosixPath, file: Path) -> Entry:
+    """A file of a folder; `path` is its path there."""
     try:
-        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+        about = os.lstat(file)
+    except OSError as error:
+        return Entry(path, 0.0, bytes, one_line(str(error), 200))
+    why = _("is a symbolic link; links are not followed") if stat.S_ISLNK(about.st_mode) else ""
+    return Entry(path, about.st_mtime, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
+
+
+def _scan(folder: Path, most: int | None = None) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(itertools.islice(entries, most), key=lambda entry: entry.name)
     except OSError as error:
         raise BadSource(say("{folder} cannot be read: {why}.", folder=folder, why=error.strerror)) from error
 
@@ -353,17 +370,26 @@ class Exchange:
 
     Args:
         learner: where every learner has an inbound folder of their own, whose it is. Then owners say nothing.
+        names: of the folders that are looked at; all of them, if it is None.
         accounts: whose the Unix users are, where students are not called as they are.
     """
 
     title: str = _("nbgrader's exchange")
 
-    def __init__(self, inbound: Path, learner: str = "", accounts: Accounts | None = None) -> None:
-        self._inbound, self._learner, self._accounts = inbound, learner, accounts
+    def __init__(
+        self,
+        inbound: Path,
+        learner: str = "",
+        names: Collection[str] | None = None,
+        accounts: Accounts | None = None,
+    ) -> None:
+        self._inbound, self._learner, self._names, self._accounts = inbound, learner, names, accounts
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         """See `SubmissionSource`."""
         for folder in _scan(self._inbound):
+            if self._names is not None and folder.name not in self._names:
+                continue
             found = _EXCHANGE.match(folder.name)
             path = self._inbound / folder.name
             if found is None:
@@ -380,10 +406,16 @@ class Exchange:
             else:
                 theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                 try:
-                    entries = list(_files_of_folder(path, depth=2))
+                    listed = _files_of_folder(path, depth=2, most=MAX_LISTED)
+                    entries = list(itertools.islice(listed, MAX_LISTED))
                 except BadSource as error:
                     yield Unused(path, one_line(str(error), 200))
                     continue
+                if len(entries) == MAX_LISTED:
+                    yield Unused(path, _("only {most} of the files in it are looked at", most=MAX_LISTED))
+                    right = PurePosixPath(f"{exercise}.ipynb")
+                    if all(entry.path != right for entry in entries) and os.path.lexists(path / right):
+                        entries.append(_entry(right, path / right))
                 # All of them are read before one is chosen, and a learner may put any number there.
                 notebooks = [entry for entry in entries if may_be_one(entry.path.name)]
                 notebooks.sort(key=lambda entry: entry.path.name != f"{exercise}.ipynb")
