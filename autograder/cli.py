@@ -109,10 +109,10 @@ def _collect(options: argparse.Namespace) -> int:
     from autograder.course.class_list import enter_names
     from autograder.course.collect import collect, lines
     from autograder.course.directory import Course
+    from autograder.course.inbox import source_at
     from autograder.course.kept import REPLACED
     from autograder.course.receipts import Receipts
     from autograder.course.roster import Roster
-    from autograder.course.sources import open_source
     from autograder.course.times import written
 
     course = Course(options.course)
@@ -120,7 +120,7 @@ def _collect(options: argparse.Namespace) -> int:
     if options.id and not options.roster:
         raise UsageError(say("--id names a column of the roster. Give the roster as well: --roster CSV."))
     roster = Roster.read(options.roster, options.id) if options.roster else None
-    source = open_source(options.source, course.accounts)
+    source = source_at(options.source, course)
     kept = course.state / options.exercise / REPLACED
     released = course.released(options.exercise)
     done = collect(source, options.exercise, course.submitted, kept, roster, released, options.dry_run)
@@ -284,7 +284,7 @@ def _watch(options: argparse.Namespace) -> int:
     if options.roster and options.source is None:
         raise UsageError(say("--roster is only used to identify the students in --from. Give --from as well."))
     roster = Roster.read(options.roster) if options.roster else None
-    inbox = Inbox(options.source, time.time, roster=roster) if options.source else None
+    inbox = Inbox.at(options.source, course, time.time, roster) if options.source else None
     sandbox = bubblewrap.choose(options.sandbox)
     preflight.require_course(course.root, course.places(options.exercises))
     preflight.require_temporary()

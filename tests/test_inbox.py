@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kit import ROOT
 
+from autograder.cli import main
 from autograder.course.directory import Course
 from autograder.course.inbox import MAX_HAND_INS, MAX_KEPT_BYTES, Inbox, receive
 from autograder.course.receipts import Receipts
@@ -452,6 +453,61 @@ def test_of_any_number_of_files_in_one_hand_in_two_hundred_are_looked_at(course:
     assert len(found) <= 202
     assert f"{NAME}.ipynb" in [one.file for one in found if not isinstance(one, Unused)]
     assert "only 200 of the files in it are looked at" in [said(one.why) for one in found if isinstance(one, Unused)]
+
+
+FORGED = (f"bo/{NAME}.ipynb", f"submitted/bo/{NAME}/{NAME}.ipynb", f"{NAME}-bo.ipynb")
+
+
+@pytest.mark.parametrize("place", FORGED)
+@pytest.mark.parametrize("known_by", ["the course's settings", "who may write there"])
+def test_who_writes_first_into_an_exchange_does_not_decide_what_it_is(
+    course: Course, tmp_path: Path, place: str, known_by: str
+) -> None:
+    """`watch --from` and `collect` took it for a folder of files, whose names and times anybody can make."""
+    inbound = course.inbound
+    if known_by == "who may write there":
+        inbound = tmp_path / "elsewhere" / "inbound"
+        inbound.mkdir(parents=True)
+        inbound.chmod(0o2733)  # as nbgrader makes it
+    forged = inbound / place
+    forged.parent.mkdir(parents=True, exist_ok=True)
+    forged.write_bytes(worked("by ada"))
+    os.utime(forged, (4_000_000_000,) * 2)
+    looking = Looking(course)
+    looking.inbox = Inbox.at(inbound, course, lambda: looking.now)
+    assert looking.look()[0] == []
+    assert main(["collect", str(inbound), NAME, "--course", str(course.root)]) == 1, "there is nothing to collect"
+    assert not list(course.submitted.iterdir())
+    submit(course, "bo", worked("by bo")).rename(inbound / f"bo+{NAME}+2020-01-01 00:00:00 UTC+x")
+    assert looking.look()[0] == ["bo"], "an honest one is taken in beside it"
+    assert course.submission(NAME, "bo").raw == worked("by bo")
+
+
+def test_a_folder_of_ones_own_and_a_shared_drive_need_no_option(course: Course, tmp_path: Path) -> None:
+    """Where Windows' drives are mounted, every folder may be read and written by everybody."""
+    for mode in (0o755, 0o700, 0o777, 0o770):
+        folder = tmp_path / f"files-{mode:o}"
+        folder.mkdir()
+        (folder / "bo.ipynb").write_bytes(worked(f"x = {mode}"))
+        folder.chmod(mode)
+        looking = Looking(course)
+        looking.inbox = Inbox.at(folder, course, lambda at=looking: at.now)
+        assert looking.look()[0] == ["bo"]
+        assert main(["collect", str(folder), NAME, "--course", str(course.root)]) == 0
+        shutil.rmtree(course.submitted / "bo")
+
+
+def test_collect_knows_a_folder_of_each_learners_own(course: Course) -> None:
+    config = course.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + "c.CollectOwnWork.inbound_by_learner = True\n")
+    again = Course(course.root)
+    for who, claims in (("ada", "ada"), ("bo", "ada")):
+        (again.inbound / who).mkdir()
+        submit(course, claims, worked(who)).rename(again.inbound / who / f"{claims}+{NAME}+2020-01-01 00:00:00 UTC+x")
+    (again.inbound / "bo" / f"{NAME}.ipynb").write_bytes(worked("forged"))
+    assert main(["collect", str(again.inbound), NAME, "--course", str(course.root)]) == 0
+    assert [one.name for one in course.submitted.iterdir()] == ["ada"]
+    assert course.submission(NAME, "ada").raw == worked("ada")
 
 
 def test_a_learners_name_may_hold_a_plus_sign(course: Course) -> None:

@@ -55,6 +55,7 @@ _MAKING = (
     "LockCells",
 )
 STATE = ".autograder"  # the kit's own folder in a course
+_EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
 LOCK_SECONDS = 10.0  # how long another program may hold the gradebook before we give up
 
 
@@ -118,6 +119,17 @@ class Course:
     @property
     def feedback(self) -> Path:
         return self.nbgrader.feedback
+
+    @property
+    def inbound(self) -> Path:
+        """Where learners put what they submit: the course's folder in nbgrader's exchange."""
+        root = str(self.nbgrader.config.Exchange.get("root") or _EXCHANGE)
+        return Path(root) / self.course_id / "inbound"
+
+    @property
+    def inbound_by_learner(self) -> bool:
+        """Whether each learner has a folder of their own there, as on Kubernetes."""
+        return bool(self.nbgrader.config.get("CollectOwnWork", {}).get("inbound_by_learner"))
 
     @cached_property
     def late(self) -> LatePenalties:

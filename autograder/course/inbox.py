@@ -28,8 +28,10 @@ from autograder.course.sources import (
     MAX_ENTRIES,
     Delivery,
     Exchange,
+    ExchangeByLearner,
     SubmissionSource,
     exercise_in_exchange,
+    is_drop_box,
     open_source,
 )
 from autograder.course.submissions import Unused, hidden, may_be_one
@@ -184,6 +186,12 @@ class Inbox:
     _known: set[str] | None = None  # folders of the exchange that were taken in
     _reported: set[str] = field(default_factory=set)
 
+    @classmethod
+    def at(cls, path: Path, course: Course, clock: Callable[[], float], roster: Roster | None = None) -> Inbox:
+        """A folder that somebody names: an exchange where learners write to it, whatever lies there."""
+        own = _is_inbound(path, course)
+        return cls(path, clock, own and course.inbound_by_learner, own or is_drop_box(path), roster)
+
     def look(self, course: Course, exercises: Collection[str]) -> tuple[list[Receipt], list[str]]:
         """Take in what has arrived since the last look.
 
@@ -285,6 +293,24 @@ class Inbox:
             raise CourseError(
                 say("{state} cannot be written: {why}.", state=course.state / _KNOWN, why=error.strerror)
             ) from error
+
+
+def source_at(path: Path, course: Course) -> SubmissionSource:
+    """What somebody names to collect from; where learners write to it, what lies there does not say what it is.
+
+    Raises:
+        BadSource: there is nothing, or nothing that can be read.
+    """
+    if _is_inbound(path, course):
+        return ExchangeByLearner(path) if course.inbound_by_learner else Exchange(path, accounts=course.accounts)
+    return open_source(path, course.accounts)
+
+
+def _is_inbound(path: Path, course: Course) -> bool:
+    try:
+        return os.path.samefile(path, course.inbound)
+    except OSError:
+        return False  # one of them is not there
 
 
 def _settled_after(name: str) -> float:

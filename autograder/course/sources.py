@@ -102,7 +102,7 @@ def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSourc
         BadSource: there is nothing, or nothing that can be read.
     """
     if path.is_dir():
-        if any(_EXCHANGE.match(entry.name) for entry in _scan(path)):
+        if is_drop_box(path) or any(_EXCHANGE.match(entry.name) for entry in _scan(path)):
             return Exchange(path, accounts=accounts)
         if (path / "submitted").is_dir():
             return NbgraderFolders(path / "submitted")
@@ -114,6 +114,18 @@ def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSourc
     if not entries:
         raise BadSource(say("{path} is empty.", path=path))
     return Files(path, entries, *_layout_of(entries))
+
+
+def is_drop_box(path: Path) -> bool:
+    """Whether everybody may put something into a folder and not list it, as nbgrader has its ``inbound``.
+
+    Then learners decide what lies there and how it is called; who may do what with the folder they cannot change.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISDIR(mode) and mode & (stat.S_IROTH | stat.S_IWOTH) == stat.S_IWOTH
 
 
 def _layout_of(entries: Sequence[Entry]) -> tuple[str, Layout]:
@@ -445,6 +457,25 @@ class Exchange:
             if name == self._learner
             else _("it lies in the folder of {learner}, not of {name}", learner=self._learner, name=name)
         )
+
+
+class ExchangeByLearner:
+    """An exchange in which every learner has an ``inbound`` folder of their own, as on Kubernetes."""
+
+    title: str = Exchange.title
+
+    def __init__(self, inbound: Path) -> None:
+        self._inbound = inbound
+
+    def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
+        """See `SubmissionSource`."""
+        for folder in _scan(self._inbound):
+            path = self._inbound / folder.name
+            if folder.is_dir(follow_symlinks=False) and not hidden(folder.name):
+                try:
+                    yield from Exchange(path, folder.name).deliveries(exercise)
+                except BadSource as error:
+                    yield Unused(path, one_line(str(error), 200))
 
 
 @dataclass(frozen=True)

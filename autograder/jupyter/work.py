@@ -132,10 +132,7 @@ class Service:
         try:
             course = self.course()
             if self._inbox is None:
-                config = course.nbgrader.config
-                place = Path(str(config.Exchange.get("root") or _EXCHANGE)) / course.course_id / "inbound"
-                by_learner = bool(config.get("CollectOwnWork", {}).get("inbound_by_learner"))
-                self._inbox = inbox.Inbox(place, time.time, by_learner, exchange=True)
+                self._inbox = inbox.Inbox(course.inbound, time.time, course.inbound_by_learner, exchange=True)
             self._keep_live(course)
             receipts, unused = self._inbox.look(course, standing.exercises(course))
         except (KitError, OSError) as error:
@@ -156,7 +153,6 @@ def log(line: str) -> None:
 
 
 _NO_PAGE = _("There is no such page.")
-_EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
 
 
 class Pages:
