@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -495,6 +496,23 @@ def test_a_folder_of_ones_own_and_a_shared_drive_need_no_option(course: Course, 
         assert looking.look()[0] == ["bo"]
         assert main(["collect", str(folder), NAME, "--course", str(course.root)]) == 0
         shutil.rmtree(course.submitted / "bo")
+
+
+def test_a_file_saved_beyond_the_calendar_stops_nobody(course: Course) -> None:
+    """Whoever may write into a folder of files may set their times; a disk's file system may know no such times."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    for who in ("bo", "eve"):
+        (folder / f"{who}.ipynb").write_bytes(worked(f"{who} = 1"))
+    os.utime(folder / "eve.ipynb", (300_000_000_000,) * 2)
+    if (folder / "eve.ipynb").stat().st_mtime < 300_000_000_000:
+        pytest.skip("this file system has no such times")
+    looking = Looking(course)
+    looking.inbox = Inbox.at(folder, course, lambda: looking.now)
+    receipts, unused = looking.look()
+    shutil.rmtree(folder)
+    assert receipts == ["bo"]
+    assert "the time when it was saved is no date" in "".join(unused)
 
 
 def test_collect_knows_a_folder_of_each_learners_own(course: Course) -> None:

@@ -25,7 +25,7 @@ from autograder.course.accounts import Accounts
 from autograder.course.lms_names import CANVAS, MOODLE
 from autograder.course.reading import MAX_NOTEBOOK_BYTES
 from autograder.course.submissions import Submitted, Unused, contents, handed_in, hidden, may_be_one
-from autograder.course.times import time_of
+from autograder.course.times import time_of, written
 from autograder.errors import BadSource
 from autograder.exercise.wire import one_line
 from autograder.language import _, say
@@ -335,6 +335,10 @@ def _entry(path: PurePosixPath, file: Path) -> Entry:
     except OSError as error:
         return Entry(path, 0.0, bytes, one_line(str(error), 200))
     why = _("is a symbolic link; links are not followed") if stat.S_ISLNK(about.st_mode) else ""
+    try:
+        written(about.st_mtime)
+    except (ValueError, OverflowError, OSError):
+        return Entry(path, 0.0, bytes, _("the time when it was saved is no date"))
     return Entry(path, about.st_mtime, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
 
 
