@@ -279,6 +279,7 @@ function debounced(wait, act) {
 
 let saving = Promise.resolve();
 let unkept = 0; // states of the notebook that are on their way into the database
+let retry = 0; // the timer of what found no room
 
 // One after the other, so that no older state of the notebook is written over a newer one.
 function save() {
@@ -297,7 +298,8 @@ async function saveNow() {
     if (!model.dirty) forgetDraft();
   } catch {
     model.dirty = true;
-    setTimeout(save, RETRY);
+    clearTimeout(retry);
+    retry = setTimeout(save, RETRY);
   } finally {
     unkept -= 1;
   }
@@ -311,10 +313,10 @@ async function keep(content) {
     await write().catch(async (error) => {
       if (!(await makeRoom())) throw error;
       await write();
-      trouble(LITTLE_ROOM);
     });
     if (!keepsNothing) atRisk = false;
     if (byId("trouble").textContent === NO_ROOM) trouble("");
+    if (!store.keeps) littleRoom();
   } catch (error) {
     atRisk = JSON.stringify(content) !== inFile;
     trouble(NO_ROOM);

@@ -44,7 +44,8 @@ const store = {
 
   async has(path) {
     const kept = await this.open();
-    return Boolean(kept && (await kept.match(this.key(this.entry(path)))));
+    // Not by `match`: an answer that nobody reads keeps its file's room, whoever deletes it, until the browser tidies up.
+    return Boolean(kept && (await kept.keys(this.key(this.entry(path)))).length);
   },
 
   // The file as a Response. `heard` is told of each piece of bytes that came; `lost` of a file that could not be kept.
