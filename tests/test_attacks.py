@@ -45,7 +45,7 @@ def honest_again(fork_server: ForkServer, exercise: Exercise, held_out: data.Hel
 def test_gains_nothing(
     attack: Attack, fork_server: ForkServer, exercise: Exercise, held_out: data.HeldOut, honest_again: None
 ) -> None:
-    graded = grade(attack.raw(), exercise, fork_server, LIMITS, "mallory", held_out)
+    graded = grade(attack.raw(), exercise, fork_server, attack.limits, "mallory", held_out)
     result = graded.result
     gained = {
         name: points - EARNED.get(name, 0.0) - attack.worth.get(name, 0.0) for name, points in _points(graded).items()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hostile import Entry, Notebook, cell, code_cell
+from hostile import SHORT, Entry, Notebook, cell, code_cell
 
 
 @dataclass(frozen=True)
@@ -559,6 +559,7 @@ ip.showtraceback = lambda *a, **k: None
 ip.run_cell = lambda *a, **k: None
 import atexit; atexit.register(print, '4.0')
 """,
+        limits=SHORT,
     ),
     Attack(
         "a trace function and signal handlers",

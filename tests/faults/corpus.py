@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hostile import EARNED, HONEST, LIMITS, Entry, Notebook, code_cell
+from hostile import EARNED, HONEST, LIMITS, SHORT, Entry, Notebook, code_cell
 
 from autograder.sandbox.limits import Limits
 
 GRADED, TIMED_OUT, CRASHED, MEMORY, UNREADABLE = "graded", "timed out", "crashed", "out of memory", "unreadable"
 BEFORE = {"flattened": 2.0}  # what was earned before the second task went wrong
-# For what computes until it is stopped: as much as any other cell of these notebooks needs, and no more.
-# On a busy machine it may take many seconds of the clock until that is used, which the other cells need as well.
-SOON = replace(LIMITS, cell_cpu_seconds=3, cell_seconds=20.0, notebook_seconds=90.0)
+SOON = replace(LIMITS, cell_cpu_seconds=3)  # for what computes until it is stopped: what any other cell here needs
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Fault(Entry):
     status: tuple[str, ...] = (GRADED,)
     says: str = ""  # words that must stand in what the student is told
     earns: Mapping[str, float] = field(default_factory=lambda: EARNED)
-    limits: Limits = LIMITS
 
 
 def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", limits: Limits = LIMITS) -> Fault:
@@ -37,9 +34,9 @@ def _stopped(name: str, code: str, status: tuple[str, ...], says: str = "", limi
     return Fault(name, answers={"by_hand-answer": code}, status=status, says=says, limits=limits)
 
 
-def _passing(name: str, code: str, says: str = "") -> Fault:
+def _passing(name: str, code: str, says: str = "", limits: Limits = LIMITS) -> Fault:
     """A fault after which everything goes on."""
-    return Fault(name, answers={"by_hand-answer": code}, says=says)
+    return Fault(name, answers={"by_hand-answer": code}, says=says, limits=limits)
 
 
 def _deeper(name: str, model: str, says: str, points: float = 0.0) -> Fault:
@@ -140,12 +137,13 @@ FAULTS = (
     # -- time ----------------------------------------------------------------------------------------------------
     # With `SOON` the limit of processor time comes first; else, on an idle machine, that of wall time.
     _stopped("a loop that never ends", "while True: pass", (TIMED_OUT,), "Is there a loop that never ends?", SOON),
-    _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than"),
+    _stopped("a long sleep", "import time\ntime.sleep(3600)", (TIMED_OUT,), "longer than", SHORT),
     _stopped(
         "a loop that catches the interrupt",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
         (TIMED_OUT,),
         "Is there a loop that never ends?",
+        SHORT,
     ),
     _stopped(
         "training for an hour",
@@ -157,9 +155,15 @@ network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         "Is there a loop that never ends?",
         SOON,
     ),
-    _stopped("awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than"),
     _stopped(
-        "stops its own process", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", (TIMED_OUT,), "longer than"
+        "awaits what never comes", "import asyncio\nawait asyncio.sleep(3600)", (TIMED_OUT,), "longer than", SHORT
+    ),
+    _stopped(
+        "stops its own process",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
+        (TIMED_OUT,),
+        "longer than",
+        SHORT,
     ),
     Fault(
         "a slow drip over many cells",
@@ -167,10 +171,14 @@ network.fit(x_train, train_labels, epochs=10**6, verbose=0)""",
         status=(TIMED_OUT,),
         says="in all",
         earns=BEFORE,
+        limits=SHORT,
     ),
     _passing("closes what it prints to", "import sys\nsys.stdout = open('log.txt', 'w')\nsys.stdout.close()"),
     _passing(
-        "a function that never returns", "def dense_relu(x, W, b):\n    while True: pass", "did not answer within"
+        "a function that never returns",
+        "def dense_relu(x, W, b):\n    while True: pass",
+        "did not answer within",
+        SHORT,
     ),
     _stopped(
         "a function that never returns and cannot be interrupted",
@@ -181,6 +189,7 @@ def dense_relu(x, W, b):
     while True: pass""",
         (TIMED_OUT,),
         "did not answer",
+        SHORT,
     ),
     # -- habits of notebooks that were written elsewhere ---------------------------------------------------------------
     _passing("asks a debugger", "breakpoint()\nx = 1"),
@@ -403,7 +412,11 @@ for pid in [-1, os.getppid(), *range(1, 500)]:
     _stopped(
         "a function that crashes", "import ctypes\ndef dense_relu(x, W, b): ctypes.string_at(0)", (CRASHED,), "crashed"
     ),
-    _passing("a function that prints without end", "def dense_relu(x, W, b):\n    while True: print('x' * 1000)"),
+    _passing(
+        "a function that prints without end",
+        "def dense_relu(x, W, b):\n    while True: print('x' * 1000)",
+        limits=SHORT,
+    ),
     # -- values that are too large, or of another form ---------------------------------------------------------------
     _passing("a result of a gigabyte", "def dense_relu(x, W, b): return np.zeros((200, 10**6), 'float32')"),
     _passing(
@@ -484,6 +497,7 @@ model = keras.Model(inputs, {"kind": layers.Dense(3, activation="softmax")(hidde
         "forgets all modules",
         "import sys\nfor name in list(sys.modules): del sys.modules[name]",
         (GRADED, TIMED_OUT, CRASHED),
+        limits=SHORT,
     ),
     _passing("forgets our modules", "import sys\nfor n in list(sys.modules):\n    if 'autog' in n: del sys.modules[n]"),
     _passing("two hundred images as numbers", "print(train_data[:200].tolist())\nprint('\\r'.join('x' * 10**5))"),
