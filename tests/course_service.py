@@ -40,7 +40,7 @@ class _Hub(BaseHTTPRequestHandler):
         self._answer(status, said)
 
     def do_POST(self) -> None:
-        """Of a code that the login would have given, the token of whom it is called after."""
+        """Give the token for a login's code; here both are the user's name."""
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         self._answer(200, {"access_token": form["code"][0]})
 

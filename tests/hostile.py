@@ -35,7 +35,7 @@ model = keras.Sequential([
 }
 EARNED = {"flattened": 2.0, "architecture": 4.0, "compiled": 3.0}  # by the honest work, out of 25
 
-# Little for a test to use up. But no time ends what is not about time: a slow machine may be busy as well.
+# Little for a test to use up. The times are generous, because a slow machine may be busy as well.
 LIMITS = Limits(
     cell_seconds=30.0,
     notebook_seconds=120.0,
@@ -50,7 +50,7 @@ LIMITS = Limits(
     notebook_output_kb=600,
     model_seconds=60.0,
 )
-SHORT = replace(LIMITS, cell_seconds=6.0, notebook_seconds=25.0, answer_seconds=3.0)  # for what waits for its end
+SHORT = replace(LIMITS, cell_seconds=6.0, notebook_seconds=25.0, answer_seconds=3.0)  # for what never ends by itself
 
 Notebook = dict[str, Any]
 

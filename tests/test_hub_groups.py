@@ -1,4 +1,4 @@
-"""Whoever is taken off the course's list has lost every right when the Hub has started again: tried on a real Hub."""
+"""Anybody taken off the course's list has lost every right once the Hub has started again: tried on a real Hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kit import PATIENCE, ROOT
 DEPLOY = ROOT / "deploy" / "hub"
 BEFORE = {"instructors": ["tutor", "former"], "learners": ["ada", "left"]}
 AFTER = {"instructors": ["tutor"], "learners": ["ada"]}
-# Asked by those whom it is about, with a token that may ask for all that they may do; no service runs, nor any proxy.
+# People ask the Hub about themselves, with a token that has all their rights. No service runs, and no proxy.
 ALONE = """
 import os
 from jupyterhub.proxy import Proxy

@@ -612,7 +612,7 @@ def test_littlest_script_refuses_a_server_where_every_port_is_everybodys(tmp_pat
     done = _littlest(tmp_path, "tutor", "ada")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "ports from 0 on" in done.stderr
+    assert "ports from 0 up" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -512,7 +512,7 @@ def test_a_file_saved_beyond_the_calendar_stops_nobody(course: Course) -> None:
     receipts, unused = looking.look()
     shutil.rmtree(folder)
     assert receipts == ["bo"]
-    assert "the time when it was saved is no date" in "".join(unused)
+    assert "the time it was saved is not a valid date" in "".join(unused)
 
 
 def test_collect_knows_a_folder_of_each_learners_own(course: Course) -> None:

@@ -63,4 +63,4 @@ def test_a_port_is_reserved_where_the_system_reserves_any(
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: "0\n")
     capsys.readouterr()
     assert len({*local.free_ports(8000).values()}) == 5
-    assert "a learner could answer in the place of" in capsys.readouterr().out
+    assert "a learner could answer in place of" in capsys.readouterr().out

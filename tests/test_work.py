@@ -229,7 +229,7 @@ def test_one_person_has_few_hand_ins_in_memory_and_what_is_broken_off_makes_room
 def test_with_a_cookie_the_pages_own_form_hands_in_and_one_of_another_site_does_not(
     served: tuple[Course, Page],
 ) -> None:
-    """What only the page says is in the form's address: it is looked at before any of the form is read."""
+    """The page's XSRF token is in the form's address, because it is checked before any of the form is read."""
     course, page = served
     browser = page.logged_in("bo")
     shown = browser.get(page.url, timeout=60).text
@@ -244,7 +244,7 @@ def test_with_a_cookie_the_pages_own_form_hands_in_and_one_of_another_site_does_
 
 
 def test_a_large_file_is_answered_whoever_sends_it(served: tuple[Course, Page]) -> None:
-    """Somebody whose session has ended reads so, where the browser would say that the connection was reset."""
+    """Somebody whose session has ended is told so; else the browser would say that the connection was reset."""
     _, page = served
     large = worked("x" * 3_000_000)
     assert page.hand_in("", NAME, large).status_code == 403
@@ -355,13 +355,13 @@ def test_a_learner_who_listens_in_the_pages_place_is_sent_nothing(
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "ada")
         session = Session(find_exercise(NAME), {})
         end, said = time.monotonic() + 60, ""
-        while not came and "Somebody else on this machine answers in the place of your course's page" not in said:
+        while not came and "Another user of this machine is answering in place of your course's page" not in said:
             session.check("counted")
             said = capsys.readouterr().out
             assert time.monotonic() < end
             time.sleep(0.1)
         session.check("counted")
-        assert "Somebody else" not in capsys.readouterr().out, "once is enough"
+        assert "Another user" not in capsys.readouterr().out, "once is enough"
     assert came == []
 
 

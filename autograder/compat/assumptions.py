@@ -411,10 +411,10 @@ SLOW_SERVICES = Use(
     unasked="the Hub's configuration looks for it, and runs where the package need not be installed",
 )
 EXACT_GROUPS = Use(
-    _("taking people who have left the list out of a Hub's groups"),
+    _("removing people who are no longer on the list from the Hub's groups"),
     "jupyterhub",
     "5.5.4 to 6.1.1",
-    _("a Hub does not start"),
+    _("the Hub does not start"),
     "deploy/hub/exact_groups.py",
     (Assumption("jupyterhub.app:JupyterHub.init_groups", attributes="load_groups"),),
     unasked="the Hub stops, and says which name is missing",

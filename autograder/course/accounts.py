@@ -1,9 +1,9 @@
 """Who is who on The Littlest JupyterHub, where the Hub's user `ada` works as the Unix user `jupyter-ada`.
 
-A student is called what the Hub calls them. What they hand in through nbgrader's exchange belongs to their Unix user;
-from a long name its Unix user cannot be told without a list of the class, because the end of it is a digest. The list
-is ``.autograder/accounts.json``, which `autograder.jupyter.prepare` writes. A course without it is on a Hub that calls
-its users what the system calls them.
+A student has the name that the Hub uses. What they hand in through nbgrader's exchange belongs to their Unix user.
+The Unix user of a long name ends in a digest, so nobody can tell from it which student it is without a list of the
+class. That list is ``.autograder/accounts.json``, which `autograder.jupyter.prepare` writes. A course without it is on
+a Hub whose users have the same names as the system's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograder.language import say
 
 _FILE = "accounts.json"
 _PREFIX = "jupyter-"
-_WHOLE = 26  # characters; a Unix user's name that would have as many is cut to so many, and gets a digest
+_WHOLE = 26  # characters; a Unix user's name of this length or more is cut to it, and gets a digest
 NAME = "{name}"
 
 
@@ -57,7 +57,7 @@ class Accounts:
 
 
 def read(state: Path) -> Accounts | None:
-    """What is known of a course's accounts; None where the Hub's names are the system's.
+    """What is known of a course's accounts; None if the Hub and the system use the same names.
 
     Args:
         state: the course's folder ``.autograder``.
@@ -81,8 +81,8 @@ def keep(state: Path, learners: Iterable[str], entered: Collection[str]) -> Acco
     """Note the learners of a class on The Littlest JupyterHub.
 
     Args:
-        entered: who is in the gradebook. A course of an earlier kit called its students after their Unix users, and
-            goes on doing so: a student who got another name would be two.
+        entered: who is in the gradebook. A course of an earlier kit named its students after their Unix users, and
+            goes on doing so, because a student who got another name would become two.
 
     Raises:
         CourseError: two learners would work as the same Unix user, or the list cannot be read or written.
@@ -98,7 +98,7 @@ def keep(state: Path, learners: Iterable[str], entered: Collection[str]) -> Acco
             raise CourseError(
                 say(
                     "On this server '{learner}' and '{other}' would be the same Unix user, and could read and hand in"
-                    " each other's work. Give one of them another name to log in with.",
+                    " each other's work. Give one of them a different login name.",
                     learner=learner,
                     other=other,
                 )

@@ -76,7 +76,7 @@ class Course:
 
     @cached_property
     def accounts(self) -> Accounts | None:
-        """Who is who where the system's names are not the Hub's. Raises `CourseError`."""
+        """Who is who, if the system and the Hub use different names; else None. Raises `CourseError`."""
         return accounts.read(self.state)
 
     @cached_property

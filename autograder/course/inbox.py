@@ -40,7 +40,7 @@ from autograder.errors import BadSource, CourseError
 from autograder.language import say
 
 MAX_KEPT_BYTES = 200_000_000  # of what one student handed in for one exercise, all versions together
-MAX_HAND_INS = 200  # of one student for one exercise: each view of the course's page reads the receipts of all
+MAX_HAND_INS = 200  # of one student for one exercise, because each view of the course's page reads all receipts
 _DEPTH = 6  # folders below one that is looked at
 _MOST = 1_000  # files and folders of one hand-in that are looked at
 _AT_ONCE = 10  # hand-ins of one learner in the exchange that one look takes up, the latest first
@@ -86,7 +86,7 @@ def receive(course: Course, exercise: str, student: str, file: str, content: byt
         return Received(
             None,
             say(
-                "You have handed in {times} times for this exercise, and no more are taken. Ask your teacher.",
+                "You have handed in {times} times for this exercise, which is the limit. Ask your teacher.",
                 times=MAX_HAND_INS,
             ),
         )
@@ -147,7 +147,7 @@ def take_in(
 
 @dataclass(frozen=True)
 class _Before:
-    """What a student handed in before for an exercise: nobody fills the course's disk, or has it read for ever."""
+    """What a student has handed in for an exercise so far; its limits keep the disk and the page free for others."""
 
     times: int = 0
     size: int = 0  # bytes of what was replaced
@@ -188,7 +188,7 @@ class Inbox:
 
     @classmethod
     def at(cls, path: Path, course: Course, clock: Callable[[], float], roster: Roster | None = None) -> Inbox:
-        """A folder that somebody names: an exchange where learners write to it, whatever lies there."""
+        """An inbox for a folder that somebody names; an exchange if learners write to it, whatever lies there."""
         own = _is_inbound(path, course)
         return cls(path, clock, own and course.inbound_by_learner, own or is_drop_box(path), roster)
 
@@ -249,18 +249,18 @@ class Inbox:
             yield "", lambda _: open_source(self.path, course.accounts), self._states(exercises)
 
     def _states(self, exercises: Collection[str]) -> dict[str, _State]:
-        """Of a folder that nobody but whoever runs the course fills; there a folder may hold a whole class."""
+        """The state of a folder that only those who run the course fill; a folder in it may hold a whole class."""
         return {
             entry.name: tuple(_state(entry.path, _MOST if _exercise_of(entry.name) else MAX_ENTRIES))
             for entry in self._new(self.path, "", exercises)
         }
 
     def _by_learners(self, folder: Path, prefix: str, exercises: Collection[str]) -> dict[str, _State]:
-        """Of an exchange: each learner decides how much there is to look at, and must not keep the others waiting."""
+        """The state of an exchange. Learners decide how much there is to look at, and must not hold up the others."""
         states: dict[str, _State] = {}
         theirs: dict[int, list[tuple[int, os.DirEntry[str]]]] = {}
         for entry in self._new(folder, prefix, exercises):
-            if not _exercise_of(entry.name):  # of no use, whatever is in it; that is said once
+            if not _exercise_of(entry.name):  # of no use, whatever is in it; we report it once
                 if prefix + entry.name not in self._done:
                     states[entry.name] = ((entry.path, 0),)  # as a file's, and always the same
                 continue
@@ -268,14 +268,14 @@ class Inbox:
                 about = entry.stat(follow_symlinks=False)
                 theirs.setdefault(about.st_uid, []).append((about.st_ctime_ns, entry))
         for owner, entries in theirs.items():
-            copied = owner == os.geteuid() and not prefix  # from elsewhere: it may be the whole class's
+            copied = owner == os.geteuid() and not prefix  # copied from elsewhere, perhaps the whole class's work
             entries.sort(key=lambda one: one[0], reverse=True)
             for _, entry in entries if copied else entries[:_AT_ONCE]:
                 states[entry.name] = tuple(_state(entry.path, _MOST))
         return states
 
     def _new(self, folder: Path, prefix: str, exercises: Collection[str]) -> Iterator[os.DirEntry[str]]:
-        """Entries that were not taken in yet, of these exercises or of none."""
+        """Entries not taken in yet whose names give one of these exercises, or no exercise at all."""
         assert self._known is not None
         for entry in _entries(folder):
             if prefix + entry.name not in self._known and (_exercise_of(entry.name) or "") in {"", *exercises}:
@@ -296,7 +296,7 @@ class Inbox:
 
 
 def source_at(path: Path, course: Course) -> SubmissionSource:
-    """What somebody names to collect from; where learners write to it, what lies there does not say what it is.
+    """The source that somebody names to collect from. If learners write to it, its contents do not decide what it is.
 
     Raises:
         BadSource: there is nothing, or nothing that can be read.
@@ -365,7 +365,7 @@ class _Only:
             size = 0
         before = _Before.of(self.course, exercise, one.name)
         if before.times >= MAX_HAND_INS:
-            return say("{name} has handed in {times} times, and no more are taken", name=one.name, times=MAX_HAND_INS)
+            return say("{name} has handed in {times} times, which is the limit", name=one.name, times=MAX_HAND_INS)
         if before.size + size > MAX_KEPT_BYTES:
             return say(
                 "{name} has handed in more than {megabytes} MB", name=one.name, megabytes=MAX_KEPT_BYTES // 10**6

@@ -34,7 +34,7 @@ REQUEST = "another-look.txt"  # what a learner hands in beside the notebook to a
 MAX_ENTRIES = 50_000  # files of a class
 MAX_DEPTH = 8
 MAX_NOTEBOOKS = 10  # and zip files, in one hand-in of nbgrader's exchange
-MAX_LISTED = 200  # files, and files and folders of one folder, in one hand-in of nbgrader's exchange
+MAX_LISTED = 200  # files in one hand-in of nbgrader's exchange, and entries of any one folder in it
 MAX_FILE_BYTES = 3 * MAX_NOTEBOOK_BYTES  # one file may be a zip file with several others in it
 
 
@@ -96,7 +96,7 @@ def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSourc
     """The source that lies at a path, recognised by how files are called in it.
 
     Args:
-        accounts: whose the Unix users are that have handed in through nbgrader's exchange.
+        accounts: which student each Unix user is who has handed in through nbgrader's exchange.
 
     Raises:
         BadSource: there is nothing, or nothing that can be read.
@@ -117,9 +117,9 @@ def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSourc
 
 
 def is_drop_box(path: Path) -> bool:
-    """Whether everybody may put something into a folder and not list it, as nbgrader has its ``inbound``.
+    """Whether everybody may put something into a folder but not list it, as in nbgrader's ``inbound``.
 
-    Then learners decide what lies there and how it is called; who may do what with the folder they cannot change.
+    Learners decide what lies there and what it is called, but they cannot change who may do what with the folder.
     """
     try:
         mode = path.stat().st_mode
@@ -312,7 +312,7 @@ def _files_of_folder(
     """All files below a folder. What cannot be read is an entry, too, unless it is the folder itself.
 
     Args:
-        most: of what lies in one folder; any of it, if there is more.
+        most: how many entries of one folder are listed. If there are more, it may be any of them.
     """
     inside = inside or PurePosixPath()
     for entry in _scan(folder, most):
@@ -338,7 +338,7 @@ def _entry(path: PurePosixPath, file: Path) -> Entry:
     try:
         written(about.st_mtime)
     except (ValueError, OverflowError, OSError):
-        return Entry(path, 0.0, bytes, _("the time when it was saved is no date"))
+        return Entry(path, 0.0, bytes, _("the time it was saved is not a valid date"))
     return Entry(path, about.st_mtime, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
 
 
@@ -386,8 +386,8 @@ class Exchange:
 
     Args:
         learner: where every learner has an inbound folder of their own, whose it is. Then owners say nothing.
-        names: of the folders that are looked at; all of them, if it is None.
-        accounts: whose the Unix users are, where students are not called as they are.
+        names: which folders to look at; None means all of them.
+        accounts: which student each Unix user is, if students are not named after their Unix users.
     """
 
     title: str = _("nbgrader's exchange")

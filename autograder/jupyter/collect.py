@@ -39,9 +39,9 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
     """nbgrader's collect, of plain files that belong to the learner whose work they claim to be."""
 
     src_records: list[dict[str, Any]]
-    _accounts: accounts.Accounts | None = None  # whose the Unix users are
-    max_bytes = Integer(60_000_000, help="Of one hand-in; what does not fit is left out.").tag(config=True)
-    max_files = Integer(50, help="Of one hand-in; more of them are left out.").tag(config=True)
+    _accounts: accounts.Accounts | None = None  # which student each Unix user is
+    max_bytes = Integer(60_000_000, help="Bytes of one hand-in; what does not fit is left out.").tag(config=True)
+    max_files = Integer(50, help="Files of one hand-in; any more are left out.").tag(config=True)
 
     inbound_by_learner = Bool(
         False,
@@ -138,7 +138,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         try:
             about = os.fstat(folder)
             owner = about.st_uid
-            # The disk is everybody's, and any number of names may be links to one file that costs its owner nothing.
+            # Everybody shares the disk, and any number of names may be links to one file that costs its owner nothing.
             left = self.max_bytes
             names = [n for n in os.listdir(folder) if n.endswith(KEPT) and not n.startswith(".")]
             names.sort(key=lambda name: (name not in self._needed(), name))
@@ -161,7 +161,7 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         return f"{self.coursedir.assignment_id}.ipynb", "timestamp.txt", "submission_secret.txt"
 
     def _copy(self, folder: int, owner: int, name: str, dest: Path, left: int) -> tuple[int, str]:
-        """Copy one file of at most `left` bytes; return how many it has, and why it was not copied, or ''."""
+        """Copy one file of at most `left` bytes; return how many were copied, and why none were, or ''."""
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         except OSError as error:
@@ -173,8 +173,8 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
             if about.st_uid != owner:
                 return 0, "belongs to somebody else"
             if about.st_size > left:
-                return 0, f"makes the hand-in larger than {self.max_bytes} bytes"
-            # Not what it grows to while it is copied.
+                return 0, f"would make the hand-in larger than {self.max_bytes} bytes"
+            # No more than that, even if the file grows while it is copied.
             return (dest / name).write_bytes(source.read(about.st_size)), ""
 
 

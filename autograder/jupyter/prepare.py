@@ -1,6 +1,6 @@
 """Make a course directory ready for a class: `python -m autograder.jupyter.prepare COURSE LEARNER…`.
 
-With `--littlest` before the course, on The Littlest JupyterHub, see `autograder.course.accounts`.
+On The Littlest JupyterHub, put `--littlest` before the course; `autograder.course.accounts` says why.
 
 Run with the course account's rights. Every exercise in the course's `source/` is entered into the gradebook,
 released without its solutions, and put into nbgrader's exchange, from where learners fetch it. Safe to run again:

@@ -3,7 +3,7 @@
     python -I -m autograder.jupyter.reserved_port ACCOUNT MODULE [ARGUMENT...]
 
 The Hub starts this as root. It opens the port of $JUPYTERHUB_SERVICE_URL, becomes ACCOUNT for good, and runs the
-module, which is given that port when it asks for it.
+module. When the module opens that port, it is given the one that is open already.
 
 Only root may open ports below `net.ipv4.ip_unprivileged_port_start`, which is 1024 almost everywhere. On any other
 port, a learner of the same machine could listen while the service is down, and the proxy would send them what
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _open_and_become(account: str, address: tuple[str, int]) -> None:
-    """Begin anew as the account, with the port open: nothing of root's is left in the process."""
+    """Start again as the account, with the port open, so that nothing of root's is left in the process."""
     opened = socket.socket()
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a restart waits for old connections to time out
     opened.bind(address)
@@ -53,7 +53,7 @@ def _open_and_become(account: str, address: tuple[str, int]) -> None:
 
 
 def _give(opened: int, address: tuple[str, int]) -> None:
-    """Whoever binds a socket to the address gets the open one in its place: Jupyter cannot be handed a socket."""
+    """Give the open socket to whatever binds one to this address, because Jupyter cannot be handed a socket."""
     plain = socket.socket.bind
     os.set_inheritable(opened, False)  # a terminal or a kernel must not keep the port when the service ends
 

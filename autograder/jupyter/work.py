@@ -55,7 +55,7 @@ LOOK_SECONDS = 2.0  # between two looks into the exchange
 COURSE_SECONDS = 5.0  # until the course's settings are read anew
 FORM_BYTES = MAX_NOTEBOOK_BYTES + 100_000  # of a hand-in: a notebook and what a form puts around it
 OTHER_BYTES = 100_000  # of any other request
-SEND_SECONDS = 600.0  # that a request may take to come
+SEND_SECONDS = 600.0  # that a request may take to arrive
 MOST_AT_ONCE = 2  # hand-ins of one person that are read at the same time
 
 _OURS = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -69,7 +69,7 @@ class Service:
         self.root = root
         self.writing = ThreadPoolExecutor(1, "taking-in")
         self.reading = ThreadPoolExecutor(4, "reading")
-        self.sending: Counter[str] = Counter()  # hand-ins that are in memory, by user; in the thread of requests
+        self.sending: Counter[str] = Counter()  # hand-ins in memory, by user; only the thread of requests uses it
         self._course: tuple[float, Course] | None = None
         self._inbox: inbox.Inbox | None = None
         self._live = Live(root / ".autograder" / LIVE_FILE)
@@ -91,7 +91,7 @@ class Service:
             return what(*arguments, **more)
 
     def student(self, user: str) -> str:
-        """What the course calls somebody whom the Hub calls so. Raises `KitError`."""
+        """What the course calls a user of the Hub. Raises `KitError`."""
         accounts = self.course().accounts
         return user if accounts is None else accounts.of_user(user)
 
@@ -275,7 +275,7 @@ class LearnerHandler(_Handler):
 
 @web.stream_request_body
 class HandInHandler(LearnerHandler):
-    """POST a form with a file: hand it in. Until it is known who sends it, nothing of it is kept in memory."""
+    """POST a form with a file: hand it in. Nothing of it is kept in memory until we know who is sending it."""
 
     async def prepare(self) -> None:
         self._form, self._sender, self._is_whole = bytearray(), "", False
@@ -291,12 +291,12 @@ class HandInHandler(LearnerHandler):
             self.service.sending[name] += 1
 
     def data_received(self, chunk: bytes) -> None:
-        if self._sender:  # else it is only read to the end, so that the answer is
+        if self._sender:  # else it is only read to the end, so that the browser reads our answer
             self._form += chunk
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if not self._is_whole:  # else `post` is at it
+        if not self._is_whole:  # else `post` is still working on it
             self._let_go()
 
     def _let_go(self) -> None:
@@ -331,7 +331,7 @@ class HandInHandler(LearnerHandler):
         if not self._sender:
             raise web.HTTPError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                reason=_("Other files of yours are still being sent. Wait until they have been received."),
+                reason=_("Other files of yours are still being sent. Wait until they have arrived, then try again."),
             )
         sent = self._files()
         if len(sent) != 1 or not sent[0]["filename"]:
@@ -401,7 +401,7 @@ class ClassHandler(_Handler):
 class CountHandler(_Handler):
     """GET: whether the course counts what `check` finds. POST {"exercise", "task", "outcome", "hint"}: count it.
 
-    Anybody may ask whether: so a learner's kernel sends its token to a course that counts, and to no other.
+    Anybody may ask, even without a token, so that a learner's kernel sends its token only to a course that counts.
     """
 
     async def get(self) -> None:
@@ -465,7 +465,7 @@ def application(service: Service, prefix: str) -> web.Application:
 
 async def serve(service: Service, prefix: str, address: str, port: int) -> None:
     """Serve the page, and look into the exchange, for ever."""
-    # Read before anybody is asked who they are; only the handler of hand-ins does that first, and takes more.
+    # This much is read before we ask who is sending. Only the handler of hand-ins asks first, and then takes more.
     limits = {"max_body_size": OTHER_BYTES, "max_buffer_size": OTHER_BYTES, "body_timeout": SEND_SECONDS}
     server = httpserver.HTTPServer(application(service, prefix), **limits)
     server.listen(port, address)

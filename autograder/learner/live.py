@@ -1,7 +1,7 @@
 """What `check` finds, sent to the course's page on a Hub, where the course counts it for its teacher.
 
 Only where the Hub has set AUTOGRADER_LIVE, and only if the page says that this course counts; the learner is told
-before anything is sent, and only to a page that root or the learner runs: a token opens the server of whoever's it is.
+before anything is sent, and only to a page that root or the learner runs, because a token opens its owner's server.
 It happens in a thread of its own, and whatever goes wrong there, nobody is kept waiting.
 """
 
@@ -43,7 +43,7 @@ class Counting:
         if self._forged:
             self._forged, self._counts = False, None
             return say(
-                "Somebody else on this machine answers in the place of your course's page. Nothing was sent to them."
+                "Another user of this machine is answering in place of your course's page. Nothing was sent to them."
                 " Tell your teacher."
             )
         if self._noticed or self._counts is None:
@@ -122,5 +122,5 @@ def _listeners(address: str) -> set[int] | None:
                     owners.add(int(owner))
             known = True
     if known and not owners:
-        raise ConnectionRefusedError  # whoever began to listen now would not have been looked at
+        raise ConnectionRefusedError  # anybody who starts to listen now would not have been checked
     return owners if known else None

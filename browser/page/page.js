@@ -279,7 +279,7 @@ function debounced(wait, act) {
 
 let saving = Promise.resolve();
 let unkept = 0; // states of the notebook that are on their way into the database
-let retry = 0; // the timer of what found no room
+let retry = 0; // the timer that tries again to save what found no room
 
 // One after the other, so that no older state of the notebook is written over a newer one.
 function save() {

@@ -44,7 +44,7 @@ const store = {
 
   async has(path) {
     const kept = await this.open();
-    // Not by `match`: an answer that nobody reads keeps its file's room, whoever deletes it, until the browser tidies up.
+    // Not with `match`: an answer that nobody reads goes on taking up its file's room, even when the file is deleted.
     return Boolean(kept && (await kept.keys(this.key(this.entry(path)))).length);
   },
 

@@ -165,7 +165,7 @@ def prepare_course(group: Class) -> None:
     command = [str(group.venv / "bin" / "python"), "-m", "autograder.jupyter.prepare", str(group.course_folder)]
     done = as_user(group, group.account, [*command, *group.learners])
     if done.returncode == 2:
-        print("Learners get no new version of these exercises, and keep what they have of them:", flush=True)
+        print("Learners get no new version of these exercises, and keep the one they have:", flush=True)
         print(done.stderr.strip(), flush=True)
     elif done.returncode:
         raise CannotSetUp("The exercises could not be released: " + (done.stderr.strip() or done.stdout.strip()))
@@ -266,7 +266,7 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
             )
         elif here and here != newest and copy.name not in known and _is_begun(copy, original):
             _remove(copy)
-            print(f"{copy.name}: only a part of it had been copied. It is copied anew.", flush=True)
+            print(f"{copy.name}: only part of it had been copied, so it is copied again.", flush=True)
         elif here and here != newest:
             print(
                 f"{copy.name}: the course's copy is not what the kit has now and may have been changed here, so it"
@@ -283,9 +283,9 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
 
 
 def _copy(original: Path, copy: Path, owner: str) -> None:
-    """Copy a file or a folder for its owner alone; it is there whole or not at all."""
+    """Copy a file or a folder for its owner alone; the copy appears whole or not at all."""
     beside = copy.with_name(f".{copy.name}.new")
-    _remove(beside)  # left by a start that was ended
+    _remove(beside)  # left by a start that was interrupted
     if original.is_dir():
         shutil.copytree(original, beside, ignore=shutil.ignore_patterns(".*"))
     else:
@@ -303,13 +303,13 @@ def _remove(path: Path) -> None:
 
 
 def _is_begun(copy: Path, original: Path) -> bool:
-    """Whether this is what a copy leaves that was ended: some files are missing or cut short, and no other differs."""
+    """Whether a copy was interrupted: some files are missing or cut short, and none differs in any other way."""
     parts, whole = _files(copy), _files(original)
     return all(name in whole and whole[name].read_bytes().startswith(parts[name].read_bytes()) for name in parts)
 
 
 def _put_aside(path: Path, folder: Path) -> Path:
-    """Move something into a folder, beside what was moved there before; where it is now."""
+    """Move something into a folder, beside what was moved there before, and return where it is now."""
     earlier = _free(folder / f"earlier-{path.name}")
     path.rename(earlier)
     return earlier
@@ -322,7 +322,7 @@ def _free(path: Path) -> Path:
 
 
 def _digest(path: Path) -> str:
-    """Of a file, or of all files in a folder but hidden ones."""
+    """The digest of a file, or of all files in a folder except hidden ones."""
     digest = hashlib.sha256()
     for name, file in sorted(_files(path).items()):
         digest.update(hashlib.sha256(name.as_posix().encode()).digest() + hashlib.sha256(file.read_bytes()).digest())
@@ -330,7 +330,7 @@ def _digest(path: Path) -> str:
 
 
 def _files(path: Path) -> dict[Path, Path]:
-    """A file, or all files in a folder but hidden ones, by their names in it."""
+    """A file, or all files in a folder except hidden ones, by their names in it."""
     found = {file.relative_to(path): file for file in (path.rglob("*") if path.is_dir() else [path])}
     return {n: f for n, f in found.items() if f.is_file() and not any(part.startswith(".") for part in n.parts)}
 
@@ -341,11 +341,11 @@ def _lay_out_course(group: Class) -> None:
         _folder(path, group.account, 0o700)
     exercises = group.exercises or tuple(sorted(f.parent.name for f in (ROOT / "solutions").glob("*/*.ipynb")))
     copies = [(ROOT / "solutions" / name, source / name) for name in exercises]
-    # One by one, for a teacher may add some, or put private ones in the place of the kit's.
+    # One by one, because a teacher may add some, or replace the kit's with private ones.
     copies += [(path, held_out / path.name) for path in sorted((ROOT / "data" / "held_out").glob("*.npz"))]
     config = folder / "nbgrader_config.py"
     if config.is_symlink():
-        print(f"{config.name} was a link. The course's own is in its place; the link is now", end=" ", flush=True)
+        print(f"{config.name} was a link. The course now has its own file there; the link is now", end=" ", flush=True)
         print(f"{_put_aside(config, folder)}.", flush=True)
     with tempfile.TemporaryDirectory() as made:
         newest = Path(made) / config.name
@@ -362,8 +362,8 @@ def _lay_out_course(group: Class) -> None:
 
 
 def _is_earlier(settings: str, newest: str) -> bool:
-    """Whether these are an earlier kit's settings, which kept no note. Later ones only have more at the end, and what
-    `set-up.sh` filled in had other quotes."""
+    """Whether these settings are an earlier kit's, which kept no note of them. Later ones only add lines at the end,
+    and what `set-up.sh` filled in had other quotes."""
     return newest.replace("'", '"').startswith(settings.replace("'", '"'))
 
 
@@ -427,7 +427,7 @@ def main(state: Path, course: str) -> int:
         _lay_out_exchange_of_course(group)
         _lay_out_course(group)
     except OSError as error:  # most often a link in the place of a folder
-        print(f"{error.filename}: {error.strerror}. Nothing that leads elsewhere may be there.", file=sys.stderr)
+        print(f"{error.filename}: {error.strerror}. There must be no link there that leads elsewhere.", file=sys.stderr)
         return 1
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-import exact_groups  # noqa: E402, F401  (JupyterHub's own groups keep whoever has left the list)
+import exact_groups  # noqa: E402, F401  (without it, groups keep people who have left the list)
 from demo_passwords import DemoPasswords, refuse_unless_local  # noqa: E402
 from jupyterhub import version_info  # noqa: E402
 

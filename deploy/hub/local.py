@@ -133,14 +133,14 @@ def running(group: Class, described: Path) -> Iterator[str]:
 def free_ports(public: int | None = None) -> dict[str, int]:
     """A port for each part, free at this moment; `public` as asked.
 
-    Only root may open the others: nobody else can listen there while a part is down, and be sent cookies and passwords.
+    Only root may open the others, so nobody else can listen there while a part is down and get cookies and passwords.
     """
     start = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("utf-8"))
     reserved = random.sample(candidates := range(600, min(start, 1024)), len(candidates))
     if not reserved:
         print(
-            f"Every user of this machine may open any port from {start} on, so a learner could answer in the place of a"
-            " part of the Hub that is down. `sysctl net.ipv4.ip_unprivileged_port_start=1024` prevents that.",
+            f"Any user of this machine may open ports from {start} up, so a learner could answer in place of a part of"
+            " the Hub that is down. `sysctl net.ipv4.ip_unprivileged_port_start=1024` prevents that.",
             flush=True,
         )
     with contextlib.ExitStack() as held:

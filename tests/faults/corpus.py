@@ -17,7 +17,7 @@ from autograder.sandbox.limits import Limits
 
 GRADED, TIMED_OUT, CRASHED, MEMORY, UNREADABLE = "graded", "timed out", "crashed", "out of memory", "unreadable"
 BEFORE = {"flattened": 2.0}  # what was earned before the second task went wrong
-SOON = replace(LIMITS, cell_cpu_seconds=3)  # for what computes until it is stopped: what any other cell here needs
+SOON = replace(LIMITS, cell_cpu_seconds=3)  # for what computes until it is stopped; enough for every other cell
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ live = {"AUTOGRADER_LIVE": f"http://127.0.0.1:{work_port}/services/{course}-work
 
 
 async def for_user(spawner):
-    """Settings by role, which the Hub's groups say: it may write a name in another way than the lists above."""
+    """Settings by role. The Hub's groups say which role, because it may spell a name differently from the lists."""
     role = "instructor" if f"formgrade-{course}" in {group.name for group in spawner.user.groups} else "learner"
     spawner.environment.update(common | live | {"JUPYTER_CONFIG_PATH": f"{state}/roles/{role}"})
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # A class on The Littlest JupyterHub, on one server with a GPU. Run as root, in a clone of the kit, after TLJH's own
-# installer; see book/operators/littlest.md. Safe to run again: after an update of the kit without names, or with those
-# who are new.
+# installer; see book/operators/littlest.md. Safe to run again: after an update of the kit without any
+# names, or with the names of those who are new.
 #   deploy/hub/tljh/set-up.sh INSTRUCTOR LEARNER...      names as people log in with them
 set -euo pipefail
 umask 022
@@ -14,7 +14,7 @@ class=$tljh/config/jupyterhub_config.d/class.py   # the class's lists are its fi
 [ "$(id -u)" = 0 ] || { echo "Run this as root: sudo $0" >&2; exit 2; }
 [ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
 open_from=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
-[ "$open_from" -gt 303 ] || { echo "Any user of this server may open ports from $open_from on. Set net.ipv4.ip_unprivileged_port_start to 1024." >&2; exit 2; }
+[ "$open_from" -gt 303 ] || { echo "Any user of this server may open ports from $open_from up, and so answer in place of the Hub. Set net.ipv4.ip_unprivileged_port_start to 1024." >&2; exit 2; }
 [ $# -ge 2 ] || [ -e "$class" ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
 for name in "$@"; do
     case $name in
@@ -26,10 +26,10 @@ if [ -e "$class" ]; then
     first=no
     for list in instructors learners; do
         [ "$(grep -c "^$list = \[.*\]\$" "$class")" = 1 ] ||
-            { echo "$class has no line '$list = [...]', all on one line. Write it again; nothing was changed." >&2; exit 2; }
+            { echo "$class must have one line '$list = [...]', with the whole list on it. Correct that and run this again; nothing was changed." >&2; exit 2; }
     done
 fi
-names() {   # of a list of class.py, with those who are new, each once
+names() {   # the names in a list of class.py and the new ones, each once
     local list=$1 known="" all=" " name
     [ $first = yes ] || known=$(sed -n "s/^$list = \[\(.*\)\]\$/\1/p" "$class") || return
     for name in ${known//[\'\",]/ } "${@:2}"; do
@@ -63,8 +63,8 @@ install -d -m 0755 "$state" "$state/courses" "$state/roles"
 install -d -m 1777 "$exchange"                                             # nbgrader insists; see deploy/hub/classroom.py
 install -d -o "$account" -g "$account" -m 0700 "$folder"
 chown -hR "$account:$account" "$folder"
-# All that lies in a folder of the course's account, that account makes: with a link, whose maker it would be as well, root
-# would write elsewhere. It cannot read the clone, so what it copies is laid out for it.
+# Whatever goes into a folder of the course's account is written by that account, not by root: the account could put a
+# link there, and root would write wherever it leads. The account cannot read the clone, so it gets a copy to work from.
 kit=$work/kit
 chmod 0711 "$work"
 install -d -o "$account" -g "$account" -m 0700 "$kit"
@@ -110,11 +110,11 @@ grep 'sandbox:' "$work/doctor.txt" || tail -n 1 "$work/doctor.txt"
 
 echo "4. The exercises"
 status=0
-# Who is who has to be known before the Hub takes anything in.
+# The course has to know who is who before the Hub takes anything in.
 read -ra users <<< "$learners"
 as_course env PATH="$user_env/bin:$PATH" "$user_env/bin/python" -m autograder.jupyter.prepare --littlest "$folder" \
     "${users[@]}" || status=$?
-[ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep what they have of them."
+[ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep the one they have."
 [ $status = 0 ] || [ $status = 2 ] || exit $status
 
 echo "5. The Hub"
