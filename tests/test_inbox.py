@@ -18,11 +18,12 @@ import pytest
 from kit import ROOT
 
 from autograder.cli import main
+from autograder.course.accounts import unix_user
 from autograder.course.directory import Course
 from autograder.course.inbox import MAX_HAND_INS, MAX_KEPT_BYTES, Inbox, receive
 from autograder.course.receipts import Receipts
 from autograder.course.settling import SETTLED_FOR_GOOD_SECONDS
-from autograder.course.sources import Exchange
+from autograder.course.sources import Exchange, NbgraderFolders
 from autograder.course.submissions import Unused
 from autograder.course.times import written
 from autograder.errors import CourseError
@@ -456,6 +457,54 @@ def test_of_any_number_of_files_in_one_hand_in_two_hundred_are_looked_at(course:
     assert "only 200 of the files in it are looked at" in [said(one.why) for one in found if isinstance(one, Unused)]
 
 
+@pytest.mark.parametrize("name", [f"{NAME}.ipynb", "another-look.txt"])
+def test_what_counts_is_found_among_any_number_of_files(
+    course: Course, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("autograder.course.sources.MAX_LISTED", 5)
+    folder = submit(course, "ada", worked("x = 1"))
+    for number in range(300):
+        (folder / f"{number}.dat").touch()
+    (folder / name).write_text("please")
+    found = [one.file for one in Exchange(folder.parent).deliveries(NAME) if not isinstance(one, Unused)]
+    assert found.count(name) == 1
+
+
+def test_who_is_put_on_the_list_later_has_handed_in(course: Course) -> None:
+    """On The Littlest JupyterHub a long name's Unix user says nothing to a course that does not know the name."""
+    long = "maximilian.mustermann"
+
+    def on_the_list(*learners: str) -> None:
+        course.state.mkdir(exist_ok=True)
+        (course.state / "accounts.json").write_text(json.dumps({"student": "{name}", "learners": learners}))
+        looking.course = Course(course.root)
+
+    looking = Looking(course)
+    on_the_list("ada")
+    submit(course, unix_user(long), worked("x = 1"))
+    receipts, unused = looking.look()
+    assert receipts == []
+    assert "who is not on the class's list" in "".join(unused)
+    assert looking.look() == ([], []), "that is said once"
+    on_the_list("ada", long)
+    assert looking.look()[0] == [long]
+    assert looking.look() == ([], [])
+
+
+def test_who_had_no_room_is_taken_in_when_there_is_some_after_a_restart(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.course.inbox.MAX_HAND_INS", 1)
+    assert receive(course, NAME, "ada", "a.ipynb", worked("x = 1"), NOW).receipt
+    looking = Looking(course)
+    submit(course, "ada", worked("x = 2"))
+    assert looking.look()[0] == []
+    monkeypatch.setattr("autograder.course.inbox.MAX_HAND_INS", 2)
+    assert looking.look() == ([], []), "nobody waits while it is looked at again and again"
+    assert Looking(course).look()[0] == ["ada"]
+    assert Looking(course).look() == ([], [])
+
+
 FORGED = (f"bo/{NAME}.ipynb", f"submitted/bo/{NAME}/{NAME}.ipynb", f"{NAME}-bo.ipynb")
 
 
@@ -513,6 +562,33 @@ def test_a_file_saved_beyond_the_calendar_stops_nobody(course: Course) -> None:
     shutil.rmtree(folder)
     assert receipts == ["bo"]
     assert "the time it was saved is not a valid date" in "".join(unused)
+
+
+def test_folders_of_nbgraders_with_a_time_beyond_the_calendar_stop_nobody(course: Course) -> None:
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    for who in ("bo", "eve"):
+        (folder / who / NAME).mkdir(parents=True)
+        (folder / who / NAME / f"{NAME}.ipynb").write_bytes(worked(f"{who} = 1"))
+    late = folder / "eve" / NAME / f"{NAME}.ipynb"
+    os.utime(late, (300_000_000_000,) * 2)
+    if late.stat().st_mtime < 300_000_000_000:
+        pytest.skip("this file system has no such times")
+    found = list(NbgraderFolders(folder).deliveries(NAME))
+    shutil.rmtree(folder)
+    assert [one.name for one in found if not isinstance(one, Unused)] == ["bo"]
+    assert [said(one.why) for one in found if isinstance(one, Unused)] == ["the time it was saved is not a valid date"]
+
+
+def test_in_the_exchange_nobody_asks_when_a_learner_says_that_a_file_was_saved(course: Course) -> None:
+    memory = Path("/dev/shm")
+    inbound = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    file = submit(course, "ada", worked("x = 1")) / f"{NAME}.ipynb"
+    file = Path(shutil.move(file.parent, inbound)) / file.name
+    os.utime(file, (300_000_000_000,) * 2)
+    found = [one.file for one in Exchange(inbound).deliveries(NAME) if not isinstance(one, Unused)]
+    shutil.rmtree(inbound)
+    assert found == [file.name]
 
 
 def test_collect_knows_a_folder_of_each_learners_own(course: Course) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 import course_service
 import pytest
+import requests
 from course_service import Page
 from markupsafe import escape
 from test_inbox import NAME, made, submit, worked
@@ -35,6 +36,7 @@ from autograder.exercise.outcome import CheckResult
 from autograder.jupyter import standing
 from autograder.jupyter.live import known_to
 from autograder.jupyter.work import Service
+from autograder.learner import live
 from autograder.learner.live import Counting
 from autograder.learner.notebook import Session
 
@@ -251,6 +253,14 @@ def test_a_large_file_is_answered_whoever_sends_it(served: tuple[Course, Page]) 
     assert page.hand_in("ada", NAME, large).status_code == 200
 
 
+def test_an_address_that_is_no_text_leaves_no_traceback(served: tuple[Course, Page]) -> None:
+    _, page = served
+    with requests.Session() as browser:
+        assert browser.post(page.url + "hand-in/%ff", data=b"x", timeout=60).status_code == 400
+    assert page.ask("", "").status_code == 302  # it has noticed the end of that connection
+    assert "AttributeError" not in page.log.read_text("utf-8")
+
+
 def test_what_is_no_hand_in_is_refused_in_a_sentence(served: tuple[Course, Page]) -> None:
     _, page = served
     assert "choose a file first" in page.ask("ada", f"hand-in/{NAME}", "POST").text
@@ -363,6 +373,26 @@ def test_a_learner_who_listens_in_the_pages_place_is_sent_nothing(
         session.check("counted")
         assert "Another user" not in capsys.readouterr().out, "once is enough"
     assert came == []
+
+
+@pytest.mark.parametrize(("listens", "counts"), [("127.0.0.1", True), ("0.0.0.0", True), ("127.0.0.2", False)])
+def test_only_who_would_answer_at_the_pages_address_is_asked_for(listens: str, counts: bool) -> None:
+    """A learner elsewhere on the same port, where no port is reserved, keeps nobody from being counted."""
+    with socket.create_server((listens, 0)) as opened:
+        address = f"http://127.0.0.1:{opened.getsockname()[1]}/"
+        with contextlib.nullcontext() if counts else pytest.raises(ConnectionRefusedError):
+            assert live._listeners(address) == {os.getuid()}
+
+
+def test_of_a_port_opened_for_ipv6_as_well_the_owner_is_known() -> None:
+    try:
+        opened = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    except (OSError, ValueError):
+        pytest.skip("this system has no IPv6")
+    with opened:
+        assert live._listeners(f"http://127.0.0.1:{opened.getsockname()[1]}/") == {os.getuid()}
+    with socket.create_server(("::ffff:127.0.0.1", 0), family=socket.AF_INET6, dualstack_ipv6=True) as opened:
+        assert live._listeners(f"http://127.0.0.1:{opened.getsockname()[1]}/") == {os.getuid()}
 
 
 def test_a_course_that_counts_nothing_is_sent_no_token(monkeypatch: pytest.MonkeyPatch) -> None:

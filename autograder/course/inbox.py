@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autograder.course.accounts import Accounts
 from autograder.course.collect import ANOTHER, Collected, collect
 from autograder.course.directory import Course
 from autograder.course.kept import REPLACED
@@ -184,6 +185,7 @@ class Inbox:
     _settling: Settling[_State] = field(default_factory=Settling)
     _done: dict[str, _State] = field(default_factory=dict)
     _known: set[str] | None = None  # folders of the exchange that were taken in
+    _accounts: Accounts | None = None  # what was known of who is who at the last look
     _reported: set[str] = field(default_factory=set)
 
     @classmethod
@@ -203,6 +205,9 @@ class Inbox:
             CourseError: the course cannot be written to.
         """
         now = self.clock()
+        if course.accounts != self._accounts:  # whoever was not on the list may be now
+            self._accounts = course.accounts
+            self._done.clear()
         receipts: list[Receipt] = []
         unused: dict[str, int] = {}
         sources = list(self._sources(course, exercises))
@@ -216,13 +221,14 @@ class Inbox:
                 continue
             names = {name.removeprefix(prefix) for name in ripe}
             opened = source(names)
+            only = _Only(opened, self.path / prefix, names, course)
             for exercise in exercises:
-                done = take_in(course, exercise, _Only(opened, self.path / prefix, names, course), now, self.roster)
+                done = take_in(course, exercise, only, now, self.roster)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
                 for line in {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}:
                     unused[line] = unused.get(line, 0) + 1
             self._done |= {name: states[name] for name in ripe}
-            self._remember(course, [name for name in ripe if _exercise_of(name)])
+            self._remember(course, [n for n in ripe if _exercise_of(n) and n.removeprefix(prefix) not in only.later])
         of_no_use = [line for line, count in unused.items() if count == len(exercises)]
         lines = [line for line in of_no_use if line not in self._reported]
         self._reported |= set(lines)
@@ -260,9 +266,10 @@ class Inbox:
         states: dict[str, _State] = {}
         theirs: dict[int, list[tuple[int, os.DirEntry[str]]]] = {}
         for entry in self._new(folder, prefix, exercises):
+            if prefix + entry.name in self._done:
+                continue
             if not _exercise_of(entry.name):  # of no use, whatever is in it; we report it once
-                if prefix + entry.name not in self._done:
-                    states[entry.name] = ((entry.path, 0),)  # as a file's, and always the same
+                states[entry.name] = ((entry.path, 0),)  # as a file's, and always the same
                 continue
             with contextlib.suppress(OSError):
                 about = entry.stat(follow_symlinks=False)
@@ -343,6 +350,7 @@ class _Only:
     folder: Path
     names: Collection[str]
     course: Course
+    later: set[str] = field(default_factory=set)  # of them, those that cannot be used for now
     title: str = "an inbox"
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
@@ -353,8 +361,11 @@ class _Only:
                 inside = (one.path.name,)
             if not inside or inside[0] not in self.names:
                 continue
-            why = self._no_room(one, exercise) if isinstance(one, Delivery) else ""
-            yield Unused(one.path, why) if why else one
+            if isinstance(one, Delivery) and (why := self._no_room(one, exercise)):
+                one = Unused(one.path, why, for_now=True)
+            if isinstance(one, Unused) and one.for_now:
+                self.later.add(inside[0])
+            yield one
 
     def _no_room(self, one: Delivery, exercise: str) -> str:
         if not fits_a_folder(one.name):

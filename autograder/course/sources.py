@@ -156,9 +156,10 @@ class Files:
         for entry in self._entries:
             shown = self._path / entry.path
             whose = self._layout(entry.path)
-            if entry.why_not or whose is None or whose.why_not:
+            not_used = entry.why_not or _why_no_date(entry.when)
+            if not_used or whose is None or whose.why_not:
                 why = (
-                    entry.why_not
+                    not_used
                     or (whose.why_not if whose else "")
                     or _("its name is not one that {title} gives", title=self.title)
                 )
@@ -335,11 +336,16 @@ def _entry(path: PurePosixPath, file: Path) -> Entry:
     except OSError as error:
         return Entry(path, 0.0, bytes, one_line(str(error), 200))
     why = _("is a symbolic link; links are not followed") if stat.S_ISLNK(about.st_mode) else ""
-    try:
-        written(about.st_mtime)
-    except (ValueError, OverflowError, OSError):
-        return Entry(path, 0.0, bytes, _("the time it was saved is not a valid date"))
     return Entry(path, about.st_mtime, functools.partial(contents, file, MAX_FILE_BYTES + 1), why)
+
+
+def _why_no_date(seconds: float) -> str:
+    """Why a time cannot be when something was handed in; '' if it can: file systems know times beyond the calendar."""
+    try:
+        written(seconds)
+    except (ValueError, OverflowError, OSError):
+        return _("the time it was saved is not a valid date")
+    return ""
 
 
 def _scan(folder: Path, most: int | None = None) -> list[os.DirEntry[str]]:
@@ -371,6 +377,9 @@ class NbgraderFolders:
                 continue
             handed_in_at = time_of(one.timestamp)
             when = handed_in_at.replace(tzinfo=UTC).timestamp() if handed_in_at else os.lstat(one.path).st_mtime
+            if why := _why_no_date(when):
+                yield Unused(one.folder, why)
+                continue
             yield Delivery(one.student, "", one.path / one.member, when, False, functools.partial(_raw, one))
 
 
@@ -418,7 +427,8 @@ class Exchange:
             elif why := self._not_theirs(folder, found["name"]):
                 yield Unused(path, why)
             elif (student := self._student(found["name"])) is None:
-                yield Unused(path, _("it belongs to {owner}, who is not on the class's list", owner=found["name"]))
+                why = _("it belongs to {owner}, who is not on the class's list", owner=found["name"])
+                yield Unused(path, why, for_now=True)
             else:
                 theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                 try:
@@ -429,9 +439,9 @@ class Exchange:
                     continue
                 if len(entries) == MAX_LISTED:
                     yield Unused(path, _("only {most} of the files in it are looked at", most=MAX_LISTED))
-                    right = PurePosixPath(f"{exercise}.ipynb")
-                    if all(entry.path != right for entry in entries) and os.path.lexists(path / right):
-                        entries.append(_entry(right, path / right))
+                    for right in map(PurePosixPath, (f"{exercise}.ipynb", REQUEST)):
+                        if all(entry.path != right for entry in entries) and os.path.lexists(path / right):
+                            entries.append(_entry(right, path / right))
                 # All of them are read before one is chosen, and a learner may put any number there.
                 notebooks = [entry for entry in entries if may_be_one(entry.path.name)]
                 notebooks.sort(key=lambda entry: entry.path.name != f"{exercise}.ipynb")

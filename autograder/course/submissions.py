@@ -47,6 +47,7 @@ class Unused:
 
     path: Path
     why: str
+    for_now: bool = False  # it can be used once the class's list, or what else was taken in, is another
 
     def __str__(self) -> str:
         return f"{one_line(str(self.path), 200)}: {said(self.why)}"

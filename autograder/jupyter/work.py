@@ -277,8 +277,11 @@ class LearnerHandler(_Handler):
 class HandInHandler(LearnerHandler):
     """POST a form with a file: hand it in. Nothing of it is kept in memory until we know who is sending it."""
 
-    async def prepare(self) -> None:
+    def initialize(self, service: Service, pages: Pages) -> None:
+        super().initialize(service, pages)
         self._form, self._sender, self._is_whole = bytearray(), "", False
+
+    async def prepare(self) -> None:
         if self.request.method != "POST":
             await super().prepare()
             return

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import queue
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -111,14 +112,20 @@ def _listeners(address: str) -> set[int] | None:
         OSError: nobody listens there.
     """
     place = urlsplit(address)
-    if not (place.hostname or "").startswith(("127.", "localhost", "::1")):
+    host = "127.0.0.1" if place.hostname == "localhost" else place.hostname or ""
+    if not host.startswith("127."):
         return None
-    port, owners, known = place.port or 80, set(), False
-    for table in ("tcp", "tcp6"):  # proc_pid_net(5)
+    import socket
+
+    own = f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}"
+    within = f"{0:016X}{int.from_bytes(bytes((0, 0, 255, 255)), sys.byteorder):08X}"  # IPv4 addresses as IPv6's
+    answering = {f"{one}:{place.port or 80:04X}" for one in (own, within + own, "0" * 8, "0" * 32)}
+    owners, known = set(), False
+    for table in ("tcp", "tcp6"):  # proc_pid_net(5): four bytes each in the machine's own order
         with contextlib.suppress(FileNotFoundError):
             for line in Path("/proc/net", table).read_text("ascii").splitlines()[1:]:
                 _, local, _, state, _, _, _, owner, *_ = line.split()
-                if state == "0A" and int(local.rpartition(":")[2], 16) == port:
+                if state == "0A" and local in answering:
                     owners.add(int(owner))
             known = True
     if known and not owners:
