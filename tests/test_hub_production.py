@@ -453,15 +453,15 @@ def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.Complet
             shutil.copytree(ROOT / part, clone / part)
     as_root = ["--cap-add", "ALL"] if account else ["--unshare-user", "--uid", "0", "--gid", "0"]
     command = ["bwrap", *as_root, "--ro-bind", "/usr", "/usr", "--dev", "/dev"]
-    if not python.is_relative_to("/usr"):
-        for parent in reversed(Path(sys.base_prefix).parents[:-1]):
-            command += ["--perms", "0755", "--dir", str(parent)]
-        command += ["--ro-bind", sys.base_prefix, sys.base_prefix]
     for link in ("bin", "lib", "lib64", "sbin"):
         command += ["--symlink", f"usr/{link}", f"/{link}"]
     for part in ("opt", "srv", "programs", "proc", "etc", "log"):
         command += ["--bind", str(root / part), f"/{part}"]
     command += ["--bind", str(clone), "/clone", "--tmpfs", "/tmp", "--setenv", "PATH", "/programs:/usr/bin:/bin"]
+    if not python.is_relative_to("/usr"):  # after the others, for it may lie in one of them
+        for parent in reversed(Path(sys.base_prefix).parents[:-1]):
+            command += ["--perms", "0755", "--dir", str(parent)]
+        command += ["--ro-bind", sys.base_prefix, sys.base_prefix]
     command += ["--", "/clone/deploy/hub/tljh/set-up.sh", *names]
     return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60)
 
