@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pwd
@@ -150,6 +151,45 @@ def test_settings_of_an_earlier_kit_that_nobody_changed_are_brought_up_to_date(
         assert (config.read_text() == newest) is brought
         assert (config.read_text() == settings) is not brought
         assert ("start again" in capsys.readouterr().out) is not brought
+
+
+def test_of_the_courses_folder_only_what_came_from_the_kit_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is the class's work: gigabytes, which change while they are graded and may hold links to anything."""
+    monkeypatch.setattr(classroom.Class, "account", pwd.getpwuid(os.getuid()).pw_name)
+    group = classroom.Class(tmp_path / "class", tmp_path / "venv", exercises=EXERCISES[:1])
+    group.course_folder.mkdir(parents=True)
+    classroom._lay_out_course(group)
+    theirs = group.course_folder / "submitted" / "ada" / EXERCISES[0] / "link.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.symlink_to("/proc/self/mem")  # not even root can read its beginning
+    with pytest.raises(OSError, match="Errno"):
+        theirs.read_bytes()
+    classroom._lay_out_course(group)
+
+
+@pytest.mark.parametrize("found", ["a full disk", "a link"])
+def test_the_littlest_is_told_what_stopped_the_course(
+    found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(classroom.Class, "account", pwd.getpwuid(os.getuid()).pw_name)
+    (tmp_path / "exchange").mkdir()
+    folder = tmp_path / "courses" / "keras"
+    folder.mkdir(parents=True)
+
+    def full(_: object, target: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    if found == "a full disk":
+        monkeypatch.setattr(shutil, "copyfile", full)
+    else:
+        (folder / "source").symlink_to(tmp_path)
+    assert classroom.main(tmp_path, "keras") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(folder / "source") in line
+    assert ("No space left on device" in line) is (found == "a full disk")
+    assert ("There must be no link there" in line) is (found == "a link")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -64,3 +65,22 @@ def test_a_port_is_reserved_where_the_system_reserves_any(
     capsys.readouterr()
     assert len({*local.free_ports(8000).values()}) == 5
     assert "a learner could answer in place of" in capsys.readouterr().out
+
+
+def test_a_system_that_does_not_say_which_ports_are_roots_has_the_usual_ones(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in some containers, and with an older Linux."""
+    read = Path.read_text
+
+    def without(path: Path, *arguments: str) -> str:
+        if path == FIRST:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return read(path, *arguments)
+
+    monkeypatch.setattr(Path, "read_text", without)
+    ports = local.free_ports(8000)
+    assert len({*ports.values()}) == 5
+    assert capsys.readouterr().out == ""
+    if os.getuid() == 0:
+        assert all(600 <= number < 1024 for part, number in ports.items() if part != "public")

@@ -13,6 +13,7 @@ STATE/run/NAME/           0700 each: kernels' sockets
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -253,8 +254,10 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
     except (OSError, ValueError, TypeError):
         known = {}
     for _, copy in copies:  # an earlier kit noted the digest of all held-out images together
-        if copy.exists() and known.get(copy.parent.name) == _digest(copy.parent):
-            known.setdefault(copy.name, _digest(copy))
+        together = None if copy.name in known else known.get(copy.parent.name)
+        # Only then is the folder read: that of the settings is the whole course, with all that was handed in.
+        if together and copy.exists() and together == _digest(copy.parent):
+            known[copy.name] = _digest(copy)
     for original, copy in copies:
         newest, here = _digest(original), _digest(copy) if copy.exists() else ""
         if here and here == known.get(copy.name) and here != newest:
@@ -426,8 +429,13 @@ def main(state: Path, course: str) -> int:
     try:
         _lay_out_exchange_of_course(group)
         _lay_out_course(group)
-    except OSError as error:  # most often a link in the place of a folder
-        print(f"{error.filename}: {error.strerror}. There must be no link there that leads elsewhere.", file=sys.stderr)
+    except OSError as error:
+        why = str(error)
+        if isinstance(error, shutil.Error):  # holds what went wrong with each file; the first will do
+            why = error.args[0][0][2]
+        elif error.errno == errno.ELOOP:
+            why = f"{error.filename}: {error.strerror}. There must be no link there that leads elsewhere."
+        print(why, file=sys.stderr)
         return 1
     return 0
 

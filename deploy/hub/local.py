@@ -135,7 +135,9 @@ def free_ports(public: int | None = None) -> dict[str, int]:
 
     Only root may open the others, so nobody else can listen there while a part is down and get cookies and passwords.
     """
-    start = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("utf-8"))
+    start = 1024  # where the system does not say, as in some containers
+    with contextlib.suppress(OSError):
+        start = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("utf-8"))
     reserved = random.sample(candidates := range(600, min(start, 1024)), len(candidates))
     if not reserved:
         print(
