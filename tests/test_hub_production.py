@@ -599,6 +599,28 @@ def test_root_of_littlest_hands_nothing_over_through_a_link(place: str, tmp_path
     assert f"/srv/class/{place}" in line
 
 
+@pytest.mark.sandbox
+@pytest.mark.skipif(os.getuid() != 0, reason="giving files to other users needs root")
+def test_root_of_littlest_copies_into_no_folder_that_the_courses_account_may_change(tmp_path: Path) -> None:
+    """A process of that account could wait for the folder, and put a link there for root to write through."""
+    if shutil.which("bwrap") is None:
+        missing("bubblewrap is not installed")
+    copy = tmp_path / "root/programs/cp"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(
+        """#!/bin/bash
+for last; do :; done
+case $last in */kit*) echo "kit $(stat -c '%u %a' "${last%%/kit*}/kit")" >> /log ;; esac
+exec /usr/bin/cp "$@"
+"""
+    )
+    done = _littlest(tmp_path, "tutor", "ada", account=ACCOUNT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = [line for line in (tmp_path / "root/log").read_text().splitlines() if line.startswith("kit ")]
+    assert len(seen) >= 3
+    assert set(seen) == {"kit 0 700"}
+
+
 ACCOUNT = 64_321  # a number that no account has
 
 

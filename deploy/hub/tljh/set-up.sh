@@ -65,9 +65,10 @@ install -d -o "$account" -g "$account" -m 0700 "$folder"
 chown -hR "$account:$account" "$folder"
 # Whatever goes into a folder of the course's account is written by that account, not by root: the account could put a
 # link there, and root would write wherever it leads. The account cannot read the clone, so it gets a copy to work from.
+# That copy becomes the account's when root has written all of it.
 kit=$work/kit
 chmod 0711 "$work"
-install -d -o "$account" -g "$account" -m 0700 "$kit"
+install -d -m 0700 "$kit"
 mkdir -p "$kit/data" "$kit/deploy/hub"
 cp -r "$clone/solutions" "$kit"
 cp -r "$clone/data/held_out" "$kit/data"
