@@ -6,6 +6,8 @@ import json
 import os
 import pwd
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,16 @@ def test_a_learner_is_one_student_wherever_they_hand_in(course: Path) -> None:
     assert _submitted_by(course, "jupyter-somebody.with.a-12345") == []
     assert prepare.main(course, ["ada", LONG, "jupyter-ada"], littlest=True) == 0
     assert Service(course).student("ada") == "ada", "whoever joins changes nobody else's name"
+
+
+def test_an_instructor_who_hands_in_to_try_it_is_known_and_no_student_before(course: Path) -> None:
+    assert prepare.main(course, ["ada"], littlest=True) == 0
+    assert _submitted_by(course, LONG_UNIX) == []
+    command = [sys.executable, "-m", "autograder.jupyter.prepare", "--littlest", str(course), "ada"]
+    subprocess.run([*command, "--instructors", "tutor", LONG], check=True)  # as set-up.sh does
+    assert _students(course) == {"ada"}
+    shutil.rmtree(course.parent / f"inbound-{LONG_UNIX}")
+    assert _submitted_by(course, LONG_UNIX) == [LONG]
 
 
 def test_a_course_of_an_earlier_kit_goes_on_with_the_names_it_has(course: Path) -> None:

@@ -555,6 +555,11 @@ def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Pa
         assert done.returncode == 0, done.stdout + done.stderr
         found: dict[str, Any] = {}
         exec("".join(lists.read_text().splitlines(keepends=True)[:2]), found)
+        told = [line.partition(":") for line in done.stdout.splitlines()[-3:-1]]
+        assert {kind.lower(): who.split() for kind, _, who in told} == {
+            "instructors": found["instructors"],
+            "learners": found["learners"],
+        }
         return found["instructors"], found["learners"]
 
     assert after("tutor", "ada", "bo") == (["tutor"], ["ada", "bo"])
@@ -564,9 +569,21 @@ def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Pa
     log = (tmp_path / "root/log").read_text()
     assert log.count("tljh-config set limits.memory") == 1, "later it is the operator's"
     entered = re.findall(r"autograder\.jupyter\.prepare --littlest /srv/class/courses/keras (.*)", log)
-    assert entered == ["ada bo", "ada bo cy", "ada bo cy", "ada bo cy"]
+    assert entered == [
+        "ada bo --instructors tutor",
+        "ada bo cy --instructors tutor",
+        "ada bo cy --instructors tutor second",
+        "ada bo cy --instructors tutor second",
+    ]
     assert log.rindex("prepare") < log.rindex("tljh-config reload"), "the Hub takes in nothing before it is known whose"
-    assert after("tutor", "Ada", "Di.Ho@school.example")[1] == ["ada", "bo", "cy", "di.ho@school.example"]
+    before, logged = lists.read_text(), (tmp_path / "root/log").read_text()
+    done = _littlest(tmp_path, "cem", "dan")
+    assert done.returncode == 2, "two new learners, of whom the first would have been an instructor"
+    (line,) = done.stderr.splitlines()
+    assert "'cem' is not an instructor" in line
+    assert "(now: tutor second)" in line
+    assert (lists.read_text(), (tmp_path / "root/log").read_text()) == (before, logged)
+    assert after("Tutor", "Ada", "Di.Ho@school.example")[1] == ["ada", "bo", "cy", "di.ho@school.example"]
     _changed(lists, "instructors = [\n'tutor']\nlearners = ['ada']\n")
     done = _littlest(tmp_path, "tutor", "di")
     assert done.returncode == 2, "a list that the script cannot read is not written anew with one name"

@@ -33,9 +33,9 @@ def unix_user(name: str) -> str:
 
 @dataclass(frozen=True)
 class Accounts:
-    """The learners of a class, and what their course calls them."""
+    """The people of a class, and what their course calls them."""
 
-    learners: tuple[str, ...]  # as the Hub calls them
+    learners: tuple[str, ...]  # as the Hub calls them; instructors as well, who may try what learners do
     student: str = NAME  # what the course calls the Hub's user `name`
 
     def of_user(self, user: str) -> str:
@@ -78,14 +78,15 @@ def read(state: Path) -> Accounts | None:
 
 
 def keep(state: Path, learners: Iterable[str], entered: Collection[str]) -> Accounts:
-    """Note the learners of a class on The Littlest JupyterHub.
+    """Note the people of a class on The Littlest JupyterHub.
 
     Args:
+        learners: and instructors, as the Hub calls them.
         entered: who is in the gradebook. A course of an earlier kit named its students after their Unix users, and
             goes on doing so, because a student who got another name would become two.
 
     Raises:
-        CourseError: two learners would work as the same Unix user, or the list cannot be read or written.
+        CourseError: two of them would work as the same Unix user, or the list cannot be read or written.
     """
     before = read(state)
     if before is not None:

@@ -1,6 +1,7 @@
 """Make a course directory ready for a class: `python -m autograder.jupyter.prepare COURSE LEARNER…`.
 
-On The Littlest JupyterHub, put `--littlest` before the course; `autograder.course.accounts` says why.
+On The Littlest JupyterHub, put `--littlest` before the course, and `--instructors INSTRUCTOR…` at the end;
+`autograder.course.accounts` says why.
 
 Run with the course account's rights. Every exercise in the course's `source/` is entered into the gradebook,
 released without its solutions, and put into nbgrader's exchange, from where learners fetch it. Safe to run again:
@@ -10,6 +11,7 @@ what is there and unchanged is left as it is.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -24,12 +26,15 @@ from autograder.errors import KitError, ReleaseFailed
 from autograder.exercise.wire import one_line
 
 
-def prepare(root: Path, learners: list[str], littlest: bool = False) -> tuple[list[str], list[str]]:
+def prepare(
+    root: Path, learners: list[str], littlest: bool = False, instructors: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
     """Release every exercise of the course that can be released.
 
     Args:
         learners: as the Hub calls them.
         littlest: the Hub is The Littlest JupyterHub.
+        instructors: who may hand in as well, to try it. That makes them students, and nothing before does.
 
     Returns:
         Names of those that learners can fetch as they are now, and a line for each of the others.
@@ -55,7 +60,8 @@ def prepare(root: Path, learners: list[str], littlest: bool = False) -> tuple[li
         with Gradebook(course.db_url, course.course_id) as gradebook:
             students = learners
             if littlest:
-                known = accounts.keep(course.state, learners, {student.id for student in gradebook.students})
+                entered = {student.id for student in gradebook.students}
+                known = accounts.keep(course.state, [*learners, *instructors], entered)
                 students = [known.of_user(learner) for learner in learners]
             for student in students:
                 gradebook.update_or_create_student(student)
@@ -86,10 +92,10 @@ def _same(one: Path, other: Path) -> bool:
     return bool(contents[0]) and contents[0] == contents[1]
 
 
-def main(root: Path, learners: list[str], littlest: bool = False) -> int:
+def main(root: Path, learners: list[str], littlest: bool = False, instructors: Sequence[str] = ()) -> int:
     """Prepare the course; 2 if some of its exercises could not be released, 1 if nothing could be done."""
     try:
-        released, failures = prepare(root, learners, littlest)
+        released, failures = prepare(root, learners, littlest, instructors)
     except KitError as error:
         print(error, file=sys.stderr)
         return 1
@@ -102,5 +108,6 @@ def main(root: Path, learners: list[str], littlest: bool = False) -> int:
 
 if __name__ == "__main__":
     _littlest = sys.argv[1] == "--littlest"
-    _root, *_learners = sys.argv[1 + _littlest :]
-    sys.exit(main(Path(_root), _learners, _littlest))
+    _root, *_names = sys.argv[1 + _littlest :]
+    _end = _names.index("--instructors") if "--instructors" in _names else len(_names)
+    sys.exit(main(Path(_root), _names[:_end], _littlest, _names[_end + 1 :]))

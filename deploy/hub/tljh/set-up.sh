@@ -39,6 +39,10 @@ names() {   # the names in a list of class.py and the new ones, each once
     echo "$all"
 }
 quoted_each() { local name; for name in $1; do printf "'%s', " "$name"; done; }
+# Only a name that stands alone makes a new instructor: whoever forgets the instructor would give a learner the solutions.
+known=$(names instructors)
+[ $first = yes ] || [ $# -lt 2 ] || [[ $known == *" ${1,,} "* ]] ||
+    { echo "'$1' is not an instructor of this class. Before the names of new learners, give that of an instructor (now:${known% }). To make '$1' an instructor, run this with that name alone. Nothing was changed." >&2; exit 2; }
 instructors=$(names instructors "${@:1:1}")
 learners=$(names learners "${@:2}")
 work=$(mktemp -d)   # a name that nobody can foresee: root installs from it
@@ -113,8 +117,9 @@ echo "4. The exercises"
 status=0
 # The course has to know who is who before the Hub takes anything in.
 read -ra users <<< "$learners"
+read -ra tutors <<< "$instructors"
 as_course env PATH="$user_env/bin:$PATH" "$user_env/bin/python" -m autograder.jupyter.prepare --littlest "$folder" \
-    "${users[@]}" || status=$?
+    "${users[@]}" --instructors "${tutors[@]}" || status=$?
 [ $status != 2 ] || echo "Learners get no new version of the exercises named above, and keep the one they have."
 [ $status = 0 ] || [ $status = 2 ] || exit $status
 
@@ -137,4 +142,6 @@ fi
 } > "$work/class.py"
 install -m 0644 "$work/class.py" "$class"
 tljh-config reload
+echo "Instructors: $instructors"
+echo "Learners: $learners"
 echo "Done. The instructor's page: /services/$course/autograder/"
