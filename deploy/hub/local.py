@@ -90,7 +90,7 @@ def alone(prefix: Path) -> Iterator[None]:
         yield
 
 
-FAILURES = (NotLocal, CannotInstall, CannotSetUp, HubFailed, subprocess.CalledProcessError, FileNotFoundError)
+FAILURES = (NotLocal, CannotInstall, CannotSetUp, HubFailed, subprocess.CalledProcessError, OSError)
 
 
 def fail(command: str, error: BaseException) -> int:
