@@ -491,6 +491,21 @@ def test_who_is_put_on_the_list_later_has_handed_in(course: Course) -> None:
     assert looking.look() == ([], [])
 
 
+def test_what_is_not_used_is_said_in_a_course_with_many_exercises_as_well(course: Course) -> None:
+    """A folder of the exchange is looked at for its exercise, a file of any name for all of them."""
+    looking = Looking(course)
+    folder = submit(course, "ada", worked("x = 1"))
+    (folder / f"{NAME}.ipynb").unlink()
+    (folder / f"{NAME}.ipynb").symlink_to("/etc/passwd")
+    (folder.parent / "essay.docx").write_text("an essay")
+    lines = []
+    for _ in range(3):
+        lines += looking.inbox.look(course, ["01-image-classification", NAME, "04-softmax"])[1]
+        looking.now += SETTLED_FOR_GOOD_SECONDS
+    assert ["essay.docx" in line for line in sorted(lines)] == [False, True]
+    assert "is a symbolic link" in "".join(lines)
+
+
 def test_who_had_no_room_is_taken_in_when_there_is_some_after_a_restart(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:

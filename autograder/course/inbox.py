@@ -209,7 +209,7 @@ class Inbox:
             self._accounts = course.accounts
             self._done.clear()
         receipts: list[Receipt] = []
-        unused: dict[str, int] = {}
+        unused: dict[str, set[str]] = {}  # for which exercises
         sources = list(self._sources(course, exercises))
         states = {prefix + name: state for prefix, _, own in sources for name, state in own.items()}
         states = {name: state for name, state in states.items() if _holds_a_file(state)}
@@ -225,11 +225,13 @@ class Inbox:
             for exercise in exercises:
                 done = take_in(course, exercise, only, now, self.roster)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
-                for line in {str(one) for one in done.collected.unused if not one.why.startswith(ANOTHER)}:
-                    unused[line] = unused.get(line, 0) + 1
+                for one in done.collected.unused:
+                    if not one.why.startswith(ANOTHER):
+                        its = _exercise_of(only.entry(one.path))  # nobody else looks at it then
+                        unused.setdefault(str(one), set()).update(exercises if its == exercise else [exercise])
             self._done |= {name: states[name] for name in ripe}
             self._remember(course, [n for n in ripe if _exercise_of(n) and n.removeprefix(prefix) not in only.later])
-        of_no_use = [line for line, count in unused.items() if count == len(exercises)]
+        of_no_use = [line for line, unused_for in unused.items() if unused_for >= set(exercises)]
         lines = [line for line in of_no_use if line not in self._reported]
         self._reported |= set(lines)
         return receipts, lines
@@ -355,17 +357,21 @@ class _Only:
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         for one in self.source.deliveries(exercise):
-            try:
-                inside = one.path.relative_to(self.folder).parts
-            except ValueError:
-                inside = (one.path.name,)
-            if not inside or inside[0] not in self.names:
+            entry = self.entry(one.path)
+            if entry not in self.names:
                 continue
             if isinstance(one, Delivery) and (why := self._no_room(one, exercise)):
                 one = Unused(one.path, why, for_now=True)
             if isinstance(one, Unused) and one.for_now:
-                self.later.add(inside[0])
+                self.later.add(entry)
             yield one
+
+    def entry(self, path: Path) -> str:
+        """The name of the folder's entry in which a path lies."""
+        try:
+            return next(iter(path.relative_to(self.folder).parts), "")
+        except ValueError:
+            return path.name
 
     def _no_room(self, one: Delivery, exercise: str) -> str:
         if not fits_a_folder(one.name):
