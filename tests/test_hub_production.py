@@ -458,6 +458,8 @@ def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.Complet
     for part in ("opt", "srv", "programs", "proc", "etc", "log"):
         command += ["--bind", str(root / part), f"/{part}"]
     command += ["--bind", str(clone), "/clone", "--tmpfs", "/tmp", "--setenv", "PATH", "/programs:/usr/bin:/bin"]
+    # A Python may look for its library relative to itself, and asks the real /proc where that is.
+    command += ["--setenv", "LD_LIBRARY_PATH", f"{sys.base_prefix}/lib"]
     if not python.is_relative_to("/usr"):  # after the others, for it may lie in one of them
         for parent in reversed(Path(sys.base_prefix).parents[:-1]):
             command += ["--perms", "0755", "--dir", str(parent)]
