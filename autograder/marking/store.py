@@ -15,7 +15,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from autograder.course.blind import code_of, key_of
@@ -23,6 +23,8 @@ from autograder.course.directory import Course
 from autograder.course.files import write_atomically
 from autograder.course.grades import StudentGrades, TaskGrade, read_grades
 from autograder.course.sources import REQUEST
+from autograder.course.submissions import Submitted
+from autograder.course.times import time_of
 from autograder.errors import CourseError, UsageError
 from autograder.exercise.wire import one_line
 from autograder.grading.feedback import as_in_gradebook
@@ -141,9 +143,9 @@ class Marks:
         return text or say("(The request is empty.)")
 
     def answered(self, student: str, request: str) -> bool:
-        """Whether somebody has said that this very request is dealt with."""
-        mark = hashlib.sha256(request.encode("utf-8", "replace")).hexdigest()
-        return any(one.get("request") == mark for one in self.history(student))
+        """Whether somebody has said that this very request, about the notebook as it is now, is dealt with."""
+        mark, work = _mark(request), self.course.submission(self.exercise, student)
+        return any(one.get("request") == mark and _is_about(one, work) for one in self.history(student))
 
     # -- what is written ----------------------------------------------------------------------------------------------
 
@@ -192,8 +194,8 @@ class Marks:
 
     def answer_request(self, student: str, request: str, marker: str) -> None:
         """Say that a request is dealt with."""
-        mark = hashlib.sha256(request.encode("utf-8", "replace")).hexdigest()
-        self._remember({"student": student, "marker": marker, "request": mark})
+        notebook = self.course.submission(self.exercise, student).digest
+        self._remember({"student": student, "marker": marker, "request": _mark(request), "notebook": notebook})
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -293,6 +295,21 @@ class Marks:
                 say("{file} should be an object with a list of comments for each exercise.", file=self._bank)
             )
         return {str(k): [str(one) for one in v] for k, v in content.items() if isinstance(v, list)}
+
+
+def _mark(request: str) -> str:
+    return hashlib.sha256(request.encode("utf-8", "replace")).hexdigest()
+
+
+def _is_about(note: dict[str, Any], work: Submitted) -> bool:
+    """Whether a note that a request is dealt with is about this hand-in.
+
+    Notes of earlier versions do not name the notebook. They hold for what was handed in by then.
+    """
+    if "notebook" in note:
+        return bool(note["notebook"] == work.digest)
+    came = time_of(work.timestamp)
+    return came is None or came.replace(tzinfo=UTC) <= datetime.fromisoformat(note["when"])
 
 
 def _reasonable(new: NewMark, task: TaskGrade) -> None:
