@@ -506,6 +506,102 @@ def test_what_is_not_used_is_said_in_a_course_with_many_exercises_as_well(course
     assert "is a symbolic link" in "".join(lines)
 
 
+ALL = ["01-image-classification", NAME, "04-softmax"]
+
+
+@pytest.fixture
+def folder(course: Course) -> Path:
+    folder = course.root.parent / "folder"
+    folder.mkdir()
+    return folder
+
+
+def looked(course: Course, folder: Path, exercises: list[str], inbox: Inbox | None = None) -> tuple[list[str], str]:
+    """Whose receipts somebody gets who looks into a folder until all has arrived, and what is not used."""
+    now = [time.time()]
+    inbox = inbox or Inbox.at(folder, course, lambda: now[0])
+    inbox.clock = lambda: now[0]
+    receipts, lines = [], []
+    for _ in range(3):
+        now[0] += SETTLED_FOR_GOOD_SECONDS
+        given, unused = inbox.look(course, exercises)
+        receipts += [f"{one.student} {one.exercise}" for one in given]
+        lines += unused
+    return receipts, "\n".join(lines)
+
+
+def untagged(text: str) -> bytes:
+    """A notebook that nothing in it makes one of an exercise's."""
+    cell = {"cell_type": "code", "metadata": {}, "source": text, "outputs": [], "execution_count": None}
+    return json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}).encode()
+
+
+def test_what_does_not_say_of_which_exercise_it_is_is_not_every_exercises(course: Course, folder: Path) -> None:
+    """It took the place of good work, and was graded with nothing everywhere."""
+    (folder / "ada.ipynb").write_bytes(worked("x = 1"))
+    assert looked(course, folder, ALL)[0] == [f"ada {NAME}"]
+    (folder / "ada.ipynb").unlink()
+    later = time.time() + 100
+    for name, content in {
+        "ada.ipynb": b"",
+        "bo.ipynb": untagged("x = 1"),
+        f"cy_{NAME}.ipynb": untagged("x = 1"),
+    }.items():
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (later, later))
+    receipts, unused = looked(course, folder, ALL)
+    assert receipts == [f"cy {NAME}"]
+    assert course.submission(NAME, "ada").raw == worked("x = 1")
+    assert sorted(one.name for one in course.submitted.iterdir()) == ["ada", "cy"]
+    assert unused.count("nothing in it or in its name says which exercise it is of") == 2
+    assert looked(course, folder, [NAME])[0] == [f"ada {NAME}", f"bo {NAME}"], "where one is collected, it is of that"
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"ada/a.ipynb": worked("x = 1"), "ada/b.ipynb": worked("x = 2")}, "nothing says which of a.ipynb, b.ipynb"),
+        ({f"{NAME}.ipynb": worked("x = 1")}, "its name does not say whose it is"),
+        ({"ada.ipynb": worked("x = 1", "05-overfitting")}, "it is a notebook of another exercise"),
+        ({"ada.docx": b"text"}, "it is not a notebook"),
+    ],
+)
+@pytest.mark.parametrize("exercises", [[NAME], ALL])
+def test_why_a_file_is_not_used_is_said_however_many_exercises_there_are(
+    course: Course, folder: Path, files: dict[str, bytes], why: str, exercises: list[str]
+) -> None:
+    (folder / "zoe").mkdir()
+    (folder / "zoe" / "z.ipynb").write_bytes(worked("x = 1"))  # so that folders say whose it is
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (NOW, NOW))
+    receipts, unused = looked(course, folder, exercises)
+    assert receipts == [f"zoe {NAME}"]
+    assert why in unused
+    assert len(unused.splitlines()) == len(files)
+
+
+def test_what_waits_for_its_exercise_is_taken_in_when_it_is_there(course: Course, folder: Path) -> None:
+    (folder / "ada.ipynb").write_bytes(worked("x = 1"))
+    inbox = Inbox.at(folder, course, time.time)
+    assert looked(course, folder, ["04-softmax"], inbox)[0] == []
+    assert looked(course, folder, ["04-softmax", NAME], inbox)[0] == [f"ada {NAME}"]
+    assert looked(course, folder, ["04-softmax", NAME], inbox)[0] == []
+
+
+def test_a_request_goes_to_the_exercises_of_the_notebooks_beside_it(course: Course, folder: Path) -> None:
+    for exercise in ALL:
+        (course.submitted / "ada" / exercise).mkdir(parents=True)
+    (folder / "ada").mkdir()
+    (folder / "ada" / "a.ipynb").write_bytes(worked("x = 1"))
+    (folder / "ada" / "another-look.txt").write_text("please")
+    (folder / "bo").mkdir()
+    (folder / "bo" / "b.ipynb").write_bytes(worked("x = 2"))
+    looked(course, folder, ALL)
+    assert [one.parent.name for one in course.submitted.glob("ada/*/another-look.txt")] == [NAME]
+
+
 def test_who_had_no_room_is_taken_in_when_there_is_some_after_a_restart(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:

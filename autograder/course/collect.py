@@ -27,6 +27,7 @@ from autograder.language import _, joined, said, say, say_plural
 MAX_REQUEST = 4_000  # bytes of a request that are kept
 _REQUEST = re.compile(re.escape(REQUEST.removesuffix(".txt")) + r"(-\d+| \(\d+\))?\.txt", re.IGNORECASE)
 ANOTHER = "another file of"
+ELSEWHERE = "it is a notebook of another exercise"
 DELIVERED = "delivered.json"  # in the folder of what was kept of an exercise
 
 
@@ -65,6 +66,7 @@ def collect(
     roster: Roster | None = None,
     released: Path | None = None,
     dry_run: bool = False,
+    among: bool = False,
 ) -> Collected:
     """Put what a source delivers into ``submitted/STUDENT/EXERCISE/``.
 
@@ -73,6 +75,8 @@ def collect(
         roster: without one, people are called what the source calls them.
         released: the exercise's notebook as it was released; a copy in which nobody worked counts for less.
         dry_run: only say what would be done.
+        among: other exercises are collected from the same source. Then a notebook that does not say which exercise it
+            is of counts only if its path says so, and a request only if its path says so or beside a notebook.
 
     Raises:
         CourseError: the course cannot be written to.
@@ -105,7 +109,7 @@ def collect(
             collected.unused += [Unused(d.path, why) for d in deliveries]
             continue
         try:
-            taken = _take(student, deliveries, exercise, submitted, kept, released, dry_run, collected.unused)
+            taken = _take(student, deliveries, exercise, submitted, kept, released, dry_run, among, collected.unused)
         except OSError as error:
             raise CourseError(
                 say(
@@ -117,7 +121,11 @@ def collect(
         if taken is not None:
             collected.taken.append(taken)
     for student, one in sorted(requests.items()):
-        _ask_again(student, one, submitted / student / exercise, collected, dry_run)
+        beside = student in {taken.student for taken in collected.taken}
+        if among and not beside and not _says(exercise, one.path):
+            collected.unused.append(Unused(one.path, _("nothing says which exercise it is about")))
+        else:
+            _ask_again(student, one, submitted / student / exercise, collected, dry_run)
     if not dry_run:
         _remember(collected, kept.parent / DELIVERED)
     if roster is not None:
@@ -154,6 +162,7 @@ def _take(
     kept: Path,
     released: Path | None,
     dry_run: bool,
+    among: bool,
     unused: list[Unused],
 ) -> Taken | None:
     by_candidate: dict[int, Delivery] = {}
@@ -163,7 +172,10 @@ def _take(
             candidates.append(candidate)
             by_candidate[id(candidate)] = one
     readable = [c for c in candidates if not c.why_not]
-    able = [c for c in readable if c.belongs] or [c for c in readable if c.belongs is None]
+    silent = [c for c in readable if c.belongs is None]
+    if among:
+        silent = [c for c in silent if _says(exercise, c.path / c.member)]
+    able = [c for c in readable if c.belongs] or silent
     choice = choose(able, lambda candidate: Path(candidate.called).name == f"{exercise}.ipynb", released)
     if choice.counts is None:
         if choice.several:
@@ -173,7 +185,12 @@ def _take(
             unused += [
                 Unused(
                     c.path,
-                    c.why_not or _("it is a notebook of another exercise, not of '{exercise}'", exercise=exercise),
+                    c.why_not
+                    or (
+                        _("it is a notebook of another exercise, not of '{exercise}'", exercise=exercise)
+                        if c.belongs is False
+                        else _("nothing in it or in its name says which exercise it is of")
+                    ),
                 )
                 for c in candidates
             ]
@@ -191,6 +208,11 @@ def _take(
     if one.secret is not None and not dry_run:
         _keep_secret(submitted / student / exercise / "submission_secret.txt", one.secret, what in ("new", "changed"))
     return Taken(student, what, written(one.when), one.late, choice.because, one.delivered)
+
+
+def _says(exercise: str, path: Path) -> bool:
+    """Whether a path says which exercise something is of."""
+    return exercise.casefold() in str(path).casefold()
 
 
 def _keep_secret(path: Path, secret: str, newer: bool) -> None:
@@ -254,7 +276,8 @@ def _candidates(one: Delivery, exercise: str, unused: list[Unused]) -> list[Cand
     try:
         content = one.read()
     except OSError as error:
-        unused.append(Unused(one.path, _("it cannot be read ({why})", why=error.strerror or error)))
+        why = _("it cannot be read ({why})", why=error.strerror or error)
+        unused.append(Unused(one.path, why, for_now=True))
         return []
     if one.file.casefold().endswith(".zip"):
         if len(content) > MAX_FILE_BYTES:

@@ -12,13 +12,13 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autograder.course.accounts import Accounts
-from autograder.course.collect import ANOTHER, Collected, collect
+from autograder.course.collect import ANOTHER, ELSEWHERE, Collected, collect
 from autograder.course.directory import Course
 from autograder.course.kept import REPLACED
 from autograder.course.reading import Unreadable, read_notebook
@@ -128,15 +128,20 @@ class TakenIn:
 
 
 def take_in(
-    course: Course, exercise: str, source: SubmissionSource, now: float, roster: Roster | None = None
+    course: Course,
+    exercise: str,
+    source: SubmissionSource,
+    now: float,
+    roster: Roster | None = None,
+    among: bool = False,
 ) -> TakenIn:
-    """Collect from a source, and give receipts.
+    """Collect from a source, and give receipts. `among`: see `collect`.
 
     Raises:
         CourseError: the course cannot be written to.
     """
     kept = course.state / exercise / REPLACED
-    collected = collect(source, exercise, course.submitted, kept, roster, course.released(exercise))
+    collected = collect(source, exercise, course.submitted, kept, roster, course.released(exercise), among=among)
     receipts = []
     book = Receipts(course.state, course.course_id)
     for taken in collected.taken:
@@ -185,7 +190,7 @@ class Inbox:
     _settling: Settling[_State] = field(default_factory=Settling)
     _done: dict[str, _State] = field(default_factory=dict)
     _known: set[str] | None = None  # folders of the exchange that were taken in
-    _accounts: Accounts | None = None  # what was known of who is who at the last look
+    _known_then: tuple[Accounts | None, frozenset[str]] | None = None  # who is who, and exercises, at the last look
     _reported: set[str] = field(default_factory=set)
 
     @classmethod
@@ -205,11 +210,12 @@ class Inbox:
             CourseError: the course cannot be written to.
         """
         now = self.clock()
-        if course.accounts != self._accounts:  # whoever was not on the list may be now
-            self._accounts = course.accounts
+        known = course.accounts, frozenset(exercises)
+        if known != self._known_then:  # what nobody could place then may have its place now
+            self._known_then = known
             self._done.clear()
         receipts: list[Receipt] = []
-        unused: dict[str, set[str]] = {}  # for which exercises
+        unused: dict[Path, dict[str, Unused]] = {}  # by exercise
         sources = list(self._sources(course, exercises))
         states = {prefix + name: state for prefix, _, own in sources for name, state in own.items()}
         states = {name: state for name, state in states.items() if _holds_a_file(state)}
@@ -222,17 +228,20 @@ class Inbox:
             names = {name.removeprefix(prefix) for name in ripe}
             opened = source(names)
             only = _Only(opened, self.path / prefix, names, course)
+            later = set()
             for exercise in exercises:
-                done = take_in(course, exercise, only, now, self.roster)
+                done = take_in(course, exercise, only, now, self.roster, among=len(exercises) > 1)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
                 for one in done.collected.unused:
-                    if not one.why.startswith(ANOTHER):
-                        its = _exercise_of(only.entry(one.path))  # nobody else looks at it then
-                        unused.setdefault(str(one), set()).update(exercises if its == exercise else [exercise])
+                    entry = only.entry(one.path)
+                    if one.for_now:
+                        later.add(entry)
+                    its = exercises if _exercise_of(entry) == exercise else [exercise]  # no other looks at it then
+                    unused.setdefault(one.path, {}).update(dict.fromkeys(its, one))
             self._done |= {name: states[name] for name in ripe}
-            self._remember(course, [n for n in ripe if _exercise_of(n) and n.removeprefix(prefix) not in only.later])
-        of_no_use = [line for line, unused_for in unused.items() if unused_for >= set(exercises)]
-        lines = [line for line in of_no_use if line not in self._reported]
+            self._remember(course, [n for n in ripe if _exercise_of(n) and n.removeprefix(prefix) not in later])
+        of_no_use = [_why_for_none(by.values()) for by in unused.values() if by.keys() >= set(exercises)]
+        lines = [line for line in dict.fromkeys(of_no_use) if line and line not in self._reported]
         self._reported |= set(lines)
         return receipts, lines
 
@@ -322,6 +331,13 @@ def _is_inbound(path: Path, course: Course) -> bool:
         return False  # one of them is not there
 
 
+def _why_for_none(unused: Iterable[Unused]) -> str:
+    """Why something is of no use for any exercise, as one line; '' if a later file takes its place."""
+    several = list(unused)
+    own = [one for one in several if not one.why.startswith(ELSEWHERE)] or several
+    return "" if any(one.why.startswith(ANOTHER) for one in own) else str(own[0])
+
+
 def _settled_after(name: str) -> float:
     """Seconds. A folder of the exchange gets its time after its notebook, and is never looked at again."""
     return SETTLED_FOR_GOOD_SECONDS if _exercise_of(name) else SETTLED_SECONDS
@@ -352,19 +368,14 @@ class _Only:
     folder: Path
     names: Collection[str]
     course: Course
-    later: set[str] = field(default_factory=set)  # of them, those that cannot be used for now
     title: str = "an inbox"
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         for one in self.source.deliveries(exercise):
-            entry = self.entry(one.path)
-            if entry not in self.names:
+            if self.entry(one.path) not in self.names:
                 continue
-            if isinstance(one, Delivery) and (why := self._no_room(one, exercise)):
-                one = Unused(one.path, why, for_now=True)
-            if isinstance(one, Unused) and one.for_now:
-                self.later.add(entry)
-            yield one
+            why = self._no_room(one, exercise) if isinstance(one, Delivery) else ""
+            yield Unused(one.path, why, for_now=True) if why else one
 
     def entry(self, path: Path) -> str:
         """The name of the folder's entry in which a path lies."""

@@ -430,12 +430,12 @@ class Exchange:
                 why = _("it belongs to {owner}, who is not on the class's list", owner=found["name"])
                 yield Unused(path, why, for_now=True)
             else:
-                theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                 try:
+                    theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
                     listed = _files_of_folder(path, depth=2, most=MAX_LISTED)
                     entries = list(itertools.islice(listed, MAX_LISTED))
-                except BadSource as error:
-                    yield Unused(path, one_line(str(error), 200))
+                except (OSError, BadSource) as error:
+                    yield Unused(path, one_line(str(error), 200), for_now=True)
                     continue
                 if len(entries) == MAX_LISTED:
                     yield Unused(path, _("only {most} of the files in it are looked at", most=MAX_LISTED))
@@ -546,7 +546,10 @@ def _not_theirs(folder: os.DirEntry[str], name: str) -> str:
 
     One that belongs to whoever collects was copied from elsewhere, and says nothing.
     """
-    uid = folder.stat(follow_symlinks=False).st_uid
+    try:
+        uid = folder.stat(follow_symlinks=False).st_uid
+    except OSError as error:  # learners may take it away at any moment
+        return one_line(str(error), 200)
     if uid == os.geteuid():
         return ""
     try:
