@@ -235,6 +235,25 @@ def test_one_exercise_that_cannot_be_released_keeps_no_other_from_the_learners(
         assert {student.id for student in gradebook.students} == {"ada", "bo"}
 
 
+def test_mended_files_beside_a_notebook_reach_the_learners(graded: Path) -> None:
+    source, release = graded / "source" / EXERCISES[0], graded / "release" / EXERCISES[0]
+    outbound = graded.parent / "exchange" / "keras" / "outbound" / EXERCISES[0]
+    (source / "data" / "__pycache__").mkdir(parents=True)
+    for beside in ("data.csv", "data/more.csv"):
+        for text in ("new", "mended"):
+            (source / beside).write_text(text)
+            assert prepare.main(graded, ["ada"]) == 0
+            assert [(folder / beside).read_text() for folder in (release, outbound)] == [text, text]
+    made = [(folder / "data.csv").stat().st_ino for folder in (release, outbound)]
+    (source / "data" / "__pycache__" / "more.pyc").write_text("no part of a release")
+    (source / ".hidden").write_text("nor is this")
+    assert prepare.main(graded, ["ada"]) == 0
+    assert made == [(folder / "data.csv").stat().st_ino for folder in (release, outbound)]
+    (source / "data" / "more.csv").unlink()
+    assert prepare.main(graded, ["ada"]) == 0
+    assert not any((folder / "data" / "more.csv").exists() for folder in (release, outbound))
+
+
 def test_a_course_without_an_exchange_of_its_own_uses_nbgraders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

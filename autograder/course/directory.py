@@ -27,6 +27,7 @@ from typing import Any
 from autograder.course import accounts, nbgrader_config, settings, submissions
 from autograder.course.accounts import Accounts
 from autograder.course.deadlines import LatePolicy
+from autograder.course.files import files_in
 from autograder.course.late import OURS, LatePenalties
 from autograder.course.nbgrader_config import NbgraderConfig
 from autograder.course.settings import Settings
@@ -484,8 +485,16 @@ class Course:
         return {section: config[section] for section in _MAKING if config.get(section)}
 
     def _digest(self, name: str) -> str:
+        """Of all that a release is made from: the notebook, how it is made, and the files beside the notebook."""
         making = json.dumps(self._making(), sort_keys=True, default=repr).encode() if self._making() else b""
-        return hashlib.sha256(self.source(name).read_bytes() + making).hexdigest()
+        source = self.source(name)
+        digest = hashlib.sha256(source.read_bytes() + making)
+        for called, file in files_in(source.parent).items():
+            if file != source:
+                digest.update(hashlib.sha256(called.encode("utf-8", "surrogateescape")).digest())
+                with contextlib.suppress(OSError), file.open("rb") as content:  # `release` says what cannot be read
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
 
     def write_config(self) -> None:
         """Write an nbgrader_config.py, where there is none: nbgrader's own commands look for one."""

@@ -45,3 +45,13 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """All files in a folder and the folders in it, by their paths there, sorted; hidden ones and caches left out."""
+    found = {file.relative_to(folder): file for file in sorted(folder.rglob("*"))}
+    return {
+        name.as_posix(): file
+        for name, file in found.items()
+        if not any(part.startswith(".") or part == "__pycache__" for part in name.parts) and file.is_file()
+    }

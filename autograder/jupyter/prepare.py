@@ -21,6 +21,7 @@ from nbgrader.exchange.default import Exchange
 
 from autograder.course import accounts
 from autograder.course.directory import Course
+from autograder.course.files import files_in
 from autograder.course.release import programs_of_this_python
 from autograder.errors import KitError, ReleaseFailed
 from autograder.exercise.wire import one_line
@@ -87,9 +88,10 @@ def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether two folders hold the same files."""
-    contents = [{p.name: p.read_bytes() for p in f.glob("*") if p.is_file()} for f in (one, other)]
-    return bool(contents[0]) and contents[0] == contents[1]
+    """Whether two folders hold the same files, in the same folders there."""
+    ours, theirs = files_in(one), files_in(other)
+    same = bool(ours) and ours.keys() == theirs.keys()
+    return same and all(ours[name].read_bytes() == theirs[name].read_bytes() for name in ours)
 
 
 def main(root: Path, learners: list[str], littlest: bool = False, instructors: Sequence[str] = ()) -> int:
