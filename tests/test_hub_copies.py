@@ -400,14 +400,20 @@ def test_passwords_are_made_once_and_after_a_start_on_a_full_disk(tmp_path: Path
     assert (tmp_path / "passwords.json").read_text() == made
 
 
+FULL = OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+
+@pytest.mark.parametrize("error", [FULL, shutil.Error([("/from", "/somewhere", str(FULL))])])
 def test_make_hub_says_in_one_line_that_the_disk_is_full(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, error: OSError
 ) -> None:
+    said = "[Errno 28] No space left on device: '/somewhere'"
+
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+        raise error
 
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setattr(local, "install", full)
     monkeypatch.setattr(sys, "argv", ["local.py", "--prefix", str(tmp_path)])
     assert local.main() == 1
-    assert capsys.readouterr().err == "make hub: [Errno 28] No space left on device: '/somewhere'\n"
+    assert capsys.readouterr().err == f"make hub: {said}\n"

@@ -566,7 +566,7 @@ def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Pa
 
     assert after("tutor", "ada", "bo") == (["tutor"], ["ada", "bo"])
     assert after("tutor", "cy", "ada") == (["tutor"], ["ada", "bo", "cy"])
-    assert after("second") == (["tutor", "second"], ["ada", "bo", "cy"])
+    assert after("--instructor", "second") == (["tutor", "second"], ["ada", "bo", "cy"])
     assert after() == (["tutor", "second"], ["ada", "bo", "cy"])
     log = (tmp_path / "root/log").read_text()
     assert log.count("tljh-config set limits.memory") == 1, "later it is the operator's"
@@ -579,11 +579,14 @@ def test_littlest_script_for_those_who_are_new_leaves_the_others_in(tmp_path: Pa
     ]
     assert log.rindex("prepare") < log.rindex("tljh-config reload"), "the Hub takes in nothing before it is known whose"
     before, logged = lists.read_text(), (tmp_path / "root/log").read_text()
-    done = _littlest(tmp_path, "cem", "dan")
-    assert done.returncode == 2, "two new learners, of whom the first would have been an instructor"
-    (line,) = done.stderr.splitlines()
-    assert "'cem' is not an instructor" in line
-    assert "(now: tutor second)" in line
+    for names in (["cem", "dan"], ["cem"], ["ada"]):
+        done = _littlest(tmp_path, *names)
+        assert done.returncode == 2, "new learners, of whom the first would have been an instructor"
+        (line,) = done.stderr.splitlines()
+        assert f"'{names[0]}' is not an instructor" in line
+        assert "(now: tutor second)" in line
+    for names in (["--instructor"], ["--instructor", "cem", "dan"]):
+        assert _littlest(tmp_path, *names).stderr.startswith("Usage, once there is a class")
     assert (lists.read_text(), (tmp_path / "root/log").read_text()) == (before, logged)
     assert after("Tutor", "Ada", "Di.Ho@school.example")[1] == ["ada", "bo", "cy", "di.ho@school.example"]
     _changed(lists, "instructors = [\n'tutor']\nlearners = ['ada']\n")

@@ -430,14 +430,18 @@ def main(state: Path, course: str) -> int:
         _lay_out_exchange_of_course(group)
         _lay_out_course(group)
     except OSError as error:
-        why = str(error)
-        if isinstance(error, shutil.Error):  # holds what went wrong with each file; the first will do
-            why = error.args[0][0][2]
-        elif error.errno == errno.ELOOP:
-            why = f"{error.filename}: {error.strerror}. There must be no link there that leads elsewhere."
-        print(why, file=sys.stderr)
+        print(reason(error), file=sys.stderr)
         return 1
     return 0
+
+
+def reason(error: OSError) -> str:
+    """What the system refused, in one line."""
+    if isinstance(error, shutil.Error):  # holds what went wrong with each file; the first will do
+        return str(error.args[0][0][2])
+    if error.errno == errno.ELOOP:
+        return f"{error.filename}: {error.strerror}. There must be no link there that leads elsewhere."
+    return str(error)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import IO
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 
-from classroom import CannotSetUp, Class, set_up, take_down  # noqa: E402
+from classroom import CannotSetUp, Class, reason, set_up, take_down  # noqa: E402
 from demo_passwords import NotLocal, refuse_unless_local  # noqa: E402
 from installation import HUBS, CannotInstall, install, proxy  # noqa: E402
 
@@ -95,7 +95,7 @@ FAILURES = (NotLocal, CannotInstall, CannotSetUp, HubFailed, subprocess.CalledPr
 
 def fail(command: str, error: BaseException) -> int:
     """Say in one line why the Hub of a command cannot run; the exit status. What a program said stands above."""
-    why = str(error)
+    why = reason(error) if isinstance(error, OSError) else str(error)
     if isinstance(error, FileNotFoundError):
         why = f"There is no '{error.filename}' on this machine. Install it and start again."
     elif isinstance(error, subprocess.CalledProcessError):

@@ -3,6 +3,7 @@
 # installer; see book/operators/littlest.md. Safe to run again: after an update of the kit without any
 # names, or with the names of those who are new.
 #   deploy/hub/tljh/set-up.sh INSTRUCTOR LEARNER...      names as people log in with them
+#   deploy/hub/tljh/set-up.sh --instructor NAME          one instructor more
 set -euo pipefail
 umask 022
 course=keras account=course-keras
@@ -15,6 +16,12 @@ class=$tljh/config/jupyterhub_config.d/class.py   # the class's lists are its fi
 [ -x "$tljh/hub/bin/jupyterhub" ] || { echo "Install The Littlest JupyterHub first (tljh.jupyter.org)." >&2; exit 2; }
 open_from=$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start 2>/dev/null || echo 1024)
 [ "$open_from" -gt 303 ] || { echo "Any user of this server may open ports from $open_from up, and so answer in place of the Hub. Set net.ipv4.ip_unprivileged_port_start to 1024." >&2; exit 2; }
+more=no
+if [ "${1:-}" = --instructor ]; then
+    more=yes
+    shift
+    [ $# = 1 ] && [ -e "$class" ] || { echo "Usage, once there is a class: $0 --instructor NAME" >&2; exit 2; }
+fi
 [ $# -ge 2 ] || [ -e "$class" ] || { echo "Usage: $0 INSTRUCTOR LEARNER..." >&2; exit 2; }
 for name in "$@"; do
     case $name in
@@ -39,10 +46,10 @@ names() {   # the names in a list of class.py and the new ones, each once
     echo "$all"
 }
 quoted_each() { local name; for name in $1; do printf "'%s', " "$name"; done; }
-# Only a name that stands alone makes a new instructor: whoever forgets the instructor would give a learner the solutions.
+# Nobody becomes one by mistake: whoever forgets to name the instructor first would give a learner the solutions.
 known=$(names instructors)
-[ $first = yes ] || [ $# -lt 2 ] || [[ $known == *" ${1,,} "* ]] ||
-    { echo "'$1' is not an instructor of this class. Before the names of new learners, give that of an instructor (now:${known% }). To make '$1' an instructor, run this with that name alone. Nothing was changed." >&2; exit 2; }
+[ $first = yes ] || [ $more = yes ] || [ $# = 0 ] || [[ $known == *" ${1,,} "* ]] ||
+    { echo "'$1' is not an instructor of this class. Before the names of new learners, give that of an instructor (now:${known% }). To make '$1' an instructor: $0 --instructor $1. Nothing was changed." >&2; exit 2; }
 instructors=$(names instructors "${@:1:1}")
 learners=$(names learners "${@:2}")
 work=$(mktemp -d)   # a name that nobody can foresee: root installs from it
