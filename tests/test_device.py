@@ -91,6 +91,29 @@ def test_cap_is_set_as_soon_as_tensorflow_is_imported(tmp_path: Path) -> None:
     assert _in_a_kernel(tmp_path, before, AUTOGRADER_GPU_MEMORY_MB="4096").strip() == "[('the gpu', [4096])]"
 
 
+INTERRUPTED = """
+from pathlib import Path
+file = Path({file!r})
+whole = file.read_text()
+file.write_text("raise KeyboardInterrupt")
+try:
+    import tensorflow
+except KeyboardInterrupt:
+    file.write_text(whole)
+"""
+ASKED_FOR = "import importlib.util\nassert importlib.util.find_spec('tensorflow')\n"
+
+
+@pytest.mark.parametrize("before", [INTERRUPTED, ASKED_FOR])
+@pytest.mark.parametrize("quiet", ["", "from autograder.learner import first_import as f; f.keep_tensorflow_quiet()\n"])
+def test_cap_is_set_however_often_the_import_is_tried(before: str, quiet: str, tmp_path: Path) -> None:
+    load, first = LOAD.split("\n", 1)
+    code = f"{load}\n{quiet}{before.format(file=str(tmp_path / 'tensorflow.py'))}{first}\n"
+    code += "import sys; print([finder for finder in sys.meta_path if 'autograder' in type(finder).__module__])"
+    said = _in_a_kernel(tmp_path, code, AUTOGRADER_GPU_MEMORY_MB="4096")
+    assert said.splitlines() == ["[('the gpu', [4096])]", "[]"]
+
+
 @pytest.mark.parametrize("limit", ["", "0", "many"])
 def test_no_cap_unless_a_number_is_given(tmp_path: Path, limit: str) -> None:
     said = _in_a_kernel(tmp_path, LOAD, AUTOGRADER_GPU_MEMORY_MB=limit)

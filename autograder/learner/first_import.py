@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -18,24 +18,33 @@ _STDERR = 2
 
 
 class AroundImport(importlib.abc.MetaPathFinder):
-    """Runs a module's first import inside a context: a kernel that never imports it pays nothing."""
+    """Runs a module's first import inside a context: a kernel that never imports it pays nothing.
+
+    It stays until an import has worked. One that is interrupted is tried again, and some only ask for the spec.
+    """
 
     def __init__(self, name: str, around: Callable[[], AbstractContextManager[None]]) -> None:
         self._name, self._around = name, around
+        self._looking = False
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != self._name:
+        if name != self._name or self._looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        self._looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._looking = False
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_inside(module: ModuleType) -> None:
                 with self._around():
                     execute(module)
+                with suppress(ValueError):  # it is no longer there
+                    sys.meta_path.remove(self)
 
             spec.loader.exec_module = execute_inside  # type: ignore[method-assign]
         return spec
