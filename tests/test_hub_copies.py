@@ -153,6 +153,22 @@ def test_settings_of_an_earlier_kit_that_nobody_changed_are_brought_up_to_date(
         assert ("start again" in capsys.readouterr().out) is not brought
 
 
+def test_lines_that_a_teacher_deletes_from_the_settings_stay_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(classroom.Class, "account", pwd.getpwuid(os.getuid()).pw_name)
+    group = classroom.Class(tmp_path / "class", tmp_path / "venv", exercises=EXERCISES[:1])
+    group.course_folder.mkdir(parents=True)
+    config = group.course_folder / "nbgrader_config.py"
+    classroom._lay_out_course(group)
+    for left in (config.read_text().rsplit("\n", 2)[0] + "\n", ""):
+        config.write_text(left)
+        capsys.readouterr()
+        classroom._lay_out_course(group)
+        assert config.read_text() == left
+        assert "may have been changed here, so it stays" in capsys.readouterr().out
+
+
 def test_of_the_courses_folder_only_what_came_from_the_kit_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

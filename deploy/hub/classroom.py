@@ -249,10 +249,7 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
         copies: each original, a file or a folder, and where its copy belongs.
         note: holds the digest of each copy when it was made.
     """
-    try:
-        known = dict(json.loads(note.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        known = {}
+    known = _noted(note)
     for _, copy in copies:  # an earlier kit noted the digest of all held-out images together
         together = None if copy.name in known else known.get(copy.parent.name)
         # Only then is the folder read: that of the settings is the whole course, with all that was handed in.
@@ -283,6 +280,14 @@ def _bring_up_to_date(copies: list[tuple[Path, Path]], note: Path, owner: str) -
         if here == newest:
             known[copy.name] = newest
     _put(note, json.dumps(known, indent=1) + "\n", owner)
+
+
+def _noted(note: Path) -> dict[str, str]:
+    """The digest of each copy when it was made, by its name."""
+    try:
+        return dict(json.loads(note.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _copy(original: Path, copy: Path, owner: str) -> None:
@@ -346,7 +351,7 @@ def _lay_out_course(group: Class) -> None:
     copies = [(ROOT / "solutions" / name, source / name) for name in exercises]
     # One by one, because a teacher may add some, or replace the kit's with private ones.
     copies += [(path, held_out / path.name) for path in sorted((ROOT / "data" / "held_out").glob("*.npz"))]
-    config = folder / "nbgrader_config.py"
+    config, note = folder / "nbgrader_config.py", source / _COPIED
     if config.is_symlink():
         print(f"{config.name} was a link. The course now has its own file there; the link is now", end=" ", flush=True)
         print(f"{_put_aside(config, folder)}.", flush=True)
@@ -355,9 +360,10 @@ def _lay_out_course(group: Class) -> None:
         text = (HERE / "nbgrader_config_course.py").read_text("utf-8")
         text = _filled(text, course=group.course, root=folder, exchange=group.exchange)
         newest.write_text(text, "utf-8")
-        if config.is_file() and _is_earlier(config.read_text("utf-8", "replace"), text):
+        unknown = config.is_file() and config.name not in _noted(note)
+        if unknown and _is_earlier(config.read_text("utf-8", "replace"), text):
             _put(config, text, group.account)
-        _bring_up_to_date([*copies, (newest, config)], source / _COPIED, group.account)
+        _bring_up_to_date([*copies, (newest, config)], note, group.account)
     if group.watch:
         _folder(folder / "submitted", group.account, 0o700)
     if group.watch and not (folder / "autograder.json").exists():
