@@ -289,9 +289,37 @@ def test_the_key_is_made_once_and_for_one_account(tmp_path: Path, capsys: pytest
         read_key(tmp_path / "lti")
 
 
+def test_addresses_that_are_kept_are_named(tmp_path: Path) -> None:
+    first = set_up(tmp_path, "moodle", "https://wrong.example", "https://h.example")
+    file = tmp_path / "platform.json"
+    filled_in = json.dumps(json.loads(file.read_text("utf-8")) | {"client_id": "client-1", "contexts": ["2"]})
+    file.write_text(filled_in, "utf-8")
+    assert set_up(tmp_path, "moodle", "https://wrong.example/", "https://h.example") == first
+    for system, url, named in (
+        ("moodle", "https://m.example", "issuer, authorize_url, jwks_url, token_url."),
+        ("canvas", "https://wrong.example", "issuer, authorize_url, jwks_url, token_url, username."),
+    ):
+        said = set_up(tmp_path, system, url, "https://h.example")
+        (line,) = (line for line in said if "has not been changed" in line)
+        assert line.startswith(str(file))
+        assert f": {named} " in line
+        assert file.read_text("utf-8") == filled_in
+    file.write_text("[]", "utf-8")
+    assert any("issuer, " in line for line in set_up(tmp_path, "moodle", "https://m.example", "https://h.example"))
+    file.unlink()  # as the line says
+    assert not any("changed" in line for line in set_up(tmp_path, "moodle", "https://m.example", "https://h.example"))
+    assert json.loads(file.read_text("utf-8"))["issuer"] == "https://m.example"
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="giving a file away needs root")
-def test_the_key_belongs_to_the_account_that_sends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [None, "daemon"])
+def test_the_key_belongs_to_the_account_that_sends(before: str | None, tmp_path: Path) -> None:
+    if before:
+        set_up(tmp_path, "moodle", "https://m.example", "https://h.example", before)
+        assert (tmp_path / "key.pem").owner() == before
     set_up(tmp_path, "moodle", "https://m.example", "https://h.example", "nobody")
+    assert (tmp_path / "key.pem").owner() == "nobody"
+    set_up(tmp_path, "moodle", "https://m.example", "https://h.example")  # nobody else is named
     assert (tmp_path / "key.pem").owner() == "nobody"
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
 

@@ -56,8 +56,11 @@ def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = 
         private = _keep_key(folder / KEY, None if owner is None else (owner.pw_uid, owner.pw_gid))
         write_atomically(folder / KEYS, json.dumps({"keys": [_public(private)]}, indent=1) + "\n")
         (folder / KEYS).chmod(0o644)
-        if not (folder / PLATFORM).exists():
-            write_atomically(folder / PLATFORM, json.dumps(_platform(system, url), indent=1) + "\n")
+        platform, kept = _platform(system, url), ""
+        if (folder / PLATFORM).exists():
+            kept = _kept(folder / PLATFORM, platform)
+        else:
+            write_atomically(folder / PLATFORM, json.dumps(platform, indent=1) + "\n")
             (folder / PLATFORM).chmod(0o644)
     except OSError as error:
         raise CourseError(
@@ -65,6 +68,7 @@ def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = 
         ) from error
     return [
         *_to_enter(system, hub),
+        *([kept] if kept else []),
         say("Then fill in {file} with what the LMS shows, and restart the Hub.", file=folder / PLATFORM),
         say("The key {file} is the Hub's own: whoever can read it can change these grades.", file=folder / KEY),
     ]
@@ -124,12 +128,34 @@ def _platform(system: str, url: str) -> dict[str, Any]:
     return {**places, **filled_in, "username": name, "learner": "{name}"}
 
 
-def _keep_key(path: Path, owner: tuple[int, int] | None) -> str:
-    """The private key; made if there is none. No moment passes in which others can read it."""
+def _kept(path: Path, platform: dict[str, Any]) -> str:
+    """A line if what is there already names another LMS than we would write now, or other addresses of it; or ''."""
     try:
-        return path.read_text("utf-8")
+        there = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError):
+        there = {}
+    names = ("issuer", "authorize_url", "jwks_url", "token_url", "username")
+    others = [name for name in names if there.get(name) != platform[name]]
+    if not others:
+        return ""
+    return say(
+        "{file} was there already and has not been changed. These entries in it are not what they would be for the"
+        " LMS you have just named: {others}. Change them there, or delete the file and run this again.",
+        file=path,
+        others=", ".join(others),
+    )
+
+
+def _keep_key(path: Path, owner: tuple[int, int] | None) -> str:
+    """The private key, for its owner; made if there is none. No moment passes in which others can read it."""
+    try:
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         pass
+    else:
+        if owner is not None:
+            os.chown(path, *owner, follow_symlinks=False)
+        return text
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
