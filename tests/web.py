@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page
@@ -36,6 +38,11 @@ class Server(http.server.ThreadingHTTPServer):
     """Keeps more callers waiting than five: a page whose call was turned away might never be ready."""
 
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that is loaded again, or left, breaks off what it was fetching."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
