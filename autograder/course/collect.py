@@ -27,7 +27,6 @@ from autograder.language import _, joined, said, say, say_plural
 MAX_REQUEST = 4_000  # bytes of a request that are kept
 _REQUEST = re.compile(re.escape(REQUEST.removesuffix(".txt")) + r"(-\d+| \(\d+\))?\.txt", re.IGNORECASE)
 ANOTHER = "another file of"
-ELSEWHERE = "it is a notebook of another exercise"
 DELIVERED = "delivered.json"  # in the folder of what was kept of an exercise
 
 
@@ -191,6 +190,7 @@ def _take(
                         if c.belongs is False
                         else _("nothing in it or in its name says which exercise it is of")
                     ),
+                    elsewhere=not c.why_not and c.belongs is False,
                 )
                 for c in candidates
             ]

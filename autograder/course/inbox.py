@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.course.accounts import Accounts
-from autograder.course.collect import ANOTHER, ELSEWHERE, Collected, collect
+from autograder.course.collect import ANOTHER, Collected, collect
 from autograder.course.directory import Course
 from autograder.course.kept import REPLACED
 from autograder.course.reading import Unreadable, read_notebook
@@ -334,7 +334,7 @@ def _is_inbound(path: Path, course: Course) -> bool:
 def _why_for_none(unused: Iterable[Unused]) -> str:
     """Why something is of no use for any exercise, as one line; '' if a later file takes its place."""
     several = list(unused)
-    own = [one for one in several if not one.why.startswith(ELSEWHERE)] or several
+    own = [one for one in several if not one.elsewhere] or several
     return "" if any(one.why.startswith(ANOTHER) for one in own) else str(own[0])
 
 

@@ -48,6 +48,7 @@ class Unused:
     path: Path
     why: str
     for_now: bool = False  # it can be used once the class's list, or what else was taken in, is another
+    elsewhere: bool = False  # it is another exercise's, so of no use for this one alone
 
     def __str__(self) -> str:
         return f"{one_line(str(self.path), 200)}: {said(self.why)}"
