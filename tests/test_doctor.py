@@ -33,7 +33,7 @@ def open_air() -> Iterator[ForkServer]:
 @pytest.mark.sandbox
 def test_in_the_sandbox_everything_holds(fork_server: ForkServer) -> None:
     found = protections.try_protections(fork_server)
-    assert found.names(False) == []
+    assert found.names(False) == [], found
     assert {*protections._ACTS, *protections._LIMITED} == {one.name for one in found.tried}
     assert {"no network", "accounts of the system out of sight", "fork server out of reach"} <= {*found.names(True)}
     assert BY_BUBBLEWRAP - {"homes out of sight"} <= {*found.names(True)}
