@@ -10,6 +10,7 @@ import pwd
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,27 @@ class Looking:
         return receipts, unused
 
 
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the folders that are listed from now on."""
+    listed: list[str] = []
+    really = os.scandir
+
+    def counted(path: Any) -> Any:
+        listed.append(Path(path).name)
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    return listed
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder on a file system that knows times beyond the calendar, where there is one."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 def test_what_is_submitted_to_the_exchange_is_taken_in_once(course: Course) -> None:
     looking = Looking(course)
     assert looking.look() == ([], [])
@@ -403,14 +425,7 @@ def test_one_learners_any_number_of_folders_delays_nobody_else(course: Course, m
     theirs = submit(course, ada.pw_name, worked("x = 1"))
     for path in (theirs, *theirs.iterdir()):
         os.chown(path, ada.pw_uid, ada.pw_gid)
-    listed: list[str] = []
-    really = os.scandir
-
-    def counted(path: Any) -> Any:
-        listed.append(Path(path).name)
-        return really(path)
-
-    monkeypatch.setattr(os, "scandir", counted)
+    listed = listings(monkeypatch)
     looking.inbox.look(course, [NAME])
     assert not [name for name in listed if name.startswith("no-name")]
     assert len({name for name in listed if name.startswith("games+")}) == 10
@@ -433,14 +448,7 @@ def test_what_was_taken_in_is_not_listed_again_for_the_next_hand_in(
     old = submit(course, "ada", worked("x = 1"))
     assert looking.look()[0] == ["ada"]
     submit(course, "bo", worked("x = 1"))
-    listed: list[str] = []
-    really = os.scandir
-
-    def counted(path: Any) -> Any:
-        listed.append(Path(path).name)
-        return really(path)
-
-    monkeypatch.setattr(os, "scandir", counted)
+    listed = listings(monkeypatch)
     assert looking.look()[0] == ["bo"]
     assert old.name not in listed
 
@@ -658,47 +666,38 @@ def test_a_folder_of_ones_own_and_a_shared_drive_need_no_option(course: Course, 
         shutil.rmtree(course.submitted / "bo")
 
 
-def test_a_file_saved_beyond_the_calendar_stops_nobody(course: Course) -> None:
+def test_a_file_saved_beyond_the_calendar_stops_nobody(course: Course, in_memory: Path) -> None:
     """Whoever may write into a folder of files may set their times; a disk's file system may know no such times."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
     for who in ("bo", "eve"):
-        (folder / f"{who}.ipynb").write_bytes(worked(f"{who} = 1"))
-    os.utime(folder / "eve.ipynb", (300_000_000_000,) * 2)
-    if (folder / "eve.ipynb").stat().st_mtime < 300_000_000_000:
+        (in_memory / f"{who}.ipynb").write_bytes(worked(f"{who} = 1"))
+    os.utime(in_memory / "eve.ipynb", (300_000_000_000,) * 2)
+    if (in_memory / "eve.ipynb").stat().st_mtime < 300_000_000_000:
         pytest.skip("this file system has no such times")
     looking = Looking(course)
-    looking.inbox = Inbox.at(folder, course, lambda: looking.now)
+    looking.inbox = Inbox.at(in_memory, course, lambda: looking.now)
     receipts, unused = looking.look()
-    shutil.rmtree(folder)
     assert receipts == ["bo"]
     assert "the time it was saved is not a valid date" in "".join(unused)
 
 
-def test_folders_of_nbgraders_with_a_time_beyond_the_calendar_stop_nobody(course: Course) -> None:
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+def test_folders_of_nbgraders_with_a_time_beyond_the_calendar_stop_nobody(course: Course, in_memory: Path) -> None:
     for who in ("bo", "eve"):
-        (folder / who / NAME).mkdir(parents=True)
-        (folder / who / NAME / f"{NAME}.ipynb").write_bytes(worked(f"{who} = 1"))
-    late = folder / "eve" / NAME / f"{NAME}.ipynb"
+        (in_memory / who / NAME).mkdir(parents=True)
+        (in_memory / who / NAME / f"{NAME}.ipynb").write_bytes(worked(f"{who} = 1"))
+    late = in_memory / "eve" / NAME / f"{NAME}.ipynb"
     os.utime(late, (300_000_000_000,) * 2)
     if late.stat().st_mtime < 300_000_000_000:
         pytest.skip("this file system has no such times")
-    found = list(NbgraderFolders(folder).deliveries(NAME))
-    shutil.rmtree(folder)
+    found = list(NbgraderFolders(in_memory).deliveries(NAME))
     assert [one.name for one in found if not isinstance(one, Unused)] == ["bo"]
     assert [said(one.why) for one in found if isinstance(one, Unused)] == ["the time it was saved is not a valid date"]
 
 
-def test_in_the_exchange_nobody_asks_when_a_learner_says_that_a_file_was_saved(course: Course) -> None:
-    memory = Path("/dev/shm")
-    inbound = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+def test_in_the_exchange_nobody_asks_when_a_learner_says_that_a_file_was_saved(course: Course, in_memory: Path) -> None:
     file = submit(course, "ada", worked("x = 1")) / f"{NAME}.ipynb"
-    file = Path(shutil.move(file.parent, inbound)) / file.name
+    file = Path(shutil.move(file.parent, in_memory)) / file.name
     os.utime(file, (300_000_000_000,) * 2)
-    found = [one.file for one in Exchange(inbound).deliveries(NAME) if not isinstance(one, Unused)]
-    shutil.rmtree(inbound)
+    found = [one.file for one in Exchange(in_memory).deliveries(NAME) if not isinstance(one, Unused)]
     assert found == [file.name]
 
 
