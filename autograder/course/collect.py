@@ -119,16 +119,15 @@ def collect(
             ) from error
         if taken is not None:
             collected.taken.append(taken)
+    there = {taken.student for taken in collected.taken}
     for student, one in sorted(requests.items()):
-        beside = student in {taken.student for taken in collected.taken}
-        if among and not beside and not _says(exercise, one.path):
+        if among and student not in there and not _says(exercise, one.path):
             collected.unused.append(Unused(one.path, _("nothing says which exercise it is about")))
         else:
             _ask_again(student, one, submitted / student / exercise, collected, dry_run)
     if not dry_run:
         _remember(collected, kept.parent / DELIVERED)
     if roster is not None:
-        there = {taken.student for taken in collected.taken}
         collected.absent = sorted(p.id for p in roster.people if p.id not in there)
     return collected
 
