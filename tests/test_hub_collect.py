@@ -267,6 +267,31 @@ def test_plain_nbgrader_follows_the_link(exchange: Exchange, tmp_path: Path, mon
     assert exchange.collect()[ROGUE][f"{EXERCISE}.ipynb"] == "the solution"
 
 
+def test_nothing_is_collected_where_nbgrader_copies_in_another_way(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then what is written over here is never called, and the link would bring the solution in."""
+    from nbgrader.exchange.default import ExchangeCollect, ExchangeError
+
+    def copy_files(self: ExchangeCollect) -> None:
+        for record in self.src_records:
+            submitted = Path(self.coursedir.format_path("submitted", record["username"], EXERCISE))
+            shutil.copytree(Path(self.inbound_path) / record["filename"], submitted)
+
+    monkeypatch.setattr(ExchangeCollect, "copy_files", copy_files)
+    (tmp_path / "solution.ipynb").write_text("the solution")
+    notebook = exchange.hand_in(ROGUE, ROGUE, "x") / f"{EXERCISE}.ipynb"
+    notebook.unlink()
+    notebook.symlink_to(tmp_path / "solution.ipynb")
+    monkeypatch.setattr(CollectOwnWork, "log", logging.getLogger("collecting"))
+    with pytest.raises(ExchangeError):
+        exchange.collect()
+    assert not (exchange.course / "submitted").exists()
+    (line,) = caplog.messages
+    assert line.startswith("Nothing is collected: this nbgrader may follow a learner's links (")
+    assert "copy_files has changed" in line
+
+
 def test_where_all_are_one_user_the_mounted_folder_says_whose_work_it_is(tmp_path: Path) -> None:
     exchange = Exchange(tmp_path, by_learner=True)
     for learner in ("ada", "bo@example.org"):

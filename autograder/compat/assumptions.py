@@ -401,6 +401,41 @@ FORGED_SUBMISSIONS = Use(
         ),
     ),
 )
+_EXCHANGE = "nbgrader.exchange."
+COLLECTED_SAFELY = Use(
+    _("collecting only plain files that belong to the learner"),
+    "nbgrader",
+    "0.9.6",
+    _("nothing is collected from nbgrader's exchange, because a link could bring in somebody else's file"),
+    "jupyter/collect.py",
+    (
+        Assumption(
+            _EXCHANGE + "default.exchange:Exchange.start",
+            "has the steps of a collect made by the one below",
+            digest="a52280a6d563f1a4",
+            attributes="start",
+        ),
+        Assumption(
+            _EXCHANGE + "abc.exchange:Exchange.start",
+            "calls `init_src`, then `copy_files`, and nothing else that copies",
+            digest="9e2a681ddcb0a5c3",
+            attributes="init_src copy_files",
+        ),
+        Assumption(
+            _EXCHANGE + "default.collect:ExchangeCollect.copy_files",
+            "copies what `src_records` lists, from `inbound_path`, with `do_copy` and in no other way; asks who owns it"
+            " only if `check_owner` is true",
+            digest="856a7e996467fdf3",
+            attributes="src_records inbound_path do_copy check_owner",
+        ),
+        Assumption(
+            _EXCHANGE + "default.collect:ExchangeCollect.init_src",
+            "says in these which folders are to be copied",
+            attributes="src_records inbound_path",
+        ),
+    ),
+    needed=True,
+)
 SLOW_SERVICES = Use(
     _("letting a Hub's services take their time to start"),
     "jupyterhub",
@@ -451,6 +486,7 @@ TABLE: tuple[Use, ...] = (
     DATABASE_VERSION,
     ROWS,
     FORGED_SUBMISSIONS,
+    COLLECTED_SAFELY,
     SLOW_SERVICES,
     EXACT_GROUPS,
     LESSONS,

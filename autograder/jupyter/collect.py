@@ -22,12 +22,13 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import temp_attrs
 from traitlets import Bool, Integer
 
-from autograder.compat.assumptions import FORGED_SUBMISSIONS, fallen
+from autograder.compat.assumptions import COLLECTED_SAFELY, FORGED_SUBMISSIONS, fallen
 from autograder.course import accounts
 from autograder.course.directory import STATE
 from autograder.course.kept import REPLACED, keep_current
 from autograder.course.times import time_of, written
 from autograder.errors import CourseError
+from autograder.language import say
 
 TIMES_AGREE = 600.0  # seconds between what a learner's folder says and what the server's clock says
 KEPT = (".ipynb", ".txt")  # what an exercise is made of: notebooks, nbgrader's timestamp and secret
@@ -48,6 +49,11 @@ class CollectOwnWork(ExchangeCollect):  # type: ignore[misc]
         help="""On Kubernetes every learner is the same Unix user. There each learner's pod mounts a folder of its own
         as the inbound folder, so the name of that folder says whose work it is: inbound/LEARNER/SUBMISSION.""",
     ).tag(config=True)
+
+    def start(self) -> None:
+        if gone := fallen(COLLECTED_SAFELY):  # then nbgrader may copy without asking the methods below
+            self.fail(say("Nothing is collected: this nbgrader may follow a learner's links ({gone}).", gone=gone))
+        super().start()
 
     def init_src(self) -> None:
         if self.inbound_by_learner and (gone := fallen(FORGED_SUBMISSIONS)):
