@@ -21,12 +21,15 @@ from kit import ROOT  # noqa: F401
 from our_pages import look, violations
 from test_late import NAME, Class
 
+from autograder.course import submissions
 from autograder.course.directory import Course
 from autograder.course.grades import read_grades
 from autograder.course.nbgrader_config import FEEDBACK_PAGES
 from autograder.course.sources import REQUEST
 from autograder.errors import CourseError, UsageError
+from autograder.marking import store
 from autograder.marking.server import MarkingServer
+from autograder.marking.site import MarkingSite, Visitor
 from autograder.marking.store import ChangedMeanwhile, Marks, NewMark
 
 if TYPE_CHECKING:
@@ -220,6 +223,27 @@ def test_the_page_opens_to_nobody_else(server: MarkingServer, marks: Marks) -> N
     assert "Ann gave 1 point at " in content
     assert _ask(server, f"{base}work/{key}", form | {"points": "many"})[0] == 400
     assert _ask(server, f"{base}work/{key}", form | {"comment": "x" * 50_000})[0] == 413
+
+
+@pytest.mark.parametrize("others_ask", [False, True])
+def test_opening_one_work_reads_that_one(
+    marks: Marks, group: Class, monkeypatch: pytest.MonkeyPatch, others_ask: bool
+) -> None:
+    """However many there are: a class is marked one work after another."""
+    for student in ("early", "never") if others_ask else ():
+        (group.root / "submitted" / student / NAME / REQUEST).write_text("Please look again.")
+        marks.answer_request(student, marks.request(student), "Ann")
+    looked_at: list[str] = []
+    read, find = store.read_grades, submissions._read
+    monkeypatch.setattr(store, "read_grades", lambda *a: looked_at.append(a[2] if len(a) > 2 else "all") or read(*a))
+    monkeypatch.setattr(submissions, "_read", lambda *a: looked_at.append(a[0]) or find(*a))
+    site, visitor = MarkingSite(marks, ["Ann"]), Visitor("Ann", "/", "secret")
+    page = site.get(visitor, ["work", marks.key_of("late")]).content
+    assert [marks.key_of(name) in page for name in ("early", "never")] == [True, True], "the one before, the one after"
+    assert looked_at == ["late"]
+    looked_at.clear()
+    assert "asks for another look" not in site.get(visitor, []).content
+    assert sorted(looked_at) == ["all", *(["early", "never"] if others_ask else [])]
 
 
 def test_names_are_hidden_from_those_who_mark_blind(marks: Marks) -> None:

@@ -12,6 +12,7 @@ import pytest
 from kit import ROOT  # noqa: F401
 from test_late import DUE, NAME, ZERO, Class
 
+from autograder.course import submissions
 from autograder.course.directory import Course
 from autograder.course.grades import read_grades
 from autograder.report import write_report
@@ -116,13 +117,17 @@ def test_late_work_changed_by_hand_loses_of_what_it_has_now(tmp_path: Path) -> N
     assert _agree(group, "late") == 0.0
 
 
-def test_the_report_names_who_handed_in_nothing(tmp_path: Path) -> None:
+def test_the_report_names_who_handed_in_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     group = Class(tmp_path, "")
     group.grade()
     with group.book() as book:
         book.update_or_create_student("ada", first_name="Ada", last_name="Lovelace")
         book.update_or_create_student("early", first_name="Early", last_name="Bird")
+    looked_at: list[str] = []
+    find = submissions._read
+    monkeypatch.setattr(submissions, "_read", lambda *a: looked_at.append(a[0]) or find(*a))
     report = write_report(Course(group.root), NAME)
+    assert sorted(looked_at) == ["early", "late", "never"], "each hand-in is read once"
     assert "Handed in nothing (1)" in report.summary[-1]
     rows = {row["student"]: row for row in csv.DictReader(report.table.open(encoding="utf-8"))}
     assert rows["ada"]["status"] == "handed in nothing"

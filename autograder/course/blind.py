@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course.directory import Course
-from autograder.course.grades import read_grades
+from autograder.course.grades import graded_students
 from autograder.errors import CourseError
 from autograder.language import say
 
@@ -69,8 +69,7 @@ def of_class(course: Course, exercise: str, works: Iterable[str], without: Itera
     Raises:
         CourseError: see `key_of`; or the gradebook cannot be read.
     """
-    grades = read_grades(course, exercise).items()
-    called = names(course.state / exercise, (s for s, theirs in grades if theirs.handed_in and theirs.tasks))
+    called = names(course.state / exercise, graded_students(course, exercise))
     key = key_of(course.state / exercise)
     others = sorted(set(works) - set(called), key=lambda student: code_of(key, student))
     called |= {student: say("Work without a grade {number}", number=n) for n, student in enumerate(others, 1)}

@@ -324,6 +324,10 @@ class Course:
         """What one student handed in."""
         return submissions.read(self.submitted, name, student, self.released(name))
 
+    def submission_folder(self, name: str, student: str) -> Path:
+        """Where it lies; see `submissions.folder_of`."""
+        return submissions.folder_of(self.submitted, name, student, self.released(name))
+
     def unknown_extensions(self, name: str, handed_in: Collection[str]) -> list[str]:
         """One line for each student who has an extension and of whom nobody here has heard.
 

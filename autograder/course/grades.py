@@ -122,6 +122,12 @@ join notebook k on k.id = c.notebook_id join assignment a on a.id = k.assignment
 where a.name = :exercise and k.name = :exercise and m.manual_comment is not null and m.manual_comment != ''
     {work}
 """
+_GRADED = """
+select b.student_id from submitted_assignment b join assignment a on a.id = b.assignment_id
+join submitted_notebook n on n.assignment_id = b.id join notebook k on k.id = n.notebook_id
+where a.name = :exercise and k.name = :exercise and n.id in (select notebook_id from grade)
+order by b.student_id
+"""
 # What the queries ask in addition if they are about one student, so that nobody else's rows are read.
 _PERSON = "where s.id = :student"
 _WORK = """and {table}.notebook_id in (select id from submitted_notebook where assignment_id in (
@@ -157,6 +163,32 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
                 say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
             ) from error
     return course.settings.of(exercise).deadline_beside(due, extensions)
+
+
+def graded_students(course: Course, exercise: str) -> list[str]:
+    """Who handed something in that has grades; nobody's grades are read for it.
+
+    Raises:
+        CourseError: the gradebook cannot be read.
+    """
+    return _students(course, _GRADED, exercise=exercise)
+
+
+def entered_students(course: Course) -> list[str]:
+    """Who is in the gradebook. Raises `CourseError`: it cannot be read."""
+    return _students(course, "select id from student order by id")
+
+
+def _students(course: Course, query: str, **about: str) -> list[str]:
+    if not course.gradebook.exists():
+        return []
+    try:
+        with course.reading_gradebook(timeout=30) as connection:
+            return [student for (student,) in connection.execute(query, about)]
+    except sqlite3.Error as error:
+        raise CourseError(
+            say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
+        ) from error
 
 
 def read_grades(course: Course, exercise: str, student: str | None = None) -> dict[str, StudentGrades]:

@@ -172,11 +172,22 @@ def listed(
 
 def read(submitted: Path, name: str, student: str, released: Path | None = None) -> Submitted:
     """What one student handed in of an exercise; `student` as entered in the gradebook."""
-    folder = student
+    folder = _folder_name(submitted, student)
+    return _read(folder, submitted / folder / name, name, released)
+
+
+def folder_of(submitted: Path, name: str, student: str, released: Path | None = None) -> Path:
+    """The `folder` of what one student handed in. Where it is the usual one, no notebook is read to find it."""
+    usual = submitted / _folder_name(submitted, student) / name
+    return usual if usual.is_dir() else read(submitted, name, student, released).folder
+
+
+def _folder_name(submitted: Path, student: str) -> str:
+    """What the folder of a student is called; `student` as entered in the gradebook."""
     if entered_as(student) != student or not os.path.lexists(submitted / student):
         with suppress(OSError):
-            folder = next((f for f in os.listdir(submitted) if entered_as(f) == student), student)
-    return _read(folder, submitted / folder / name, name, released)
+            return next((f for f in os.listdir(submitted) if entered_as(f) == student), student)
+    return student
 
 
 def _not_a_student(entry: os.DirEntry[str], name: str) -> str:

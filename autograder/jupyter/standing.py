@@ -15,7 +15,7 @@ from typing import Any
 from autograder.course import blind
 from autograder.course.deadlines import Deadline, LatePolicy, as_utc, duration, shown
 from autograder.course.directory import Course
-from autograder.course.grades import read_deadline, read_grades
+from autograder.course.grades import entered_students, read_deadline, read_grades
 from autograder.course.receipts import Receipts
 from autograder.course.settings import BEST
 from autograder.course.submissions import contents
@@ -281,10 +281,10 @@ def of_class(course: Course, now: datetime) -> list[ClassStanding]:
         BadSetting, CourseError: the course cannot be read.
     """
     found = []
+    people = set(entered_students(course))
     for exercise in exercises(course):
         deadline = deadline_of(course, exercise)
         stamps = _stamps(course, exercise)
-        people = set(read_grades(course, exercise))
         called = (
             blind.of_class(course, exercise, stamps, people | set(deadline.extensions if deadline else ()))
             if course.settings.blind

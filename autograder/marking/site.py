@@ -133,7 +133,7 @@ class MarkingSite:
         if path[0] == "work" and len(path) == 2:
             return Answer(200, self._work(visitor, path[1]))
         if path[0] == "feedback" and len(path) == 2:
-            student = self._student(path[1]).student
+            student = self._student(path[1])
             page = marks.course.feedback / student / marks.exercise / f"{marks.exercise}.html"
             try:
                 return Answer(200, page.read_text("utf-8", "replace"), _THEIRS)
@@ -141,24 +141,27 @@ class MarkingSite:
                 return Answer(200, _no_page(), _THEIRS)
         raise Refused(404, say("There is no such page."))
 
-    def _student(self, key: str) -> StudentGrades:
-        everybody = self.marks.everybody()
-        if key not in everybody:
+    def _student(self, key: str) -> str:
+        student = self.marks.works().get(key)
+        if student is None:
             raise Refused(404, say("There is no such work any more."))
-        return everybody[key]
+        return student
+
+    def _order(self, works: Mapping[str, str]) -> list[str]:
+        """The keys of all works as they are listed; where names are hidden, by chance, and the same for everybody."""
+        return sorted(works) if self.blind else sorted(works, key=works.__getitem__)
 
     def _rows(self) -> list[dict[str, Any]]:
         marks = self.marks
         everybody = marks.everybody()
-        turn = {key: n for n, key in enumerate(sorted(everybody))}  # by chance, and the same for everybody
-        order = sorted(everybody, key=lambda key: turn[key] if self.blind else everybody[key].student)
+        works = {key: grades.student for key, grades in everybody.items()}
+        turn = {key: n for n, key in enumerate(sorted(works))}
+        requests = marks.open_requests(works.values())
         rows = []
-        for key in order:
+        for key in self._order(works):
             grades = everybody[key]
-            request = marks.request(grades.student)
-            open_request = bool(request) and not marks.answered(grades.student, request)
             why = [
-                *([say("asks for another look")] if open_request else []),
+                *([say("asks for another look")] if grades.student in requests else []),
                 *(say("{task}: waits for points", task=t.name) for t in grades.tasks if t.waits),
                 *(say("{task}: graded again since", task=t.name) for t in grades.tasks if t.needs_look and not t.waits),
             ]
@@ -193,27 +196,28 @@ class MarkingSite:
 
     def _work(self, visitor: Visitor, key: str, **about: Any) -> str:
         marks = self.marks
-        grades = self._student(key)
-        turns = {k: n for n, k in enumerate(sorted(marks.everybody()))}
-        rows = [row["key"] for row in self._rows()]
-        at = rows.index(key)
-        request = marks.request(grades.student)
+        works = marks.works()
+        grades = marks.grades(works[key]) if key in works else None
+        if grades is None:
+            raise Refused(404, say("There is no such work any more."))
+        order = self._order(works)
+        at = order.index(key)
         history = [one for one in marks.history(grades.student) if "task" in one]
         return self._pages.made(
             "work",
             exercise=marks.exercise,
-            name=self._name(grades, turns[key]),
+            name=self._name(grades, sorted(works).index(key)),
             key=key,
             grades=grades,
             versions={task.name: marks.version(grades, task) for task in grades.tasks},
             comments={task.name: marks.comment(grades, task.name) for task in grades.tasks},
             bank=marks.bank(),
             history=history,
-            request="" if request and marks.answered(grades.student, request) else request,
+            request=marks.open_requests([grades.student]).get(grades.student, ""),
             form_token=visitor.form_token,
             hidden=Markup(visitor.hidden),
-            before=rows[at - 1] if at else "",
-            after=rows[at + 1] if at + 1 < len(rows) else "",
+            before=order[at - 1] if at else "",
+            after=order[at + 1] if at + 1 < len(order) else "",
             **({"saved": "", "trouble": "", "mine": None, "checked": None} | about),
         )
 
@@ -240,7 +244,7 @@ class MarkingSite:
         if len(path) != 2 or path[0] not in ("work", "request", "recheck"):
             raise Refused(404, say("There is no such page."))
         marks, key, marker = self.marks, path[1], visitor.marker
-        student = self._student(key).student
+        student = self._student(key)
         if path[0] == "request":
             marks.answer_request(student, marks.request(student), marker)
             return Answer(303, visitor.home)

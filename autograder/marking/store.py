@@ -13,7 +13,7 @@ import json
 import math
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from autograder.course.blind import code_of, key_of
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
-from autograder.course.grades import StudentGrades, TaskGrade, read_grades
+from autograder.course.grades import StudentGrades, TaskGrade, graded_students, read_grades
 from autograder.course.sources import REQUEST
 from autograder.course.submissions import Submitted
 from autograder.course.times import time_of
@@ -68,7 +68,7 @@ class Marks:
         self._key = key_of(self._folder)
         self._history = self._folder / "marks.jsonl"
         self._bank = course.root / "comments.json"
-        if not any(one.tasks for one in self.everybody().values()):
+        if not self.works():
             raise CourseError(
                 say(
                     "Nothing of '{exercise}' has been graded in {course}. Grade it first.",
@@ -81,6 +81,15 @@ class Marks:
     def key_of(self, student: str) -> str:
         """What a student is called in addresses, and how they are sorted where names are hidden."""
         return code_of(self._key, student)
+
+    def works(self) -> dict[str, str]:
+        """Whose work there is, by key."""
+        return {self.key_of(student): student for student in graded_students(self.course, self.exercise)}
+
+    def grades(self, student: str) -> StudentGrades | None:
+        """What one student has; None if there is no work of theirs any more."""
+        found = read_grades(self.course, self.exercise, student).get(student)
+        return found if found is not None and found.handed_in and found.tasks else None
 
     def everybody(self) -> dict[str, StudentGrades]:
         """Who handed something in, by key."""
@@ -122,7 +131,10 @@ class Marks:
         except OSError:
             return []
         found = []
+        theirs = "" if student is None else json.dumps(student)  # as `_remember` writes it
         for line in reversed(lines):
+            if theirs not in line:
+                continue
             try:
                 one = json.loads(line)
             except ValueError:  # cut short when a machine went down
@@ -133,7 +145,7 @@ class Marks:
 
     def request(self, student: str) -> str:
         """What a learner wrote who asks for another look; '' if nobody did."""
-        path = self.course.submission(self.exercise, student).folder / REQUEST
+        path = self.course.submission_folder(self.exercise, student) / REQUEST
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as file:
@@ -144,8 +156,23 @@ class Marks:
 
     def answered(self, student: str, request: str) -> bool:
         """Whether somebody has said that this very request, about the notebook as it is now, is dealt with."""
-        mark, work = _mark(request), self.course.submission(self.exercise, student)
-        return any(one.get("request") == mark and _is_about(one, work) for one in self.history(student))
+        return self._answered_in(self.history(student), student, request)
+
+    def open_requests(self, students: Iterable[str]) -> dict[str, str]:
+        """What those wrote who ask for another look and have no answer yet."""
+        asked = {student: request for student in students if (request := self.request(student))}
+        notes: dict[str, list[dict[str, Any]]] = {}
+        for note in self.history() if asked else ():
+            notes.setdefault(str(note.get("student")), []).append(note)
+        return {s: text for s, text in asked.items() if not self._answered_in(notes.get(s, []), s, text)}
+
+    def _answered_in(self, notes: list[dict[str, Any]], student: str, request: str) -> bool:
+        mark = _mark(request)
+        about = [note for note in notes if note.get("request") == mark]
+        if not about:  # so there is no need to read what was handed in
+            return False
+        work = self.course.submission(self.exercise, student)
+        return any(_is_about(note, work) for note in about)
 
     # -- what is written ----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from autograder.course import blind
 from autograder.course.directory import Course
 from autograder.course.grades import StudentGrades, as_it_counts, read_grades
 from autograder.course.settings import BEST
+from autograder.course.submissions import Submitted
 from autograder.errors import CourseError
 from autograder.exercise.definition import task_of
 from autograder.exercise.outcome import Outcome, Status, SubmissionResult
@@ -113,12 +114,13 @@ def read_class_results(course: Course, exercise: str) -> ClassResults:
     release = _cells(course.nbgrader.release / exercise / f"{exercise}.ipynb")
     blank = _answers(release)
     entries, grades = [], read_grades(course, exercise)
+    handed_in = _handed_in(course, exercise)
     for note in notes:
-        entry = _entry(course, exercise, note, blank, grades)
+        entry = _entry(course, exercise, note, blank, grades, handed_in)
         if entry is not None:
             entries.append(entry)
     known = {entry.student for entry in entries}
-    waiting = tuple(s for s, folder in _handed_in(course, exercise) if not known & {s, folder})
+    waiting = tuple(one.student for one in handed_in.values() if not known & {one.student, one.students_folder})
     absent = tuple(s for s, theirs in grades.items() if not theirs.handed_in and s not in known | set(waiting))
     names = {student: theirs.name for student, theirs in grades.items() if theirs.name}
     tasks = _tasks(exercise, release, entries)
@@ -150,7 +152,12 @@ def _without_names(course: Course, results: ClassResults) -> ClassResults:
 
 
 def _entry(
-    course: Course, exercise: str, path: Path, blank: dict[str, str], grades: dict[str, StudentGrades]
+    course: Course,
+    exercise: str,
+    path: Path,
+    blank: dict[str, str],
+    grades: dict[str, StudentGrades],
+    handed_in: dict[str, Submitted],
 ) -> Entry | None:
     try:
         note = json.loads(path.read_text("utf-8"))
@@ -159,7 +166,7 @@ def _entry(
         return None  # damaged: it counts as not graded, which the next `grade` mends
     digest = digest_in(note)
     result = as_it_counts(result, grades.get(result.student))
-    submitted, graded = course.submission(exercise, result.student), {digest}
+    submitted, graded = handed_in.get(result.student) or course.submission(exercise, result.student), {digest}
     if course.settings.of(exercise).counts == BEST:
         graded |= set(versions.read(versions_file(course, exercise, result.student)))
     answers = _answers(_cells(course.autograded / result.student / exercise / f"{exercise}.ipynb"))
@@ -175,11 +182,11 @@ def _entry(
     )
 
 
-def _handed_in(course: Course, exercise: str) -> list[tuple[str, str]]:
-    """Who has handed something in: as entered in the gradebook, and what the folder is called."""
+def _handed_in(course: Course, exercise: str) -> dict[str, Submitted]:
+    """What was handed in, by student as entered in the gradebook."""
     if not course.submitted.is_dir():
-        return []
-    return [(submission.student, submission.students_folder) for submission in course.submissions(exercise)]
+        return {}
+    return {submission.student: submission for submission in course.submissions(exercise)}
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
