@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -144,11 +145,42 @@ def test_a_model_is_kerass_wherever_keras_keeps_it(name: Any, module: Any, is_ke
     assert observe._is_kerass(name, module) is is_kerass
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "is_kerass"),
+    [
+        ("TrueDivide", "keras.src.ops.numpy", True),
+        ("TrueDivide", "keras.src.quite.another.place", True),
+        ("Cast", "keras.ops", True),
+        ("TrueDivide", "__main__", False),
+        ("TrueDivide", "kerastricks.src.ops.numpy", False),
+        ("Lambda", "keras.src.ops.numpy", False),
+        ("Map", "keras.src.ops.core", False),
+    ],
+)
+def test_an_operation_is_kerass_wherever_keras_keeps_it(name: str, module: str, is_kerass: bool) -> None:
+    """Else `x / 255` in a Functional model would cost its points with the next Keras."""
+    config = json.dumps({"name": "a", "layers": [{"module": module, "class_name": name, "registered_name": name}]})
+    refused = contextlib.nullcontext() if is_kerass else pytest.raises(observe.NotRebuildable)
+    with refused:
+        observe.refuse("Functional", "keras", config)
+
+
+@pytest.mark.slow
+def test_operations_are_named_as_keras_s_public_functions_are() -> None:
+    import keras
+
+    public = {name.replace("_", "") for name in dir(keras.ops)}
+    assert {name for name in observe._OPERATIONS if name.lower() not in public} == set()
+
+
 DECLARED = {name for use in TABLE for assumption in use.assumptions for name in private_names(assumption)}
 ASSUMED = {assumption.name for use in TABLE for assumption in use.assumptions}
 # What of a package is private though its name says nothing of it.
 PRIVATE_PACKAGES = ("keras.src", "tensorflow.python")
 BY_NAME = {"getattr", "setattr", "hasattr", "delattr", "find_spec", "import_module", "__import__"}
+# Whose parts stand in the table; `_pytest` is a package of its own.
+PACKAGES = {re.split("[.:]", name)[0] for name in ASSUMED} | {"keras", "tensorflow", "numpy"}
+PATH = re.compile(r"\w+([.:]\w+)+[.:]?")
 
 
 def is_private(name: str) -> bool:
@@ -180,6 +212,8 @@ def used_in(tree: ast.Module, in_compat: bool = False) -> dict[str, int]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in BY_NAME:
                 names = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and PATH.fullmatch(node.value):
+            names = [node.value] if re.split("[.:]", node.value)[0] in PACKAGES else []
         used |= {name.rpartition(":")[2] if ":_" in name else name: node.lineno for name in names if is_private(name)}
     return used
 
@@ -215,6 +249,11 @@ def test_every_private_name_that_is_used_stands_in_the_table(room: str) -> None:
         ("import tensorflow.python.eager.context", {"tensorflow.python.eager.context"}),
         ("from IPython.core._private import thing", {"IPython.core._private:thing"}),
         ("importlib.import_module('keras.src.tree')", {"keras.src.tree"}),
+        ("_HARMLESS = {'keras.src.ops.nn': 1}", {"keras.src.ops.nn"}),
+        ("sys.modules['tensorflow.python.eager']", {"tensorflow.python.eager"}),
+        ("kind.__module__.startswith('keras.src.')", {"keras.src."}),
+        ("Thing('jsonschema._format:FormatChecker')", {"jsonschema._format:FormatChecker"}),
+        ("'keras.layers', 'my._file', 'a sentence about keras.src.', 'keras.src is private'", set()),
         ("from autograder.doctor import _compat", set()),
         ("class A:\n  def __init__(self):\n    self._x = 1\n  def y(self): return self._x", set()),
         ("model.__class__, model.layers", set()),

@@ -103,26 +103,21 @@ _MODELS = frozenset({"Sequential", "Functional", "Model"})
 # Modules whose members are harmless functions or small objects named by a config.
 _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constraints", "keras.activations"})
 _DTYPES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
-# What `keras.ops` and arithmetic put into a Functional model: they compute something fixed from their inputs.
+# What `keras.ops` and arithmetic put into a Functional model, named as the public function is: they compute something
+# fixed from their inputs. In which of its modules one lies is Keras's business, as with the models above: of that name
+# Keras has besides only layers that compute the same, and metrics, which no model takes for a layer.
 # fmt: off
-_OPERATIONS = {
-    "keras.src.ops.nn": frozenset(
-        [
-            "Celu", "Elu", "Gelu", "HardShrink", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid",
-            "LogSoftmax", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "SoftShrink", "Softmax", "Softplus", "Softsign",
-            "SparsePlus", "SparseSigmoid", "Sparsemax", "Squareplus", "TanhShrink", "Threshold"
-        ]
-    ),
-    "keras.src.ops.numpy": frozenset(
-        [
-            "Absolute", "Add", "Average", "Clip", "Concatenate", "Divide", "Exp", "ExpandDims", "FloorDivide", "Log",
-            "Matmul", "Max", "Maximum", "Mean", "Min", "Minimum", "Multiply", "Negative", "Power", "Ravel",
-            "Reciprocal", "Reshape", "Sqrt", "Square", "Squeeze", "Std", "Subtract", "Sum", "Swapaxes", "Tanh",
-            "Transpose", "TrueDivide", "Var"
-        ]
-    ),
-    "keras.src.ops.core": frozenset({"Cast"}),
-}
+_OPERATIONS = frozenset(
+    [
+        "Celu", "Elu", "Gelu", "HardShrink", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid",
+        "LogSoftmax", "Relu", "Relu6", "Selu", "Sigmoid", "Silu", "SoftShrink", "Softmax", "Softplus", "Softsign",
+        "SparsePlus", "SparseSigmoid", "Sparsemax", "Squareplus", "TanhShrink", "Threshold",
+        "Absolute", "Add", "Average", "Clip", "Concatenate", "Divide", "Exp", "ExpandDims", "FloorDivide", "Log",
+        "Matmul", "Max", "Maximum", "Mean", "Min", "Minimum", "Multiply", "Negative", "Power", "Ravel",
+        "Reciprocal", "Reshape", "Sqrt", "Square", "Squeeze", "Std", "Subtract", "Sum", "Swapaxes", "Tanh",
+        "Transpose", "TrueDivide", "Var", "Cast"
+    ]
+)
 # fmt: on
 
 
@@ -269,10 +264,10 @@ def _refuse_parts(node: Any, depth: int) -> None:
         _refuse_parts(item, depth + 1)
 
 
-def _is_kerass(name: Any, module: Any) -> bool:
-    """Whether this is a kind of model of Keras's own. In which of its modules it lies is Keras's business."""
+def _is_kerass(name: Any, module: Any, known_names: frozenset[str] = _MODELS) -> bool:
+    """Whether this is one of these of Keras's own. In which of its modules it lies is Keras's business."""
     in_keras = isinstance(module, str) and (module == "keras" or module.startswith("keras."))
-    return isinstance(name, str) and name in _MODELS and in_keras
+    return isinstance(name, str) and name in known_names and in_keras
 
 
 def _refuse_object(node: dict[str, Any]) -> None:
@@ -305,7 +300,7 @@ def _refuse_object(node: dict[str, Any]) -> None:
         )
     if module is None and name in LAYERS | _DTYPES:
         return
-    if name in _OPERATIONS.get(str(module), ()):
+    if _is_kerass(name, module, _OPERATIONS):
         return
     raise NotRebuildable(
         _("it holds a `{name}` layer, which is not among the built-in layers that can be checked", name=name[:60])
