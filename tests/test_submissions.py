@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from kit import ROOT
 
 from autograder.cli import main
+from autograder.course import submissions
 from autograder.course.names import MAX_BYTES, entered_as
 from autograder.course.submissions import MAX_LOOKED_AT, HandedIn, Unread, handed_in
 from autograder.errors import CourseError
@@ -352,6 +353,16 @@ def test_no_student_of_that_name(tmp_path: Path) -> None:
         assert len(handed_in(tmp_path, NAME, [name]).submissions) == 1
     with pytest.raises(CourseError, match="No student 'ada'"):
         handed_in(tmp_path, NAME, ["ada"])
+
+
+def test_naming_a_whole_class_looks_at_each_folder_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"student-{number}" for number in range(100)]
+    for name in names:
+        (tmp_path / name / NAME).mkdir(parents=True)
+    asked: list[str] = []
+    monkeypatch.setattr(submissions, "entered_as", lambda folder: asked.append(folder) or entered_as(folder))
+    assert len(handed_in(tmp_path, NAME, names).submissions) == len(names)
+    assert len(asked) <= 3 * len(names)
 
 
 def test_an_empty_result_says_what_lies_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

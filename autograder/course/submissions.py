@@ -154,10 +154,7 @@ def handed_in(submitted: Path, name: str, students: list[str] | None = None, rel
         elif why != "hidden":
             unused.append(Unused(submitted / entry.name, why))
     if students:
-        for student in students:
-            if not any(student in (folder, entered_as(folder)) for folder in found):
-                raise CourseError(say("No student '{student}' in {submitted}.", student=student, submitted=submitted))
-        found = [folder for folder in found if folder in students or entered_as(folder) in students]
+        found = _those(found, students, submitted)
     everyone = [_read(folder, submitted / folder / name, name, released) for folder in found]
     there = [s for s in everyone if s.path is not None or s.problem or s.unread or s.folder.is_dir() or students]
     return HandedIn(there, unused + [one for submission in everyone for one in submission.unused])
@@ -188,6 +185,23 @@ def _folder_name(submitted: Path, student: str) -> str:
         with suppress(OSError):
             return next((f for f in os.listdir(submitted) if entered_as(f) == student), student)
     return student
+
+
+def _those(folders: list[str], students: list[str], submitted: Path) -> list[str]:
+    """The folders of these students, who are named as their folders are or as they are entered in the gradebook.
+
+    Both may be a whole class, so each folder's name is looked at once.
+
+    Raises:
+        CourseError: a student has no folder.
+    """
+    names = {folder: (folder, entered_as(folder)) for folder in folders}
+    known = {name for both in names.values() for name in both}
+    for student in students:
+        if student not in known:
+            raise CourseError(say("No student '{student}' in {submitted}.", student=student, submitted=submitted))
+    wanted = set(students)
+    return [folder for folder, both in names.items() if not wanted.isdisjoint(both)]
 
 
 def _not_a_student(entry: os.DirEntry[str], name: str) -> str:
