@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_nbgraders_export_reads_it(graded: tuple[Course, batch.Batch]) -> None:
         assert result["student"] in exported
 
 
+def steps_of(connection: Any, what: Callable[[], Any]) -> int:
+    """How many instructions SQLite executes for something: it grows with the rows that it reads, not with the time."""
+    counted: list[None] = []
+    database = connection.connection.driver_connection
+    database.set_progress_handler(lambda: counted.append(None), 1)
+    what()
+    database.set_progress_handler(None, 0)
+    return len(counted)
+
+
 def test_a_submission_costs_the_same_few_statements_whoever_came_before(tmp_path: Path) -> None:
     stand_in.write_class(tmp_path / "submitted", NAME, 40)
     course = Course(tmp_path)
@@ -96,12 +107,16 @@ def test_a_submission_costs_the_same_few_statements_whoever_came_before(tmp_path
     for submitted in course.submissions(NAME):
         counted.clear()
         job = batch.Job("", submitted.student, submitted.raw or b"")
-        book.enter(submitted.student, "", executor.submit(len, job).result().result)
+        result = executor.submit(len, job).result().result
+        book.enter(submitted.student, "", result)
         costs.append(len(counted))
     book.commit()
-    book.close()
     assert max(costs) <= 5
     assert len(set(costs)) == 1
+    # What a version counts is asked for each version of each student, so no such question may read all grades.
+    steps = steps_of(book._connection, lambda: book.what_counts("student-00000", "", result))
+    book.close()
+    assert 0 < steps < 40 * len(result.checks)
 
 
 def test_ids_grow_so_that_indices_are_added_to_at_their_end() -> None:

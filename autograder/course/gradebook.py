@@ -141,6 +141,8 @@ class Gradebook:
             self._grade_cells = {cell.name: cell.id for cell in notebook.grade_cells}
             self._solution_cells = [cell.id for cell in notebook.solution_cells]
             self._cell_names = {cell.id: cell.name for cell in (*notebook.grade_cells, *notebook.solution_cells)}
+            # All that points can be given for: nbgrader's index of grades begins with the cell.
+            self._cells_with_points = [cell.id for cell in (*notebook.grade_cells, *notebook.task_cells)]
         engine = create_engine(db_url)
         event.listen(engine, "connect", _prepare)
         self._connection: Connection = engine.connect()
@@ -277,7 +279,7 @@ class Gradebook:
         if student in self._known:
             rows = self._connection.execute(
                 select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
-                    _GRADE.c.notebook_id == self._known[student][1]
+                    _GRADE.c.notebook_id == self._known[student][1], _GRADE.c.cell_id.in_(self._cells_with_points)
                 )
             )
             for cell, by_hand, more in rows:
