@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from autograder import data, errors
+from autograder.exercise.definition import exercise_names, find_exercise
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 sys.path.insert(0, str(DATA.parent / "book" / "_ext"))
@@ -24,6 +25,8 @@ sys.path.insert(0, str(DATA.parent / "book" / "_ext"))
 from kitbook.first_cell import FROM_KERAS  # noqa: E402
 
 FASHION_SETS = ("01-image-classification", "03-dense-networks", "05-overfitting")
+# Digits, of which learners have all; data/README.md says so.
+ON_THE_TEST_IMAGES = ("06-how-a-network-learns", "07-networks-that-see")
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 276325\n"
 
 IDX_MNIST = Path(os.environ.get("IDX_MNIST", "package/data"))
@@ -311,6 +314,17 @@ class TestHeldOut:
         assert held_out.images.dtype == held_out.labels.dtype == np.uint8
         assert np.bincount(held_out.labels).tolist() == [per_class] * classes
         assert len(np.unique(held_out.labels[:40])) == classes, "shuffled"
+
+    @pytest.mark.parametrize("exercise", exercise_names())
+    def test_an_exercise_that_shows_a_model_images_has_one(self, exercise: str) -> None:
+        """Without it, the accuracy is silently that on the test images, which learners have."""
+        shows = r"submission\.(accuracy|predictions|images)\("
+        measures = re.search(shows, find_exercise(exercise).checks.read_text("utf-8")) is not None
+        has = exercise in build.HELD_OUT_PLAN and exercise in data.PUBLISHED_HELD_OUT
+        assert measures == (has or exercise in ON_THE_TEST_IMAGES), (
+            f"{exercise} needs an entry in HELD_OUT_PLAN of data/build.py, which makes its set, and the digest of that"
+            " in PUBLISHED_HELD_OUT of autograder/data.py and in data/README.md"
+        )
 
     def test_is_none_for_an_exercise_that_measures_no_accuracy(self) -> None:
         assert data.load_held_out("02-one-hot-encoding") is None

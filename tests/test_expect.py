@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from autograder.exercise.expect import expect, fail
+from autograder.exercise.expect import Expectation, expect, fail
 from autograder.exercise.models import report_from
 from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, TestResult
 from autograder.exercise.submission import Accuracy
@@ -25,20 +26,41 @@ VALUES = st.recursive(
 )
 
 
+# Every method of `Expectation`, given what a learner's variable may hold and another such value.
+TRIED: dict[str, Callable[[Any, Any], Any]] = {
+    "to_be": lambda found, wanted: expect(found).to_be(wanted, mistakes=[(wanted, "says")]),
+    "to_be_one_of": lambda found, wanted: expect(found).to_be_one_of([wanted, 3]),
+    "to_be_between": lambda found, wanted: expect(found).to_be_between(0, 1),
+    "to_be_about": lambda found, wanted: expect(found).to_be_about(0.5, 0.1),
+    "to_have_shape": lambda found, wanted: expect(found).to_have_shape((2, 3), mistakes={(3, 2): "swapped"}),
+    "to_have_dtype": lambda found, wanted: expect(found).to_have_dtype("float32"),
+    "to_be_close_to": lambda found, wanted: expect(found).to_be_close_to(
+        np.ones((2, 3)), mistakes=[(np.zeros((2, 3)), "zeros")]
+    ),
+    # What these two are given is ours, and a number: what `Submission.accuracy` has measured.
+    "to_reach": lambda found, wanted: expect(_measured(found, wanted)).to_reach(0.8, zero_at=0.5),
+    "to_have_learned": lambda found, wanted: expect(_measured(found, wanted)).to_have_learned(MODEL, 0.3, 0.8),
+}
+FACTS = {"layers": [], "input_shape": None, "output_shape": None, "parameters": 0, "trainable_parameters": 0}
+MODEL = report_from("model", FACTS | {"class_name": "Sequential", "finite": True}, lambda images, scale: images)
+
+
+def _measured(*values: Any) -> Accuracy:
+    one, other = (min(max(v, 0.0), 1.0) if isinstance(v, float) and v == v else 0.4 for v in values)
+    return Accuracy(one, 900, "held-out images", other)
+
+
+def test_every_expectation_is_tried() -> None:
+    methods = {name for name, what in vars(Expectation).items() if callable(what) and not name.startswith("_")}
+    assert set(TRIED) == methods, "each method of Expectation needs an entry in TRIED of tests/test_expect.py"
+
+
 @given(VALUES, VALUES)
 def test_no_value_breaks_an_expectation(found: Any, wanted: Any) -> None:
     """Whatever a learner's variable holds, the answer is a sentence, never a crash of ours."""
-    for ask in (
-        lambda: expect(found).to_be(wanted, mistakes=[(wanted, "says")]),
-        lambda: expect(found).to_be_one_of([wanted, 3]),
-        lambda: expect(found).to_be_between(0, 1),
-        lambda: expect(found).to_be_about(0.5, 0.1),
-        lambda: expect(found).to_have_shape((2, 3), mistakes={(3, 2): "swapped"}),
-        lambda: expect(found).to_have_dtype("float32"),
-        lambda: expect(found).to_be_close_to(np.ones((2, 3)), mistakes=[(np.zeros((2, 3)), "zeros")]),
-    ):
+    for ask in TRIED.values():
         try:
-            ask()
+            ask(found, wanted)
         except Mismatch as answer:
             assert answer.message.endswith(".")  # noqa: PT017 - either outcome is fine, a crash is not
 

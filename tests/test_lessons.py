@@ -41,23 +41,17 @@ from kitbook.generated_pages import Size, clock, size_of, tasks_by_objective, ti
 from kitbook.notebooks import launch_links, notebook_to_take_away, plain_markdown  # noqa: E402
 from kitbook.pictures import ANSWER, PICTURES  # noqa: E402
 
+from autograder.exercise.definition import exercise_names  # noqa: E402
 from book.build import ensure_packages  # noqa: E402
 
-NAMES = [
-    "01-image-classification",
-    "02-one-hot-encoding",
-    "03-dense-networks",
-    "04-softmax",
-    "06-how-a-network-learns",
-    "05-overfitting",
-    "07-networks-that-see",
-]
+NAMES = re.findall(r"^ +- file: lessons/(\d\d-[\w-]+)$", (ROOT / "_toc.yml").read_text("utf-8"), re.M)
 LESSONS = [ROOT / "lessons" / f"{name}.md" for name in NAMES]
 NO_LESSON = Lesson(Path("x.md"), "", 0, 0, (), {}, ())
 
 
 def test_the_lessons_are_there_in_the_order_of_the_table_of_contents() -> None:
     assert [lesson.name for lesson in read_lessons(ROOT / "lessons")] == NAMES
+    assert sorted(NAMES) == exercise_names(), "each exercise has a lesson of its name in lessons/ and in _toc.yml"
 
 
 def test_lessons_without_a_table_of_contents_come_by_name(tmp_path: Path) -> None:

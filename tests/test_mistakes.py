@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,17 +51,48 @@ def test_no_mistake_hides_another(exercise: str, monkeypatch: pytest.MonkeyPatch
 def _expectations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, list[tuple[Any, str]], float]]:
     """What is expected from here on: name, right value, mistakes, tolerance."""
     seen: list[tuple[str, Any, list[tuple[Any, str]], float]] = []
-    for method, tolerance in (("to_be", 0.0), ("to_be_about", 0.0), ("to_be_close_to", 1e-5)):
+    for method, (rights, tolerance) in RIGHT.items():
         real: Callable[..., Any] = getattr(Expectation, method)
 
         def kept(
-            self: Expectation, expected: Any, *args: Any, real: Any = real, tolerance: float = tolerance, **more: Any
+            self: Expectation,
+            *args: Any,
+            real: Any = real,
+            rights: Any = rights,
+            tolerance: float = tolerance,
+            shapes: bool = method == "to_have_shape",
+            **more: Any,
         ) -> Any:
-            seen.append((self.name, expected, list(expecting._pairs(more.get("mistakes", ()))), tolerance))
-            return real(self, expected, *args, **more)
+            mistakes = list(expecting._pairs(more.get("mistakes", ())))
+            if shapes:
+                mistakes = [(value, says) for value, says in mistakes if not callable(value)]
+            seen.extend((self.name, right, mistakes, tolerance) for right in rights(*args))
+            return real(self, *args, **more)
 
         monkeypatch.setattr(Expectation, method, kept)
     return seen
+
+
+# Of each method that is told of mistakes: which values are right, by what it is given, and its tolerance.
+RIGHT: dict[str, tuple[Callable[..., Sequence[Any]], float]] = {
+    "to_be": (lambda expected, *_: [expected], 0.0),
+    "to_be_one_of": (lambda allowed, *_: list(allowed), 0.0),
+    "to_be_between": (lambda low, high, *_: [low, high], 0.0),
+    "to_be_about": (lambda expected, *_: [expected], 0.0),
+    # Some checks look at the shape first and say one thing of it, whatever it is: it is asked of a wrong one alone.
+    "to_have_shape": (lambda shape, *_: [None], 0.0),
+    "to_have_dtype": (lambda *dtypes: dtypes, 0.0),
+    "to_be_close_to": (lambda expected, *_: [expected], 1e-5),
+}
+
+
+def test_every_expectation_that_is_told_of_mistakes_is_looked_at() -> None:
+    methods = {
+        name
+        for name, what in vars(Expectation).items()
+        if not name.startswith("_") and callable(what) and "mistakes" in inspect.signature(what).parameters
+    }
+    assert set(RIGHT) == methods, "each method with `mistakes` needs an entry in RIGHT of tests/test_mistakes.py"
 
 
 def _hidden(seen: list[tuple[str, Any, list[tuple[Any, str]], float]]) -> Iterator[str]:

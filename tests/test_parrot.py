@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -95,6 +96,22 @@ _GROUPS: dict[tuple[str, str], tuple[tuple[str, ...], Iterable[tuple[object, ...
         product(*[("allowed", "forbidden")] * 4, *[("equal", "lower")] * 2),
     ),
 }
+
+
+# Counted together as well, but one of them is a number that the learner works out, so nobody can list the ways.
+_NOT_LISTED = {("02-one-hot-encoding", "distances")}
+
+
+def test_every_task_that_counts_its_answers_together_is_looked_at() -> None:
+    counted = {
+        (exercise, task.grade_id)
+        for exercise in exercise_names()
+        for cls in ast.parse(find_exercise(exercise).checks.read_text("utf-8")).body
+        if isinstance(cls, ast.ClassDef) and "expect_group(" in ast.unparse(cls)
+        for task in find_exercise(exercise).tasks
+        if task.test_class == cls.name
+    }
+    assert counted == {*_GROUPS, *_NOT_LISTED}, "tests/test_parrot.py: _GROUPS lists the ways to fill in these tasks"
 
 
 @cache
