@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
+import importlib.util
+import io
 import json
 import os
 import pkgutil
@@ -22,7 +24,7 @@ import pytest
 import autograder
 from autograder import doctor
 from autograder.backend import observe
-from autograder.compat import assumptions, findings, ipython_kernel
+from autograder.compat import assumptions, findings, ipython_kernel, keras_callbacks
 from autograder.compat.assumptions import TABLE, Assumption, Use, fallen, line
 from autograder.language import Sentence
 
@@ -297,6 +299,66 @@ def test_without_the_parameter_a_kernel_keeps_its_pipe(monkeypatch: pytest.Monke
         IOPubThread(None, True)
         assert given.pop() is left
     ipython_kernel._fallen.cache_clear()
+
+
+def test_a_callback_for_tensorboard_may_have_a_method_that_others_have_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The patch of it is made in every kernel; should it fail, nobody is graded."""
+
+    class Callback:
+        def set_model(self, model: Any) -> str:
+            return "nothing"
+
+    class TensorBoard(Callback):
+        def set_model(self, model: Any) -> str:
+            raise ModuleNotFoundError("tensorboard")
+
+        def on_new_occasion(self, logs: Any) -> None:
+            raise ModuleNotFoundError("tensorboard")
+
+    theirs = types.SimpleNamespace(Callback=Callback, TensorBoard=TensorBoard)
+    monkeypatch.setitem(sys.modules, "keras.callbacks", theirs)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    keras_callbacks.without_tensorboard()
+    assert TensorBoard().set_model(None) == "nothing"
+    assert TensorBoard().on_new_occasion(None) is None  # type: ignore[func-returns-value]
+    monkeypatch.delattr(theirs, "TensorBoard")
+    keras_callbacks.without_tensorboard()
+
+
+def test_a_kernel_starts_though_nothing_of_it_takes_what_we_put_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sealed:
+        __slots__ = ("written",)
+
+        def parse_command_line(self, argv: list[str]) -> str:
+            return "parsed"
+
+        def close(self) -> None:
+            raise AssertionError("the kernel has nothing to print to")
+
+        def flush(self) -> None:
+            self.written = True
+
+    app, stream = Sealed(), Sealed()
+    monkeypatch.setattr(ipython_kernel, "_fallen", lambda use: "")
+    ipython_kernel.parse_no_command_line(app)
+    assert app.parse_command_line([]) == "parsed"
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    kept = ipython_kernel.keep_streams_open()
+    assert kept == {"stdout": sys.stdout, "stderr": sys.stderr}
+    for one in kept.values():
+        one.close()
+    assert (stream.written, sys.stderr.closed) == (True, False)
+
+
+@pytest.mark.parametrize(("gone", "left_out"), [("", True), ("debugger is missing", False)])
+def test_the_debugger_is_left_out_where_ipykernel_can_do_without(
+    monkeypatch: pytest.MonkeyPatch, gone: str, left_out: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "debugpy", types.ModuleType("debugpy"))
+    monkeypatch.setattr(ipython_kernel, "_fallen", lambda use: gone)
+    ipython_kernel.leave_out_debugger()
+    assert ("debugpy" in sys.modules) is left_out
 
 
 def _is_of_self(node: ast.Attribute) -> bool:

@@ -7,12 +7,13 @@ import os
 import sys
 
 from autograder.compat import address_grammar as _  # noqa: F401 - whether it can be left out is one of them
+from autograder.compat import ipython_kernel
 from autograder.compat.assumptions import TABLE, fallen, line, version
 
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.modules["debugpy"] = None  # type: ignore[assignment]  # as in the fork server
+    ipython_kernel.leave_out_debugger()  # as in the fork server
     # A part that is not installed here is in nobody's way.
     uses = [(use, fallen(use)) for use in TABLE if version(use)]
     if "--json" in sys.argv[1:]:

@@ -256,6 +256,58 @@ KEPT_EXCEPTIONS = Use(
         ),
     ),
 )
+NO_COMMAND_LINE = Use(
+    _("starting a kernel without a parser for its command line, which is empty"),
+    "ipykernel",
+    "7.4.0",
+    _("each kernel starts a little later"),
+    "compat/ipython_kernel.py",
+    (
+        Assumption(
+            "IPython.core.application:BaseIPythonApplication.initialize",
+            "asks the app itself",
+            attributes="parse_command_line",
+        ),
+        Assumption(
+            "ipykernel.kernelapp:IPKernelApp.parse_command_line",
+            "changes nothing if there is nothing to parse",
+            digest="4fcda72675a249f0",
+        ),
+    ),
+)
+OPEN_STREAMS = Use(
+    _("keeping what a cell prints with after the cell closes it"),
+    "ipykernel",
+    "7.0.0 to 7.4.0",
+    _("it is kept in another way, and nothing else changes"),
+    "compat/ipython_kernel.py",
+    (Assumption("ipykernel.iostream:OutStream", "takes another `close`", attributes="close flush"),),
+    unasked="where it takes none, there is a stream of ours around it",
+)
+NO_DEBUGGER = Use(
+    _("kernels without a debugger"),
+    "ipykernel",
+    "7.0.0 to 7.4.0",
+    _("a debugger that nobody uses is imported, so each worker starts a little later"),
+    "compat/ipython_kernel.py",
+    (Assumption("ipykernel.debugger:_is_debugpy_available", "is false, and no error, where there is no debugpy"),),
+)
+NO_TENSORBOARD = Use(
+    _("training with a callback for TensorBoard that is not installed"),
+    "keras",
+    "3.13.2 to 3.15.1",
+    _("a training with that callback ends with an error if TensorBoard is not installed"),
+    "compat/keras_callbacks.py",
+    (
+        Assumption(
+            "keras.callbacks:TensorBoard",
+            "does all it does in methods that every callback has",
+            attributes="set_model",
+        ),
+        Assumption("keras.callbacks:Callback", "does nothing in these methods", attributes="set_model"),
+    ),
+    unasked="every method that all callbacks have is replaced, whatever it is called",
+)
 IMPORTED_AHEAD = Use(
     _("importing ahead what a kernel imports when it starts"),
     "ipython",
@@ -472,11 +524,15 @@ LESSONS = Use(
 TABLE: tuple[Use, ...] = (
     FASTER_TRAINING,
     FASTER_FIGURES,
+    NO_DEBUGGER,
     IMPORTED_AHEAD,
+    NO_COMMAND_LINE,
     NO_PIPE,
+    OPEN_STREAMS,
     SHORT_RECURSIONS,
     KEPT_EXCEPTIONS,
     EXIT_STAYS,
+    NO_TENSORBOARD,
     LATE_WRAPPERS,
     ADDRESS_GRAMMAR,
     PROVISIONER,

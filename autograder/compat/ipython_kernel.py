@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from contextlib import suppress
 from functools import cache
@@ -12,6 +13,8 @@ from autograder.compat.assumptions import (
     EXIT_STAYS,
     IMPORTED_AHEAD,
     KEPT_EXCEPTIONS,
+    NO_COMMAND_LINE,
+    NO_DEBUGGER,
     NO_PIPE,
     SHORT_RECURSIONS,
     fallen,
@@ -23,8 +26,15 @@ _fallen = cache(fallen)  # a kernel should not have to look again
 
 def look() -> None:
     """Find out what holds. Called once, in the fork server."""
-    for use in (NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS, EXIT_STAYS):
+    for use in (NO_COMMAND_LINE, NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS, EXIT_STAYS):
         _fallen(use)
+
+
+def leave_out_debugger() -> None:
+    """Have no debugger in kernels: it listens on TCP, which no fork may. Called before anything imports ipykernel."""
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    if _fallen(NO_DEBUGGER):  # that is, ipykernel cannot be imported without it
+        del sys.modules["debugpy"]
 
 
 def import_ahead() -> None:
@@ -32,6 +42,40 @@ def import_ahead() -> None:
     for module in IMPORTED_AHEAD.assumptions:
         with suppress(Exception):  # whatever is wrong with it: a kernel that needs it will say so
             found(module.name)
+
+
+def parse_no_command_line(app: Any) -> None:
+    """Have `initialize` parse nothing: there is nothing, and making the parser takes a fifth of a kernel's start."""
+    if not _fallen(NO_COMMAND_LINE):
+        with suppress(AttributeError):  # an app that takes no other method parses its empty command line
+            app.parse_command_line = lambda argv: None
+
+
+def keep_streams_open() -> dict[str, Any]:
+    """Have `close` only flush what cells print to, which the kernel cannot do without; return these streams by name."""
+    streams = {}
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            stream.close = stream.flush
+        except AttributeError:  # the assumption `OPEN_STREAMS` has fallen
+            stream = _KeptOpen(stream)
+            setattr(sys, name, stream)
+        streams[name] = stream
+    return streams
+
+
+class _KeptOpen:
+    """Another stream in everything but `close`."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        self._stream.flush()
 
 
 def open_no_pipe() -> None:

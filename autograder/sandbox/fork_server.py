@@ -55,8 +55,9 @@ def _become_nobody() -> None:
 def _import_everything() -> None:
     # What almost every exercise imports. A fork shares these pages, so they cost no memory twice.
     gc.disable()  # imports make hardly any garbage, and the collector looks through all of it again and again
-    # The kernel's debugger listens on TCP, which no fork may; nobody debugs in there.
-    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    from autograder.compat import ipython_kernel, keras_training, matplotlib_figures
+
+    ipython_kernel.leave_out_debugger()
     first_import.leave_scikit_learn_until_used()
     import ipykernel.kernelapp  # noqa: F401
     import keras  # noqa: F401
@@ -68,7 +69,6 @@ def _import_everything() -> None:
     import autograder.learner.notebook
     import autograder.sandbox.kernel_agent
     import autograder.sandbox.observer
-    from autograder.compat import ipython_kernel, keras_training, matplotlib_figures
 
     ipython_kernel.import_ahead()
     autograder.data.keep_in_memory()

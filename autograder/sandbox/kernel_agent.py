@@ -22,7 +22,7 @@ from autograder.exercise.wire import Message
 from autograder.sandbox import failure
 from autograder.sandbox.channel import Channel, ChannelClosed
 from autograder.sandbox.namespaces import OWN_SOCKETS
-from autograder.sandbox.surroundings import EXIT_IGNORED, Absent, Surroundings, why_absent, without_tensorboard
+from autograder.sandbox.surroundings import EXIT_IGNORED, Absent, Surroundings, why_absent
 
 ANSWER = "autograder_answer"  # the name of the comm whose opening has the agent answer queries
 
@@ -34,7 +34,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
 
-    from autograder.compat import ipython_kernel, keras_training
+    from autograder.compat import ipython_kernel, keras_callbacks, keras_training
 
     channel = Channel(sock)
     file = "/tmp/.connection.json" if connection["ip"].startswith(OWN_SOCKETS) else connection["ip"] + ".json"
@@ -50,7 +50,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     if os.environ.get("AUTOGRADER_SANDBOX") != "bubblewrap":
         ipython_kernel.open_no_pipe()
     app = IPKernelApp.instance(config=config, connection_file=file)
-    app.parse_command_line = lambda argv: None  # there is none, and making its parser takes a fifth of a kernel's start
+    ipython_kernel.parse_no_command_line(app)
     app.initialize([])
     failure.listen(app.log)
     app.log.setLevel("ERROR")
@@ -65,7 +65,7 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     _keep_going(app.shell)
     surroundings = Surroundings(app.shell.user_ns)
     surroundings.install(app.shell)
-    without_tensorboard()
+    keras_callbacks.without_tensorboard()
     failures = Failures()
     app.shell.events.register("post_run_cell", lambda result: remember(failures, result))
 
@@ -82,9 +82,9 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
 
 def _keep_going(shell: Any) -> None:
     """Undo what would end the kernel, or leave it without an answer, after a cell that has run to its end."""
-    streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
-    for stream in streams.values():
-        stream.close = stream.flush
+    from autograder.compat import ipython_kernel
+
+    streams = ipython_kernel.keep_streams_open()
 
     def print_again(*_: Any) -> None:
         for name, stream in streams.items():

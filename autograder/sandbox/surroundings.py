@@ -302,17 +302,6 @@ def _line_said(line: str) -> str:
     return line
 
 
-def without_tensorboard() -> None:
-    """Let Keras's callback for TensorBoard do nothing where that is not installed; it would end the training."""
-    if importlib.util.find_spec("tensorboard") is not None:
-        return
-    from keras.callbacks import Callback, TensorBoard
-
-    for name in vars(TensorBoard):
-        if name.startswith("on_") or name == "set_model":
-            setattr(TensorBoard, name, getattr(Callback, name))
-
-
 def _is_absent(module: str) -> bool:
     """Whether a module is not there, and is no slip of the pen for one that is."""
     root = module.partition(".")[0]
