@@ -256,6 +256,25 @@ def test_a_hub_does_not_start_with_a_check_left_open(
         course_lti.configure(Config(), tmp_path, "keras")
 
 
+def test_the_hub_does_not_start_where_nobody_asks_who_may_enter(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What keeps strangers out would lie there unused."""
+    monkeypatch.syspath_prepend(str(ROOT / "deploy" / "hub"))
+    import course_lti
+    from ltiauthenticator.lti13.handlers import LTI13CallbackHandler
+    from traitlets.config import Config
+
+    async def post(self: LTI13CallbackHandler) -> None:
+        await self.log_in(self.decode_and_validate_launch_request())
+
+    _write_platform(tmp_path, lti_platform.Platform({}, url="https://lms.example"))
+    course_lti.configure(Config(JupyterHub={"load_roles": []}), tmp_path, "keras")
+    monkeypatch.setattr(LTI13CallbackHandler, "post", post)
+    with pytest.raises(ValueError, match="post does not call 'login_user'"):
+        course_lti.configure(Config(JupyterHub={"load_roles": []}), tmp_path, "keras")
+
+
 # -- the key -------------------------------------------------------------------------------------------------------
 
 

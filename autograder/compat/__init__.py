@@ -1,4 +1,8 @@
-"""Internals of other packages: every use of them, what it assumes, and what happens when that no longer holds."""
+"""Internals of other packages: the table of all uses of them, and the code of those made where students' code runs.
+
+The table (`assumptions`) says of each use in which file it is made, what it assumes, and what happens when that no
+longer holds. What must be patched where a class is administered, released or shown stays with what it is needed for.
+"""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ does not hold, what happens then is the use's `otherwise`: grading is slower, ne
 things cannot be done in another way; those are `needed`. `python -m autograder.compat` prints the table as it holds
 here, and `autograder doctor` names what does not.
 
-Public names are not listed, if it is documented that they may be used as they are used here. What is private to Keras
-models and layers that a student made is looked at when they train (`keras_own`); whatever is odd there means plain
-Keras.
+Public names are not listed, if it is documented that they may be used as they are used here; nor is Python's own
+library, nor what is written for one version of a package that comes along, as in the page's engine. What is private to
+Keras models and layers that a student made is looked at when they train (`keras_own`); whatever is odd there means
+plain Keras.
 """
 
 from __future__ import annotations
@@ -507,6 +508,29 @@ EXACT_GROUPS = Use(
     unasked="the Hub stops, and says which name is missing",
     needed=True,
 )
+ONE_COURSE = Use(
+    _("letting only one course of the LMS enter a Hub, each person under their own name"),
+    "jupyterhub-ltiauthenticator",
+    "1.6.3",
+    _("a Hub that is entered from an LMS does not start"),
+    "deploy/hub/course_lti.py",
+    (
+        Assumption(
+            "ltiauthenticator.lti13.handlers:LTI13CallbackHandler.post",
+            "verifies a launch, and has it logged in by what the Hub calls `authenticate` for",
+            digest="b1381fe32645621c",
+            attributes="decode_and_validate_launch_request login_user",
+        ),
+        Assumption(
+            "ltiauthenticator.lti13.auth:LTI13Authenticator.authenticate",
+            "is all that says who it is",
+            attributes="get_username",
+        ),
+        Assumption("jupyterhub.auth:Authenticator.get_authenticated_user", attributes="authenticate"),
+    ),
+    unasked="the Hub's configuration looks for these names itself, as it runs where the package need not be installed",
+    needed=True,
+)
 LESSONS = Use(
     _("reading the book's lessons as notebooks"),
     "myst-nb",
@@ -545,6 +569,7 @@ TABLE: tuple[Use, ...] = (
     COLLECTED_SAFELY,
     SLOW_SERVICES,
     EXACT_GROUPS,
+    ONE_COURSE,
     LESSONS,
 )
 
