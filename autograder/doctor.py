@@ -101,13 +101,16 @@ def _version(module: str) -> str:
 
 
 def _backend() -> Finding:
-    wanted = backends.chosen().name
-    for name in backends.BACKENDS[wanted].distributions if wanted in backends.BACKENDS else ():
+    wanted = backends.chosen()
+    known = wanted.name in backends.BACKENDS
+    for name in wanted.distributions if known else ():
         try:
             return Finding(_("Keras backend"), True, f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return Finding(_("Keras backend"), False, say("{wanted} is not installed", wanted=wanted), parts.install("cpu"))
+    part = (wanted if known else backends.TENSORFLOW).part  # of one that Keras does not know, the usual one
+    remedy = parts.install(part) if part else f"pip install {wanted.name}"
+    return Finding(_("Keras backend"), False, say("{wanted} is not installed", wanted=wanted.name), remedy)
 
 
 def _gpu() -> Finding:

@@ -8,12 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import autograder
-from autograder import doctor
+from autograder import doctor, parts
+from autograder.backend import backends
+from autograder.backend.backends import BACKENDS
 from autograder.errors import BrokenPlace
 from autograder.grading import canary, protections
 from autograder.sandbox import bubblewrap
@@ -28,6 +31,20 @@ def open_air() -> Iterator[ForkServer]:
     """A fork server with limits only."""
     with ForkServer(Sandbox.LIMITS_ONLY) as process:
         yield process
+
+
+@pytest.mark.parametrize(
+    ("wanted", "advice"),
+    [("tensorflow", parts.install("cpu")), ("torch", "pip install torch"), ("jax", "pip install jax")],
+)
+def test_a_backend_that_is_missing_is_what_is_installed(
+    wanted: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for JAX is not sent to install TensorFlow."""
+    monkeypatch.setenv("KERAS_BACKEND", wanted)
+    monkeypatch.setattr(backends, "BACKENDS", {name: replace(one, distributions=()) for name, one in BACKENDS.items()})
+    found = doctor._backend()
+    assert (found.good, found.remedy) == (False, advice)
 
 
 @pytest.mark.sandbox

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -212,5 +212,14 @@ def _limits_read_in(module: Path) -> set[str]:
 def test_on_a_busy_machine_wall_times_are_longer_and_nothing_else() -> None:
     usual, longer = Limits(), Limits().stretched(2.0)
     changed = {f.name: getattr(longer, f.name) for f in fields(Limits) if getattr(longer, f.name) != f.default}
-    names = ("cell_seconds", "notebook_seconds", "answer_seconds", "model_seconds")
-    assert changed == {name: 2 * getattr(usual, name) for name in names}
+    names = [f.name for f in fields(Limits) if f.metadata["about"].unit == "s" and "cpu" not in f.name]
+    assert "cell_seconds" in names
+    assert changed == {name: 2 * getattr(usual, name) for name in names}, "a limit of wall time says `wall=True`"
+
+
+def test_with_more_time_for_a_cell_all_time_of_cells_is_longer_and_nothing_else() -> None:
+    usual, longer = Limits(), Limits().with_cell_seconds(120, "a test")
+    changed = {f.name: getattr(longer, f.name) for f in fields(Limits) if getattr(longer, f.name) != f.default}
+    names = [f.name for f in fields(Limits) if "cell" in f.metadata["about"].what and f.metadata["about"].unit == "s"]
+    assert changed == {name: 2 * getattr(usual, name) for name in names}, "a limit of cells' time says `cells=True`"
+    assert Limits().with_cell_seconds(30, "a test") == replace(usual, cell_seconds=30), "with less, only the cell's"

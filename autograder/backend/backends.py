@@ -22,6 +22,7 @@ class Backend:
     distributions: tuple[str, ...] = ()  # of which one at least is installed; the first of them says the version
     modules: tuple[str, ...] = ()  # what it is imported as
     gpu_memory: Callable[[], GpuMemory] = list  # imports the backend
+    part: str = ""  # of the kit, which brings it (`autograder/parts.py`); '' if none does
 
 
 def _tensorflow() -> GpuMemory:
@@ -42,7 +43,7 @@ def _jax() -> GpuMemory:
     return [(str(d), (d.memory_stats() or {}).get("bytes_in_use", 0)) for d in devices]
 
 
-TENSORFLOW = Backend("tensorflow", ("tensorflow", "tensorflow-cpu"), ("tensorflow",), _tensorflow)
+TENSORFLOW = Backend("tensorflow", ("tensorflow", "tensorflow-cpu"), ("tensorflow",), _tensorflow, part="cpu")
 BACKENDS = {
     backend.name: backend
     for backend in (

@@ -508,14 +508,10 @@ class Course:
 
 
 def _limits_of(config: NbgraderConfig) -> Limits:
-    """The limits where nothing but nbgrader's time for a cell is set: with more of it, all cells have more, too."""
-    usual, seconds = Limits(), config.timeout
-    if seconds is None:
-        return usual
-    names = ("cell_seconds", "notebook_seconds", "cell_cpu_seconds", "cpu_seconds")
-    factor = max(seconds / usual.cell_seconds, 1.0)
-    longer = {name: int(getattr(usual, name) * factor) for name in names}
-    return usual.with_settings(longer | {"cell_seconds": seconds}, config.where("Execute", "timeout"))
+    """The limits where nothing but nbgrader's time for a cell is set."""
+    if config.timeout is None:
+        return Limits()
+    return Limits().with_cell_seconds(config.timeout, config.where("Execute", "timeout"))
 
 
 def _graded_cells(notebook: Path) -> list[tuple[Any, ...]]:

@@ -1,7 +1,9 @@
 """Where submissions come from: an LMS's zip file, a folder of loose files, nbgrader's exchange or its own folders.
 
-A source is a class with one method, `deliveries`; `open_source` finds the one that fits. A new LMS is a class here and
-a line in `LAYOUTS`. What a source delivers is put in its place, ``submitted/STUDENT/EXERCISE/``, by `collect`.
+A source is a class with one method, `deliveries`; `open_source` says which one lies at a path. Another LMS, whose files
+have names of their own, is a function like `_canvas` and a line in `LAYOUTS`; what does not come as files is a class
+like `Exchange` and a condition in `open_source`. What a source delivers is put in its place,
+``submitted/STUDENT/EXERCISE/``, by `collect`.
 """
 
 from __future__ import annotations
@@ -87,9 +89,11 @@ class Whose:
     file: str = ""
     late: bool = False
     why_not: str = ""
+    also: tuple[str, ...] = ()  # see `Delivery`
 
 
-Layout = Callable[[PurePosixPath], Whose | None]  # None: the path is not one of this layout
+# Of a path, the exercise, and how many folders all files have in common; None: the path is not one of this layout.
+Layout = Callable[[PurePosixPath, str, int], Whose | None]
 
 
 def open_source(path: Path, accounts: Accounts | None = None) -> SubmissionSource:
@@ -135,7 +139,7 @@ def _layout_of(entries: Sequence[Entry]) -> tuple[str, Layout]:
     *known, loose = LAYOUTS
 
     def fitting(one: tuple[str, Layout]) -> int:
-        return sum(one[1](path) is not None for path in judged)
+        return sum(one[1](path, "", 0) is not None for path in judged)
 
     best = max(known, key=fitting)
     return best if judged and 2 * fitting(best) >= len(judged) else loose
@@ -155,7 +159,7 @@ class Files:
         """See `SubmissionSource`."""
         for entry in self._entries:
             shown = self._path / entry.path
-            whose = self._layout(entry.path)
+            whose = self._layout(entry.path, exercise, self._top)
             not_used = entry.why_not or _why_no_date(entry.when)
             if not_used or whose is None or whose.why_not:
                 why = (
@@ -166,11 +170,8 @@ class Files:
                 yield Unused(shown, why)
                 continue
             file = shown.with_name(whose.file) if whose.file else shown
-            if self._layout is _loose:
-                name, *also = _loose_names(entry.path, exercise, self._top)
-                yield Delivery(name, "", file, entry.when, False, entry.read, str(entry.path), tuple(also))
-            else:
-                yield Delivery(whose.name, whose.number, file, entry.when, whose.late, entry.read, str(entry.path))
+            called = str(entry.path)
+            yield Delivery(whose.name, whose.number, file, entry.when, whose.late, entry.read, called, whose.also)
 
 
 # -- what files are called -------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ _EXCHANGE = re.compile(r"(?P<name>.+)\+(?P<exercise>[^+]+)\+(?P<time>\d{4}-\d\d-
 _DRIVE = re.compile(r"(?P<name>.+?) - (?P<rest>.+)")
 
 
-def _moodle(path: PurePosixPath) -> Whose | None:
+def _moodle(path: PurePosixPath, _exercise: str, _top: int) -> Whose | None:
     for part in path.parts:
         if found := MOODLE.fullmatch(part):
             why = _("it is text that was typed into Moodle, not a file") if found["kind"] == "onlinetext" else ""
@@ -188,15 +189,16 @@ def _moodle(path: PurePosixPath) -> Whose | None:
     return None
 
 
-def _canvas(path: PurePosixPath) -> Whose | None:
+def _canvas(path: PurePosixPath, _exercise: str, _top: int) -> Whose | None:
     if (found := CANVAS.fullmatch(path.name)) is None:
         return None
     return Whose(found["name"], found["number"], found["rest"], bool(found["late"] or found["late2"]))
 
 
-def _loose(path: PurePosixPath) -> Whose | None:
+def _loose(path: PurePosixPath, exercise: str, top: int) -> Whose | None:
     """Anything; `_loose_names` makes something of it."""
-    return Whose(path.name)
+    name, *also = _loose_names(path, exercise, top)
+    return Whose(name, also=tuple(also))
 
 
 def _loose_names(path: PurePosixPath, exercise: str, top: int) -> list[str]:

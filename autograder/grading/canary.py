@@ -67,8 +67,9 @@ import importlib.util, pkgutil
 from matplotlib import font_manager
 
 def _find():
-    ours = {"autograder", "keras", "tensorflow", "numpy", "matplotlib", "IPython", "ipykernel"}
-    ours |= sys.stdlib_module_names
+    from autograder.backend.backends import BACKENDS
+    ours = {"autograder", "keras", "numpy", "matplotlib", "IPython", "ipykernel"} | sys.stdlib_module_names
+    ours |= {name for backend in BACKENDS.values() for name in backend.modules}
     for name, module in list(sys.modules.items()):
         if module is not None and name.split(".")[0] in ours and name != "__main__":
             yield name

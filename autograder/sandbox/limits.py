@@ -1,6 +1,7 @@
 """Every limit on a submission, in one place: name, unit, default, range, and where it is enforced.
 
-To add one, add a field to `Limits`; the settings of a course and their messages follow. The table in the book is what
+To add one, add a field to `Limits`; the settings of a course and their messages follow. `wall` and `cells` say whether
+it is longer on a busy machine, and where nbgrader's settings give a cell more time. The table in the book is what
 ``python -m autograder.sandbox.limits`` prints.
 """
 
@@ -27,10 +28,13 @@ class About:
     most: int  # a larger one is a slip, or more than the system can be told
     where: str  # the module that holds submissions to it
     wall: bool  # whether it is wall time, which grows with the load of the machine
+    cells: bool  # whether it grows with the time that nbgrader's settings give a cell
 
 
-def _limit(value: float, unit: str, least: int, most: int, where: str, what: str, wall: bool = False) -> Any:
-    return field(default=value, metadata={"about": About(what, unit, least, most, where, wall)})
+def _limit(
+    value: float, unit: str, least: int, most: int, where: str, what: str, wall: bool = False, cells: bool = False
+) -> Any:
+    return field(default=value, metadata={"about": About(what, unit, least, most, where, wall, cells)})
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,27 @@ class Limits:
     loaded machine is this: what two cores do in the wall time of an idle one.
     """
 
-    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", _("wall time of one cell"), wall=True)
+    cell_seconds: float = _limit(60.0, "s", 1, DAY, "grading/run.py", _("wall time of one cell"), wall=True, cells=True)
     notebook_seconds: float = _limit(
-        240.0, "s", 1, DAY, "grading/run.py", _("wall time of all cells together"), wall=True
+        240.0, "s", 1, DAY, "grading/run.py", _("wall time of all cells together"), wall=True, cells=True
     )
     cell_cpu_seconds: int = _limit(
-        120, "s", 1, 100 * DAY, "grading/kernel.py", _("processor time of one cell, with all its processes and threads")
+        120,
+        "s",
+        1,
+        100 * DAY,
+        "grading/kernel.py",
+        _("processor time of one cell, with all its processes and threads"),
+        cells=True,
     )
     cpu_seconds: int = _limit(
-        480, "s", 1, 100 * DAY, "sandbox/watch.py", _("processor time of all cells, functions and models together")
+        480,
+        "s",
+        1,
+        100 * DAY,
+        "sandbox/watch.py",
+        _("processor time of all cells, functions and models together"),
+        cells=True,
     )
     answer_seconds: float = _limit(
         15.0, "s", 1, 3_600, "grading/answers.py", _("wall time to answer one query of a check"), wall=True
@@ -118,6 +134,17 @@ class Limits:
         """These limits with every wall time multiplied: on a busy machine honest work takes longer, too."""
         times = [f.name for f in fields(self) if f.metadata["about"].wall]
         return replace(self, **{name: round(getattr(self, name) * factor, 1) for name in times})
+
+    def with_cell_seconds(self, seconds: float, source: str) -> Limits:
+        """These limits with another time for a cell; with more of it, everything that cells use up grows as well.
+
+        Args:
+            source: where the time comes from, for the message of `BadLimit`.
+        """
+        factor = max(seconds / self.cell_seconds, 1.0)
+        grow = [f.name for f in fields(self) if f.metadata["about"].cells]
+        longer = {name: int(getattr(self, name) * factor) for name in grow}
+        return self.with_settings(longer | {"cell_seconds": seconds}, source)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
