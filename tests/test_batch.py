@@ -291,7 +291,7 @@ def grade_slowly(root: Path) -> None:
 
 
 @pytest.fixture
-def warm(monkeypatch: pytest.MonkeyPatch) -> multiprocessing.context.ForkServerContext:
+def fork_server_context(monkeypatch: pytest.MonkeyPatch) -> multiprocessing.context.ForkServerContext:
     """Starts processes as forks of one that has imported what grades: to import it takes longer than to be killed."""
     context = multiprocessing.get_context("forkserver")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # what it imports is otherwise looked for elsewhere
@@ -301,7 +301,7 @@ def warm(monkeypatch: pytest.MonkeyPatch) -> multiprocessing.context.ForkServerC
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments_nothing_is_lost_or_doubled(
-    course: Path, prepared: Path, tmp_path: Path, warm: multiprocessing.context.ForkServerContext
+    course: Path, prepared: Path, tmp_path: Path, fork_server_context: multiprocessing.context.ForkServerContext
 ) -> None:
     """The coordinator is killed with SIGKILL; the next run goes on; the end equals an undisturbed run."""
     students = 450  # each takes its time, so that no run comes to its end before it is killed
@@ -313,7 +313,7 @@ def test_killed_at_twenty_random_moments_nothing_is_lost_or_doubled(
     rng, kills, kept = random.Random(7), 0, 0
     notes = course / ".autograder" / NAME / "done"
     while kills < 20:
-        process = warm.Process(target=grade_slowly, args=(course,))
+        process = fork_server_context.Process(target=grade_slowly, args=(course,))
         process.start()
         goal = kept + rng.randint(0, 10)
         while process.is_alive() and (len(list(notes.glob("*.json"))) if notes.is_dir() else 0) < goal:

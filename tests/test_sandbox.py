@@ -191,7 +191,7 @@ def test_the_sandbox_holds(fork_server: ForkServer) -> None:
     assert said.count("no") >= len(TRIES)
 
 
-def test_what_the_wall_keeps_away_is_there_without_it() -> None:
+def test_what_the_sandbox_hides_is_there_without_it() -> None:
     """Else a file that was renamed would be as safe as one that cannot be read."""
     for name in ("read the checks", "read the solutions", "read passwords", "anonymous file in memory"):
         exec(TRIES[name])

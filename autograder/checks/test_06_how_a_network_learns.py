@@ -133,7 +133,7 @@ def _curve_answers(
         (
             np.array([_loss(_with(W, (pixel, digit), W[pixel, digit] + total), b, x, y) for total in values.cumsum()]),
             Hint(
-                "Each value was added to the one before. Begin anew with a copy of `W` for each.", id="values-added-up"
+                "Each value was added to the one before. Start over with a copy of `W` for each.", id="values-added-up"
             ),
         ),
         (

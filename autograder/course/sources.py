@@ -165,7 +165,7 @@ class Files:
                 why = (
                     not_used
                     or (whose.why_not if whose else "")
-                    or _("its name is not one that {title} gives", title=self.title)
+                    or _("{title} does not name files like this", title=self.title)
                 )
                 yield Unused(shown, why)
                 continue
@@ -421,7 +421,7 @@ class Exchange:
             path = self._inbound / folder.name
             if found is None:
                 if not hidden(folder.name):
-                    yield Unused(path, _("its name is not one that nbgrader's exchange gives"))
+                    yield Unused(path, _("nbgrader's exchange does not name folders like this"))
             elif found["exercise"] != exercise:
                 continue
             elif not folder.is_dir(follow_symlinks=False):

@@ -19,7 +19,7 @@ from autograder.language import _, say
 from autograder.lms.http import Answer, Server
 
 PAGES = 1_000  # of a list
-NOBODY = _("nobody there is called that")
+NOBODY = _("no user there has that name")
 # Moodle writes typographic quotes, whose bytes arrive as other signs.
 _NEXT = re.compile(r"<([^>]+)>\s*;\s*rel=[^a-zA-Z]*next(?![a-zA-Z])")
 

@@ -70,7 +70,7 @@ const NO_ROOM_AT_ALL = say("Your browser has no room left to keep your work: wha
 const LITTLE_ROOM = say("Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.");
 const PRIVATE = say("This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file.", SAVE_AS_FILE);
 const EMBEDDED = say("Another site shows this page inside its own, where your browser keeps nothing: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file. Better, open this page in a window of its own.", SAVE_AS_FILE);
-const OTHER_TAB = say("You have opened this notebook in another tab or window, and go on there. To go on here, load this page again: it then has what you wrote there.");
+const OTHER_TAB = say("You are working on this notebook in another tab or window. To go on here, load this page again: it then has what you wrote there.");
 const RETRY = 5_000; // ms after which work that found no room is tried again
 
 // -- what the browser must be able to do ------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ async function beginAnew() {
   const first = await (await store.get(`files/${notebook}`)).json();
   panel.context.model.fromJSON(first);
   await save();
-  show(say("Beginning anew."));
+  show(say("Starting over."));
   await restart();
   if (!keepsNothing && !atRisk) trouble("");
 }
@@ -434,13 +434,13 @@ async function stop() {
 // For a page that a learning management system shows inside its own.
 function linkToOwnWindow() {
   const link = document.createElement("a");
-  Object.assign(link, { href: location.href, target: "_blank", textContent: say("Open in a window of its own") });
+  Object.assign(link, { href: location.href, target: "_blank", textContent: say("Open in a new window") });
   document.querySelector("nav").append(" ", link);
 }
 
 async function main() {
   if (typeof WebAssembly !== "object") {
-    return trouble(say("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Firefox, Chrome, Edge or Safari."));
+    return trouble(say("This browser cannot run Python: WebAssembly is missing or switched off. Use a current Chrome, Edge or Firefox."));
   }
   if (navigator.deviceMemory < 2) trouble(say("This device has little memory. If the page stops, use a computer."));
   window.addEventListener("message", (event) => {

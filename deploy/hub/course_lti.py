@@ -75,7 +75,7 @@ class CourseLTI(LTI13Authenticator):  # type: ignore[misc]
         if deployment not in self.deployments or course not in self.contexts:
             self.log.warning("LTI: refused a launch of deployment %r, course %r of the LMS", deployment, course)
             raise LoginError(
-                f"This Hub cannot be entered from this place of the LMS (deployment {deployment}, course {course})."
+                f"This Hub does not accept logins from this course of the LMS (deployment {deployment}, course {course})."
             )
         name, sub = self.get_username(token), token.get("sub")
         if not isinstance(sub, str) or not sub:
@@ -87,7 +87,7 @@ class CourseLTI(LTI13Authenticator):  # type: ignore[misc]
         kept = None if before is None else await before.get_auth_state()
         if kept and kept.get("issuer") == token["iss"] and kept.get("sub") not in (None, sub):
             self.log.warning("LTI: refused %r, whose number in the LMS was %r and is now %r", name, kept["sub"], sub)
-            raise LoginError(f"'{name}' is somebody else here. Ask whoever runs this Hub.")
+            raise LoginError(f"The name '{name}' belongs to somebody else here. Ask whoever runs this Hub.")
         grades = token.get(_GRADES)
         state = {
             "issuer": token["iss"],

@@ -322,10 +322,10 @@ def test_a_learner_opens_answers_stops_hands_in_and_comes_back_offline(in_exerci
     in_exercise_3.server.close()
     again = Learner(context.new_page(), f"{address}/exercises/03-dense-networks.html")
     assert RIGHT in again.cells.nth(1).locator(".cm-content").inner_text()
-    again.page.get_by_role("button", name="Begin anew").click()
+    again.page.get_by_role("button", name="Start over").click()
     again.page.get_by_role("button", name="Keep my work").click()
     assert RIGHT in again.cells.nth(1).locator(".cm-content").inner_text()
-    again.page.get_by_role("button", name="Begin anew").click()
-    again.page.locator("#ask").get_by_role("button", name="Begin anew").click()
+    again.page.get_by_role("button", name="Start over").click()
+    again.page.locator("#ask").get_by_role("button", name="Start over").click()
     expect(again.cells.nth(1).locator(".cm-content")).to_contain_text("YOUR CODE HERE")
     assert not [url for url in in_exercise_3.outside if not url.startswith(("blob:", "data:"))]

@@ -361,9 +361,9 @@ def test_the_same_notebook_in_two_tabs_is_written_in_one(site: Path, browser: Br
         second.goto(f"{address}/{EXERCISE}")
         frame = opened(second)
         assert frame.evaluate(WRITTEN) == "# in the first"  # though a second had not passed
-        says(first, "^You have opened this notebook in another tab or window, and go on there")
+        says(first, "^You are working on this notebook in another tab or window")
         assert first.locator("#notebook").evaluate("(frame) => frame.inert")
-        assert first.get_by_role("button", name="Begin anew").is_disabled()
+        assert first.get_by_role("button", name="Start over").is_disabled()
         assert "# in the first" in handed_in(first)
         assert second.locator("#trouble").inner_text() == ""
         frame.evaluate(WRITE, "# in the second")
@@ -438,10 +438,10 @@ def test_inside_another_site_it_says_what_is_not_kept_and_opens_in_a_window(
         inside.locator("#trouble", has_text=sentence).wait_for(timeout=PATIENCE)
         expect(inside.get_by_role("button", name="Hand in")).to_be_enabled(timeout=PATIENCE)
         with context.expect_page() as opened_page:
-            inside.get_by_role("link", name="Open in a window of its own").click()
+            inside.get_by_role("link", name="Open in a new window").click()
         opened(opened_page.value)
         assert opened_page.value.locator("#trouble").inner_text() == ""
-        assert opened_page.value.get_by_role("link", name="Open in a window of its own").count() == 0
+        assert opened_page.value.get_by_role("link", name="Open in a new window").count() == 0
     context.close()
 
 

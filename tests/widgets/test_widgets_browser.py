@@ -604,7 +604,7 @@ def test_a_network_trains_while_one_watches(open_page: Opener) -> None:
     widget.get_by_role("button", name="Pause").press("Enter")
     assert canvas.evaluate("canvas => canvas.toDataURL()") != noise, "templates form"
     assert "from 1." in (widget.locator("svg").get_attribute("aria-label") or "")
-    widget.get_by_role("button", name="Begin anew").click()
+    widget.get_by_role("button", name="Start over").click()
     expect(status(widget)).to_contain_text("Not trained yet")
 
 

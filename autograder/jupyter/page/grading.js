@@ -166,7 +166,7 @@ function build(root, address) {
     title.textContent = say("Grade {course}", { course: state.course });
     warning.hidden = !state.sandbox;
     warning.textContent = state.sandbox
-      ? say("Student code cannot be walled in on this machine: {why}. Ask your operator before you grade.", { why: state.sandbox })
+      ? say("Student code cannot be sandboxed on this machine: {why}. Ask your operator before you grade.", { why: state.sandbox })
       : "";
     const chosen = choice.value || (run && run.exercise) || "";
     choice.replaceChildren(...state.exercises.map((exercise) =>

@@ -158,7 +158,7 @@ export function start(stage, { images: packed, labels: right, names }) {
       control("width", "hidden units", WIDTHS.map((width) => [width, width ? whole(width) : "none"])),
       control("labels", "labels", [["right", "right"], ["shuffled", "shuffled"]])),
     rate.field,
-    make("div", { class: "widget-buttons" }, trains, button("Begin anew", beginAnew)),
+    make("div", { class: "widget-buttons" }, trains, button("Start over", beginAnew)),
     says.element,
     pictures,
     plot.svg,

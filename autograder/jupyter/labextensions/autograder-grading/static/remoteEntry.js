@@ -75,7 +75,7 @@
         app.commands.addCommand("autograder:formgrader", {
           label: say("Formgrader"),
           icon: form,
-          caption: say("Collect, comment, give feedback back (in a tab of its own: a Hub forbids frames)"),
+          caption: say("Collect, comment, return feedback (opens in a new tab)"),
           execute: () => {
             window.open(`${address}/formgrader`, "_blank", "noopener");
           },
