@@ -1,6 +1,7 @@
-"""`make bench`: everything as a ratio within one run. Writes benchmarks/results.json and prints a table.
+"""`make bench`: everything as a ratio within one run. Prints a table, and keeps it in benchmarks/README.md.
 
-Each part that has run adds a line to benchmarks/history.jsonl.
+All that a part has measured is in benchmarks/results.json, and in a line of benchmarks/history.jsonl. A part that
+cannot run here says why, the others go on, and the exit status is 1.
 
 Other work on the machine disturbs both sides of a ratio alike only if it is steady; run it on an idle one.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import sqlite3
 import statistics
@@ -19,11 +19,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import autograder
 from autograder import data
 from autograder.course.directory import Course
 from autograder.exercise.definition import find_exercise
@@ -34,13 +32,12 @@ from autograder.sandbox import bubblewrap
 from autograder.sandbox.bubblewrap import Sandbox
 from autograder.sandbox.client import ForkServer
 from autograder.sandbox.limits import Limits
-from benchmarks import history, honest_class, stand_in, waits
+from benchmarks import honest_class, record, stand_in, table, waits
 from benchmarks.cluster import two_workers_over_one
 from benchmarks.latency import latencies
 from benchmarks.memory import PeakMemory
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results.json"
 PROGRAMS = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -55,6 +52,7 @@ def main() -> int:
         "latency": latency,
         "first": first,
         "costs": costs,
+        "scheduler": scheduler,
         "page": page,
         "book": book,
     }
@@ -65,39 +63,31 @@ def main() -> int:
     )
     options = parser.parse_args()
     chosen = options.parts or list(parts)
-    print(", ".join(f"{name} {value}" for name, value in machine().items()), f"load {os.getloadavg()[0]:.1f}", sep=", ")
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    if unknown := [name for name in chosen if name not in parts]:
+        parser.error(f"no part is called {', '.join(unknown)}; there are {', '.join(parts)}")
+    print(", ".join(f"{name} {value}" for name, value in record.machine().items()))
+    failed = 0
     for name in chosen:
-        print(f"-- {name}", flush=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            found = parts[name](Path(scratch))
-        results |= found
-        results["machine"] = machine()
-        history.add(history.line(name, found, machine(), autograder.__version__))
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-    print()
-    for key, value in sorted(results.items()):
-        print(f"{key:34} {value if not isinstance(value, float) else round(value, 3)}")
-    print(f"\nWritten to {RESULTS.relative_to(HERE.parent)}")
-    return 0
+        run = record.now()
+        print(f"-- {name}, load {run['load']:g}", flush=True)
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                found = parts[name](Path(scratch))
+        except Exception as error:  # a part that this machine cannot run takes nothing from the others
+            failed += 1
+            print(f"   not measured: {_in_one_line(error)}", flush=True)
+            continue
+        record.keep(name, run, found)
+        table.write(record.read_results())
+    print(f"\n{table.as_text(record.read_results())}")
+    print(f"\nAll of it: {record.RESULTS.relative_to(HERE.parent)}")
+    return 1 if failed else 0
 
 
-def machine() -> dict[str, str]:
-    """What the numbers were measured on."""
-    with open("/proc/cpuinfo") as file:
-        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    packages = ("keras", "numpy", "nbgrader", "nbclient", "jupyter_client", "ipykernel", "distributed")
-    found = {name: version(name) for name in packages}
-    tensorflow = {n: version(n) for n in ("tensorflow-cpu", "tensorflow") if _installed(n)}
-    cores = str(len(os.sched_getaffinity(0)))
-    return {"cpu": model, "cores": cores, "python": platform.python_version(), **found, **tensorflow}
-
-
-def _installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except ModuleNotFoundError:
-        return False
+def _in_one_line(error: Exception) -> str:
+    said = getattr(error, "stderr", None) or str(error)
+    lines = (said.decode(errors="replace") if isinstance(said, bytes) else said).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1] if lines else ''}"
 
 
 def honest(scratch: Path, each: int) -> dict[str, Any]:
@@ -110,7 +100,7 @@ def honest(scratch: Path, each: int) -> dict[str, Any]:
     students = honest_class.write(course / "submitted", each=each)
     for exercise in students:
         Course(course).make_ready(exercise)  # both sides need that once; it is no part of grading
-    before, _ = _ours(course, list(students))
+    before, _, answers = _ours(course, list(students))
     scores = _scores(course)
     floor = sum(_floor(exercise, course) for exercise in students) / len(os.sched_getaffinity(0))
     theirs = 0.0
@@ -121,8 +111,9 @@ def honest(scratch: Path, each: int) -> dict[str, Any]:
         theirs += time.perf_counter() - began
         print(f"   {exercise}: nbgrader {theirs:.1f} s so far", flush=True)
     equal = _scores(course) == scores
-    after, stages = _ours(course, list(students))
+    after, stages, answers_again = _ours(course, list(students))
     ours = statistics.mean((before, after))
+    submissions = sum(len(s) for s in students.values())
     return {
         "nbgrader_ratio": theirs / ours,
         "floor_ratio": ours / floor,
@@ -130,14 +121,20 @@ def honest(scratch: Path, each: int) -> dict[str, Any]:
         "class_seconds_ours_before_and_after": [before, after],
         "class_seconds_nbgrader": theirs,
         "class_seconds_floor": floor,
-        "class_submissions": sum(len(s) for s in students.values()),
+        "class_submissions": submissions,
+        "submissions_a_minute_a_core": 60 * submissions / ours / len(os.sched_getaffinity(0)),
+        "class_results_equal": answers == answers_again,
         "class_grades_equal": equal and _scores(course) == scores,
         "class_stage_seconds": stages,
     }
 
 
-def _ours(course: Path, exercises: list[str]) -> tuple[float, dict[str, float]]:
-    """Grade the class; return the seconds it took, and those of each stage, all submissions together."""
+def _ours(course: Path, exercises: list[str]) -> tuple[float, dict[str, float], list[Any]]:
+    """Grade the class.
+
+    Returns the seconds it took, those of each stage, all submissions together, and all that was found out about each
+    submission, to the last bit: points, messages, hints.
+    """
     out = course.parent / "out.json"
     command = ["autograder", "grade", *exercises, "--course", str(course), "--json", str(out), "--force"]
     began = time.perf_counter()
@@ -145,11 +142,13 @@ def _ours(course: Path, exercises: list[str]) -> tuple[float, dict[str, float]]:
     seconds = time.perf_counter() - began
     print(f"   ours {seconds:.1f} s", flush=True)
     stages = dict.fromkeys(("kernel", "cells", "models", "checks", "notebook", "total"), 0.0)
+    found = []
     for one in json.loads(out.read_text())["exercises"]:
-        for result in one["submissions"]:
+        for result in sorted(one["submissions"], key=lambda result: result["student"]):
             for stage in stages:
                 stages[stage] += result["seconds"].get(stage, 0.0)
-    return seconds, {stage: round(taken, 1) for stage, taken in stages.items()}
+            found.append([result[name] for name in ("exercise", "student", "status", "score", "message", "checks")])
+    return seconds, {stage: round(taken, 1) for stage, taken in stages.items()}, found
 
 
 def _floor(exercise: str, course: Path) -> float:
@@ -221,17 +220,17 @@ def coordinator(scratch: Path) -> dict[str, Any]:
         shutil.rmtree(course)
         print(f"   {students}: {measured['seconds']:.1f} s, {measured['megabytes']:.0f} MB", flush=True)
     seconds = {students: statistics.mean(m["seconds"] for m in runs) for students, runs in found.items()}
+    megabytes = {students: max(m["megabytes"] for m in runs) for students, runs in found.items()}
     return {
         "coordinator_ms_per_submission": seconds[10_000] / 10,
         "total_10k_over_1k": seconds[10_000] / seconds[1_000],
-        "coordinator_mb": {students: max(m["megabytes"] for m in runs) for students, runs in found.items()},
+        "coordinator_mb": megabytes,
+        "coordinator_mb_10k_over_1k": megabytes[10_000] / megabytes[1_000],
     }
 
 
 def coordinate(root: str) -> None:
     """Grade a class of stand-ins in this process; print seconds and peak memory as JSON."""
-    import resource
-
     course = Course(Path(root))
     exercise = course.make_ready("03-dense-networks")
     setup = batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP)
@@ -239,8 +238,9 @@ def coordinate(root: str) -> None:
     submissions = course.submissions(exercise.name)
     batch.grade_class(course, exercise, setup, submissions, 2, pools=stand_in.pools(exercise))
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(json.dumps({"seconds": seconds, "megabytes": peak}))
+    # Not getrusage's, which keeps what the process that started this one had.
+    (peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    print(json.dumps({"seconds": seconds, "megabytes": int(peak) * 1024 / 1e6}))
 
 
 def latency(scratch: Path) -> dict[str, Any]:
@@ -261,6 +261,13 @@ def costs(scratch: Path) -> dict[str, Any]:
     from benchmarks.costs import measured
 
     return measured(scratch)
+
+
+def scheduler(scratch: Path) -> dict[str, Any]:
+    """What dask's scheduler takes of a core for each submission, with a hundred stand-in workers, of which some die."""
+    from benchmarks.scheduler import in_the_bench
+
+    return in_the_bench(scratch)
 
 
 def page(scratch: Path) -> dict[str, Any]:

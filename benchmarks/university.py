@@ -5,25 +5,23 @@
 
 Everybody hands in each exercise once, in the week before midnight, and the submission is graded as soon as a core is
 free, first come, first served. What a submission costs is taken from `results.json` (`python -m benchmarks costs`
-measures it on this machine); some never end, and hold a core until the limit for a cell.
+measures it on this machine); some never end, and hold a core until the limit for a cell; `--lost 0.01` lets the worker
+of one in a hundred die half-way.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import math
 import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from autograder.sandbox.limits import Limits
+from benchmarks.record import read_results
 
-RESULTS = Path(__file__).resolve().parent / "results.json"
 WEEK = 7 * 24 * 3600.0
 RUSH = 6 * 60.0
 """Seconds before the deadline within which the rush stops growing; see `before_deadline`."""
@@ -102,27 +100,28 @@ def arrivals(submissions: int, seed: int) -> list[float]:
     return sorted(-before_deadline(draw.random()) for _ in range(submissions))
 
 
-def cores_for(arrivals: Sequence[float], costs: Sequence[float], seconds: float) -> Night:
-    """The fewest cores with which 19 of 20 submissions have their result within so many seconds."""
+def cores_for(arrivals: Sequence[float], costs: Sequence[float], seconds: float, lost: float = 0.0) -> Night:
+    """The fewest cores with which 19 of 20 submissions have their result within so many seconds; `lost` as above."""
     few, many = 0, 1
-    while (night := Night.of(arrivals, costs, many)).nineteen_of_twenty > seconds:
+    while (night := Night.of(arrivals, costs, many, lost)).nineteen_of_twenty > seconds:
         few, many = many, 2 * many
         if many > len(arrivals):
             return night  # not even with a core for each: the costs alone are longer
     while many - few > 1:
         middle = (few + many) // 2
-        if Night.of(arrivals, costs, middle).nineteen_of_twenty > seconds:
+        if Night.of(arrivals, costs, middle, lost).nineteen_of_twenty > seconds:
             few = middle
         else:
             many = middle
-    return Night.of(arrivals, costs, many)
+    return Night.of(arrivals, costs, many, lost)
 
 
 def measured_costs() -> tuple[list[float], float]:
     """Core-seconds of a submission of each exercise; and those of the coordinator, for any."""
-    results: dict[str, Any] = json.loads(RESULTS.read_text())
-    by_exercise = results["core_seconds_by_exercise"]
-    return [sum(parts.values()) for parts in by_exercise.values()], results["coordinator_ms_per_submission"] / 1000
+    results = read_results()
+    by_exercise = results["costs"]["found"]["core_seconds_by_exercise"]
+    coordinator = results["coordinator"]["found"]["coordinator_ms_per_submission"]
+    return [sum(parts.values()) for parts in by_exercise.values()], coordinator / 1000
 
 
 def simulated(
@@ -156,6 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--stuck", type=float, default=0.01, metavar="SHARE", help="that never end (default: %(default)g)"
     )
+    parser.add_argument(
+        "--lost", type=float, default=0.0, metavar="SHARE", help="whose worker dies half-way (default: %(default)g)"
+    )
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     options = parser.parse_args(arguments)
     if min(options.students) < 1 or options.exercises < 1 or min(options.cores or [1]) < 1:
@@ -168,8 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{'students':>9}{'cores':>7}{'median':>9}{'19 of 20':>10}{'longest':>9}{'queue':>7}{'done after':>12}")
     for students in options.students:
         came, taken = simulated(students, options.exercises, options.stuck, options.seed, costs)
-        tried = [Night.of(came, taken, cores) for cores in options.cores or ()]
-        for night in tried or _around(cores_for(came, taken, options.wait), came, taken):
+        tried = [Night.of(came, taken, cores, options.lost) for cores in options.cores or ()]
+        for night in tried or _around(cores_for(came, taken, options.wait, options.lost), came, taken, options.lost):
             print(
                 f"{students:9}{night.cores:7}{night.median:8.0f} s{night.nineteen_of_twenty:8.0f} s{night.most:7.0f} s"
                 f"{night.queue:7}{night.done_after / 60:8.0f} min",
@@ -180,9 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _around(enough: Night, came: Sequence[float], taken: Sequence[float]) -> list[Night]:
+def _around(enough: Night, came: Sequence[float], taken: Sequence[float], lost: float) -> list[Night]:
     """What half as many would do, beside those that are enough."""
-    half = [Night.of(came, taken, enough.cores // 2)] if enough.cores > 1 else []
+    half = [Night.of(came, taken, enough.cores // 2, lost)] if enough.cores > 1 else []
     return [*half, enough]
 
 

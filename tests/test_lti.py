@@ -176,7 +176,10 @@ FORGED: dict[str, Any] = {
         "not on the list of this class",
         lambda lms, c: lms.sign(_other(c, ext={"user_username": "mallory"})),
     ),
-    "somebody else's name": ("belongs to somebody else here", lambda lms, c: lms.sign(_other(c, ext={"user_username": "bo"}))),
+    "somebody else's name": (
+        "belongs to somebody else here",
+        lambda lms, c: lms.sign(_other(c, ext={"user_username": "bo"})),
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-WIDTH, LEFT, RIGHT, ROW = 440, 150, 12, 26
+WIDTH, LEFT, RIGHT, ROW = 560, 150, 120, 26
 
 
 class Measured(SphinxDirective):
@@ -63,7 +63,8 @@ def picture(figure: str, runs: Sequence[Mapping[str, Any]], label: str, goal: fl
         cpu = str(run["machine"]["cpu"]).replace("(R)", "").replace(" Processor", "")
         parts.append(f'<text x="0" y="{y + 4}" font-size="12">{escape(run["date"])}, {escape(cpu)}</text>')
         parts.append(f'<circle cx="{x(value)}" cy="{y}" r="5" fill="var(--pst-color-primary, currentColor)"/>')
-        parts.append(f'<text x="{x(value) + 9}" y="{y + 4}" font-size="12">{value:.2f}</text>')
+        size = f" ({run['class_submissions']} submissions)" if "class_submissions" in run else ""
+        parts.append(f'<text x="{x(value) + 9}" y="{y + 4}" font-size="12">{value:.2f}{size}</text>')
     alt = f"{label}, by run: " + "; ".join(
         f"{run['date']} {value:.2f}" for run, value in zip(runs, values, strict=True)
     )

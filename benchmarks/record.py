@@ -1,0 +1,97 @@
+"""What was measured when, and on which machine.
+
+``results.json`` holds the last run of each part of the bench, ``history.jsonl`` a line for every run, of its plain
+numbers. Each names the date, the kit's version and commit, the machine and its load, and holds what that run measured
+and nothing else: no figure stands beside a machine that did not give it. Only the bench writes them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import autograder
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+HISTORY = HERE / "history.jsonl"
+PACKAGES = (
+    *("keras", "numpy", "nbgrader", "nbclient", "jupyter_client", "ipykernel", "distributed"),
+    *("tensorflow-cpu", "tensorflow"),  # whichever is installed
+)
+
+
+def now() -> dict[str, Any]:
+    """Date, version, commit, load and machine: what a run is known by. Taken before it begins, for its load's sake."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "version": autograder.__version__,
+        "commit": _commit(),
+        "load": round(os.getloadavg()[0], 1),
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, str]:
+    """What the numbers are measured on."""
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    cores = str(len(os.sched_getaffinity(0)))
+    return {"cpu": model, "cores": cores, "python": platform.python_version(), **_versions()}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str:
+    """The checkout's; with a '+' where it was changed since, and empty where there is no git."""
+    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty=+", "--abbrev=7", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def keep(part: str, run: Mapping[str, Any], found: Mapping[str, Any], folder: Path = HERE) -> None:
+    """Put what a part has measured in place of its last run, and add a line to the history."""
+    results = read_results(folder / RESULTS.name)
+    results[part] = {**run, "found": dict(found)}
+    (folder / RESULTS.name).write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+    with (folder / HISTORY.name).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line(part, run, found)) + "\n")
+
+
+def line(part: str, run: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the history keeps of a run: its plain numbers, without tables of many."""
+    figures = {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in sorted(found.items())
+        if isinstance(value, int | float)
+    }
+    about = {name: value for name, value in run.items() if name != "machine"}
+    return {"part": part, **about, **figures, "machine": dict(run["machine"])}
+
+
+def read_results(path: Path = RESULTS) -> dict[str, Any]:
+    """By part: `now()` of its last run, and under ``found`` what it measured."""
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
+
+
+def read_history(path: Path = HISTORY) -> list[dict[str, Any]]:
+    """All lines, as they were written."""
+    return [json.loads(each) for each in path.read_text("utf-8").splitlines()]

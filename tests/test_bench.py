@@ -1,0 +1,90 @@
+"""What the bench keeps: its results, its history, its table in the README, and their picture in the book."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from kit import ROOT
+
+from benchmarks import __main__ as bench
+from benchmarks import record, table
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from kitbook.measured import picture
+
+RUN = {"date": "2026-11-20", "load": 0.5, "machine": {"cpu": "Some(R) Processor", "cores": "2"}}
+
+
+def test_a_part_keeps_its_last_run_and_a_line_of_each(tmp_path: Path) -> None:
+    found = {"ratio": 8.58782, "equal": True, "of_each": {"a": 1.0}, "both": [1.0, 2.0]}
+    for ratio in (8.58782, 9.0):
+        record.keep("class", RUN, found | {"ratio": ratio}, tmp_path)
+    one, other = record.read_history(tmp_path / "history.jsonl")
+    assert one == {"ratio": 8.5878, "equal": True, "part": "class", **RUN}
+    assert other["ratio"] == 9.0
+    assert record.read_results(tmp_path / "results.json") == {"class": {**RUN, "found": found | {"ratio": 9.0}}}
+
+
+def test_every_figure_stands_beside_the_machine_and_the_day_that_gave_it() -> None:
+    lines = record.read_history()
+    assert [line["date"] for line in lines] == sorted(line["date"] for line in lines)
+    assert all(line["machine"]["cpu"] and line["part"] and line["version"] for line in lines)
+    for part, run in record.read_results().items():
+        figures = {name: value for name, value in run["found"].items() if isinstance(value, int | float)}
+        about = {name: run[name] for name in ("date", "machine")}
+        assert any(
+            line["part"] == part
+            and about.items() <= line.items()
+            and all(abs(line[name] - value) < 1e-3 for name, value in figures.items() if name in line)
+            for line in lines
+        ), f"no one run in history.jsonl gave all of {part}'s figures in results.json"
+
+
+def test_the_readme_has_the_table_that_the_results_give() -> None:
+    shown = table.MARKS.search(table.README.read_text("utf-8"))
+    assert shown
+    assert shown.group() == table.as_markdown(record.read_results())
+
+
+def test_a_goal_that_is_missed_says_so() -> None:
+    found = {"nbgrader_ratio": 10.99, "submissions_a_minute_a_core": 29.96, "floor_ratio": 1.004}
+    rows = table.rows({"class": {**RUN, "found": found}})
+    assert [(goal, value, met) for _, goal, value, met, _ in rows[:4]] == [
+        ("at least 11", "10.99", "missed"),
+        ("at least 30", "30.0", "met"),  # as it is shown
+        ("at most 1", "1.00", "met"),
+        ("at most 1.3", "not measured", ""),
+    ]
+    assert rows[0][-1] == "2026-11-20, 2 cores of Some, load 0.5"
+
+
+def test_a_part_that_cannot_run_takes_nothing_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: Path) -> dict[str, float]:
+        raise RuntimeError("no bubblewrap\nhere")
+
+    kept: list[str] = []
+    monkeypatch.setattr(bench, "memory", fails)
+    monkeypatch.setattr(bench, "latency", lambda _: {"check_seconds_median": 0.01})
+    monkeypatch.setattr(record, "keep", lambda part, *_: kept.append(part))
+    monkeypatch.setattr(table, "write", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["make bench", "memory", "latency"])
+    assert bench.main() == 1
+    assert kept == ["latency"]
+    assert "   not measured: RuntimeError: here" in capsys.readouterr().out
+
+
+def test_the_picture_has_a_point_and_a_number_for_each_run() -> None:
+    runs = [{"date": f"2026-11-2{n}", "ratio": n + 0.25, "machine": {"cpu": "A & B"}} for n in range(3)]
+    runs[2]["class_submissions"] = 82
+    drawn = ElementTree.fromstring(picture("ratio", runs, "times <faster>", 2.0))
+    assert len(drawn.findall("circle")) == 3
+    xs = [float(circle.attrib["cx"]) for circle in drawn.findall("circle")]
+    assert xs == sorted(xs)
+    words = [text.text for text in drawn.findall("text")]
+    assert {"0.25", "1.25", "2.25 (82 submissions)", "times <faster>", "2026-11-20, A & B"} <= set(words)
+    assert "2026-11-22 2.25" in drawn.attrib["aria-label"]
