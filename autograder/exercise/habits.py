@@ -1,7 +1,7 @@
 """What errors mean that come of habits from Keras 1 and 2, TensorFlow 1 and old NumPy, and what to write today.
 
 Most tutorials, books and answers on the web are older than Keras 3. One line of the table is one habit: words of the
-error that it ends in, and one sentence. `tests/test_habits.py` has Keras, TensorFlow and NumPy raise each of them.
+error that it ends in, and one sentence. `tests/test_causes.py` has Keras, TensorFlow and NumPy raise each of them.
 """
 
 from __future__ import annotations

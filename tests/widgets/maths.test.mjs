@@ -1,4 +1,4 @@
-// The widgets' sums, without a browser: `node --test tests/widgets/maths.test.mjs`. tests/test_widgets_maths.py runs this too.
+// The widgets' sums, without a browser: `node --test tests/widgets/maths.test.mjs`. tests/widgets/test_widgets_maths.py runs this too.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
