@@ -234,5 +234,5 @@ def test_what_a_person_gave_by_hand_stays_when_another_version_counts(term: Term
 
 def test_a_slip_in_the_setting_is_named(term: Term) -> None:
     term.set(counts="bset")
-    with pytest.raises(BadSetting, match='Did you mean "best"'):
+    with pytest.raises(BadSetting, match="Did you mean 'best'"):
         _ = Course(term.root).settings

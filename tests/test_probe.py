@@ -298,8 +298,8 @@ def test_a_declaration_means_a_line_or_all_of_an_operator() -> None:
         ('{"equivalent": [{"task": "a", "operator": "off-by-one"}]}', '"reason" should be text'),
         ('{"equivalent": [{"task": "a", "operator": "off-by-one", "reason": " "}]}', '"reason" should be text'),
         ('{"equivalent": [{"task": "b", "operator": "off-by-one", "reason": "x"}]}', 'there is no task "b"'),
-        ('{"equivalent": [{"task": "a", "operator": "of-by-one", "reason": "x"}]}', 'did you mean "off-by-one"?'),
-        ('{"equivalent": [{"task": "a", "operator": "off-by-one", "reson": "x"}]}', 'did you mean "reason"?'),
+        ('{"equivalent": [{"task": "a", "operator": "of-by-one", "reason": "x"}]}', "Did you mean 'off-by-one'?"),
+        ('{"equivalent": [{"task": "a", "operator": "off-by-one", "reson": "x"}]}', "Did you mean 'reason'?"),
     ],
 )
 def test_a_bad_declaration_is_named_in_one_line(content: str, says: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograder.cli import main
+from autograder.course import blind
 from autograder.course.receipts import KEY_FILE, Receipt, Receipts, read
 from autograder.errors import BadReceipt, CourseError
+from autograder.lms import lti_keys
 
 DIGEST = hashlib.sha256(b"{}").hexdigest()
 WHEN, NOW = "2026-11-28 14:03:20.000000 UTC", "2026-11-28 14:03:22.000000 UTC"
@@ -123,3 +126,28 @@ def test_more_or_other_kinds_of_fields_are_none(course: Path, tmp_path: Path) ->
         (tmp_path / "receipt.json").write_text(json.dumps(content))
         with pytest.raises(BadReceipt):
             read(tmp_path / "receipt.json")
+
+
+@pytest.mark.parametrize("secret", ["receipts", "names", "LMS"])
+def test_a_secret_is_there_whole_or_not_at_all(secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = {
+        "receipts": lambda: Receipts(tmp_path, "x")._key(make=True),
+        "names": lambda: blind.key_of(tmp_path),
+        "LMS": lambda: lti_keys._keep_key(tmp_path / lti_keys.KEY, None).encode(),
+    }[secret]
+
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as on_a_full_disk:
+        on_a_full_disk.setattr(os, "fdopen", full)
+        with pytest.raises((OSError, CourseError), match="No space"):
+            make()
+    assert list(tmp_path.iterdir()) == []
+    made = make()
+    (path,) = tmp_path.iterdir()
+    assert made == path.read_bytes() == make()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    if secret != "receipts":  # earlier versions could leave it empty
+        path.write_bytes(b"")
+        assert len(make()) >= 32

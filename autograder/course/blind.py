@@ -6,15 +6,14 @@ orders. Numbers move on when somebody hands in for the first time.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course.directory import Course
+from autograder.course.files import write_once
 from autograder.course.grades import graded_students
 from autograder.errors import CourseError
 from autograder.language import say
@@ -33,17 +32,15 @@ def key_of(folder: Path) -> bytes:
     """
     path = folder / _FILE
     try:
-        return path.read_bytes()
+        if key := path.read_bytes():
+            return key
+        path.unlink()  # an earlier version left it so on a full disk; whose work is whose could be worked out from it
     except FileNotFoundError:
         pass
     except OSError as error:
         raise CourseError(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
+        write_once(path, lambda: secrets.token_bytes(32))
         return path.read_bytes()
     except OSError as error:
         raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error

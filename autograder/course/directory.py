@@ -14,7 +14,6 @@ Everything but ``submitted/`` is made when there is something to grade. The name
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import json
 import os
@@ -338,16 +337,12 @@ class Course:
         where = f"{self.root / FILE}: exercises.{name}.extensions"
         lines = []
         for student in sorted(set(extensions) - known):
-            close = difflib.get_close_matches(student, known, 1)
-            advice = say(" Did you mean '{close}'?", close=close[0]) if close else ""
-            lines.append(
-                say(
-                    "{where}: nobody called {student!r} has handed in anything here so far.{advice}",
-                    where=where,
-                    student=student[:60],
-                    advice=advice,
-                )
+            line = say(
+                "{where}: nobody called {student!r} has handed in anything here so far.",
+                where=where,
+                student=student[:60],
             )
+            lines.append(f"{line} {did_you_mean(student, known, '')}".strip())
         return lines
 
     def not_the_kits(self, name: str) -> str:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from autograder.course.files import write_atomically
+from autograder.course.files import write_atomically, write_once
 from autograder.course.submissions import contents
 from autograder.errors import BadReceipt, CourseError
 from autograder.language import say
@@ -67,18 +67,7 @@ class Receipts:
     def _key(self, make: bool) -> bytes:
         path = self._state / KEY_FILE
         if make:
-            self._state.mkdir(parents=True, exist_ok=True)
-            # Whole or not at all, and never another one in its place: that would make all earlier receipts worthless.
-            temporary = self._state / f".{KEY_FILE}.{secrets.token_hex(8)}"
-            if not path.exists():
-                try:
-                    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                    with os.fdopen(descriptor, "wb") as file:
-                        file.write(secrets.token_bytes(KEY_BYTES))
-                    with contextlib.suppress(FileExistsError):
-                        os.link(temporary, path)
-                finally:
-                    temporary.unlink(missing_ok=True)
+            write_once(path, lambda: secrets.token_bytes(KEY_BYTES))  # another one would end all earlier receipts
         try:
             key = contents(path, KEY_BYTES + 1)
         except FileNotFoundError as error:

@@ -13,7 +13,6 @@ its name is the key, its annotation the type that is asked for, its default what
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 import math
@@ -261,12 +260,7 @@ def _typed(kind: type, given: Mapping[str, Any], path: Path, prefix: str) -> dic
 
 def _one_of(value: str, known: Collection[str], path: Path, key: str) -> None:
     if value not in known:
-        close = difflib.get_close_matches(value, known, 1)
-        advice = (
-            say('Did you mean "{close}"?', close=close[0])
-            if close
-            else say("It can be {known}.", known=", ".join(known))
-        )
+        advice = did_you_mean(value, known, say("It can be {known}.", known=", ".join(known)))
         raise BadSetting(
             say(
                 "{path}: {key} is {value}, which is not a value it can have. {advice}",

@@ -83,13 +83,18 @@ def _alone() -> Iterator[bool]:
         os.close(lock)
 
 
+def memory_of_the_machine(proc: Path) -> int:
+    """Bytes that the machine has left, whatever a control group allows; 0 if it does not say. Raises `OSError`."""
+    lines = (proc / "meminfo").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
 def free_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
     """Bytes that this kernel may still take: of the machine, or of its container if that has less; 0 if unknown."""
     try:
-        lines = (proc / "meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        free = memory_of_the_machine(proc)
         group = groups / (proc / "self/cgroup").read_text().rpartition("::/")[2].strip()
-    except (OSError, StopIteration, ValueError):
+    except (OSError, ValueError):
         return 0
     for folder in (group, *group.parents):
         if folder.is_relative_to(groups):

@@ -15,7 +15,7 @@ import pwd
 from pathlib import Path
 from typing import Any
 
-from autograder.course.files import write_atomically
+from autograder.course.files import write_atomically, write_once
 from autograder.errors import CourseError, UsageError
 from autograder.language import say
 
@@ -148,28 +148,22 @@ def _kept(path: Path, platform: dict[str, Any]) -> str:
 
 def _keep_key(path: Path, owner: tuple[int, int] | None) -> str:
     """The private key, for its owner; made if there is none. No moment passes in which others can read it."""
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        pass
-    else:
-        if owner is not None:
-            os.chown(path, *owner, follow_symlinks=False)
-        return text
+    if path.is_file() and not path.stat().st_size:
+        path.unlink()  # an earlier version left it so on a full disk; nothing was ever signed with it
+    write_once(path, _new_key)
+    if owner is not None:
+        os.chown(path, *owner, follow_symlinks=False)
+    return path.read_text("utf-8")
+
+
+def _new_key() -> bytes:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
-    text = key.private_bytes(
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(text)
-        if owner is not None:
-            os.fchown(descriptor, *owner)
-    return text
+    )
 
 
 def _public(private: str) -> dict[str, str]:

@@ -10,15 +10,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import BadSetting
-from autograder.language import say
+from autograder.language import did_you_mean, say
 from autograder.probe.mutants import Mutant, operators
 
 _KEYS = ("task", "operator", "line", "reason")
@@ -77,7 +76,7 @@ def _entry(entry: Any, where: str, tasks: list[str]) -> Declared:
     for key in entry:
         if key not in _KEYS:
             raise BadSetting(
-                say('{where}: "{key}" is not known here{close}.', where=where, key=key, close=_close(key, _KEYS))
+                say('{where}: "{key}" is not known here. {advice}', where=where, key=key, advice=_advice(key, _KEYS))
             )
     for key in _KEYS:
         value = entry.get(key, "" if key == "line" else None)
@@ -87,16 +86,15 @@ def _entry(entry: Any, where: str, tasks: list[str]) -> Declared:
         if entry[key] not in known:
             raise BadSetting(
                 say(
-                    '{where}: there is no {key} "{entry}"{close}.',
+                    '{where}: there is no {key} "{entry}". {advice}',
                     where=where,
                     key=key,
                     entry=entry[key],
-                    close=_close(entry[key], known),
+                    advice=_advice(entry[key], known),
                 )
             )
     return Declared(entry["task"], entry["operator"], " ".join(entry.get("line", "").split()), entry["reason"])
 
 
-def _close(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(word, list(known), 1)
-    return say('; did you mean "{found}"?', found=found[0]) if found else ""
+def _advice(word: str, known: Collection[str]) -> str:
+    return did_you_mean(word, known, say("Possible here: {known}.", known=", ".join(known)))

@@ -13,7 +13,7 @@ from typing import Any
 import autograder
 from autograder.course.directory import Course
 from autograder.errors import UnknownExercise, UsageError
-from autograder.exercise.definition import Exercise, check_folders
+from autograder.exercise.definition import Exercise, check_folders, check_module_name
 from autograder.grading import batch
 from autograder.grading.pool import Pools, open_pool
 from autograder.language import say
@@ -165,7 +165,7 @@ def _source_of(name: str, named: Path | None) -> Path:
 
 
 def _checks_of(name: str, source: Path) -> Path:
-    module = "test_" + name.replace("-", "_") + ".py"
+    module = check_module_name(name)
     folders = [source.resolve().parent.parent.parent / "checks", *check_folders()]
     for folder in folders:
         if (path := folder / module).is_file():

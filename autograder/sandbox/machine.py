@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from autograder.learner.ahead import memory_of_the_machine
 from autograder.sandbox.control_group import groups_of_this_process, numbers_in
 
 WORKER_BYTES = 1_200_000_000  # what a fork server and a submission take together
@@ -48,10 +49,7 @@ def examine(root: Path = Path("/")) -> Machine:
 
 def free_bytes(root: Path = Path("/")) -> int:
     """Memory that this machine has left, whatever a control group allows; 0 if it does not say."""
-    for line in (root / "proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0
+    return memory_of_the_machine(root / "proc")
 
 
 def _groups(root: Path) -> Iterator[tuple[list[Path], int]]:

@@ -23,6 +23,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.typing import ExtensionMetadata
 
+from autograder.exercise.definition import check_module_name
+
 from .lesson_boxes import parse_markdown
 from .messages import as_cell
 
@@ -219,7 +221,7 @@ def _by_id(given: list[Given], left_out: frozenset[str]) -> dict[str, tuple[str,
 
 
 def _checks(root: Path, exercise: str) -> Path:
-    return root / "autograder" / "checks" / f"test_{exercise.replace('-', '_')}.py"
+    return root / "autograder" / "checks" / check_module_name(exercise)
 
 
 def files_with_hints(root: Path) -> list[Path]:
