@@ -109,7 +109,7 @@ def _backend() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             continue
     part = (wanted if known else backends.TENSORFLOW).part  # of one that Keras does not know, the usual one
-    remedy = parts.install(part) if part else f"pip install {wanted.name}"
+    remedy = parts.install(part) if part else parts.install_other(wanted.name)
     return Finding(_("Keras backend"), False, say("{wanted} is not installed", wanted=wanted.name), remedy)
 
 

@@ -50,6 +50,11 @@ def install(part: str = "") -> str:
     return f'pip install "{DISTRIBUTION}[{part}]"' if part else f"pip install {DISTRIBUTION}"
 
 
+def install_other(package: str) -> str:
+    """The command that installs a package that no part of the kit brings."""
+    return f"pip install {package}"
+
+
 def missing(part: str) -> list[str]:
     """Which modules of a part are not installed; nothing is imported."""
     return [name for name in MODULES[part] if not _is_there(name)]
