@@ -451,6 +451,7 @@ def test_what_was_taken_in_is_not_listed_again_for_the_next_hand_in(
     listed = listings(monkeypatch)
     assert looking.look()[0] == ["bo"]
     assert old.name not in listed
+    assert listed.count(old.parent.name) == 2, "once at each look, however many exercises there are"
 
 
 def test_of_any_number_of_files_in_one_hand_in_two_hundred_are_looked_at(course: Course) -> None:

@@ -414,26 +414,32 @@ class Exchange:
 
     def deliveries(self, exercise: str) -> Iterator[Delivery | Unused]:
         """See `SubmissionSource`."""
-        for folder in _scan(self._inbound):
-            if self._names is not None and folder.name not in self._names:
-                continue
-            found = _EXCHANGE.match(folder.name)
-            path = self._inbound / folder.name
+        # Of an exchange of tens of thousands of folders, those that are named are found without listing it.
+        names = [folder.name for folder in _scan(self._inbound)] if self._names is None else sorted(self._names)
+        for name in names:
+            found = _EXCHANGE.match(name)
+            path = self._inbound / name
             if found is None:
-                if not hidden(folder.name):
+                if not hidden(name):
                     yield Unused(path, _("nbgrader's exchange does not name folders like this"))
-            elif found["exercise"] != exercise:
                 continue
-            elif not folder.is_dir(follow_symlinks=False):
+            if found["exercise"] != exercise:
+                continue
+            try:
+                about = os.lstat(path)
+            except OSError as error:  # learners may take it away at any moment
+                yield Unused(path, one_line(str(error), 200))
+                continue
+            if not stat.S_ISDIR(about.st_mode):
                 yield Unused(path, _("it is not a folder"))
-            elif why := self._not_theirs(folder, found["name"]):
+            elif why := self._not_theirs(about, found["name"]):
                 yield Unused(path, why)
             elif (student := self._student(found["name"])) is None:
                 why = _("it belongs to {owner}, who is not on the class's list", owner=found["name"])
                 yield Unused(path, why, for_now=True)
             else:
                 try:
-                    theirs = _TheirFolder(path, folder.stat(follow_symlinks=False))
+                    theirs = _TheirFolder(path, about)
                     listed = _files_of_folder(path, depth=2, most=MAX_LISTED)
                     entries = list(itertools.islice(listed, MAX_LISTED))
                 except (OSError, BadSource) as error:
@@ -465,9 +471,9 @@ class Exchange:
     def _student(self, owner: str) -> str | None:
         return owner if self._accounts is None else self._accounts.of_unix_user(owner)
 
-    def _not_theirs(self, folder: os.DirEntry[str], name: str) -> str:
+    def _not_theirs(self, about: os.stat_result, name: str) -> str:
         if not self._learner:
-            return _not_theirs(folder, name)
+            return _not_theirs(about, name)
         return (
             ""
             if name == self._learner
@@ -543,15 +549,12 @@ class _TheirFolder:
             return ""
 
 
-def _not_theirs(folder: os.DirEntry[str], name: str) -> str:
+def _not_theirs(about: os.stat_result, name: str) -> str:
     """Why a folder of the exchange is not the work of the person that it is called after; '' if it is.
 
     One that belongs to whoever collects was copied from elsewhere, and says nothing.
     """
-    try:
-        uid = folder.stat(follow_symlinks=False).st_uid
-    except OSError as error:  # learners may take it away at any moment
-        return one_line(str(error), 200)
+    uid = about.st_uid
     if uid == os.geteuid():
         return ""
     try:
