@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kit import ROOT
 from nbgrader.api import Gradebook
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 sys.path.insert(0, str(ROOT))
 from autograder.course import gradebook
@@ -95,6 +95,22 @@ def steps_of(connection: Any, what: Callable[[], Any]) -> int:
     return len(counted)
 
 
+def steps_to_open(course: Course, student: str) -> int:
+    """How many it takes to open the gradebook for what one student hands in, and to see what they have."""
+    counted: list[None] = []
+
+    def count(database: Any, _: Any) -> None:
+        database.set_progress_handler(lambda: counted.append(None), 1)
+
+    event.listen(Engine, "connect", count)
+    book = gradebook.Gradebook(course.db_url, course.course_id, NAME, students=[student])
+    assert book.knows(student)
+    book.marks(student)
+    book.close()
+    event.remove(Engine, "connect", count)
+    return len(counted)
+
+
 def test_a_submission_costs_the_same_few_statements_whoever_came_before(tmp_path: Path) -> None:
     stand_in.write_class(tmp_path / "submitted", NAME, 40)
     course = Course(tmp_path)
@@ -104,19 +120,23 @@ def test_a_submission_costs_the_same_few_statements_whoever_came_before(tmp_path
     event.listen(book._connection.engine, "before_cursor_execute", lambda *told: counted.append(told[2]))
     executor = stand_in.StandIn(batch.prepare(exercise, Limits(), Sandbox.BUBBLEWRAP), exercise)
     costs = []
-    for submitted in course.submissions(NAME):
+    opening = {}  # by how many are in it
+    for number, submitted in enumerate(course.submissions(NAME), 1):
         counted.clear()
         job = batch.Job("", submitted.student, submitted.raw or b"")
         result = executor.submit(len, job).result().result
         book.enter(submitted.student, "", result)
         costs.append(len(counted))
-    book.commit()
+        if number in (10, 40):
+            book.commit()
+            opening[number] = steps_to_open(course, "student-00000")
     assert max(costs) <= 5
     assert len(set(costs)) == 1
     # What a version counts is asked for each version of each student, so no such question may read all grades.
     steps = steps_of(book._connection, lambda: book.what_counts("student-00000", "", result))
     book.close()
     assert 0 < steps < 40 * len(result.checks)
+    assert opening[40] - opening[10] < 30 * 2 * len(result.checks), opening
 
 
 def test_ids_grow_so_that_indices_are_added_to_at_their_end() -> None:

@@ -24,6 +24,7 @@ from kit import ROOT
 
 sys.path.insert(0, str(ROOT))
 from autograder.cli import main
+from autograder.course import submissions
 from autograder.course.again import ask
 from autograder.course.directory import Course
 from autograder.course.inbox import Inbox
@@ -31,7 +32,7 @@ from autograder.course.lock import WATCHING, only_run
 from autograder.course.receipts import Receipts, read
 from autograder.course.settling import SETTLED_SECONDS
 from autograder.exercise.definition import check_module_name
-from autograder.grading import arrivals
+from autograder.grading import arrivals, batch, record
 from autograder.grading.arrivals import Watcher
 from autograder.jupyter import standing
 from autograder.jupyter.run import Grading
@@ -125,6 +126,35 @@ def test_what_arrives_is_graded_once_and_said_in_a_line(watched: Watched) -> Non
     assert watched.look() == 2
     assert watched.jobs == ["ada", "ada", "bob"]
     assert set(watched.notes()) == {"ada", "bob"}
+
+
+def test_what_one_hands_in_costs_the_same_whoever_was_there_before(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        watched.hand_in(f"old-{number}")
+    assert watched.look(3) == 5
+    names: list[str] = []
+    rows: list[list[str]] = []
+    counted: list[Path] = []
+    real, opened, sizes = submissions.entered_as, record.Gradebook, record.Observations
+
+    def gradebook(*args: Any) -> Any:
+        book = opened(*args)
+        rows.append(list(book._known))
+        return book
+
+    monkeypatch.setattr(submissions, "entered_as", lambda folder: names.append(folder) or real(folder))
+    monkeypatch.setattr(record, "Gradebook", gradebook)
+    for module in (record, batch, arrivals):
+        monkeypatch.setattr(module, "Observations", lambda course: counted.append(course) or sizes(course), False)
+    watched.hand_in("old-0", "x = 2")
+    assert watched.look() == 1
+    watched.hand_in("ada")
+    assert watched.look() == 1
+    assert set(names) == {"old-0", "ada"}
+    assert rows == [["old-0"], []]
+    assert not counted
 
 
 def test_what_comes_before_the_first_look_is_a_hand_in_as_any_other(watched: Watched) -> None:
@@ -254,14 +284,13 @@ def test_a_slip_in_the_settings_is_said_once_and_nothing_is_lost(watched: Watche
 def test_what_failed_through_us_is_tried_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     watched.look()
     watched.hand_in("ada")
-    real = arrivals.Course.handed_in
+    real = arrivals.Course.in_folders
 
-    def unread(course: Course, name: str, students: Any = None) -> Any:
-        found = real(course, name, students)
-        return replace(found, submissions=[replace(s, unread="Input/output error") for s in found.submissions])
+    def unread(course: Course, name: str, folders: Any) -> Any:
+        return [replace(s, unread="Input/output error") for s in real(course, name, folders)]
 
     with monkeypatch.context() as patch:
-        patch.setattr(arrivals.Course, "handed_in", unread)
+        patch.setattr(arrivals.Course, "in_folders", unread)
         assert watched.look() == 1
     assert watched.notes() == {}
     assert watched.look(10) == 0
@@ -416,18 +445,17 @@ def test_while_one_runs_it_is_no_reason_to_take_up_nobody(
 ) -> None:
     monkeypatch.setattr(arrivals, "AGAIN_SECONDS", 1.0)
     monkeypatch.setattr(arrivals, "MEND_SECONDS", 1.0)
-    real = arrivals.Course.handed_in
+    real = arrivals.Course.in_folders
 
-    def unread(course: Course, name: str, students: Any = None) -> Any:
-        found = real(course, name, students)
-        changed = [replace(s, unread="Input/output error") if s.student == "bad" else s for s in found.submissions]
-        return replace(found, submissions=changed)
+    def unread(course: Course, name: str, folders: Any) -> Any:
+        found = real(course, name, folders)
+        return [replace(s, unread="Input/output error") if s.student == "bad" else s for s in found]
 
     def trouble() -> None:
         if what == "a clock set back":
             watched.watcher.clock = lambda: time.time() - 3_600
         elif what == "one that failed through us":
-            monkeypatch.setattr(arrivals.Course, "handed_in", unread)
+            monkeypatch.setattr(arrivals.Course, "in_folders", unread)
             watched.hand_in("bad")
         else:
             (watched.root / "submitted").rename(watched.root / "away")

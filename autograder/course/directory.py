@@ -319,6 +319,11 @@ class Course:
         found = submissions.handed_in(self.submitted, name, students, self.released(name))
         return HandedIn([s for s in found.submissions if s.student not in self.nbgrader.excluded], found.unused)
 
+    def in_folders(self, name: str, folders: Collection[str]) -> list[Submitted]:
+        """What was handed in for this exercise in these folders; see `submissions.in_folders`."""
+        found = submissions.in_folders(self.submitted, name, folders, self.released(name))
+        return [one for one in found if one.student not in self.nbgrader.excluded]
+
     def submission(self, name: str, student: str) -> Submitted:
         """What one student handed in."""
         return submissions.read(self.submitted, name, student, self.released(name))

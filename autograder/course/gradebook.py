@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import nbgrader.api as api
-from sqlalchemy import Connection, and_, bindparam, create_engine, event, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, create_engine, event, insert, or_, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from autograder.course.deadlines import Deadline, Lateness, as_utc
@@ -39,6 +39,7 @@ _GRADE = api.Grade.__table__
 _ASSIGNMENT = api.Assignment.__table__
 _COMMENT = api.Comment.__table__
 
+BY_KEY = 200  # students whose rows are read by their keys; of more than that, everybody's are read at once
 CACHE_KB = 16_000  # of SQLite's pages in memory; its own default is 2 MB
 
 _INSERT_STUDENT = insert(_STUDENT).prefix_with("OR IGNORE")  # another exercise's writer may have been faster
@@ -125,12 +126,15 @@ class Gradebook:
         exercise: str,
         late: LatePenalties | None = None,
         terms: ExerciseSettings | None = None,
+        students: Collection[str] | None = None,
     ) -> None:
         """Open it.
 
         Args:
             late: what late work loses by nbgrader's plugin.
             terms: the exercise's settings. Where they say when it is due, the gradebook is told so.
+            students: those it is opened for, as entered; None means everybody. Anybody else's rows are read once they
+                are asked for, so that what one student hands in costs no more in a larger class.
         """
         self._late = late
         with programs_of_this_python(), api.Gradebook(db_url, course_id) as book:
@@ -146,29 +150,19 @@ class Gradebook:
         engine = create_engine(db_url)
         event.listen(engine, "connect", _prepare)
         self._connection: Connection = engine.connect()
-        self._students = set(self._connection.execute(select(_STUDENT.c.id)).scalars())
-        rows = self._connection.execute(
-            select(
-                _SUBMISSION.c.student_id,
-                _SUBMISSION.c.id,
-                _NOTEBOOK.c.id,
-                _SUBMISSION.c.timestamp,
-                _SUBMISSION.c.extension,
-                _NOTEBOOK.c.late_submission_penalty,
-            )
-            .join(_NOTEBOOK, _NOTEBOOK.c.assignment_id == _SUBMISSION.c.id)
-            .where(_SUBMISSION.c.assignment_id == self._assignment_id, _NOTEBOOK.c.notebook_id == self._notebook_id)
-        )
+        self._students: set[str] = set()  # who is in it, as far as that is known
         self._known: dict[str, tuple[str, str]] = {}
         self._came: dict[str, tuple[Any, float]] = {}  # when, and the points it lost
-        extensions: dict[str, Any] = {}  # of those who have one
-        for student, submission, notebook_id, when, extension, penalty in rows:
-            self._known[student] = submission, notebook_id
-            self._came[student] = when, penalty or 0.0
-            if extension is not None:
-                extensions[student] = extension
-        self._marks = self._read_marks()
-        self._points = self._read_points()
+        self._marks: dict[str, list[Mark]] = {}
+        self._points: dict[str, dict[str, float]] = {}
+        self._read: set[str] | None = None  # whose rows were; None: everybody's
+        if students is None or len(students) > BY_KEY:
+            self._students |= set(self._connection.execute(select(_STUDENT.c.id)).scalars())
+            self._read_rows(None)
+        else:
+            self._read = set()
+            self._read_rows(students)
+        extensions = self._read_extensions()
         self._connection.rollback()
         self.deadline: Deadline | None = (terms or ExerciseSettings()).deadline_beside(due, extensions)
         if terms is not None and terms.due is not None:
@@ -177,31 +171,76 @@ class Gradebook:
         self._new_students: set[str] = set()
         self._new_submissions: set[str] = set()
 
+    def _read_rows(self, students: Collection[str] | None) -> None:
+        """Take in what there is of these students, or of everybody."""
+        rows = self._its_submissions(
+            _SUBMISSION.c.student_id,
+            _SUBMISSION.c.id,
+            _NOTEBOOK.c.id,
+            _SUBMISSION.c.timestamp,
+            _NOTEBOOK.c.late_submission_penalty,
+        )
+        if students is not None and self._read is not None:
+            self._read |= set(students)
+            rows = rows.where(_SUBMISSION.c.student_id.in_(list(students)))
+        notebooks = []
+        for student, submission, notebook, when, penalty in self._connection.execute(rows):
+            self._known[student] = submission, notebook
+            self._came[student] = when, penalty or 0.0
+            notebooks.append(notebook)
+        if notebooks:
+            those = None if students is None else notebooks
+            self._marks |= self._read_marks(those)
+            self._points |= self._read_points(those)
+
+    def _read_extensions(self) -> dict[str, Any]:
+        """How much longer students have, of all who have an extension."""
+        rows = self._its_submissions(_SUBMISSION.c.student_id, _SUBMISSION.c.extension)
+        return dict(self._connection.execute(rows.where(_SUBMISSION.c.extension.is_not(None))).tuples().all())
+
+    def _its_submissions(self, *columns: Any) -> Select[Any]:
+        return (
+            select(*columns)
+            .join_from(_SUBMISSION, _NOTEBOOK, _NOTEBOOK.c.assignment_id == _SUBMISSION.c.id)
+            .where(_SUBMISSION.c.assignment_id == self._assignment_id, _NOTEBOOK.c.notebook_id == self._notebook_id)
+        )
+
+    def _ids(self, student: str) -> tuple[str, str] | None:
+        """A student's submission and the notebook in it; None if there is none."""
+        self._know([student])
+        return self._known.get(student)
+
+    def _know(self, students: Iterable[str]) -> None:
+        """Read the rows of these students, as far as they were not read."""
+        if self._read is not None and (unread := set(students) - self._read):
+            self._read_rows(unread)
+
     def knows(self, student: str) -> bool:
         """Whether this student has a submission in it."""
-        return student in self._known
+        return self._ids(student) is not None
 
     def has_points_of(self, student: str, result: SubmissionResult) -> bool:
-        """Whether it had the points of this result when it was opened.
+        """Whether it had the points of this result when this student's rows were read, most often as it was opened.
 
         `nbgrader autograde` puts others there: its own, or those of another hand-in.
         """
-        if student not in self._known:
+        ids = self._ids(student)
+        if ids is None:
             return False
-        points = self._points.get(self._known[student][1], {})
+        points = self._points.get(ids[1], {})
         checks = {check.name: check for check in result.checks}
         wanted = {cell: _score(checks.get(name))[0] for name, cell in self._grade_cells.items()}
         return all(abs(points.get(cell, math.inf) - score) < 1e-6 for cell, score in wanted.items())
 
-    def _read_points(self) -> dict[str, dict[str, float]]:
-        """What checks gave, by submitted notebook and cell."""
-        rows = self._connection.execute(
-            select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.auto_score).where(
-                _GRADE.c.cell_id.in_(list(self._cell_names)), _GRADE.c.auto_score.is_not(None)
-            )
+    def _read_points(self, notebooks: list[str] | None) -> dict[str, dict[str, float]]:
+        """What checks gave, by submitted notebook and cell; of these notebooks, or of all."""
+        rows = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.auto_score).where(
+            _GRADE.c.cell_id.in_(list(self._cell_names)), _GRADE.c.auto_score.is_not(None)
         )
+        if notebooks is not None:
+            rows = rows.where(_GRADE.c.notebook_id.in_(notebooks))
         found: dict[str, dict[str, float]] = {}
-        for of, cell, points in rows:
+        for of, cell, points in self._connection.execute(rows):
             found.setdefault(of, {})[cell] = points
         return found
 
@@ -212,10 +251,12 @@ class Gradebook:
         if known != wanted:
             one = update(_ASSIGNMENT).where(_ASSIGNMENT.c.id == self._assignment_id)
             self._connection.execute(one.values(duedate=wanted))
-        for student, (submission, _) in self._known.items():
-            longer = self.deadline.extension(student)
-            if extensions.get(student) != longer:
-                self._connection.execute(_UPDATE_EXTENSION, {"of_submission": submission, "longer": longer})
+        concerned = extensions.keys() | self.deadline.extensions.keys()
+        changed = {s: longer for s in concerned if extensions.get(s) != (longer := self.deadline.extension(s))}
+        self._know(changed)
+        for student in changed.keys() & self._known.keys():
+            one_longer = {"of_submission": self._known[student][0], "longer": changed[student]}
+            self._connection.execute(_UPDATE_EXTENSION, one_longer)
         self._connection.commit()
 
     def lateness(self, student: str, timestamp: str) -> Lateness | None:
@@ -223,14 +264,14 @@ class Gradebook:
         return None if self.deadline is None else self.deadline.lateness(student, time_of(timestamp))
 
     def marks(self, student: str, now: bool = False) -> list[Mark]:
-        """What people changed or said, by cell; as it was when the gradebook was opened, or is now."""
-        if student not in self._known:
+        """What people changed or said, by cell; as it was when this student's rows were read, or is now."""
+        ids = self._ids(student)
+        if ids is None:
             return []
-        notebook = self._known[student][1]
-        return (self._read_marks(notebook) if now else self._marks).get(notebook, [])
+        return (self._read_marks([ids[1]]) if now else self._marks).get(ids[1], [])
 
-    def _read_marks(self, notebook: str | None = None) -> dict[str, list[Mark]]:
-        """By submitted notebook, for all of them or for one."""
+    def _read_marks(self, notebooks: list[str] | None) -> dict[str, list[Mark]]:
+        """By submitted notebook, of these or of all."""
         cells = list(self._cell_names)
         grades = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
             or_(_GRADE.c.manual_score.is_not(None), _GRADE.c.extra_credit.is_not(None)), _GRADE.c.cell_id.in_(cells)
@@ -238,9 +279,9 @@ class Gradebook:
         comments = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
             _COMMENT.c.manual_comment.is_not(None), _COMMENT.c.cell_id.in_(cells)
         )
-        if notebook is not None:
-            grades = grades.where(_GRADE.c.notebook_id == notebook)
-            comments = comments.where(_COMMENT.c.notebook_id == notebook)
+        if notebooks is not None:
+            grades = grades.where(_GRADE.c.notebook_id.in_(notebooks))
+            comments = comments.where(_COMMENT.c.notebook_id.in_(notebooks))
         found: dict[str, list[Mark]] = {}
         for of, cell, points, extra in self._connection.execute(grades):
             found.setdefault(of, []).append(Mark(self._cell_names[cell], points, extra or 0.0))
@@ -276,10 +317,11 @@ class Gradebook:
         checks = {check.name: check for check in result.checks}
         scores = {cell: _score(checks.get(name))[0] for name, cell in self._grade_cells.items()}
         extra = 0.0
-        if student in self._known:
+        ids = self._ids(student)
+        if ids is not None:
             rows = self._connection.execute(
                 select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
-                    _GRADE.c.notebook_id == self._known[student][1], _GRADE.c.cell_id.in_(self._cells_with_points)
+                    _GRADE.c.notebook_id == ids[1], _GRADE.c.cell_id.in_(self._cells_with_points)
                 )
             )
             for cell, by_hand, more in rows:
@@ -339,9 +381,10 @@ class Gradebook:
         scores = [(cell, *_score(checks.get(name))) for name, cell in self._grade_cells.items()]
         # What there is to say about the whole submission stands at its first answer.
         says = zip(self._solution_cells, [_comment(result), *[None] * len(self._solution_cells)], strict=False)
-        if student in self._known:
+        ids = self._ids(student)
+        if ids is not None:
             self._write_time(student, when, result.late_penalty)
-            self._change(self._known[student][1], scores, list(says), same_work)
+            self._change(ids[1], scores, list(says), same_work)
         else:
             self._add(student, when, result.late_penalty, scores, list(says))
 

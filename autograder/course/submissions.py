@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -160,6 +160,22 @@ def handed_in(submitted: Path, name: str, students: list[str] | None = None, rel
     return HandedIn(there, unused + [one for submission in everyone for one in submission.unused])
 
 
+def in_folders(submitted: Path, name: str, folders: Collection[str], released: Path | None = None) -> list[Submitted]:
+    """What lies in these folders of ``submitted/`` for an exercise, sorted, without a look at anybody else's.
+
+    A folder that is no student's, or is gone, has nothing in it.
+
+    Raises:
+        CourseError: there is no folder ``submitted/``, or it cannot be read.
+    """
+    try:
+        os.lstat(submitted)
+        theirs = [folder for folder in sorted(folders) if _is_a_students(submitted / folder, name)]
+    except OSError as error:
+        raise CourseError(say("{submitted} cannot be read: {why}.", submitted=submitted, why=error.strerror)) from error
+    return [_read(folder, submitted / folder / name, name, released) for folder in theirs]
+
+
 def listed(
     submitted: Path, name: str, students: list[str] | None = None, released: Path | None = None
 ) -> list[Submitted]:
@@ -213,6 +229,17 @@ def _not_a_student(entry: os.DirEntry[str], name: str) -> str:
     if entry.name.casefold() == name.casefold():
         return _("the folder is named after the exercise, not after a student; it should be STUDENT/EXERCISE")
     return ""
+
+
+def _is_a_students(folder: Path, name: str) -> bool:
+    """Whether something in ``submitted/`` is a student's folder, and not one that is called as the exercise is."""
+    if hidden(folder.name) or folder.name.casefold() == name.casefold():
+        return False
+    try:
+        mode = os.lstat(folder).st_mode
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
 
 
 def _read(student: str, folder: Path, name: str, released: Path | None) -> Submitted:

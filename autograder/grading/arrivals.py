@@ -34,6 +34,7 @@ from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
 from autograder.grading.pool import Pools
+from autograder.grading.record import Observations
 from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
 
@@ -79,6 +80,7 @@ class Watcher:
     _arrived: dict[tuple[str, str], float] = field(default_factory=dict)  # by exercise and student
     _folder_of: dict[str, str] = field(default_factory=dict)  # by student
     _failed: set[str] = field(default_factory=set)
+    _observations: Observations | None = None  # counted once: only who holds the lock adds to them
     _began: float = 0.0
 
     def get_ready(self) -> None:
@@ -169,7 +171,10 @@ class Watcher:
         for wish in asked(course.state):
             if wish.exercise in set(self._names(course)):
                 self.say(say("{exercise}: graded again, as `autograder grade --force` asked.", exercise=wish.exercise))
-                found = self._handed_in(course, [wish.exercise], list(wish.students) or sorted(folders))
+                if wish.students:
+                    found = self._of_students(course, wish.exercise, wish.students)
+                else:
+                    found = self._handed_in(course, [wish.exercise], folders)
                 count += self._grade(course, self._works(course, found), force=True)
             else:
                 self.say(say("{exercise} is not watched here, so it is not graded again.", exercise=wish.exercise))
@@ -208,7 +213,7 @@ class Watcher:
         again, it takes up nothing more; and an exercise that it does not know, or that has to be released anew, which
         changes the gradebook below it, waits for its end.
         """
-        works = self._works(course, self._handed_in(course, self._names(course), sorted(ripe)), first)
+        works = self._works(course, self._handed_in(course, self._names(course), ripe), first)
         if not works:
             return 0
         to_come = self._works_to_come(course, {work.exercise.name for work in works})
@@ -231,7 +236,7 @@ class Watcher:
             try:
                 more = {folder: s for folder, s in self._ripe(course).items() if folder not in taken}
                 more = {f: s for f, s in more.items() if s not in (ripe.get(f), for_later.get(f))}
-                found = self._handed_in(course, self._names(course), sorted(more)) if more else {}
+                found = self._handed_in(course, self._names(course), more) if more else {}
                 known = {name: those for name, those in found.items() if name in rests_on}
                 ending = not all(map(course.is_ready, known))
                 if ending:
@@ -255,16 +260,24 @@ class Watcher:
 
         return self._grade(course, works, first, arriving=arriving, to_come=to_come)
 
-    def _handed_in(self, course: Course, names: Iterable[str], folders: list[str]) -> dict[str, list[Submitted]]:
+    def _handed_in(self, course: Course, names: Iterable[str], folders: Iterable[str]) -> dict[str, list[Submitted]]:
         """What there is of these exercises in these students' folders, by exercise."""
+        those = list(folders)
+        return self._there({name: course.in_folders(name, those) for name in names})
+
+    def _of_students(self, course: Course, name: str, students: tuple[str, ...]) -> dict[str, list[Submitted]]:
+        """What there is of an exercise of these students, by exercise; named as somebody asked for them."""
+        try:
+            found = course.submissions(name, list(students))
+        except UsageError:  # somebody's folder was taken away meanwhile
+            wanted = set(students)
+            found = [one for one in course.submissions(name) if {one.students_folder, one.student} & wanted]
+        return self._there({name: found})
+
+    def _there(self, found: Mapping[str, list[Submitted]]) -> dict[str, list[Submitted]]:
+        """Those in which there is something. When it came and where it lies is remembered."""
         there: dict[str, list[Submitted]] = {}
-        wanted = set(folders)
-        for name in names:
-            try:
-                found = course.handed_in(name, folders)
-            except UsageError:  # somebody's folder was taken away meanwhile
-                found = course.handed_in(name)
-            asked_for = [one for one in found.submissions if {one.students_folder, one.student} & wanted]
+        for name, asked_for in found.items():
             those = [one for one in asked_for if one.path is not None or one.unread or one.folder.is_dir()]
             if those:
                 there[name] = those
@@ -323,7 +336,11 @@ class Watcher:
             self.say(self._line(result, arrived))
 
         if works:
-            batch.grade_as_the_only_run(course, works, self.workers, force, self.pools, on_progress, arriving, to_come)
+            if self._observations is None or self._observations.full:  # somebody may have made room
+                self._observations = Observations(course)
+            batch.grade_as_the_only_run(
+                course, works, self.workers, force, self.pools, on_progress, arriving, to_come, self._observations
+            )
         return self.graded - before
 
     def _names(self, course: Course) -> Iterable[str]:
@@ -421,10 +438,10 @@ def _states(folder: str, depth: int) -> Iterable[_Signature]:
             if depth > 1:
                 yield from _states(entry.path, depth - 1)
         else:
-            yield _signature_of(Path(entry.path))
+            yield _signature_of(entry.path)
 
 
-def _signature_of(path: Path) -> _Signature:
+def _signature_of(path: str | Path) -> _Signature:
     try:
         about = os.lstat(path)
     except OSError as error:

@@ -166,14 +166,17 @@ def grade_as_the_only_run(
     on_progress: Callable[[Progress, dict[str, Any] | None], None] = lambda progress, result: None,
     arriving: Arriving | None = None,
     to_come: Sequence[Work] = (),
+    observations: Observations | None = None,
 ) -> list[Batch]:
     """`grade_exercises` for a process that holds the course's lock (`lock.only_run`) already.
 
     Args:
         arriving: asked now and then, as long as something runs, for what else there is to grade meanwhile.
         to_come: exercises of which nothing is there yet, and something may arrive.
+        observations: those of the course, from whoever has counted them; they are counted by default.
     """
-    with gradebook.failures_named(), _Run(course, [*works, *to_come], workers, force, on_progress) as run:
+    kept = observations or Observations(course)
+    with gradebook.failures_named(), _Run(course, [*works, *to_come], workers, force, on_progress, kept) as run:
         todo = run.begin(works)
         on_progress(run.progress, None)
         todo = run.replay(todo)
@@ -203,10 +206,11 @@ class _Run:
         workers: int,
         force: bool,
         on_progress: Callable[[Progress, dict[str, Any] | None], None],
+        observations: Observations,
     ) -> None:
         self.progress = Progress(total=0)
         self._course, self._workers, self._force, self._on_progress = course, workers, force, on_progress
-        self._observations = Observations(course)
+        self._observations = observations
         self._runs = {work.exercise.name: _ExerciseRun(work) for work in works}
         self._pending = 0.0  # since when there is something to flush
         self._writing: _ExerciseRun | None = None  # the gradebook has one open transaction at most
@@ -232,8 +236,8 @@ class _Run:
         runs = [self._runs[work.exercise.name] for work in works]
         self.progress.total += sum(len(work.submissions) for work in works)
         self.flush()  # opening writes due dates
-        for run in runs:
-            self._open(run)
+        for run, work in zip(runs, works, strict=True):
+            self._open(run, [one.student for one in work.submissions])
         todo: list[_Task] = []
         for run, work in zip(runs, works, strict=True):
             with speaking(run.work.setup.language):
@@ -242,8 +246,8 @@ class _Run:
             self.flush()  # the next one may write, and others want to while these run
         return todo
 
-    def _open(self, run: _ExerciseRun) -> None:
-        recorder = Recorder(self._course, run.work.exercise, self._observations)
+    def _open(self, run: _ExerciseRun, students: list[str]) -> None:
+        recorder = Recorder(self._course, run.work.exercise, self._observations, students)
         if run.held is not None:  # people may have changed the gradebook since
             run.held.__exit__(None, None, None)
         run.held = recorder

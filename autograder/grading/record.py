@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -58,6 +58,7 @@ class Observations:
 
     def __init__(self, course: Course) -> None:
         self._bytes = sum(_size(path) for path in course.state.glob("*/observed/*.record"))
+        self.full = False  # there was no room for one
 
     def keep(self, path: Path, content: bytes | None) -> None:
         """Put a record in the place of the one that is there; nothing, if there is none or no room for it."""
@@ -66,6 +67,7 @@ class Observations:
             write_atomically(path, content)
             self._bytes = others + len(content)
         else:
+            self.full = self.full or content is not None
             path.unlink(missing_ok=True)
             self._bytes = others
 
@@ -73,8 +75,13 @@ class Observations:
 class Recorder:
     """Writes results of one exercise into one course. Use as a context manager; one at a time."""
 
-    def __init__(self, course: Course, exercise: Exercise, observations: Observations) -> None:
+    def __init__(
+        self, course: Course, exercise: Exercise, observations: Observations, students: Collection[str] | None = None
+    ) -> None:
         """Open the gradebook; a due date that the course's settings changed is written into it.
+
+        Args:
+            students: see `Gradebook`.
 
         Raises:
             CourseError: the gradebook cannot be read or written.
@@ -89,7 +96,7 @@ class Recorder:
         self._observed.mkdir(parents=True, exist_ok=True)
         terms = course.settings.of(exercise.name)
         try:
-            self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name, course.late, terms)
+            self._gradebook = Gradebook(course.db_url, course.course_id, exercise.name, course.late, terms, students)
         except OperationalError as error:
             raise CourseError(
                 say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error.orig)
