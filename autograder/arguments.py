@@ -120,7 +120,9 @@ def _feedback(commands: _Commands) -> None:
 
 
 def _send(commands: _Commands) -> None:
-    parser = commands.add_parser("send", help=say("grades into an LMS: shows what would change; --send makes the changes"))
+    parser = commands.add_parser(
+        "send", help=say("grades into an LMS: shows what would change; --send makes the changes")
+    )
     parser.add_argument("exercise", metavar="EXERCISE")
     _course(parser)
     parser.add_argument(

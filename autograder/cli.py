@@ -240,11 +240,12 @@ def _grade_with(
 ) -> list[dict[str, Any]]:
     from autograder.grading import batch
     from autograder.grading.progress import ProgressView
+    from autograder.grading.works import work_of_course
 
     view, counts = ProgressView(people, sandbox), {name: len(found) for name, found in submitted.items()}
     view.begin(counts, workers, course.nbgrader.not_used)
     events.begin(counts, workers, sandbox)
-    works = [batch.Work.of_course(course, name, sandbox, found) for name, found in submitted.items()]
+    works = [work_of_course(course, name, sandbox, found) for name, found in submitted.items()]
 
     def on_progress(progress: Any, result: dict[str, Any] | None) -> None:
         view.on_progress(progress, result)

@@ -15,6 +15,7 @@ from autograder.cli import main
 from autograder.course.directory import Course
 from autograder.grading import batch
 from autograder.grading.answered import answered
+from autograder.grading.works import work_of_course
 from autograder.sandbox.bubblewrap import Sandbox
 from benchmarks import stand_in
 
@@ -56,7 +57,7 @@ def test_due_dates_of_one_are_written_while_results_of_another_are(tmp_path: Pat
     handed_in.parent.mkdir(parents=True)
     nbformat.write(answered(EXERCISES[1], {}), handed_in)
     course, told = Course(tmp_path), []
-    works = [batch.Work.of_course(course, n, Sandbox.BUBBLEWRAP, course.submissions(n)) for n in EXERCISES]
+    works = [work_of_course(course, n, Sandbox.BUBBLEWRAP, course.submissions(n)) for n in EXERCISES]
     done = batch.grade_exercises(
         course,
         works,

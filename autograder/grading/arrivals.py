@@ -35,6 +35,7 @@ from autograder.exercise.wire import one_line
 from autograder.grading import batch
 from autograder.grading.pool import Pools
 from autograder.grading.record import Observations
+from autograder.grading.works import work_of_course
 from autograder.language import say, say_plural
 from autograder.sandbox.bubblewrap import Sandbox
 
@@ -290,7 +291,7 @@ class Watcher:
         require_packages(course.settings, course.root)
         works = []
         for name, those in found.items():
-            works.append(batch.Work.of_course(course, name, self.sandbox, those))
+            works.append(work_of_course(course, name, self.sandbox, those))
             self._receive(course, name, those, first)
         return works
 
@@ -300,7 +301,7 @@ class Watcher:
         for name in self._names(course):
             with contextlib.suppress(KitError, OSError, ValueError):  # whoever hands it in is told
                 if name not in but and course.is_ready(name):
-                    work = batch.Work.of_course(course, name, self.sandbox, [])
+                    work = work_of_course(course, name, self.sandbox, [])
                     if self._given.get(name) in (None, work.basis.key):
                         works.append(work)  # one that has changed would have the workers begin anew, for nobody yet
         return works

@@ -102,17 +102,6 @@ class Work:
         """What all its results rest on."""
         return Basis.of(self.setup)
 
-    @classmethod
-    def of_course(cls, course: Course, name: str, sandbox: Sandbox, submissions: list[Submitted]) -> Work:
-        """These submissions of an exercise, with all that the course's settings say.
-
-        Raises:
-            KitError: the exercise cannot be made ready, or its files or images cannot be read.
-        """
-        exercise, settings = course.make_ready(name), course.settings
-        limits, files = settings.of(name).limits, course.files_of(name)
-        return cls(exercise, prepare(exercise, limits, sandbox, files, settings.book, settings.language), submissions)
-
 
 def grade_class(
     course: Course,
