@@ -75,7 +75,8 @@ class CourseLTI(LTI13Authenticator):  # type: ignore[misc]
         if deployment not in self.deployments or course not in self.contexts:
             self.log.warning("LTI: refused a launch of deployment %r, course %r of the LMS", deployment, course)
             raise LoginError(
-                f"This Hub does not accept logins from this course of the LMS (deployment {deployment}, course {course})."
+                "This Hub does not accept logins from this course of the LMS"
+                f" (deployment {deployment}, course {course})."
             )
         name, sub = self.get_username(token), token.get("sub")
         if not isinstance(sub, str) or not sub:
