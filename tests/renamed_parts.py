@@ -1,21 +1,29 @@
 """Grades a small submission while internals of other packages have other names.
 
-Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK GROUPS ASKED``, the last two being JSON. A name is
-``module:qualified.name/attributes`` as in `assumptions.TABLE`, or a module's, followed by a slash; GROUPS is a list of
-lists of names, ASKED a list of names. All packages are imported once; all else happens in forks, which rename in all
-code that has been imported, but for this project's. For each group there is one that renames all its names, starts a
-fork server and grades, and enters the points in a gradebook if the names are nbgrader's; for each name one that renames
-this alone and asks what `doctor` says. If a group's points are not those of a grading in which
-nothing is renamed, each of its names is graded alone, so that it is known whose fault it is. What is printed is one
-JSON line with those points, then one for each name: what `doctor` says and, if it was in a group, the points.
+Run as a program: ``python renamed_parts.py EXERCISE NOTEBOOK PLAN``, the last being JSON: lists of parts by what is
+done with them. A part is ``module:qualified.name/attribute`` with a name or a module of `assumptions.TABLE`; without
+the attribute it is that name itself. All packages are imported once; all else happens in forks, which rename in all
+code that has been imported, but for this project's.
+
+* ``graded``, a list of lists: each list's parts are renamed together in a fork that starts a fork server and grades,
+  and enters the points in a gradebook if there are parts of nbgrader's. If the points are not those of a grading in
+  which nothing is renamed, each part is graded alone, so that it is known whose fault it is.
+* ``stops``: these are renamed together, and what a grading stops with is kept.
+* ``asked``: nothing is graded.
+* ``anew``: these have other source instead of another name, and nothing is graded.
+
+For each part of all these, one more fork renames it alone and asks what `doctor` says. What is printed is one JSON line
+with the points when nothing is renamed, then one for each part.
 """
 
 from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import gc
 import importlib
+import inspect
 import json
 import os
 import sys
@@ -54,33 +62,38 @@ def _named_in(code: types.CodeType) -> set[str]:
     return named.union(*(_named_in(one) for one in code.co_consts if isinstance(one, types.CodeType)))
 
 
-def names_of(part: str) -> list[str]:
-    """The names that are renamed for one part of the table, if what has another name then is private."""
-    name, _, attributes = part.partition("/")
-    return attributes.split() or name.partition(":")[2].split(".")[-1:]
+def name_in(part: str) -> str:
+    """What has another name when a part is renamed; '' for a module."""
+    name, _, attribute = part.partition("/")
+    return attribute or name.partition(":")[2].split(".")[-1]
 
 
-def rename(name: str, attributes: str) -> None:
-    """Give what `name` stands for, or the attributes that it sets, another name; or, where that is public, new code."""
-    from autograder.compat.assumptions import found
-
-    module, _, path = name.partition(":")
-    *owners, last = path.split(".")
+def rename(part: str) -> None:
+    """Give what `part` stands for another name."""
+    module, _, path = part.partition("/")[0].partition(":")
     package = module.split(".")[0]
-    packages = (package, "ipykernel") if package == "IPython" else (package,)
-    private = last.startswith("_") and not last.startswith("__")
     if not path:
         _hide(module)
-    elif attributes:
-        for attribute in attributes.split():
-            _rename_everywhere(attribute, packages)
-    elif private or module.startswith(("tensorflow.python.", "nbgrader.")):
-        _rename_everywhere(last, packages)
-        if not owners:
-            setattr(sys.modules[module], last + RENAMED, vars(sys.modules[module]).pop(last))
-    else:
-        owner = found(f"{module}:{'.'.join(owners)}") if owners else sys.modules[module]
-        _write_anew(owner, last)
+        return
+    last = name_in(part)
+    _rename_everywhere(last, _KERNEL if package in _KERNEL else (package,))
+    if path == last:
+        thing = vars(sys.modules[module])[last]
+        for other, there in list(sys.modules.items()):
+            if other.startswith(package) and vars(there).get(last) is thing:
+                setattr(there, last + RENAMED, vars(there).pop(last))
+
+
+_KERNEL = ("IPython", "ipykernel", "traitlets", "jupyter_core")  # one's methods are called, and written over, by others
+
+
+def write_anew(part: str) -> None:
+    """Give a function other source, and leave its name."""
+    from autograder.compat.assumptions import found
+
+    module, _, path = part.removesuffix("/").partition(":")
+    *owners, last = path.split(".")
+    _write_anew(found(f"{module}:{'.'.join(owners)}") if owners else sys.modules[module], last)
 
 
 def _hide(module: str) -> None:
@@ -122,7 +135,7 @@ def _with(code: types.CodeType, name: str, new: str) -> types.CodeType:
 
 def _write_anew(owner: Any, name: str) -> None:
     """The same function, of other source."""
-    raw = vars(owner)[name]
+    raw = inspect.getattr_static(owner, name)
     original = raw.fget if isinstance(raw, property) else raw
 
     def written_anew(*args: Any, **kwargs: Any) -> Any:
@@ -226,18 +239,14 @@ def in_a_fork(find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return seen
 
 
-def renamed(*names: str) -> None:
-    for name in names:
-        rename(*name.split("/"))
+def prepare(parts: set[str]) -> None:
+    """Import everything, and look up what will be renamed."""
+    from autograder.compat import assumptions
 
-
-def main() -> None:
-    from autograder.compat.assumptions import TABLE, fallen, line
-
-    exercise, path = sys.argv[1:3]
-    groups, asked = map(json.loads, sys.argv[3:])
-    for use in TABLE:
-        assert not fallen(use), "before anything is renamed, all holds"
+    # A fork that asks `doctor` would else read the source of forty functions again.
+    assumptions.digest = functools.cache(assumptions.digest)
+    for use in assumptions.TABLE:
+        assert not assumptions.fallen(use), "before anything is renamed, all holds"
     import ipykernel.kernelapp
     import ipykernel.zmqshell  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
@@ -250,36 +259,57 @@ def main() -> None:
     from autograder.grading import grade as _station  # noqa: F401
 
     data.keep_in_memory()  # each fork server would read them anew
-
-    look_up({one for part in (*chain(*groups), *asked) for one in names_of(part)})
+    look_up({name_in(part) for part in parts})
     gc.freeze()  # no fork has to go through what was there before it
+
+
+def main() -> None:
+    exercise, path = sys.argv[1:3]
+    plan: dict[str, list[Any]] = json.loads(sys.argv[3])
+    prepare({*chain(*plan["graded"]), *plan["stops"], *plan["asked"]})
     notebook = Path(path).read_bytes()
 
-    def graded(names: list[str]) -> dict[str, Any]:
+    def graded(parts: list[str]) -> dict[str, Any]:
         def points() -> dict[str, Any]:
-            renamed(*names)
-            return {"points": grade(notebook, exercise, not names or names[0].startswith("nbgrader"))}
+            for part in parts:
+                rename(part)
+            return {"points": grade(notebook, exercise, not parts or any(p.startswith("nbgrader") for p in parts))}
 
         return in_a_fork(points)
 
-    def doctor(name: str) -> dict[str, Any]:
+    def stopped(parts: list[str]) -> dict[str, Any]:
+        try:
+            for part in parts:
+                rename(part)
+            return {"points": grade(notebook, exercise, False)}
+        except Exception as error:
+            return {"stopped": str(error)}
+
+    def said(part: str, change: Callable[[str], None] = rename) -> dict[str, Any]:
         def says() -> dict[str, Any]:
-            renamed(name)
+            from autograder.compat.assumptions import TABLE, fallen, line
+
+            change(part)
             return {"doctor": [line(use, gone) for use in TABLE if (gone := fallen(use))]}
 
-        return in_a_fork(says)
+        return {"name": part, **in_a_fork(says)}
 
     plain = graded([])
     print(json.dumps(plain), flush=True)
-    for group in groups:
+    for group in plan["graded"]:
         together = graded(group)
-        for name in group:
-            found = together if together == plain or len(group) == 1 else graded([name])
+        for part in group:
+            found = together if together == plain or len(group) == 1 else graded([part])
             if found == plain != together:
                 found = {**found, "together": [group, together]}
-            print(json.dumps({"name": name, **doctor(name), **found}), flush=True)
-    for name in asked:  # does it stay away from what it does not know?
-        print(json.dumps({"name": name, **doctor(name)}), flush=True)
+            print(json.dumps({**said(part), **found}), flush=True)
+    end = in_a_fork(lambda: stopped(plan["stops"]))
+    for part in plan["stops"]:
+        print(json.dumps({**said(part), **end}), flush=True)
+    for part in plan["asked"]:
+        print(json.dumps(said(part)), flush=True)
+    for part in plan["anew"]:  # does it stay away from what it does not know?
+        print(json.dumps(said(part, write_anew)), flush=True)
 
 
 if __name__ == "__main__":

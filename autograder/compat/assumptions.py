@@ -368,7 +368,6 @@ PROVISIONER = Use(
             attributes="provisioner",
         ),
     ),
-    unasked="there is no other way",
     needed=True,
 )
 PLAIN_PAGES = Use(

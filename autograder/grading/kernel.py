@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import cache
 from queue import Empty
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
+from autograder.compat.assumptions import PROVISIONER, fallen, line
 from autograder.exercise import wire
 from autograder.exercise.wire import Message, NotPlain
 from autograder.grading.cells import CellClient
@@ -41,6 +43,8 @@ INTERRUPT_SECONDS = 3.0  # what a cell or a function has to stop after it was in
 PROCESSOR_INTERVAL = 0.2  # seconds between two looks at a cell's processor time
 
 T = TypeVar("T")
+
+_fallen = cache(fallen)  # there is a kernel for each submission
 
 
 class KernelDidNotStart(RuntimeError):
@@ -148,7 +152,13 @@ class _OneSpec(KernelSpecManager):  # type: ignore[misc]
 
 
 def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
-    """A kernel manager whose kernel will be a fork of `server`."""
+    """A kernel manager whose kernel will be a fork of `server`.
+
+    Raises:
+        KernelDidNotStart: this version of jupyter_client would start another.
+    """
+    if gone := _fallen(PROVISIONER):
+        raise KernelDidNotStart(line(PROVISIONER, gone), known=True)
     # The manager keeps the key of the kernel in a file. It lies where it goes with the fork server, whatever happens.
     server.scratch.mkdir(mode=0o700, exist_ok=True)
     manager = AsyncKernelManager(
@@ -158,7 +168,7 @@ def kernel_manager(server: ForkServer, limits: Limits) -> AsyncKernelManager:
         kernel_spec_manager=_OneSpec(),
     )
     manager.context.setsockopt(zmq.constants.SocketOption.MAXMSGSIZE, MAX_MESSAGE_BYTES)
-    # It may be set like this, though that is not documented: `compat.assumptions.PROVISIONER`.
+    # That it may be set like this is not documented, so it was asked above.
     manager.provisioner = ForkProvisioner(
         server, limits, parent=manager, kernel_id="fork", kernel_spec=manager.kernel_spec
     )
