@@ -355,6 +355,18 @@ def test_no_student_of_that_name(tmp_path: Path) -> None:
         handed_in(tmp_path, NAME, ["ada"])
 
 
+def test_what_lies_in_single_folders_is_what_the_whole_class_shows_of_them(tmp_path: Path) -> None:
+    for name in ("ada", "e<e", "zoe", NAME, "__MACOSX"):
+        put(tmp_path / name, {USUAL: worked()})
+    (tmp_path / "link").symlink_to(tmp_path / "ada")
+    (tmp_path / "file").touch()
+    everyone = {one.students_folder: one for one in look(tmp_path).submissions}
+    found = submissions.in_folders(tmp_path, NAME, ["zoe", "gone", "file", "link", "e<e", NAME, "__MACOSX"])
+    assert found == [everyone[folder] for folder in ("e<e", "link", "zoe")]
+    with pytest.raises(CourseError, match="cannot be read"):
+        submissions.in_folders(tmp_path / "away", NAME, ["zoe"])
+
+
 def test_naming_a_whole_class_looks_at_each_folder_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"student-{number}" for number in range(100)]
     for name in names:
