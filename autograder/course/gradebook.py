@@ -81,6 +81,22 @@ _UPDATE_COMMENT = (
     .where(_COMMENT.c.notebook_id == bindparam("in_notebook"), _COMMENT.c.cell_id == bindparam("of_cell"))
     .values(auto_comment=bindparam("comment"))
 )
+# Built once, for making a statement takes longer than executing it. nbgrader's indices begin with the cell.
+_CELLS, _NOTEBOOKS = bindparam("cells", expanding=True), bindparam("notebooks", expanding=True)
+_MARKS = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
+    or_(_GRADE.c.manual_score.is_not(None), _GRADE.c.extra_credit.is_not(None)), _GRADE.c.cell_id.in_(_CELLS)
+)
+_REMARKS = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
+    _COMMENT.c.manual_comment.is_not(None), _COMMENT.c.cell_id.in_(_CELLS)
+)
+_POINTS = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.auto_score).where(
+    _GRADE.c.auto_score.is_not(None), _GRADE.c.cell_id.in_(_CELLS)
+)
+_MARKS_OF, _POINTS_OF = (rows.where(_GRADE.c.notebook_id.in_(_NOTEBOOKS)) for rows in (_MARKS, _POINTS))
+_GIVEN = select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
+    _GRADE.c.notebook_id == bindparam("in_notebook"), _GRADE.c.cell_id.in_(_CELLS)
+)
+_REMARKS_OF = _REMARKS.where(_COMMENT.c.notebook_id.in_(_NOTEBOOKS))
 
 
 @dataclass(frozen=True)
@@ -234,13 +250,8 @@ class Gradebook:
 
     def _read_points(self, notebooks: list[str] | None) -> dict[str, dict[str, float]]:
         """What checks gave, by submitted notebook and cell; of these notebooks, or of all."""
-        rows = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.auto_score).where(
-            _GRADE.c.cell_id.in_(list(self._cell_names)), _GRADE.c.auto_score.is_not(None)
-        )
-        if notebooks is not None:
-            rows = rows.where(_GRADE.c.notebook_id.in_(notebooks))
         found: dict[str, dict[str, float]] = {}
-        for of, cell, points in self._connection.execute(rows):
+        for of, cell, points in self._rows(_POINTS, _POINTS_OF, notebooks):
             found.setdefault(of, {})[cell] = points
         return found
 
@@ -272,23 +283,20 @@ class Gradebook:
 
     def _read_marks(self, notebooks: list[str] | None) -> dict[str, list[Mark]]:
         """By submitted notebook, of these or of all."""
-        cells = list(self._cell_names)
-        grades = select(_GRADE.c.notebook_id, _GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
-            or_(_GRADE.c.manual_score.is_not(None), _GRADE.c.extra_credit.is_not(None)), _GRADE.c.cell_id.in_(cells)
-        )
-        comments = select(_COMMENT.c.notebook_id, _COMMENT.c.cell_id, _COMMENT.c.manual_comment).where(
-            _COMMENT.c.manual_comment.is_not(None), _COMMENT.c.cell_id.in_(cells)
-        )
-        if notebooks is not None:
-            grades = grades.where(_GRADE.c.notebook_id.in_(notebooks))
-            comments = comments.where(_COMMENT.c.notebook_id.in_(notebooks))
         found: dict[str, list[Mark]] = {}
-        for of, cell, points, extra in self._connection.execute(grades):
+        for of, cell, points, extra in self._rows(_MARKS, _MARKS_OF, notebooks):
             found.setdefault(of, []).append(Mark(self._cell_names[cell], points, extra or 0.0))
-        for of, cell, text in self._connection.execute(comments):
+        for of, cell, text in self._rows(_REMARKS, _REMARKS_OF, notebooks):
             if text:
                 found.setdefault(of, []).append(Mark(self._cell_names[cell], comment=text))
         return {of: in_order(marks) for of, marks in found.items()}
+
+    def _rows(self, of_all: Select[Any], of_these: Select[Any], notebooks: list[str] | None) -> Iterable[Any]:
+        asked: dict[str, Any] = {"cells": list(self._cell_names)}
+        if notebooks is not None:
+            asked["notebooks"] = notebooks
+        found: Iterable[Any] = self._connection.execute(of_all if notebooks is None else of_these, asked)
+        return found
 
     def late_penalty(self, student: str, timestamp: str, result: SubmissionResult) -> float:
         """The points that this submission loses because it came late, by today's due date and extensions.
@@ -319,11 +327,8 @@ class Gradebook:
         extra = 0.0
         ids = self._ids(student)
         if ids is not None:
-            rows = self._connection.execute(
-                select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).where(
-                    _GRADE.c.notebook_id == ids[1], _GRADE.c.cell_id.in_(self._cells_with_points)
-                )
-            )
+            asked = {"in_notebook": ids[1], "cells": self._cells_with_points}
+            rows = self._connection.execute(_GIVEN, asked)
             for cell, by_hand, more in rows:
                 extra += more or 0.0
                 if by_hand is not None:
