@@ -31,15 +31,19 @@ def _check(commands: _Commands) -> None:
     _common(parser)
 
 
-def _grade(commands: _Commands) -> None:
-    parser = commands.add_parser("grade", help=say("grade a class"))
-    parser.add_argument("exercises", metavar="EXERCISE", nargs="+", help=say("one exercise, or several in one go"))
-    _course(parser)
+def _where(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
     )
     where.add_argument("--scheduler", metavar="ADDRESS", help=say("use the workers of this dask scheduler"))
+
+
+def _grade(commands: _Commands) -> None:
+    parser = commands.add_parser("grade", help=say("grade a class"))
+    parser.add_argument("exercises", metavar="EXERCISE", nargs="+", help=say("one exercise, or several in one go"))
+    _course(parser)
+    _where(parser)
     parser.add_argument("--student", action="append", metavar="ID", help=say("only this student; may be repeated"))
     parser.add_argument("--force", action="store_true", help=say("also grade again what has not changed"))
     parser.add_argument(
@@ -70,9 +74,7 @@ def _watch(commands: _Commands) -> None:
         "--from", dest="source", type=Path, metavar="FOLDER", help=say("take in what comes into this folder, too")
     )
     parser.add_argument("--roster", type=Path, metavar="CSV", help=say("with --from: the class list, as for collect"))
-    parser.add_argument(
-        "--workers", type=_positive, metavar="N", help=say("submissions at a time (default: one per core)")
-    )
+    _where(parser)
     _sandbox_option(parser)
 
 

@@ -257,19 +257,15 @@ def _grade_with(
     return [one.to_json() for one in done]
 
 
-def _watch(options: argparse.Namespace) -> int:
-    import signal
+def _to_watch(options: argparse.Namespace) -> tuple[Any, Any]:
+    """The course, and where its hand-ins come from beside its own folders; None for nowhere else."""
     import time
 
-    from autograder import data, preflight
+    from autograder import data
     from autograder.course.directory import Course
     from autograder.course.inbox import Inbox
-    from autograder.course.lock import WATCHING, only_run
     from autograder.course.roster import Roster
     from autograder.course.settings import require_packages
-    from autograder.grading.arrivals import Watcher, at
-    from autograder.grading.pool import StandingPool
-    from autograder.sandbox import bubblewrap, machine
 
     course = Course(options.course)
     for name in options.exercises:
@@ -285,13 +281,27 @@ def _watch(options: argparse.Namespace) -> int:
     if options.roster and options.source is None:
         raise UsageError(say("--roster is only used to identify the students in --from. Give --from as well."))
     roster = Roster.read(options.roster) if options.roster else None
-    inbox = Inbox.at(options.source, course, time.time, roster) if options.source else None
-    sandbox = bubblewrap.choose(options.sandbox)
+    return course, Inbox.at(options.source, course, time.time, roster) if options.source else None
+
+
+def _watch(options: argparse.Namespace) -> int:
+    import signal
+    import time
+
+    from autograder import preflight
+    from autograder.course.lock import WATCHING, only_run
+    from autograder.grading.arrivals import Watcher, at
+    from autograder.grading.pool import StandingPool
+    from autograder.sandbox import bubblewrap, machine
+
+    course, inbox = _to_watch(options)
+    cluster = _cluster().look_at(options.scheduler) if options.scheduler else None
+    sandbox = bubblewrap.choose(options.sandbox, cluster.sandboxed if cluster else None)
     preflight.require_course(course.root, course.places(options.exercises))
     preflight.require_temporary()
     course.gradebook_is_sound()
     course.gradebook_is_nbgraders()
-    workers = options.workers or machine.examine().workers
+    workers = cluster.workers if cluster else options.workers or machine.examine().workers
 
     def show(line: str) -> None:
         print(terminal.shown(at(line)), flush=True)
@@ -301,7 +311,7 @@ def _watch(options: argparse.Namespace) -> int:
 
     with only_run(course.state, WATCHING):
         before = signal.signal(signal.SIGTERM, stop)  # as a service is stopped
-        pool = StandingPool(workers, sandbox)
+        pool = _cluster().StandingCluster(cluster) if cluster else StandingPool(workers, sandbox)
         watcher = Watcher(course.root, tuple(options.exercises), workers, sandbox, pool, show, inbox)
         try:
             watcher.get_ready()

@@ -189,6 +189,38 @@ def test_a_dying_worker_costs_only_the_guilty_a_retry(course: Path, error: type[
     assert grade(course).skipped == 5  # what was our fault is tried again
 
 
+class Growing(Executor):
+    """A cluster: it had no worker that anybody knew of, and has three from the first submission on."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner, self._given = inner, 0
+        self.before_each_round: list[int] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._given += 1
+        return self._inner.submit(fn, *args, **kwargs)
+
+    @property
+    def size(self) -> int:
+        """Asked before each round of handing out."""
+        self.before_each_round.append(self._given)
+        return 3 if self._given else 0
+
+
+def test_workers_that_join_get_something_to_do_at_once(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 7)
+    growing: list[Growing] = []
+
+    @contextmanager
+    def pools(workers: int, setups: Any) -> Any:
+        with stand_in.pools(Course(course).make_ready(NAME))(workers, setups) as inner:
+            growing.append(Growing(inner))
+            yield growing[-1]
+
+    assert len(grade(course, pools).submissions) == 7
+    assert growing[0].before_each_round == [0, 2, 5, 7]  # two at first, as `grade` says
+
+
 class Failing(Executor):
     """Nothing can be graded with it, as far as it can tell."""
 

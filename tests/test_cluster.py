@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,10 @@ from nodes import PREFIX, nodes
 sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
 from autograder.errors import SchedulerRefused, WorkerDied
-from autograder.grading import batch
+from autograder.grading import basis, batch, worker
 from autograder.grading.answered import answered
-from autograder.grading.cluster import Workers, check_address, look_at
-from autograder.sandbox.bubblewrap import Sandbox
+from autograder.grading.cluster import Cluster, StandingCluster, Workers, check_address, look_at
+from autograder.sandbox.bubblewrap import Sandbox, Verdict
 from autograder.sandbox.limits import Limits
 from benchmarks.cluster import dask_cluster, dask_scheduler, dask_worker
 
@@ -159,6 +160,54 @@ def test_a_second_run_is_refused(course: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
+def test_workers_stay_from_one_batch_to_the_next_and_join_while_one_runs(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin anew for another exercise alone. Whoever would grade otherwise than the coordinator leaves at once."""
+    setup = batch.prepare(Course(course).make_ready(NAME), Limits(), Sandbox.LIMITS_ONLY)
+    begun: list[list[str]] = []
+    like = {"package": basis.package_digest()} | basis.versions()
+    monkeypatch.setattr(worker, "begin", lambda setups: begun.append([one.exercise for one in setups]))
+    monkeypatch.setattr(worker, "here", lambda: (like, Verdict(True)))
+    options = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with distributed.LocalCluster(protocol="tcp://", host="127.0.0.1", **options) as local:
+        pools = StandingCluster(Cluster(local.scheduler_address, 1, Verdict(True)))
+        for setups in ([setup], [setup], [setup, dataclasses.replace(setup, exercise="another")], [setup]):
+            with pools(1, setups) as workers:
+                assert workers.submit(len, "abc").result(60) == 3
+        assert begun == [[NAME], [NAME, "another"]]
+        with pools(1, [setup]) as workers:
+            assert workers.size == 1
+            local.scale(2)
+            _wait_until(lambda: workers.size == 2)
+            assert begun[2:] == [[NAME, "another"]]
+            like["package"] = "another's"
+            local.scale(3)
+            _wait_until(lambda: len(local.workers) == 3)
+            _wait_until(lambda: workers.size == 2 and len(local.scheduler.workers) == 2)
+            assert len(begun) == 3
+        like["package"] = basis.package_digest()
+        with pytest.raises(SchedulerRefused, match="Somebody else"):
+            _refused(local.scheduler_address, setup, monkeypatch)
+        pools.close()
+        with Cluster(local.scheduler_address, 1, Verdict(True)).pools(1, [setup]) as workers:
+            assert workers.submit(len, "abc").result(60) == 3
+
+
+def _refused(address: str, setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autograder.grading.cluster.LEASE_SECONDS", 1)
+    with Cluster(address, 1, Verdict(True)).pools(1, [setup]):
+        pass
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
 @pytest.mark.sandbox
 def test_a_killed_worker_loses_nothing(course: Path) -> None:
     for number in range(6):
@@ -249,7 +298,7 @@ def test_nodes_with_addresses_of_their_own_over_tls(course: Path, tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.sandbox
-def test_jobs_of_slurm_grade(course: Path, tmp_path: Path) -> None:
+def test_jobs_of_slurm_grade_what_arrives(course: Path, tmp_path: Path) -> None:
     """deploy/cluster/slurm.py, with stand-ins for sbatch and scancel that run a job's script on the spot."""
     if not shutil.which("openssl"):
         missing("openssl is not installed")
@@ -278,9 +327,18 @@ def test_jobs_of_slurm_grade(course: Path, tmp_path: Path) -> None:
         _wait_for("Registered to", log)
         address = re.search(r"--scheduler (tls://\S+)\n", (tmp_path / "out").read_text())
         assert address is not None
-        grade = [sys.executable, "-m", "autograder", "grade", NAME, "--course", str(course), "--scheduler", address[1]]
-        done = subprocess.run(grade, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert "ada: graded, 24/24" in done.stdout, done.stderr
+        watch = [sys.executable, "-m", "autograder", "watch", "--course", str(course), "--scheduler", address[1]]
+        with (tmp_path / "watched").open("wb") as watched:
+            watching = subprocess.Popen(watch, env=environment, stdout=watched, stderr=watched)
+        try:
+            _wait_for(f"ada  {NAME}: 24 of 24 points", tmp_path / "watched", 120)
+            _hand_in(course, "bo", right=True)
+            _wait_for(f"bo  {NAME}: 24 of 24 points", tmp_path / "watched", 120)
+        finally:
+            watching.terminate()
+            watching.wait(60)
+        assert watching.returncode == 0
+        assert "2 graded" in (tmp_path / "watched").read_text()
     finally:
         slurm.send_signal(signal.SIGINT)
         assert slurm.wait(60) == 0, (tmp_path / "out").read_text()

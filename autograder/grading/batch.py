@@ -482,13 +482,15 @@ def _graded(
         with pools(pool_size, setups) as pool:
             running: dict[Future[Done], tuple[_Task, int]] = {}
             source: _Waiting | list[tuple[_Task, int]] = suspects if alone else waiting
-            _refill(pool, running, source, pool_size)
+            _refill(pool, running, source, 1 if alone else max(pool_size, _size(pool)))
             while running:
                 progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
                 ask = None if alone or suspects else more
                 ready = wait(running, ASK_SECONDS if ask else None, FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
-                _refill(pool, running, source, pool_size)  # before anything is written, so that no worker waits
+                _refill(
+                    pool, running, source, 1 if alone else max(pool_size, _size(pool))
+                )  # before anything is written, so that no worker waits
                 broken = False
                 for number, (future, task, attempt) in enumerate(finished, 1):
                     try:
@@ -526,12 +528,17 @@ def _graded(
                 if ask and not suspects and time.monotonic() - asked >= ASK_SECONDS:
                     asked = time.monotonic()
                     waiting.add(ask(waiting.students() | {task.submitted.student for task, _ in running.values()}))
-                    _refill(pool, running, source, pool_size)
+                    _refill(pool, running, source, 1 if alone else max(pool_size, _size(pool)))
 
 
 def _title(task: _Task, exercises: int) -> str:
     student = task.submitted.student
     return student if exercises == 1 else f"{student} ({task.run.work.exercise.name})"
+
+
+def _size(pool: Executor) -> int:
+    """How many workers a cluster has now: they join and leave while a run goes on. 0 for processes of this machine."""
+    return int(getattr(pool, "size", 0))
 
 
 def _refill(

@@ -42,10 +42,18 @@ class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def __init__(self, setups: Sequence[Setup]) -> None:
         self._setups = setups
+        self._like = {"package": basis.package_digest()} | basis.versions()  # the coordinator's
 
-    def setup(self, worker: Any) -> None:
-        from autograder.grading.worker import begin
+    async def setup(self, worker: Any) -> None:
+        """Begin; or, where this worker would grade otherwise than the coordinator, say so here and leave."""
+        from autograder.grading.worker import begin, here
 
+        try:
+            _check_same(worker.address, here()[0], self._like)
+        except SchedulerRefused as error:  # the run asked those that were there before it; this one joins later
+            logging.getLogger("distributed.worker").error("%s", error)
+            asyncio.get_running_loop().create_task(worker.close(reason="autograder"))
+            return
         begin(self._setups)
 
     def teardown(self, worker: Any) -> None:
@@ -70,24 +78,54 @@ class Cluster:
             SchedulerLost: there is no scheduler or no worker any more.
             SchedulerRefused: somebody else's run has the workers.
         """
+        with self._held() as workers:
+            workers.wait()
+            workers.prepare(setups)
+            yield workers
+
+    @contextmanager
+    def _held(self) -> Iterator[Workers]:
+        """All workers, for nobody else until the context ends."""
         with contextlib.ExitStack() as stack:
             try:
                 client = stack.enter_context(_connected(self.address))
-                client.wait_for_workers(1, timeout=CONNECT_SECONDS)
             except SchedulerRefused as error:
                 raise SchedulerLost(f"{str(error).rstrip('.')}. {said(KEPT)}") from error
-            except TimeoutError as error:
-                raise SchedulerLost(
-                    say("The scheduler at {address} has lost all its workers. {kept}", address=self.address, kept=KEPT)
-                ) from error
             stack.enter_context(_alone(client, self.address))
-            client.register_plugin(BeginWorker(setups))
-            workers = stack.enter_context(Workers(client))
+            workers = stack.enter_context(Workers(client, self.address))
             try:
                 yield workers
             finally:
                 if client.status == "running":
                     client.unregister_worker_plugin(BeginWorker.name)
+
+
+class StandingCluster:
+    """A cluster's workers, which stay with one run from one batch to the next. Used as `Pools`; to be closed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._held = contextlib.ExitStack()
+        self._workers: Workers | None = None
+        self._known: dict[str, tuple[str, Setup]] = {}  # what the workers have been given, and what that rests on
+
+    @contextmanager
+    def __call__(self, _workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
+        """See `Cluster.pools`."""
+        if self._workers is None or not self._workers.connected:
+            self.close()
+            self._workers = self._held.enter_context(self._cluster._held())
+        given = {setup.exercise: (basis.Basis.of(setup).key, setup) for setup in setups}
+        if any(self._known.get(name, ("",))[0] != key for name, (key, _) in given.items()):
+            self._known |= given
+            self._workers.prepare([setup for _, setup in self._known.values()])
+        self._workers.wait()
+        yield self._workers
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._workers, self._known = None, {}
+        self._held.close()
 
 
 class Workers(Executor):
@@ -98,12 +136,40 @@ class Workers(Executor):
     is found again stays pending, too. Here all of it is broken then, as with a process pool.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, address: str = "") -> None:
+        self._client, self._address = client, address
         self._pending: dict[Future[Any], Any] = {}  # ours -> dask's
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self.size = 0  # how many there are now: they join and leave while a run goes on
         threading.Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the scheduler can be reached."""
+        return bool(self._client.status == "running")
+
+    def prepare(self, setups: Sequence[Setup]) -> None:
+        """Have all workers, and those that join later, begin with these exercises."""
+        self._client.register_plugin(BeginWorker(setups))
+
+    def wait(self) -> None:
+        """Until there is one.
+
+        Raises:
+            SchedulerLost: none has come for a while.
+        """
+        try:
+            self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise SchedulerLost(
+                say("The scheduler at {address} has lost all its workers. {kept}", address=self._address, kept=KEPT)
+            ) from error
+        self._count()
+
+    def _count(self) -> None:
+        with contextlib.suppress(OSError, ValueError, TimeoutError):  # whoever waits for a result is told
+            self.size = len(self._client.nthreads())
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._client.status != "running":
@@ -158,7 +224,9 @@ class Workers(Executor):
 
     def _watch(self) -> None:
         while not self._closed.wait(1):
-            if self._client.status != "running":
+            if self._client.status == "running":
+                self._count()
+            else:
                 with self._lock:
                     pending = list(self._pending)
                 for ours in pending:
@@ -201,17 +269,17 @@ def look_at(address: str) -> Cluster:
             raise SchedulerRefused(
                 say("The workers do not have this version of the package autograder: {error}.", error=error)
             ) from error
-    sandboxed = Verdict(True)
+    sandboxed, here = Verdict(True), {"package": basis.package_digest()} | basis.versions()
     for name, (there, verdict) in answers.items():
-        _check_same(name, there)
+        _check_same(name, there, here)
         if not verdict.works:
             sandboxed = replace(verdict, reason=say("on the worker {name} {reason}", name=name, reason=verdict.reason))
     return Cluster(address, len(threads), sandboxed)
 
 
-def _check_same(name: str, there: dict[str, str]) -> None:
-    """A worker grades as this machine would, or not at all."""
-    if not isinstance(there, dict) or there.get("package") != basis.package_digest():
+def _check_same(name: str, there: dict[str, str], here: dict[str, str]) -> None:
+    """A worker grades as the coordinator's machine would, or not at all."""
+    if not isinstance(there, dict) or there.get("package") != here["package"]:
         raise SchedulerRefused(
             say(
                 "The worker {name} has another version of the package autograder than this machine: its code"
@@ -219,7 +287,7 @@ def _check_same(name: str, there: dict[str, str]) -> None:
                 name=name,
             )
         )
-    for what, version in basis.versions().items():
+    for what, version in here.items():
         if version not in (basis.NOT_THERE, there.get(what)):  # who only coordinates needs no Keras
             raise SchedulerRefused(
                 say(
