@@ -133,7 +133,7 @@ def test_comments_are_kept_and_requests_are_read(marks: Marks, group: Class) -> 
     (folder / REQUEST).write_text("by_hand: I think " + HOSTILE)
     assert HOSTILE in marks.request("late")
     marks.answer_request("late", marks.request("late"), "Ann")
-    assert marks.answered("late", marks.request("late"))
+    assert not marks.open_requests(["late"])
     (folder / REQUEST).unlink()
     (folder / REQUEST).symlink_to("/etc/passwd")
     assert marks.request("late") == ""
@@ -144,11 +144,11 @@ def test_the_same_request_about_another_notebook_is_a_new_one(marks: Marks, grou
     notebook = folder / f"{NAME}.ipynb"
     (folder / REQUEST).write_text("")  # all that learners write nothing into are read as the same text
     marks.answer_request("late", marks.request("late"), "Ann")
-    assert marks.answered("late", marks.request("late"))
+    assert not marks.open_requests(["late"])
     notebook.write_text(notebook.read_text("utf-8") + "\n", "utf-8")
-    assert not marks.answered("late", marks.request("late"))
+    assert list(marks.open_requests(["late"])) == ["late"]
     marks.answer_request("late", marks.request("late"), "Ann")
-    assert marks.answered("late", marks.request("late"))
+    assert not marks.open_requests(["late"])
 
 
 def test_a_request_that_was_answered_in_an_earlier_version_stays_answered(marks: Marks, group: Class) -> None:
@@ -160,9 +160,9 @@ def test_a_request_that_was_answered_in_an_earlier_version_stays_answered(marks:
     marks._history.write_text(json.dumps(note | {"when": "2026-05-04T10:00:00+02:00"}) + "\n", "utf-8")
     for handed_in, answered in (("07:59:00 UTC", True), ("08:01:00 UTC", False)):
         (folder / "timestamp.txt").write_text(f"2026-05-04 {handed_in}")
-        assert marks.answered("late", marks.request("late")) is answered
+        assert (not marks.open_requests(["late"])) is answered
     (folder / "timestamp.txt").unlink()
-    assert marks.answered("late", marks.request("late"))
+    assert not marks.open_requests(["late"])
 
 
 def test_nothing_graded_is_told(course: Path) -> None:

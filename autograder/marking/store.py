@@ -154,19 +154,17 @@ class Marks:
             return ""
         return text or say("(The request is empty.)")
 
-    def answered(self, student: str, request: str) -> bool:
-        """Whether somebody has said that this very request, about the notebook as it is now, is dealt with."""
-        return self._answered_in(self.history(student), student, request)
-
     def open_requests(self, students: Iterable[str]) -> dict[str, str]:
         """What those wrote who ask for another look and have no answer yet."""
         asked = {student: request for student in students if (request := self.request(student))}
         notes: dict[str, list[dict[str, Any]]] = {}
-        for note in self.history() if asked else ():
+        only = next(iter(asked)) if len(asked) == 1 else None
+        for note in self.history(only) if asked else ():
             notes.setdefault(str(note.get("student")), []).append(note)
-        return {s: text for s, text in asked.items() if not self._answered_in(notes.get(s, []), s, text)}
+        return {s: text for s, text in asked.items() if not self._answered(notes.get(s, []), s, text)}
 
-    def _answered_in(self, notes: list[dict[str, Any]], student: str, request: str) -> bool:
+    def _answered(self, notes: list[dict[str, Any]], student: str, request: str) -> bool:
+        """Whether somebody has said that this very request, about the notebook as it is now, is dealt with."""
         mark = _mark(request)
         about = [note for note in notes if note.get("request") == mark]
         if not about:  # so there is no need to read what was handed in
