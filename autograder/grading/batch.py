@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from autograder import data
@@ -482,15 +482,14 @@ def _graded(
         with pools(pool_size, setups) as pool:
             running: dict[Future[Done], tuple[_Task, int]] = {}
             source: _Waiting | list[tuple[_Task, int]] = suspects if alone else waiting
-            _refill(pool, running, source, 1 if alone else max(pool_size, _size(pool)))
+            refill = partial(_refill, pool, running, source, pool_size, alone)
+            refill()
             while running:
                 progress.running = sorted(_title(task, len(setups)) for task, _ in running.values())
                 ask = None if alone or suspects else more
                 ready = wait(running, ASK_SECONDS if ask else None, FIRST_COMPLETED).done
                 finished = [(future, *running.pop(future)) for future in ready]
-                _refill(
-                    pool, running, source, 1 if alone else max(pool_size, _size(pool))
-                )  # before anything is written, so that no worker waits
+                refill()  # before anything is written, so that no worker waits
                 broken = False
                 for number, (future, task, attempt) in enumerate(finished, 1):
                     try:
@@ -528,7 +527,7 @@ def _graded(
                 if ask and not suspects and time.monotonic() - asked >= ASK_SECONDS:
                     asked = time.monotonic()
                     waiting.add(ask(waiting.students() | {task.submitted.student for task, _ in running.values()}))
-                    _refill(pool, running, source, 1 if alone else max(pool_size, _size(pool)))
+                    refill()
 
 
 def _title(task: _Task, exercises: int) -> str:
@@ -536,17 +535,15 @@ def _title(task: _Task, exercises: int) -> str:
     return student if exercises == 1 else f"{student} ({task.run.work.exercise.name})"
 
 
-def _size(pool: Executor) -> int:
-    """How many workers a cluster has now: they join and leave while a run goes on. 0 for processes of this machine."""
-    return int(getattr(pool, "size", 0))
-
-
 def _refill(
     pool: Executor,
     running: dict[Future[Done], tuple[_Task, int]],
     source: _Waiting | list[tuple[_Task, int]],
     size: int,
+    alone: bool,
 ) -> None:
+    if not alone:  # workers of a cluster join and leave while a run goes on
+        size = max(size, getattr(pool, "size", 0))
     while source and len(running) < size:
         task, attempt = source.pop()
         one = task.submitted
