@@ -108,7 +108,11 @@ class BrokenPlace(GradingImpossible):
 
 
 class SchedulerLost(KitError):
-    """The scheduler or all its workers are gone in the middle of a run."""
+    """The scheduler or all its workers are gone in the middle of a run; `what` says which, without what to do."""
+
+    def __init__(self, what: str, to_do: str = "") -> None:
+        super().__init__(f"{what} {to_do}".rstrip())
+        self.what = what
 
 
 class ReleaseFailed(KitError):

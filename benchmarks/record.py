@@ -1,7 +1,7 @@
 """What was measured when, and on which machine.
 
-``results.json`` holds the last run of each part of the bench, ``history.jsonl`` a line for every run, of its plain
-numbers. Each names the date, the kit's version and commit, the machine and its load, and holds what that run measured
+``results.json`` holds the last run of each part of the bench, and all their plain numbers once more by name, for
+programs; ``history.jsonl`` has a line for every run, of its plain numbers. Each run names the date, the kit's version and commit, the machine and its load, and holds what that run measured
 and nothing else: no figure stands beside a machine that did not give it. Only the bench writes them.
 """
 
@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@cache  # for the bench writes into the checkout
 def _commit() -> str:
     """The checkout's; with a '+' where it was changed since, and empty where there is no git."""
     command = ["git", "-C", str(HERE), "describe", "--always", "--dirty=+", "--abbrev=7", "--exclude=*"]
@@ -68,8 +70,10 @@ def _commit() -> str:
 
 def keep(part: str, run: Mapping[str, Any], found: Mapping[str, Any], folder: Path = HERE) -> None:
     """Put what a part has measured in place of its last run, and add a line to the history."""
-    results = read_results(folder / RESULTS.name)
-    results[part] = {**run, "found": dict(found)}
+    parts = read_results(folder / RESULTS.name)
+    parts[part] = {**run, "found": dict(found)}
+    plain = {name: value for one in parts.values() for name, value in _plain(one["found"]).items()}
+    results = {**plain, "machine": run["machine"], "parts": parts}
     (folder / RESULTS.name).write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
     with (folder / HISTORY.name).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line(part, run, found)) + "\n")
@@ -77,18 +81,19 @@ def keep(part: str, run: Mapping[str, Any], found: Mapping[str, Any], folder: Pa
 
 def line(part: str, run: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """What the history keeps of a run: its plain numbers, without tables of many."""
-    figures = {
-        name: round(value, 4) if isinstance(value, float) else value
-        for name, value in sorted(found.items())
-        if isinstance(value, int | float)
-    }
+    plain = sorted(_plain(found).items())
+    figures = {name: round(value, 4) if isinstance(value, float) else value for name, value in plain}
     about = {name: value for name, value in run.items() if name != "machine"}
     return {"part": part, **about, **figures, "machine": dict(run["machine"])}
 
 
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
 def read_results(path: Path = RESULTS) -> dict[str, Any]:
     """By part: `now()` of its last run, and under ``found`` what it measured."""
-    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["parts"] if path.is_file() else {}
     return found
 
 

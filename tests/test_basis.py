@@ -152,17 +152,15 @@ def test_the_packages_digest_is_of_all_its_code_but_checks(tmp_path: Path) -> No
 
 def test_a_worker_of_another_version_is_refused() -> None:
     same = {"package": basis.package_digest()} | basis.versions()
-    cluster._check_same("w", same)
+    cluster._check_same("w", same, same)
     with pytest.raises(SchedulerRefused, match="another version of the package"):
-        cluster._check_same("w", same | {"package": "other"})
+        cluster._check_same("w", same | {"package": "other"}, same)
     with pytest.raises(SchedulerRefused, match=r"has NumPy 1\.0, and this machine 2"):
-        cluster._check_same("w", same | {"NumPy": "1.0"})
+        cluster._check_same("w", same | {"NumPy": "1.0"}, same)
     with pytest.raises(SchedulerRefused, match="another version"):
-        cluster._check_same("w", "0.1.0")  # type: ignore[arg-type] # as earlier workers answer
+        cluster._check_same("w", "0.1.0", same)  # type: ignore[arg-type] # as earlier workers answer
 
 
-def test_who_only_coordinates_needs_no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_only_coordinates_needs_no_keras() -> None:
     same = {"package": basis.package_digest()} | basis.versions()
-    here = basis.versions() | {"Keras": basis.NOT_THERE, "tensorflow": basis.NOT_THERE}
-    monkeypatch.setattr(basis, "versions", lambda: here)
-    cluster._check_same("w", same)
+    cluster._check_same("w", same, same | {"Keras": basis.NOT_THERE, "tensorflow": basis.NOT_THERE})

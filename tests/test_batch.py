@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import multiprocessing
@@ -219,6 +220,29 @@ def test_workers_that_join_get_something_to_do_at_once(course: Path) -> None:
 
     assert len(grade(course, pools).submissions) == 7
     assert growing[0].before_each_round == [0, 2, 5, 7]  # two at first, as `grade` says
+
+
+class Away(Executor):
+    """A cluster whose connection is lost for a moment: all that is in hand breaks at once."""
+
+    size = 2 * batch.GIVE_UP_AFTER
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenProcessPool("gone"))
+        return future
+
+
+def test_a_connection_that_is_lost_is_one_failure_however_many_are_in_hand(course: Path) -> None:
+    stand_in.write_class(course / "submitted", NAME, 2 * batch.GIVE_UP_AFTER)
+    opened = itertools.count()
+
+    @contextmanager
+    def pools(workers: int, setups: Any) -> Any:
+        with stand_in.pools(Course(course).make_ready(NAME))(workers, setups) as inner:
+            yield inner if next(opened) else Away()
+
+    assert {s["status"] for s in grade(course, pools).submissions} == {"graded"}
 
 
 class Failing(Executor):

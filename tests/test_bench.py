@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -26,6 +27,8 @@ def test_a_part_keeps_its_last_run_and_a_line_of_each(tmp_path: Path) -> None:
     assert one == {"ratio": 8.5878, "equal": True, "part": "class", **RUN}
     assert other["ratio"] == 9.0
     assert record.read_results(tmp_path / "results.json") == {"class": {**RUN, "found": found | {"ratio": 9.0}}}
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert (results["ratio"], results["equal"], results["machine"]) == (9.0, True, RUN["machine"])
 
 
 def test_every_figure_stands_beside_the_machine_and_the_day_that_gave_it() -> None:
@@ -41,6 +44,11 @@ def test_every_figure_stands_beside_the_machine_and_the_day_that_gave_it() -> No
             and all(abs(line[name] - value) < 1e-3 for name, value in figures.items() if name in line)
             for line in lines
         ), f"no one run in history.jsonl gave all of {part}'s figures in results.json"
+
+
+def test_programs_find_the_figures_where_they_always_were() -> None:
+    promised = "nbgrader_ratio floor_ratio memory_mb_per_submission dask_2_over_1 coordinator_ms_per_submission"
+    assert {*promised.split(), "total_10k_over_1k", "machine"} <= json.loads(record.RESULTS.read_text("utf-8")).keys()
 
 
 def test_the_readme_has_the_table_that_the_results_give() -> None:

@@ -28,10 +28,10 @@ from nodes import PREFIX, nodes
 
 sys.path.insert(0, str(ROOT))
 from autograder.course.directory import Course
-from autograder.errors import SchedulerRefused, WorkerDied
+from autograder.errors import SchedulerLost, SchedulerRefused, WorkerDied
 from autograder.grading import basis, batch, worker
 from autograder.grading.answered import answered
-from autograder.grading.cluster import Cluster, StandingCluster, Workers, check_address, look_at
+from autograder.grading.cluster import BeginWorker, Cluster, StandingCluster, Workers, check_address, look_at
 from autograder.sandbox.bubblewrap import Sandbox, Verdict
 from autograder.sandbox.limits import Limits
 from benchmarks.cluster import dask_cluster, dask_scheduler, dask_worker
@@ -189,15 +189,32 @@ def test_workers_stay_from_one_batch_to_the_next_and_join_while_one_runs(
         like["package"] = basis.package_digest()
         with pytest.raises(SchedulerRefused, match="Somebody else"):
             _refused(local.scheduler_address, setup, monkeypatch)
+        _an_other_run_takes_the_workers(local.scheduler_address, setup)
+        with pools(1, [setup]) as workers, pytest.raises(BrokenExecutor):
+            workers.submit(len, "abc").result(60)
+        with pools(1, [setup]) as workers:  # prepared anew
+            assert workers.submit(len, "abc").result(60) == 3
         pools.close()
         with Cluster(local.scheduler_address, 1, Verdict(True)).pools(1, [setup]) as workers:
             assert workers.submit(len, "abc").result(60) == 3
+        local.scale(0)
+        _wait_until(lambda: not local.scheduler.workers)
+        monkeypatch.setattr("autograder.grading.cluster.CONNECT_SECONDS", 1)
+        with pytest.raises(SchedulerLost, match=r"lost all its workers\. What was graded is kept"), pools(1, [setup]):
+            pass
+        pools.close()
 
 
 def _refused(address: str, setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("autograder.grading.cluster.LEASE_SECONDS", 1)
     with Cluster(address, 1, Verdict(True)).pools(1, [setup]):
         pass
+
+
+def _an_other_run_takes_the_workers(address: str, setup: Any) -> None:
+    """As after our lease was lost for a moment. It grades by other checks and other labels."""
+    with distributed.Client(address, set_as_default=False) as client:
+        client.register_plugin(BeginWorker([setup], "another's"))
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

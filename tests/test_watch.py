@@ -31,6 +31,7 @@ from autograder.course.inbox import Inbox
 from autograder.course.lock import WATCHING, only_run
 from autograder.course.receipts import Receipts, read
 from autograder.course.settling import SETTLED_SECONDS
+from autograder.errors import SchedulerLost
 from autograder.exercise.definition import check_module_name
 from autograder.grading import arrivals, batch, record
 from autograder.grading.arrivals import Watcher
@@ -279,6 +280,27 @@ def test_a_slip_in_the_settings_is_said_once_and_nothing_is_lost(watched: Watche
     assert "Nothing is lost" in line
     (watched.root / "autograder.json").unlink()
     assert watched.look(10) == 1
+
+
+def test_a_cluster_that_is_away_is_waited_for(watched: Watched) -> None:
+    """Its workers are gone at night, or its scheduler starts anew. Somebody would have to start an ended watch again."""
+    watched.look()
+    pools = watched.watcher.pools
+
+    @contextmanager
+    def away(_workers: int, _setups: Any) -> Any:
+        raise SchedulerLost("The scheduler has lost all its workers.", "Run the same command again.")
+        yield
+
+    watched.hand_in("ada")
+    watched.watcher.pools = away
+    assert watched.look(20) == 0
+    assert watched.lines[-1] == (
+        "The scheduler has lost all its workers. Nothing is lost: what has arrived is graded once this is fixed."
+    )
+    watched.watcher.pools = pools
+    watched.now += arrivals.MEND_SECONDS
+    assert watched.look() == 1
 
 
 def test_what_failed_through_us_is_tried_again(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -604,6 +626,7 @@ import sys, time
 from contextlib import contextmanager
 from pathlib import Path
 from autograder.course.directory import Course
+from autograder.errors import SchedulerLost
 from autograder.course.lock import only_run
 from autograder.grading.arrivals import Watcher
 from autograder.jupyter.run import Grading

@@ -29,7 +29,7 @@ from autograder.course.settings_file import FILE
 from autograder.course.settling import SETTLED_SECONDS, Settling
 from autograder.course.submissions import Submitted
 from autograder.course.times import written
-from autograder.errors import KitError, ReleaseFailed, UsageError
+from autograder.errors import KitError, ReleaseFailed, SchedulerLost, UsageError
 from autograder.exercise.outcome import Status, of_points, shown
 from autograder.exercise.wire import one_line
 from autograder.grading import batch
@@ -123,9 +123,9 @@ class Watcher:
             count = self._grade_again(course, self._seen)
             if ripe:
                 count += self._grade_what_arrives(course, ripe, first)
-        except (UsageError, ReleaseFailed) as error:
-            # A slip in a file of the course: what is there waits until it is mended.
-            self._mend(str(error))
+        except (UsageError, ReleaseFailed, SchedulerLost) as error:
+            # A slip in a file of the course, or a cluster that is away: what is there waits until that is mended.
+            self._mend(error.what if isinstance(error, SchedulerLost) else str(error))
             return 0
         if self._not_before <= now:  # nothing had to be mended meanwhile
             self._trouble = ""

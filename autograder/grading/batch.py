@@ -500,13 +500,15 @@ def _graded(
                         continue
                     except (ChecksBroken, BrokenPlace):
                         raise  # nobody's submission can be checked, or graded here
-                    except BrokenExecutor:
-                        broken = True
+                    except BrokenExecutor:  # all at once, and for one reason, which is one failure
+                        counts, broken = not broken, True
                         why = say("the grading process died")
                     except Exception as error:  # one of our bugs must not cost the others their grades
+                        counts = True
                         known = isinstance(error, (ForkServerFailed, WorkerDied))
                         why = str(error) if known else f"{type(error).__name__}: {error}"
-                    failed.add(task.submitted.student)
+                    if counts:
+                        failed.add(task.submitted.student)
                     if len(failed) >= GIVE_UP_AFTER:
                         raise GradingImpossible(
                             say(

@@ -11,6 +11,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
@@ -26,13 +27,21 @@ from autograder.errors import SchedulerLost, SchedulerRefused, WorkerDied
 from autograder.grading import basis, worker
 from autograder.grading.worker import Setup
 from autograder.language import _, said, say
-from autograder.sandbox.bubblewrap import Verdict
+from autograder.sandbox.bubblewrap import Sandbox, Verdict
+from autograder.sandbox.client import wait_for
 
 CONNECT_SECONDS = 30
+JOIN_SECONDS, BEGIN_SECONDS = 5.0, 60.0  # that a worker which joins has until it knows what to do, and has begun
+HAND_OUTS = 5  # to how many workers that are not prepared a job may come before the run has lost them
 LEASE_SECONDS = 45  # dask takes a lease from a run that was killed after 30
 ENCRYPTED = ("tls", "wss")
 KEPT = _("What was graded is kept; run the same command again.")
 LOST = _("the connection to the scheduler is lost")
+ONE_THREAD = _("A worker grades one submission at a time: start the workers with --nthreads 1.")
+
+
+class NotPrepared(Exception):
+    """A worker has not begun with what its job is to be graded by. The run is told, and no result comes of it."""
 
 
 class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
@@ -40,26 +49,53 @@ class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
 
     name = "autograder"
 
-    def __init__(self, setups: Sequence[Setup]) -> None:
+    def __init__(self, setups: Sequence[Setup], token: str) -> None:
         self._setups = setups
         self._like = {"package": basis.package_digest()} | basis.versions()  # the coordinator's
+        self.token = token  # which of all preparations this is
+        self.begun = self.leaving = False
 
     async def setup(self, worker: Any) -> None:
         """Begin; or, where this worker would grade otherwise than the coordinator, say so here and leave."""
         from autograder.grading.worker import begin, here
 
+        there, verdict = await asyncio.to_thread(here)  # which asks bubblewrap, and the worker has to answer meanwhile
         try:
-            _check_same(worker.address, here()[0], self._like)
+            _check_same(worker.address, there, self._like)
+            if worker.state.nthreads != 1:
+                raise SchedulerRefused(said(ONE_THREAD))
+            if self._setups[0].sandbox is Sandbox.BUBBLEWRAP and not verdict.works:
+                raise SchedulerRefused(_on_the_worker(worker.address, verdict).reason)
         except SchedulerRefused as error:  # the run asked those that were there before it; this one joins later
             logging.getLogger("distributed.worker").error("%s", error)
-            asyncio.get_running_loop().create_task(worker.close(reason="autograder"))
+            self.leaving = True
+            # Whatever it was given meanwhile goes to another, and is not suspected of having killed it.
+            self._closing = asyncio.get_running_loop().create_task(worker.close_gracefully(reason="autograder"))
             return
-        begin(self._setups)
+        begin(self._setups)  # in this thread, which stays: a fork server ends with the thread that started it
+        self.begun = True
 
     def teardown(self, worker: Any) -> None:
         from autograder.grading.worker import end
 
         end()
+
+
+def work_as_prepared(token: str, fn: Callable[..., Any], *args: Any) -> Any:
+    """Call `fn` in a worker that has begun with this preparation.
+
+    A worker that joins is given work while it begins. The scheduler may have started anew and prepare nobody any more;
+    or somebody else's run has the workers, because our lease was lost. Theirs are other checks and other labels.
+
+    Raises:
+        NotPrepared: it has not, and will not.
+    """
+    plugins = distributed.get_worker().plugins
+    if wait_for(lambda: BeginWorker.name in plugins, JOIN_SECONDS):
+        found = plugins[BeginWorker.name]
+        if found.token == token and wait_for(lambda: found.begun or found.leaving, BEGIN_SECONDS) and found.begun:
+            return fn(*args)
+    raise NotPrepared
 
 
 @dataclass(frozen=True)
@@ -78,26 +114,25 @@ class Cluster:
             SchedulerLost: there is no scheduler or no worker any more.
             SchedulerRefused: somebody else's run has the workers.
         """
-        with self._held() as workers:
+        with self.hold() as workers:
             workers.wait()
             workers.prepare(setups)
             yield workers
 
     @contextmanager
-    def _held(self) -> Iterator[Workers]:
-        """All workers, for nobody else until the context ends."""
+    def hold(self) -> Iterator[Workers]:
+        """All workers, for nobody else until the context ends.
+
+        Raises:
+            SchedulerLost, SchedulerRefused: see `pools`.
+        """
         with contextlib.ExitStack() as stack:
             try:
                 client = stack.enter_context(_connected(self.address))
             except SchedulerRefused as error:
-                raise SchedulerLost(f"{str(error).rstrip('.')}. {said(KEPT)}") from error
+                raise SchedulerLost(f"{str(error).rstrip('.')}.", said(KEPT)) from error
             stack.enter_context(_alone(client, self.address))
-            workers = stack.enter_context(Workers(client, self.address))
-            try:
-                yield workers
-            finally:
-                if client.status == "running":
-                    client.unregister_worker_plugin(BeginWorker.name)
+            yield stack.enter_context(Workers(client, self.address))
 
 
 class StandingCluster:
@@ -112,14 +147,15 @@ class StandingCluster:
     @contextmanager
     def __call__(self, _workers: int, setups: Sequence[Setup]) -> Iterator[Executor]:
         """See `Cluster.pools`."""
-        if self._workers is None or not self._workers.connected:
+        if self._workers is None or not self._workers.usable:
             self.close()
-            self._workers = self._held.enter_context(self._cluster._held())
+            self._workers = self._held.enter_context(self._cluster.hold())
+        self._workers.wait()
         given = {setup.exercise: (basis.Basis.of(setup).key, setup) for setup in setups}
         if any(self._known.get(name, ("",))[0] != key for name, (key, _) in given.items()):
-            self._known |= given
-            self._workers.prepare([setup for _, setup in self._known.values()])
-        self._workers.wait()
+            all_of_them = self._known | given
+            self._workers.prepare([setup for _, setup in all_of_them.values()])
+            self._known = all_of_them
         yield self._workers
 
     def close(self) -> None:
@@ -142,42 +178,65 @@ class Workers(Executor):
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self.size = 0  # how many there are now: they join and leave while a run goes on
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._token = ""  # of the last preparation
+        self._lost = False  # the workers are not prepared any more
+        for what in (self._watch, self._count_now_and_then):
+            threading.Thread(target=what, daemon=True).start()
 
     @property
-    def connected(self) -> bool:
-        """Whether the scheduler can be reached."""
-        return bool(self._client.status == "running")
+    def usable(self) -> bool:
+        """Whether the scheduler can be reached, and the workers are ours as far as is known."""
+        return bool(self._client.status == "running") and not self._lost
 
     def prepare(self, setups: Sequence[Setup]) -> None:
-        """Have all workers, and those that join later, begin with these exercises."""
-        self._client.register_plugin(BeginWorker(setups))
+        """Have all workers, and those that join later, begin with these exercises.
+
+        Raises:
+            SchedulerLost: the scheduler cannot be reached.
+        """
+        token = secrets.token_hex(8)
+        try:
+            self._client.register_plugin(BeginWorker(setups, token))
+        except OSError as error:
+            raise self._unreachable(error) from error
+        self._token = token
 
     def wait(self) -> None:
         """Until there is one.
 
         Raises:
-            SchedulerLost: none has come for a while.
+            SchedulerLost: none has come for a while, or the scheduler cannot be reached.
         """
         try:
             self._client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError as error:
-            raise SchedulerLost(
-                say("The scheduler at {address} has lost all its workers. {kept}", address=self._address, kept=KEPT)
-            ) from error
+            what = say("The scheduler at {address} has lost all its workers.", address=self._address)
+            raise SchedulerLost(what, said(KEPT)) from error
+        except OSError as error:
+            raise self._unreachable(error) from error
         self._count()
 
+    def _unreachable(self, error: OSError) -> SchedulerLost:
+        what = say("The scheduler at {address} cannot be reached: {error}", address=self._address, error=error)
+        return SchedulerLost(f"{what.rstrip('.')}.", said(KEPT))
+
     def _count(self) -> None:
-        with contextlib.suppress(OSError, ValueError, TimeoutError):  # whoever waits for a result is told
+        # While the connection is lost, and as it closes, this ends in whatever dask meets. The last number stays.
+        with contextlib.suppress(Exception):
             self.size = len(self._client.nthreads())
+
+    def _count_now_and_then(self) -> None:
+        while not self._closed.wait(1):
+            self._count()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._client.status != "running":
             raise BrokenExecutor(said(LOST))
         if self._closed.is_set():
             raise RuntimeError("no submissions after shutdown")
+        call = (work_as_prepared, self._token, fn, *args) if self._token else (fn, *args)
         try:
-            theirs = self._client.submit(fn, *args, pure=False, **kwargs)
+            theirs = self._client.submit(*call, pure=False, **kwargs)
         except Exception as error:
             if self._client.status == "running":
                 raise
@@ -185,34 +244,52 @@ class Workers(Executor):
         ours: Future[Any] = Future()
         with self._lock:
             self._pending[ours] = theirs
-        self._client.loop.add_callback(self._follow, ours, theirs)
+        self._client.loop.add_callback(self._follow, ours, call, kwargs)
         return ours
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._closed.set()
         with self._lock:
             pending = dict(self._pending)
-        if self._client.status == "running" and pending:
-            if wait:
-                futures_ended(pending)
-            else:
-                self._client.cancel(list(pending.values()))
+        if self._client.status != "running":
+            return
+        if pending and wait:
+            futures_ended(pending)
+        elif pending:
+            self._client.cancel(list(pending.values()))
+        if self._token:
+            with contextlib.suppress(Exception):  # a scheduler that started anew knows of none
+                self._client.unregister_worker_plugin(BeginWorker.name)
 
     def __exit__(self, *_: object) -> None:
         self.shutdown(wait=False)
 
-    async def _follow(self, ours: Future[Any], theirs: Any) -> None:
+    async def _follow(self, ours: Future[Any], call: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Wait for a result in the client's event loop, and pass it on."""
-        try:
-            result = await self._client.gather(theirs, asynchronous=True)
-        except BaseException as error:  # an event loop that closes cancels, which is no Exception
-            self._settle(ours, error=self._known(error))
-        else:
-            self._settle(ours, result)
+        for number in range(HAND_OUTS):
+            with self._lock:
+                theirs = self._pending.get(ours)
+            if theirs is None:  # it has been given up
+                return
+            try:
+                result = await self._client.gather(theirs, asynchronous=True)
+            except BaseException as error:  # an event loop that closes cancels, which is no Exception
+                if not _not_prepared(error) or self._client.status != "running" or number == HAND_OUTS - 1:
+                    self._settle(ours, error=self._known(error))
+                    return
+                with self._lock:  # that worker is leaving, so another gets it
+                    if ours in self._pending:
+                        self._pending[ours] = self._client.submit(*call, pure=False, **kwargs)
+            else:
+                self._settle(ours, result)
+                return
 
     def _known(self, error: BaseException) -> BaseException:
         """What `batch` is told of an error of dask's; a task's own is left as it is."""
         if self._client.status != "running":
+            return BrokenExecutor(said(LOST))
+        if _not_prepared(error):
+            self._lost = True
             return BrokenExecutor(said(LOST))
         if isinstance(error, distributed.KilledWorker):
             return WorkerDied("the grading process died")
@@ -224,9 +301,7 @@ class Workers(Executor):
 
     def _watch(self) -> None:
         while not self._closed.wait(1):
-            if self._client.status == "running":
-                self._count()
-            else:
+            if self._client.status != "running":
                 with self._lock:
                     pending = list(self._pending)
                 for ours in pending:
@@ -240,6 +315,13 @@ class Workers(Executor):
             ours.set_result(result)
         else:
             ours.set_exception(error)
+
+
+def _not_prepared(error: BaseException) -> bool:
+    """Whether a worker says that it has not begun for us. One with an older kit does not even know the question."""
+    if isinstance(error, (AttributeError, ImportError)):
+        return work_as_prepared.__name__ in str(error)
+    return isinstance(error, NotPrepared)
 
 
 def look_at(address: str) -> Cluster:
@@ -260,9 +342,7 @@ def look_at(address: str) -> Cluster:
                 )
             )
         if any(n != 1 for n in threads.values()):
-            raise SchedulerRefused(
-                say("A worker grades one submission at a time: start the workers with --nthreads 1.")
-            )
+            raise SchedulerRefused(said(ONE_THREAD))
         try:
             answers: dict[str, tuple[dict[str, str], Verdict]] = client.run(worker.here)
         except (ImportError, AttributeError) as error:
@@ -273,8 +353,12 @@ def look_at(address: str) -> Cluster:
     for name, (there, verdict) in answers.items():
         _check_same(name, there, here)
         if not verdict.works:
-            sandboxed = replace(verdict, reason=say("on the worker {name} {reason}", name=name, reason=verdict.reason))
+            sandboxed = _on_the_worker(name, verdict)
     return Cluster(address, len(threads), sandboxed)
+
+
+def _on_the_worker(name: str, verdict: Verdict) -> Verdict:
+    return replace(verdict, reason=say("on the worker {name} {reason}", name=name, reason=verdict.reason))
 
 
 def _check_same(name: str, there: dict[str, str], here: dict[str, str]) -> None:
