@@ -1,8 +1,9 @@
 """What was measured when, and on which machine.
 
 ``results.json`` holds the last run of each part of the bench, and all their plain numbers once more by name, for
-programs; ``history.jsonl`` has a line for every run, of its plain numbers. Each run names the date, the kit's version and commit, the machine and its load, and holds what that run measured
-and nothing else: no figure stands beside a machine that did not give it. Only the bench writes them.
+programs; ``history.jsonl`` has a line for every run, of its plain numbers. Each run names the date, the kit's version
+and commit, the machine and its load, and holds what that run measured and nothing else: no figure stands beside a
+machine that did not give it. Only the bench writes them.
 """
 
 from __future__ import annotations

@@ -283,7 +283,7 @@ def test_a_slip_in_the_settings_is_said_once_and_nothing_is_lost(watched: Watche
 
 
 def test_a_cluster_that_is_away_is_waited_for(watched: Watched) -> None:
-    """Its workers are gone at night, or its scheduler starts anew. Somebody would have to start an ended watch again."""
+    """Its workers are gone at night, or its scheduler starts anew: who would start a watch that has ended?"""
     watched.look()
     pools = watched.watcher.pools
 
