@@ -170,6 +170,9 @@ def test_a_model_is_kerass_wherever_keras_keeps_it(name: Any, module: Any, is_ke
         ("TrueDivide", "kerastricks.src.ops.numpy", False),
         ("Lambda", "keras.src.ops.numpy", False),
         ("Map", "keras.src.ops.core", False),
+        ("Sum", "keras.metrics", False),
+        ("Mean", "keras.src.metrics.reduction_metrics", False),
+        ("Mean", "keras.losses", False),
     ],
 )
 def test_an_operation_is_kerass_wherever_keras_keeps_it(name: str, module: str, is_kerass: bool) -> None:

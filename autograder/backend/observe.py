@@ -105,7 +105,7 @@ _PARTS = frozenset({"keras.initializers", "keras.regularizers", "keras.constrain
 _DTYPES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
 # What `keras.ops` and arithmetic put into a Functional model, named as the public function is: they compute something
 # fixed from their inputs. In which of its modules one lies is Keras's business, as with the models above: of that name
-# Keras has besides only layers that compute the same, and metrics, which no model takes for a layer.
+# Keras has besides only layers that compute the same, and what lies in `_NO_OPERATIONS_IN`.
 # fmt: off
 _OPERATIONS = frozenset(
     [
@@ -119,6 +119,8 @@ _OPERATIONS = frozenset(
     ]
 )
 # fmt: on
+# A metric adds up what it is given, so as an activation it would answer by what the model was asked before.
+_NO_OPERATIONS_IN = frozenset({"metrics", "losses"})
 
 
 class NotRebuildable(Exception):
@@ -270,6 +272,11 @@ def _is_kerass(name: Any, module: Any, known_names: frozenset[str] = _MODELS) ->
     return isinstance(name, str) and name in known_names and in_keras
 
 
+def _is_operation(name: Any, module: Any) -> bool:
+    """Whether this is one of Keras's operations that can be checked, and no metric of the same name."""
+    return _is_kerass(name, module, _OPERATIONS) and _NO_OPERATIONS_IN.isdisjoint(module.split("."))
+
+
 def _refuse_object(node: dict[str, Any]) -> None:
     name, module = node.get("class_name"), node.get("module")
     if not isinstance(name, str):
@@ -300,7 +307,7 @@ def _refuse_object(node: dict[str, Any]) -> None:
         )
     if module is None and name in LAYERS | _DTYPES:
         return
-    if _is_kerass(name, module, _OPERATIONS):
+    if _is_operation(name, module):
         return
     raise NotRebuildable(
         _("it holds a `{name}` layer, which is not among the built-in layers that can be checked", name=name[:60])
