@@ -192,7 +192,8 @@ def read(submitted: Path, name: str, student: str, released: Path | None = None)
 def folder_of(submitted: Path, name: str, student: str, released: Path | None = None) -> Path:
     """The `folder` of what one student handed in. Where it is the usual one, no notebook is read to find it."""
     usual = submitted / _folder_name(submitted, student) / name
-    return usual if usual.is_dir() else read(submitted, name, student, released).folder
+    # Unlike `Path.is_dir`, this fails for no folder that cannot be looked at: one student's must not end the class.
+    return usual if os.path.isdir(usual) else read(submitted, name, student, released).folder
 
 
 def _folder_name(submitted: Path, student: str) -> str:

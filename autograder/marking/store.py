@@ -145,8 +145,8 @@ class Marks:
 
     def request(self, student: str) -> str:
         """What a learner wrote who asks for another look; '' if nobody did."""
-        path = self.course.submission_folder(self.exercise, student) / REQUEST
         try:
+            path = self.course.submission_folder(self.exercise, student) / REQUEST
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as file:
                 text = file.read(MAX_REQUEST).decode("utf-8", "replace").strip()
