@@ -410,6 +410,27 @@ def test_a_huge_hand_in_stalls_nobodys_look(course: Course, monkeypatch: pytest.
     assert "ada" in looking.look()[0]
 
 
+def test_what_cannot_be_looked_at_for_a_moment_is_taken_in_at_a_later_look(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = submit(course, "ada", worked("x = 1"))
+    submit(course, "bo", worked("x = 2"))
+    really = os.lstat
+
+    def failing(path: Any) -> os.stat_result:
+        if Path(path) == folder:
+            raise OSError(errno.ESTALE, "Stale file handle", str(path))
+        return really(path)
+
+    looking = Looking(course)
+    monkeypatch.setattr(os, "lstat", failing)
+    receipts, unused = looking.look()
+    assert receipts == ["bo"]
+    assert "Stale file handle" in "".join(unused)
+    monkeypatch.undo()
+    assert looking.look()[0] == ["ada"]
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="giving files to others needs root")
 def test_one_learners_any_number_of_folders_delays_nobody_else(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look would go through all of them; those with a name that says no exercise, at every look for ever."""

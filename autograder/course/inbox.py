@@ -228,7 +228,7 @@ class Inbox:
             names = {name.removeprefix(prefix) for name in ripe}
             opened = source(names)
             only = _Only(opened, self.path / prefix, names, course)
-            later = set()
+            later, again = set(), set()
             for exercise in exercises:
                 done = take_in(course, exercise, only, now, self.roster, among=len(exercises) > 1)
                 receipts += [receipt for receipt in done.receipts if receipt.received == written(now)]
@@ -236,9 +236,11 @@ class Inbox:
                     entry = only.entry(one.path)
                     if one.for_now:
                         later.add(entry)
+                    if one.failed:
+                        again.add(prefix + entry)
                     its = exercises if _exercise_of(entry) == exercise else [exercise]  # no other looks at it then
                     unused.setdefault(one.path, {}).update(dict.fromkeys(its, one))
-            self._done |= {name: states[name] for name in ripe}
+            self._done |= {name: states[name] for name in ripe - again}
             self._remember(course, [n for n in ripe if _exercise_of(n) and n.removeprefix(prefix) not in later])
         of_no_use = [_why_for_none(by.values()) for by in unused.values() if by.keys() >= set(exercises)]
         lines = [line for line in dict.fromkeys(of_no_use) if line and line not in self._reported]

@@ -427,8 +427,8 @@ class Exchange:
                 continue
             try:
                 about = os.lstat(path)
-            except OSError as error:  # learners may take it away at any moment
-                yield Unused(path, one_line(str(error), 200))
+            except OSError as error:  # learners may take it away at any moment; a network file system may fail for one
+                yield Unused(path, one_line(str(error), 200), for_now=True, failed=True)
                 continue
             if not stat.S_ISDIR(about.st_mode):
                 yield Unused(path, _("it is not a folder"))

@@ -48,6 +48,7 @@ class Unused:
     path: Path
     why: str
     for_now: bool = False  # it can be used once the class's list, or what else was taken in, is another
+    failed: bool = False  # the system failed to look at it, which may pass without any change here
     elsewhere: bool = False  # it is another exercise's, so of no use for this one alone
 
     def __str__(self) -> str:
