@@ -9,6 +9,7 @@ import os
 import stat
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -151,3 +152,43 @@ def test_a_secret_is_there_whole_or_not_at_all(secret: str, tmp_path: Path, monk
     if secret != "receipts":  # earlier versions could leave it empty
         path.write_bytes(b"")
         assert len(make()) >= 32
+    path.unlink()
+    monkeypatch.setattr(os, "link", lambda *_: without_hard_links(errno.EPERM))
+    assert len(make()) >= 32
+    assert list(tmp_path.iterdir()) == [path]
+    assert make() == path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def without_hard_links(number: int) -> None:
+    raise OSError(number, os.strerror(number))
+
+
+def test_a_secret_is_whole_or_not_at_all_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def and_full(*_: object) -> None:
+        monkeypatch.setattr(os, "fdopen", lambda *_, **__: without_hard_links(errno.ENOSPC))
+        without_hard_links(errno.EOPNOTSUPP)
+
+    monkeypatch.setattr(os, "link", and_full)
+    with pytest.raises(CourseError, match="No space"):
+        blind.key_of(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("of", "step"), [(Path, "read_bytes"), (os, "open")])
+def test_of_two_who_find_an_empty_secret_one_replaces_it(
+    of: object, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it replaced twice, the first one's addresses would lead nowhere."""
+    (tmp_path / "marking.key").touch()
+    really, first = getattr(of, step), []
+
+    def and_another_is_faster(*args: Any, **options: Any) -> Any:
+        monkeypatch.undo()
+        found = really(*args, **options)
+        first.append(blind.key_of(tmp_path))
+        return found
+
+    monkeypatch.setattr(of, step, and_another_is_faster)
+    assert [blind.key_of(tmp_path)] == first
+    assert [file.name for file in tmp_path.iterdir()] == ["marking.key"]

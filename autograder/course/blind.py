@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.course.directory import Course
-from autograder.course.files import write_once
+from autograder.course.files import replace_empty, write_once
 from autograder.course.grades import graded_students
 from autograder.errors import CourseError
 from autograder.language import say
@@ -34,16 +34,21 @@ def key_of(folder: Path) -> bytes:
     try:
         if key := path.read_bytes():
             return key
-        path.unlink()  # an earlier version left it so on a full disk; whose work is whose could be worked out from it
     except FileNotFoundError:
         pass
     except OSError as error:
         raise CourseError(say("{path} cannot be read: {why}.", path=path, why=error.strerror)) from error
     try:
-        write_once(path, lambda: secrets.token_bytes(32))
+        write_once(path, _new_key)
+        # An earlier version left it so on a full disk; whose work is whose could be worked out from it.
+        replace_empty(path, _new_key)
         return path.read_bytes()
     except OSError as error:
         raise CourseError(say("{path} cannot be written: {why}.", path=path, why=error.strerror)) from error
+
+
+def _new_key() -> bytes:
+    return secrets.token_bytes(32)
 
 
 def code_of(key: bytes, student: str) -> str:

@@ -15,7 +15,7 @@ import pwd
 from pathlib import Path
 from typing import Any
 
-from autograder.course.files import write_atomically, write_once
+from autograder.course.files import replace_empty, write_atomically, write_once
 from autograder.errors import CourseError, UsageError
 from autograder.language import say
 
@@ -148,9 +148,8 @@ def _kept(path: Path, platform: dict[str, Any]) -> str:
 
 def _keep_key(path: Path, owner: tuple[int, int] | None) -> str:
     """The private key, for its owner; made if there is none. No moment passes in which others can read it."""
-    if path.is_file() and not path.stat().st_size:
-        path.unlink()  # an earlier version left it so on a full disk; nothing was ever signed with it
     write_once(path, _new_key)
+    replace_empty(path, _new_key)  # an earlier version left it so on a full disk; nothing was ever signed with it
     if owner is not None:
         os.chown(path, *owner, follow_symlinks=False)
     return path.read_text("utf-8")
