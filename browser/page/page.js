@@ -69,7 +69,7 @@ const NO_ROOM = say("Your browser has no room left to keep your work. Press \"{b
 const NO_ROOM_AT_ALL = say("Your browser has no room left to keep your work: what you write is lost when you close this page, unless you press \"{button}\", which saves it as a file. Free some space and load the page again.", SAVE_AS_FILE);
 const LITTLE_ROOM = say("Your browser has little room left. Your work is kept, but the next visit fetches Python and Keras again. Free some space.");
 const PRIVATE = say("This window keeps nothing, perhaps because it is a private one: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file.", SAVE_AS_FILE);
-const EMBEDDED = say("Another site shows this page inside its own, where your browser keeps nothing: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file. Better, open this page in a window of its own.", SAVE_AS_FILE);
+const EMBEDDED = say("Another site shows this page inside its own, where your browser keeps nothing: what you write is lost when you close it, unless you press \"{button}\", which saves it as a file. Better, open this page in a new window.", SAVE_AS_FILE);
 const OTHER_TAB = say("You are working on this notebook in another tab or window. To go on here, load this page again: it then has what you wrote there.");
 const RETRY = 5_000; // ms after which work that found no room is tried again
 
@@ -201,7 +201,8 @@ async function startServiceWorker() {
     const changed = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
     const replaced = () => Promise.race([changed, wait(8_000)]);
     const update = async () => {
-      const registration = await workers.ready;
+      const registration = await Promise.race([workers.ready, wait(3_000)]);
+      if (!registration) return; // no answer, as above; the next visit asks again
       await Promise.race([registration.update().catch(() => {}), wait(3_000)]);
       if (registration.installing || registration.waiting) await replaced();
     };
