@@ -151,7 +151,7 @@ def test_the_packages_digest_is_of_all_its_code_but_checks(tmp_path: Path) -> No
 
 
 def test_a_worker_of_another_version_is_refused() -> None:
-    same = {"package": basis.package_digest()} | basis.versions()
+    same = basis.of_this_machine()
     cluster._check_same("w", same, same)
     with pytest.raises(SchedulerRefused, match="another version of the package"):
         cluster._check_same("w", same | {"package": "other"}, same)
@@ -162,5 +162,5 @@ def test_a_worker_of_another_version_is_refused() -> None:
 
 
 def test_who_only_coordinates_needs_no_keras() -> None:
-    same = {"package": basis.package_digest()} | basis.versions()
+    same = basis.of_this_machine()
     cluster._check_same("w", same, same | {"Keras": basis.NOT_THERE, "tensorflow": basis.NOT_THERE})

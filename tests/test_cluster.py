@@ -166,7 +166,7 @@ def test_workers_stay_from_one_batch_to_the_next_and_join_while_one_runs(
     """They begin anew for another exercise alone. Whoever would grade otherwise than the coordinator leaves at once."""
     setup = batch.prepare(Course(course).make_ready(NAME), Limits(), Sandbox.LIMITS_ONLY)
     begun: list[list[str]] = []
-    like = {"package": basis.package_digest()} | basis.versions()
+    like = basis.of_this_machine()
     monkeypatch.setattr(worker, "begin", lambda setups: begun.append([one.exercise for one in setups]))
     monkeypatch.setattr(worker, "here", lambda: (like, Verdict(True)))
     options = {"processes": False, "n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}

@@ -52,7 +52,7 @@ class Basis:
     def of(cls, setup: Setup) -> Basis:
         """What all results of an exercise rest on."""
         given = {f.name: _digest(getattr(setup, f.name)) for f in fields(setup) if f.name != "exercise"}
-        return cls({_PACKAGE_PART: package_digest()} | versions() | given)
+        return cls(of_this_machine() | given)
 
     def of_submission(self, digest: str) -> Basis:
         """What the result of one submission rests on."""
@@ -120,6 +120,11 @@ def versions() -> dict[str, str]:
     }.items():
         found[name] = next((v for one in distributions if (v := _version(one))), NOT_THERE)
     return found
+
+
+def of_this_machine() -> dict[str, str]:
+    """What every result of this machine rests on, whatever the exercise: the package and what computes."""
+    return {_PACKAGE_PART: package_digest()} | versions()
 
 
 def _versions_known() -> set[str]:

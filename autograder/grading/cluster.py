@@ -51,7 +51,7 @@ class BeginWorker(distributed.WorkerPlugin):  # type: ignore[misc]
 
     def __init__(self, setups: Sequence[Setup], token: str) -> None:
         self._setups = setups
-        self._like = {"package": basis.package_digest()} | basis.versions()  # the coordinator's
+        self._like = basis.of_this_machine()  # the coordinator's
         self.token = token  # which of all preparations this is
         self.begun = self.leaving = False
 
@@ -180,6 +180,7 @@ class Workers(Executor):
         self.size = 0  # how many there are now: they join and leave while a run goes on
         self._token = ""  # of the last preparation
         self._lost = False  # the workers are not prepared any more
+        # In two threads: asking how many there are may hang, and what is pending has to be told of a lost connection.
         for what in (self._watch, self._count_now_and_then):
             threading.Thread(target=what, daemon=True).start()
 
@@ -349,7 +350,7 @@ def look_at(address: str) -> Cluster:
             raise SchedulerRefused(
                 say("The workers do not have this version of the package autograder: {error}.", error=error)
             ) from error
-    sandboxed, here = Verdict(True), {"package": basis.package_digest()} | basis.versions()
+    sandboxed, here = Verdict(True), basis.of_this_machine()
     for name, (there, verdict) in answers.items():
         _check_same(name, there, here)
         if not verdict.works:

@@ -146,7 +146,7 @@ def here() -> tuple[dict[str, str], Verdict]:
     """What a result of this machine would rest on beside exercise and settings; and whether bubblewrap works here."""
     from autograder.grading import basis
 
-    return {"package": basis.package_digest()} | basis.versions(), try_bubblewrap()
+    return basis.of_this_machine(), try_bubblewrap()
 
 
 def work(job: Job) -> Done:
