@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -151,17 +152,12 @@ def read_deadline(course: Course, exercise: str) -> Deadline | None:
     """
     due, extensions = None, {}
     if course.gradebook.exists():
-        try:
-            with course.reading_gradebook(timeout=30) as connection:
-                found = connection.execute(_DUE, {"exercise": exercise}).fetchone()
-                rows = connection.execute(_EXTENSIONS, {"exercise": exercise}).fetchall()
+        with _reading(course, (ValueError, TypeError)) as connection:
+            found = connection.execute(_DUE, {"exercise": exercise}).fetchone()
+            rows = connection.execute(_EXTENSIONS, {"exercise": exercise}).fetchall()
             due = datetime.fromisoformat(found[0]) if found and found[0] else None
             longer = {student: datetime.fromisoformat(kept) - _NO_TIME for student, kept in rows}
             extensions = {student: by for student, by in longer.items() if by}
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise CourseError(
-                say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
-            ) from error
     return course.settings.of(exercise).deadline_beside(due, extensions)
 
 
@@ -182,10 +178,18 @@ def entered_students(course: Course) -> list[str]:
 def _students(course: Course, query: str, **about: str) -> list[str]:
     if not course.gradebook.exists():
         return []
+    with _reading(course) as connection:
+        return [student for (student,) in connection.execute(query, about)]
+
+
+@contextmanager
+def _reading(course: Course, also: tuple[type[Exception], ...] = ()) -> Iterator[sqlite3.Connection]:
+    """The gradebook. What it or these errors end in is a `CourseError`."""
+    ends: tuple[type[Exception], ...] = (sqlite3.Error, *also)
     try:
         with course.reading_gradebook(timeout=30) as connection:
-            return [student for (student,) in connection.execute(query, about)]
-    except sqlite3.Error as error:
+            yield connection
+    except ends as error:
         raise CourseError(
             say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
         ) from error
@@ -202,25 +206,20 @@ def read_grades(course: Course, exercise: str, student: str | None = None) -> di
     """
     if not course.gradebook.exists():
         return {}
-    try:
-        with course.reading_gradebook(timeout=30) as connection:
-            about = {"exercise": exercise, "student": student}
-            person, grade, comment = (
-                ("", "", "")
-                if student is None
-                else (
-                    _PERSON,
-                    _WORK.format(table="g"),
-                    _WORK.format(table="m"),
-                )
+    with _reading(course) as connection:
+        about = {"exercise": exercise, "student": student}
+        person, grade, comment = (
+            ("", "", "")
+            if student is None
+            else (
+                _PERSON,
+                _WORK.format(table="g"),
+                _WORK.format(table="m"),
             )
-            people = connection.execute(_PEOPLE.format(person=person), about).fetchall()
-            grades = connection.execute(_GRADES.format(work=grade), about).fetchall()
-            remarks = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
-    except sqlite3.Error as error:
-        raise CourseError(
-            say("The gradebook {gradebook} cannot be read: {error}.", gradebook=course.gradebook, error=error)
-        ) from error
+        )
+        people = connection.execute(_PEOPLE.format(person=person), about).fetchall()
+        grades = connection.execute(_GRADES.format(work=grade), about).fetchall()
+        remarks = connection.execute(_COMMENTS.format(work=comment), about).fetchall()
     tasks: dict[str, list[TaskGrade]] = {}
     for notebook, name, most, auto, manual, extra, look in grades:
         tasks.setdefault(notebook, []).append(TaskGrade(name, most, auto, manual, extra or 0.0, bool(look)))
