@@ -69,10 +69,13 @@ def main() -> int:
     failed = 0
     for name in chosen:
         run = record.now()
-        print(f"-- {name}, load {run['load']:g}", flush=True)
+        print(f"-- {name}, load {run['load']:g}, ten million additions {run['additions_seconds']:g} s", flush=True)
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 found = parts[name](Path(scratch))
+        except KeyboardInterrupt:
+            print(f"   {name} was stopped; what was measured before it is kept", flush=True)
+            return 130
         except Exception as error:  # a part that this machine cannot run takes nothing from the others
             failed += 1
             print(f"   not measured: {_in_one_line(error)}", flush=True)
@@ -141,14 +144,20 @@ def _ours(course: Path, exercises: list[str]) -> tuple[float, dict[str, float], 
     subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - began
     print(f"   ours {seconds:.1f} s", flush=True)
+    return seconds, *graded(json.loads(out.read_text())["exercises"])
+
+
+def graded(classes: list[dict[str, Any]]) -> tuple[dict[str, float], list[Any]]:
+    """The seconds of each stage, and all that was found out, of what `autograder grade --json` says of exercises."""
     stages = dict.fromkeys(("kernel", "cells", "models", "checks", "notebook", "total"), 0.0)
     found = []
-    for one in json.loads(out.read_text())["exercises"]:
+    for one in classes:
         for result in sorted(one["submissions"], key=lambda result: result["student"]):
             for stage in stages:
                 stages[stage] += result["seconds"].get(stage, 0.0)
-            found.append([result[name] for name in ("exercise", "student", "status", "score", "message", "checks")])
-    return seconds, {stage: round(taken, 1) for stage, taken in stages.items()}, found
+            about = [result[name] for name in ("student", "status", "score", "message", "checks")]
+            found.append([one["exercise"], *about])
+    return {stage: round(taken, 1) for stage, taken in stages.items()}, found
 
 
 def _floor(exercise: str, course: Path) -> float:

@@ -90,6 +90,7 @@ def rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
         processor = re.sub(r"\([RTM]+\)| Processor", "", run["machine"]["cpu"])
         where = f"{run['date']}, {run['machine']['cores']} cores of {processor}"
         where += f", load {run['load']:g}" if "load" in run else ""
+        where += f", additions {run['additions_seconds']:g} s" if "additions_seconds" in run else ""
         lines.append((figure.what, goal or "", figure.text(value), met, where))
     return lines
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from kit import ROOT
 
+from autograder.exercise.outcome import Status, SubmissionResult
 from benchmarks import __main__ as bench
 from benchmarks import record, table
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from kitbook.measured import picture
 
-RUN = {"date": "2026-11-20", "load": 0.5, "machine": {"cpu": "Some(R) Processor", "cores": "2"}}
+RUN = {
+    "date": "2026-11-20",
+    "load": 0.5,
+    "additions_seconds": 0.61,
+    "machine": {"cpu": "Some(R) Processor", "cores": "2"},
+}
 
 
 def test_a_part_keeps_its_last_run_and_a_line_of_each(tmp_path: Path) -> None:
@@ -66,7 +73,7 @@ def test_a_goal_that_is_missed_says_so() -> None:
         ("at most 1", "1.00", "met"),
         ("at most 1.3", "not measured", ""),
     ]
-    assert rows[0][-1] == "2026-11-20, 2 cores of Some, load 0.5"
+    assert rows[0][-1] == "2026-11-20, 2 cores of Some, load 0.5, additions 0.61 s"
 
 
 def test_a_part_that_cannot_run_takes_nothing_from_the_others(
@@ -78,12 +85,44 @@ def test_a_part_that_cannot_run_takes_nothing_from_the_others(
     kept: list[str] = []
     monkeypatch.setattr(bench, "memory", fails)
     monkeypatch.setattr(bench, "latency", lambda _: {"check_seconds_median": 0.01})
+    monkeypatch.setattr(record, "now", lambda: RUN)
     monkeypatch.setattr(record, "keep", lambda part, *_: kept.append(part))
     monkeypatch.setattr(table, "write", lambda _: None)
     monkeypatch.setattr("sys.argv", ["make bench", "memory", "latency"])
     assert bench.main() == 1
     assert kept == ["latency"]
     assert "   not measured: RuntimeError: here" in capsys.readouterr().out
+
+
+def test_who_stops_the_bench_keeps_what_was_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_: Path) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    kept: list[str] = []
+    monkeypatch.setattr(bench, "memory", lambda _: {"memory_mb_per_submission": 1})
+    monkeypatch.setattr(bench, "latency", stopped)
+    monkeypatch.setattr(record, "now", lambda: RUN)
+    monkeypatch.setattr(record, "keep", lambda part, *_: kept.append(part))
+    monkeypatch.setattr(table, "write", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["make bench", "memory", "latency"])
+    assert bench.main() == 130
+    assert kept == ["memory"]
+    assert "latency was stopped" in capsys.readouterr().out
+
+
+def test_what_a_class_was_graded_as_is_read_from_what_grade_writes() -> None:
+    """Two exercises, of two students each: seconds by stage, and each result with the exercise that it is of."""
+
+    def result(exercise: str, student: str) -> dict[str, Any]:
+        return SubmissionResult(student, exercise, Status.GRADED, (), seconds={"cells": 1.25, "total": 2.0}).to_json()
+
+    names = ("01-image-classification", "02-one-hot-encoding")
+    classes = [{"exercise": name, "submissions": [result(name, who) for who in ("eva", "ada")]} for name in names]
+    stages, found = bench.graded(classes)
+    assert (stages["cells"], stages["total"], stages["models"]) == (5.0, 8.0, 0.0)
+    assert [one[:2] for one in found] == [[name, who] for name in names for who in ("ada", "eva")]
 
 
 def test_the_picture_has_a_point_and_a_number_for_each_run() -> None:
