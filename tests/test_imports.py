@@ -98,10 +98,11 @@ def _room(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def _imported(path: Path) -> set[str]:
-    """Dotted names of all modules, or names in modules, that a file imports."""
+def _imported(path: Path, at_once: bool = False) -> set[str]:
+    """Dotted names of all modules, or names in modules, that a file imports; `at_once`: when it is imported itself."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -151,6 +152,19 @@ def test_keras_is_imported_by_those_who_work_with_it_alone() -> None:
         if name.split(".")[0] in heavy
     }
     assert not found
+
+
+def test_a_feedback_page_is_made_without_nbgrader() -> None:
+    """Each worker has a process that makes pages, and nbgrader and its database would take it a second to import."""
+    reached, left = set(), ["autograder.grading.pages", "autograder.grading.feedback"]
+    while left:
+        name = left.pop()
+        path = PACKAGE.parent.joinpath(*name.split(".")).with_suffix(".py")
+        if name not in reached and path.is_file():
+            left += [each for one in _imported(path, at_once=True) for each in (one, one.rpartition(".")[0])]
+        reached.add(name)
+    assert "autograder.course.marks" in reached
+    assert {name for name in reached if name.split(".")[0] in ("nbgrader", "sqlalchemy")} == set()
 
 
 def test_every_error_that_can_end_a_command_is_in_one_module() -> None:

@@ -36,7 +36,7 @@ from autograder import cli, language
 from autograder.course import settings
 from autograder.course.deadlines import Lateness
 from autograder.course.directory import Course
-from autograder.course.gradebook import Mark
+from autograder.course.marks import Mark
 from autograder.course.settings_file import language_of
 from autograder.errors import BadSetting
 from autograder.exercise import outcome, wire

@@ -22,7 +22,7 @@ from kit import PATIENCE
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 
-from autograder.course.gradebook import Mark
+from autograder.course.marks import Mark
 from autograder.exercise.display import as_typed, plain_markdown
 from autograder.exercise.outcome import CheckResult, Mismatch, Outcome, Status, SubmissionResult, TestResult
 from autograder.grading import feedback, pages

@@ -13,7 +13,6 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +22,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from autograder.course.deadlines import Deadline, Lateness, as_utc
 from autograder.course.late import LatePenalties
+from autograder.course.marks import Mark, in_order
 from autograder.course.release import programs_of_this_python
 from autograder.course.settings import ExerciseSettings
 from autograder.course.times import time_of
@@ -97,19 +97,6 @@ _GIVEN = select(_GRADE.c.cell_id, _GRADE.c.manual_score, _GRADE.c.extra_credit).
     _GRADE.c.notebook_id == bindparam("in_notebook"), _GRADE.c.cell_id.in_(_CELLS)
 )
 _REMARKS_OF = _REMARKS.where(_COMMENT.c.notebook_id.in_(_NOTEBOOKS))
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What a person changed or said about one cell."""
-
-    cell: str
-    points: float | None = None  # in place of those of the check
-    extra: float = 0.0
-    comment: str = ""
-
-    def to_json(self) -> list[Any]:
-        return [self.cell, self.points, self.extra, self.comment]
 
 
 @contextmanager
@@ -458,18 +445,6 @@ class Gradebook:
 
 _Score = tuple[str, float, bool]  # cell, points, whether a person has to look
 _Says = tuple[str, str | None]  # cell, comment
-
-
-def in_order(marks: Iterable[Mark]) -> list[Mark]:
-    """Sorted, so that equal marks are equal lists."""
-    return sorted(marks, key=lambda mark: (mark.cell, mark.comment, mark.points or 0.0, mark.extra))
-
-
-def by_hand(result: SubmissionResult, marks: Iterable[Mark]) -> float:
-    """The points that people gave beyond those of the checks."""
-    checked = {check.name: check.points for check in result.checks}
-    more = (m.extra + (m.points - checked.get(m.cell, 0.0) if m.points is not None else 0.0) for m in marks)
-    return round(sum(more), 4)
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -26,8 +26,8 @@ from nbconvert.exporters import HTMLExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML, ansi2html
 from traitlets.config import Config
 
-from autograder.course.gradebook import Mark, in_order
 from autograder.course.grades import StudentGrades
+from autograder.course.marks import Mark, in_order
 from autograder.course.sources import REQUEST
 from autograder.exercise.display import CheckView, as_typed, with_code
 from autograder.exercise.outcome import SubmissionResult, of_points, shown

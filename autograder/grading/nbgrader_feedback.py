@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 
 from autograder.course.directory import Course
-from autograder.course.gradebook import Mark, in_order
+from autograder.course.marks import Mark, in_order
 from autograder.course.nbgrader_config import FEEDBACK_PAGES
 from autograder.errors import KitError
 from autograder.exercise.outcome import of_points

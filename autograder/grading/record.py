@@ -26,7 +26,8 @@ from autograder.course.deadlines import as_utc
 from autograder.course.deadlines import shown as shown_time
 from autograder.course.directory import Course
 from autograder.course.files import write_atomically
-from autograder.course.gradebook import Gradebook, Mark, by_hand
+from autograder.course.gradebook import Gradebook
+from autograder.course.marks import Mark, by_hand
 from autograder.course.settings import BEST
 from autograder.course.submissions import Submitted
 from autograder.course.times import time_of
