@@ -22,7 +22,9 @@ import dask
 import distributed
 import nbformat
 import pytest
+import yaml
 from deadly_worker import DEADLY
+from distributed.batched import BatchedSend
 from kit import ROOT, missing
 from nodes import PREFIX, nodes
 
@@ -386,6 +388,15 @@ def _certificates(folder: Path) -> Path:
     settings = (ROOT / "deploy" / "cluster" / "dask.yaml").read_text("utf-8")
     (folder / "dask.yaml").write_text(settings.replace("/etc/autograder-cluster", str(folder)))
     return folder / "dask.yaml"
+
+
+def test_a_scheduler_does_not_keep_the_notebooks_that_it_passed_on() -> None:
+    """By itself it keeps the last thousand messages for each worker, and a message to a worker holds a notebook."""
+    settings = yaml.safe_load((ROOT / "deploy" / "cluster" / "dask.yaml").read_text("utf-8"))
+    with dask.config.set(settings):
+        kept = BatchedSend(interval=1).recent_message_log
+    assert kept.maxlen is not None
+    assert kept.maxlen <= 10
 
 
 def _wait_for(pattern: str, file: Path, seconds: float = 60) -> None:
