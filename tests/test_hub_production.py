@@ -468,7 +468,7 @@ def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60)
 
 
-LITTLEST_STAND_INS = ("apt-get", "useradd", "chown", "tljh-config", "apparmor_parser")
+LITTLEST_STAND_INS = ("apt-get", "useradd", "chown", "tljh-config", "apparmor_parser", "systemctl")
 
 
 @pytest.mark.sandbox
@@ -486,6 +486,10 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert re.findall(r"^profile \S+ (\S+)", profile, re.M) == ["/usr/bin/bwrap"]
     log = (root / "log").read_text()
     assert "apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap" in log
+    unit = (root / "etc/systemd/system/jupyterhub.service.d/keras-class.conf").read_text()
+    assert "\n[Service]\nProtectKernelTunables=no\n" in unit, "bubblewrap mounts a /proc of its own"
+    assert log.index("systemctl daemon-reload") < log.index("tljh-config reload")
+    assert (root / "srv/class/courses/keras/submitted").is_dir(), "`autograder watch` starts in no course without it"
     (packages,) = re.findall(r"pip install --quiet --requirement (\S+)", log)
     (wheel,) = re.findall(r"--force-reinstall (\S+)", log)
     assert re.fullmatch(r"/tmp/tmp\.\w{10}", str(Path(packages).parent)), "a folder that only root can enter"

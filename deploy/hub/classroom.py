@@ -364,7 +364,7 @@ def _lay_out_course(group: Class) -> None:
         if unknown and _is_earlier(config.read_text("utf-8", "replace"), text):
             _put(config, text, group.account)
         _bring_up_to_date([*copies, (newest, config)], note, group.account)
-    if group.watch:
+    if not os.path.lexists(folder / "submitted"):  # `autograder watch` starts in no course without it
         _folder(folder / "submitted", group.account, 0o700)
     if group.watch and not (folder / "autograder.json").exists():
         _put(folder / "autograder.json", '{"results_at_once": true}\n', group.account)
