@@ -147,7 +147,7 @@ def test_what_grades_is_walled_in(name: str) -> None:
     workload, *rest = _documents(name)
     pod = workload["spec"]["template"]["spec"]
     container, *beside = pod["containers"]
-    for other in beside:  # no code of a student's runs there
+    for other in (*beside, *pod.get("initContainers", ())):  # no code of a student's runs there
         assert other["securityContext"]["allowPrivilegeEscalation"] is False
         assert other["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert other["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -168,10 +168,11 @@ def test_one_image_and_one_service_name_everywhere() -> None:
     image = f"{VALUES['singleuser']['image']['name']}:{VALUES['singleuser']['image']['tag']}"
     used = {
         container["image"]
-        for name in ("course.yaml", "grade-job.yaml")
+        for name in ("course.yaml", "course-watch.yaml", "grade-job.yaml")
         for document in _documents(name)
         if "template" in document["spec"]
-        for container in document["spec"]["template"]["spec"]["containers"]
+        for kind in ("initContainers", "containers")
+        for container in document["spec"]["template"]["spec"].get(kind, ())
     }
     assert used == {image}
     service, page = VALUES["hub"]["services"]
@@ -228,9 +229,10 @@ def test_littlest_gives_a_server_the_role_that_the_hubs_groups_say(group: str, r
     names = {"get_config": lambda: littlest, "learners": ["Tutor"], "instructors": ["Tutor"]}
     exec((HUB / "tljh" / "class_config.py").read_text("utf-8"), names)
     user = orm.User(name="tutor", groups=[orm.Group(name=group)])
-    spawner = SimpleNamespace(user=user, environment={})
+    spawner = SimpleNamespace(user=user, environment={"OWN": "1"})
     asyncio.run(littlest.Spawner.pre_spawn_hook(spawner))
     assert spawner.environment["JUPYTER_CONFIG_PATH"] == f"/srv/class/roles/{role}"
+    assert spawner.environment["OWN"] == "1", "what the operator set in another file stays"
 
 
 def test_no_learner_can_listen_in_a_services_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,11 +267,18 @@ def test_on_kubernetes_a_service_has_an_address_of_its_own() -> None:
     assert "hostNetwork" not in VALUES["singleuser"].get("extraPodConfig", {})
 
 
-def _read_local(config: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _read_littlest(config: Any, state: Path) -> Any:
+    """Read the configuration of a class on The Littlest JupyterHub into `config`, with its state in this folder."""
+    text = (HUB / "tljh" / "class_config.py").read_text("utf-8").replace('"/srv/class"', repr(str(state)))
+    exec(text, {"get_config": lambda: config, "learners": ["a"], "instructors": ["t"]})
+    return config
+
+
+def _read_local(config: Any, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, watch: bool = False) -> None:
     """Read the configuration of the Hub of a class on this machine into `config`."""
     group = {"state": str(state), "venv": "/v", "course": "keras", "learners": ["a"], "instructors": ["t"]}
     group |= {"account": "course-keras", "address": "127.0.0.1", "proxy": ["p"], "course_folder": "/s/courses/keras"}
-    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": False}
+    group |= {"ports": {"public": 1, "hub": 2, "proxy": 3, "course": 4, "work": 5}, "watch": watch}
     (tmp_path / "class.json").write_text(json.dumps(group))
     monkeypatch.setenv("AUTOGRADER_HUB_CLASS", str(tmp_path / "class.json"))
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -303,9 +312,7 @@ def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkey
     (tmp_path / "lti" / "platform.json").write_text(json.dumps(platform))
     shutil.copy(HUB / "course_lti.py", tmp_path / "hub")
     monkeypatch.setattr(sys, "path", [*sys.path])
-    littlest = Config()
-    text = (HUB / "tljh" / "class_config.py").read_text("utf-8").replace('"/srv/class"', repr(str(tmp_path)))
-    exec(text, {"get_config": lambda: littlest, "learners": ["a"], "instructors": ["t"]})
+    littlest = _read_littlest(Config(), tmp_path)
     local = Config()
     _read_local(local, tmp_path, tmp_path, monkeypatch)
     for config in (littlest, local):
@@ -320,6 +327,45 @@ def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkey
     assert littlest.CryptKeeper["keys"] == local.CryptKeeper["keys"], "made once"
     values = yaml.safe_load((HUB / "z2jh" / "lti.yaml").read_text("utf-8"))
     compile(values["hub"]["extraConfig"]["lti"], "lti.yaml", "exec")
+
+
+def test_what_arrives_is_graded_on_each_hub_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from traitlets.config import Config
+
+    local = Config()
+    _read_local(local, Path("/s"), tmp_path, monkeypatch, watch=True)
+    (there,) = [one for one in local.JupyterHub.services if one["name"] == "keras-watch"]
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "watch").touch()
+    assert "\nsudo touch /srv/class/hub/watch\n" in (ROOT / "book/operators/littlest.md").read_text("utf-8")
+    services = _read_littlest(Config(), tmp_path).JupyterHub.services.get_value([])
+    (littlest,) = [one for one in services if one["name"] == "keras-watch"]
+    folder = f"{tmp_path}/courses/keras"
+    assert littlest["command"][1:] == [folder if word == "/s/courses/keras" else word for word in there["command"][1:]]
+    assert (littlest["user"], littlest["cwd"]) == (there["user"], folder)
+    assert littlest["environment"]["AUTOGRADER_HELD_OUT"] == f"{folder}/held_out"
+
+
+def test_the_container_that_grades_what_arrives_is_like_the_courses() -> None:
+    import kubernetes_validate
+
+    pod = _documents("course.yaml")[0]["spec"]["template"]["spec"]
+    (added,) = _documents("course-watch.yaml")[0]["spec"]["template"]["spec"]["containers"]
+    assert added["command"] == ["autograder", "watch", "--course", "/srv/course/keras", "--sandbox", "require"]
+    (course, *_) = pod["containers"]
+    assert added["name"] not in {one["name"] for one in pod["containers"]}, "it would take another's place"
+    assert added["image"] == course["image"]
+    assert added["securityContext"] == course["securityContext"]
+    assert added["volumeMounts"] == [one for one in course["volumeMounts"] if one["name"] != "exchange"]
+    variables = {one["name"]: one.get("value") for one in course["env"]}
+    assert {one["name"]: variables[one["name"]] for one in added["env"]} == {
+        one["name"]: one["value"] for one in added["env"]
+    }
+    assert "AUTOGRADER_HELD_OUT" in {one["name"] for one in added["env"]}
+    deployment = _documents("course.yaml")[0]
+    deployment["spec"]["template"]["spec"]["containers"].append(added)
+    for version in KUBERNETES:
+        kubernetes_validate.validate(deployment, version, strict=True)
 
 
 @pytest.mark.parametrize("role", ["learner", "instructor", "course"])
@@ -359,7 +405,8 @@ def test_image_stands_on_a_version_and_runs_as_nobody_special() -> None:
     assert re.findall(r"^USER (\S+)$", text, re.M) == [str(VALUES["singleuser"]["uid"])]
     assert "TF_FORCE_GPU_ALLOW_GROWTH=true" in text
     for source in re.findall(r"^COPY (\S+) ", text, re.M):
-        assert source.startswith(("deploy/hub/image/", "deploy/hub/roles", "dist/keras_lesson_kit-")), source
+        known = ("deploy/hub/image/", "deploy/hub/roles", "deploy/hub/backup.py", "dist/keras_lesson_kit-")
+        assert source.startswith(known), source
         if "*" not in source:
             assert (ROOT / source).exists()
 

@@ -83,4 +83,21 @@ work_service = {
     "oauth_no_confirm": True,
     "display": True,
 }
-c.JupyterHub.services.extend([course_service, work_service])
+# Grades what the page takes in, on a server where root has switched it on by making this file.
+watch_service = {
+    "name": f"{course}-watch",
+    "command": [
+        *(f"{programs}/python", "-P", "-m", "autograder", "watch"),
+        *("--course", folder, "--sandbox", "require"),
+    ],
+    "user": f"course-{course}",
+    "cwd": folder,
+    "environment": {
+        "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JUPYTER_CONFIG_PATH": f"{state}/roles/course",
+        "AUTOGRADER_HELD_OUT": f"{folder}/held_out",
+    },
+}
+watched = os.path.exists(f"{state}/hub/watch")
+c.JupyterHub.services.extend([course_service, work_service, *([watch_service] if watched else [])])
