@@ -329,6 +329,21 @@ def test_littlest_and_local_are_entered_from_an_lms_alike(tmp_path: Path, monkey
     compile(values["hub"]["extraConfig"]["lti"], "lti.yaml", "exec")
 
 
+def test_littlest_starts_while_the_lms_has_not_given_its_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`autograder lti` writes the file days before somebody else can fill it in."""
+    from traitlets.config import Config
+
+    from autograder.lms.lti_keys import set_up
+
+    set_up(tmp_path / "lti", "moodle", "https://m.example", "https://h.example")
+    config = _read_littlest(Config(), tmp_path)
+    assert "authenticator_class" not in config.JupyterHub, "people log in as they did before"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"{tmp_path}/lti/platform.json is not filled in yet, so nobody can enter from the LMS."
+
+
 def test_what_arrives_is_graded_on_each_hub_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from traitlets.config import Config
 

@@ -296,6 +296,7 @@ def test_the_key_is_made_once_and_for_one_account(tmp_path: Path, capsys: pytest
     said = capsys.readouterr().out
     for address in ("/hub/lti13/jwks", "/hub/lti13/oauth_login", "/hub/lti13/oauth_callback"):
         assert f" https://h.example{address}\n" in said
+    assert "set the Hub up again" in said, "a restart alone would not install the authenticator"
     key = tmp_path / "lti" / "key.pem"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     first, published = key.read_bytes(), (tmp_path / "lti" / "jwks.json").read_bytes()

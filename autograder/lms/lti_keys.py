@@ -69,8 +69,15 @@ def set_up(folder: Path, system: str, url: str, hub: str, account: str | None = 
     return [
         *_to_enter(system, hub),
         *([kept] if kept else []),
-        say("Then fill in {file} with what the LMS shows, and restart the Hub.", file=folder / PLATFORM),
-        say("The key {file} is the Hub's own: whoever can read it can change these grades.", file=folder / KEY),
+        say(
+            "Then fill in {file} with what the LMS shows, and set the Hub up again as the operator's pages say.",
+            file=folder / PLATFORM,
+        ),
+        say(
+            "The key {file} is for the account that sends the grades, and for no other: whoever can read it can change"
+            " these grades.",
+            file=folder / KEY,
+        ),
     ]
 
 

@@ -1,5 +1,6 @@
 # Read by The Littlest JupyterHub from /opt/tljh/config/jupyterhub_config.d/. set-up.sh writes `instructors` and
 # `learners` above this line. The same groups, roles and service as deploy/hub/jupyterhub_config.py.
+import json
 import os
 import sys
 
@@ -35,12 +36,18 @@ learner_role = {
     "scopes": [f"access:services!service={course}-work"],
 }
 c.JupyterHub.load_roles.extend([server_role, instructor_role, learner_role])  # TLJH has some of its own
-if os.path.isfile(f"{state}/lti/platform.json"):  # entered from an LMS: see deploy/hub/course_lti.py
-    sys.path.insert(0, f"{state}/hub")
-    from course_lti import configure
+platform = f"{state}/lti/platform.json"
+if os.path.isfile(platform):  # entered from an LMS: see deploy/hub/course_lti.py
+    with open(platform, encoding="utf-8") as file:
+        filled_in = json.load(file).get("client_id")
+    if filled_in:
+        sys.path.insert(0, f"{state}/hub")
+        from course_lti import configure
 
-    configure(c, f"{state}/lti", course, f"{state}/hub/auth_state_key")
-    c.Authenticator.allowed_users = {*learners, *instructors}  # noqa: F821
+        configure(c, f"{state}/lti", course, f"{state}/hub/auth_state_key")
+        c.Authenticator.allowed_users = {*learners, *instructors}  # noqa: F821
+    else:  # `autograder lti` wrote it, and the LMS has not given its numbers yet: people log in as before
+        print(f"{platform} is not filled in yet, so nobody can enter from the LMS.", file=sys.stderr)
 
 # Root alone may open ports below 1024. On a higher one, a learner could listen while the Hub or a service restarts.
 c.JupyterHub.hub_port = 303
