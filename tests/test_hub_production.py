@@ -111,6 +111,21 @@ def test_learner_sees_their_own_inbound_folder_and_may_change_nothing_else() -> 
     assert all(mount.get("subPath") for mount in exchange.values()), "the whole exchange would be there"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="giving a folder away needs root")
+def test_a_learner_who_came_before_their_folder_was_made_can_hand_in(tmp_path: Path) -> None:
+    """Kubernetes makes a folder that a pod mounts and that is not there, for root."""
+    from autograder.jupyter.prepare import _make_inbound_folders
+
+    for name in ("early", "handed-in"):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, ACCOUNT, ACCOUNT)
+    (tmp_path / "handed-in" / "work").touch()
+    _make_inbound_folders(tmp_path, ["early", "handed-in", "new"])
+    assert [(tmp_path / name).stat().st_uid for name in ("early", "handed-in", "new")] == [0, ACCOUNT, 0]
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("early", "new")} == {0o777}
+    assert (tmp_path / "handed-in" / "work").exists()
+
+
 def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
     asks = {slug: _manifest(slug)["spec"] for slug in PROFILES}
     with_gpu = [s for s, spec in asks.items() if "nvidia.com/gpu" in spec["containers"][0]["resources"]["limits"]]

@@ -10,6 +10,8 @@ what is there and unchanged is left as it is.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,8 +85,14 @@ def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
     inbound.mkdir(parents=True, exist_ok=True)
     inbound.chmod(0o711)
     for learner in learners:
-        (inbound / learner).mkdir(exist_ok=True)
-        (inbound / learner).chmod(0o777)
+        folder = inbound / learner
+        if folder.exists() and folder.stat().st_uid != os.getuid():
+            # The learner's server started first, so Kubernetes made it, for root. We cannot open it, but we can remove it.
+            with contextlib.suppress(OSError):  # something lies in it, so the learner may write there
+                folder.rmdir()
+        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(PermissionError):
+            folder.chmod(0o777)
 
 
 def _same(one: Path, other: Path) -> bool:
