@@ -87,7 +87,7 @@ def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
     for learner in learners:
         folder = inbound / learner
         if folder.exists() and folder.stat().st_uid != os.getuid():
-            # The learner's server started first, so Kubernetes made it, for root. We cannot open it, but we can remove it.
+            # The learner's server started first, so Kubernetes made it, for root. We can only remove it.
             with contextlib.suppress(OSError):  # something lies in it, so the learner may write there
                 folder.rmdir()
         folder.mkdir(exist_ok=True)
