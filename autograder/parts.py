@@ -46,8 +46,39 @@ _NAMED = 3  # so many missing modules are named
 
 
 def install(part: str = "") -> str:
-    """The command that installs a part, as bash, zsh, PowerShell and Windows' cmd all take it."""
-    return f'pip install "{DISTRIBUTION}[{part}]"' if part else f"pip install {DISTRIBUTION}"
+    """The command that installs a part, as bash, zsh, PowerShell and Windows' cmd all take it.
+
+    From where this copy of the kit came. Its bare name is for those alone who had it from a package index: elsewhere
+    pip would find no package of that name, or somebody else's.
+    """
+    extra = f"[{part}]" if part else ""
+    clone = Path(__file__).absolute().parent.parent
+    if (clone / "pyproject.toml").is_file():
+        return f'pip install --editable "{clone}{extra}"'
+    return f'pip install "{_installed_from(extra)}"'
+
+
+def _installed_from(extra: str) -> str:
+    """What pip was given to install this copy of the kit from, with `extra` (PEP 610)."""
+    import importlib.metadata  # here, since every kernel imports this module, and hardly any needs these
+    import json
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        kit = importlib.metadata.distribution(DISTRIBUTION)
+        record = json.loads(kit.read_text("direct_url.json") or "{}")
+    except (importlib.metadata.PackageNotFoundError, ValueError):  # a copy that pip did not put there
+        from autograder import __version__
+
+        return f"./{DISTRIBUTION.replace('-', '_')}-{__version__}-py3-none-any.whl{extra}"
+    url = record.get("url", "")
+    if url.startswith("file:"):
+        file = Path(url2pathname(urlsplit(url).path))
+        return f"{file}{extra}" if file.exists() else f"./{file.name}{extra}"
+    if origin := record.get("vcs_info"):
+        url = f"{origin['vcs']}+{url}@{origin['commit_id']}"
+    return f"{DISTRIBUTION}{extra} @ {url}" if url else f"{DISTRIBUTION}{extra}=={kit.version}"
 
 
 def install_other(package: str) -> str:

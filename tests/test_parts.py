@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from kit import ROOT
 
+import autograder
 from autograder import cli, errors, parts
 from autograder.arguments import make_parser
 
@@ -102,7 +103,8 @@ def test_the_kit_is_called_what_the_advice_says() -> None:
 
 
 def test_nobody_is_told_to_install_the_other_package() -> None:
-    """Neither by the name alone, nor with extras; and a pattern with brackets survives no shell."""
+    """Neither by the name alone, nor with extras; nor the kit by its name, which is on no index; and a pattern with
+    brackets survives no shell."""
     texts = [*ROOT.glob("*.md"), *ROOT.glob("book/**/*.md"), *PACKAGE.rglob("*.py"), *ROOT.glob("deploy/**/*")]
     texts += [*ROOT.glob("tools/*"), *ROOT.glob("exercises/*/*.ipynb"), *ROOT.glob("lessons/*.md")]
     wrong = []
@@ -110,9 +112,40 @@ def test_nobody_is_told_to_install_the_other_package() -> None:
         if not path.is_file() or "node_modules" in path.parts or "_build" in path.parts:
             continue
         for line in path.read_text("utf-8", errors="replace").splitlines():
-            if re.search(r"pip3? install [^`]*\bautograder\b", line) or re.search(r"\*\.whl\[", line):
+            by_name = path.name != "CHANGELOG.md" and re.search(r"pip3? install ['\"]?keras-lesson-kit", line)
+            if by_name or re.search(r"pip3? install [^`]*\bautograder\b", line) or re.search(r"\*\.whl\[", line):
                 wrong.append(f"{path.relative_to(ROOT)}: {line.strip()}")
     assert not wrong, wrong
+
+
+WHEEL = "keras_lesson_kit-9.9-py3-none-any.whl"
+INSTALLED_FROM = {
+    "{url_of_file}": 'pip install "{file}[grade]"',
+    f"file:///gone/{WHEEL}": f'pip install "./{WHEEL}[grade]"',
+    "https://example.org/kit.whl": 'pip install "keras-lesson-kit[grade] @ https://example.org/kit.whl"',
+    "": 'pip install "keras-lesson-kit[grade]==9.9"',
+}
+
+
+@pytest.mark.parametrize("url", INSTALLED_FROM)
+def test_a_part_comes_from_where_the_kit_came_from(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On no index is a package of the kit's name; whoever took that name would run code of theirs in its place."""
+    site, file = tmp_path / "site", tmp_path / "from here" / WHEEL
+    known = site / "keras_lesson_kit-9.9.dist-info"
+    known.mkdir(parents=True)
+    file.parent.mkdir()
+    file.touch()
+    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: keras-lesson-kit\nVersion: 9.9\n")
+    if url:
+        record = {"url": url.format(url_of_file=file.as_uri()), "archive_info": {}}
+        (known / "direct_url.json").write_text(json.dumps(record))
+    monkeypatch.syspath_prepend(str(site))
+    assert parts.install("grade") == f'pip install --editable "{ROOT}[grade]"'
+    monkeypatch.setattr(parts, "__file__", str(site / "autograder" / "parts.py"))
+    assert parts.install("grade") == INSTALLED_FROM[url].format(file=file)
+    (known / "METADATA").unlink()  # as where nothing is known of it
+    (known / "direct_url.json").write_text("not JSON")
+    assert parts.install() == f'pip install "./keras_lesson_kit-{autograder.__version__}-py3-none-any.whl"'
 
 
 # -- a wheel with little in it ---------------------------------------------------------------------------------------
@@ -171,13 +204,13 @@ def test_every_command_says_in_one_line_what_to_install(tmp_path: Path) -> None:
     for name, (status, out, err) in answers.items():
         if name == "doctor":  # it says what is missing, and that is its job
             assert status == 0
-            assert 'MISSING grading: nothing\n        -> pip install "keras-lesson-kit[grade]"' in out
+            assert f"MISSING grading: nothing\n        -> {parts.install('grade')}" in out
             assert not err
         else:
             assert status == 2, (name, out, err)
             assert err.count("\n") == 1, err
             assert f"`autograder {name}` needs" in err
-            assert 'pip install "keras-lesson-kit[grade]"' in err
+            assert parts.install("grade") in err
 
 
 @pytest.mark.parametrize("module", parts.MODULES["grade"])
@@ -200,7 +233,7 @@ def test_an_import_that_fails_later_is_explained(
     stderr = capsys.readouterr().err
     assert stderr == (
         "autograder: `autograder doctor` needs alembic, which is not installed here."
-        ' To install: pip install "keras-lesson-kit[grade]"\n'
+        f" To install: {parts.install('grade')}\n"
     )
     monkeypatch.setitem(cli._COMMANDS, "doctor", lambda options: without("autograder.gone"))
     with pytest.raises(ModuleNotFoundError):
