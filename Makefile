@@ -23,6 +23,7 @@ help:
 	@echo "make exercises  the learners' notebooks from solutions/"
 	@echo "make learner-bundle  what learners get, as one file: dist/learner-bundle.zip"
 	@echo "make hub        a JupyterHub for a class of three, on this machine alone (as root)"
+	@echo "make system-apparmor  let bubblewrap make the sandbox on Ubuntu 24.04 (as root)"
 	@echo "make newest     the newest releases of everything: what changed, what no longer holds, the fast tests"
 	@echo "make lint       ruff, mypy, codespell"
 	@echo "make gate       everything, as root and as an ordinary user whom it makes (as root)"

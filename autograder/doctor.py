@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from autograder import __version__, compat, data, errors, parts
@@ -18,6 +20,7 @@ from autograder.learner import device
 
 _GOOD, _BAD = _("ok"), _("MISSING")
 _LINUX = sys.platform.startswith("linux")
+_RESTRICTION = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")  # Ubuntu 24.04 has it
 
 
 @dataclass(frozen=True)
@@ -181,10 +184,28 @@ def _bubblewrap() -> Finding:
         )
     if verdict.broken_place:
         return Finding(_("sandbox"), False, verdict.reason, say("Until then, nothing is graded in a sandbox here."))
-    remedy = say(
-        "Debian, Ubuntu: apt-get install bubblewrap. In a container see SECURITY.md; the pod is the sandbox there."
+    return Finding(_("sandbox"), False, say("LIMITS ONLY: {reason}", reason=verdict.reason), _sandbox_remedy())
+
+
+def _sandbox_remedy() -> str:
+    """What would make bubblewrap work here, by what is installed and what the system says that it forbids."""
+    steps = []
+    if shutil.which("bwrap") is None:
+        steps.append(say("Debian, Ubuntu: apt-get install bubblewrap."))
+    try:
+        forbidden = _RESTRICTION.read_text("ascii").strip() == "1"
+    except (OSError, ValueError):  # a system without AppArmor, or an older one
+        forbidden = False
+    if forbidden:
+        steps.append(
+            say(
+                "AppArmor allows user namespaces to few programs here. To allow them to bubblewrap, run"
+                " `sudo make system-apparmor` in a clone of the kit."
+            )
+        )
+    return " ".join(steps) or say(
+        "User namespaces may be switched off, as in most containers: see SECURITY.md, What each setting needs."
     )
-    return Finding(_("sandbox"), False, say("LIMITS ONLY: {reason}", reason=verdict.reason), remedy)
 
 
 def _tries() -> list[Finding]:

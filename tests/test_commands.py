@@ -220,11 +220,12 @@ def _check_python(words: list[str], page: Path) -> None:
 
 # -- run as written --------------------------------------------------------------------------------------------------
 
-# Too long for a test of their own, each with what runs it.
+# Too long for a test of their own, or not to be run on any machine, each with what runs it.
 RUN_BY = {
     "make demo": ".ci/run runs it in a fresh clone",
     "make test": ".ci/run runs it in a fresh clone",
     "make book": "tests/test_book.py builds it with the same script",
+    "sudo make system-apparmor": "changes the system; .github/workflows/gate.yml runs it",
 }
 README_COMMANDS = list(dict.fromkeys(_commands(README)))
 

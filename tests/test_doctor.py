@@ -47,6 +47,31 @@ def test_a_backend_that_is_missing_is_what_is_installed(
     assert (found.good, found.remedy) == (False, advice)
 
 
+@pytest.mark.parametrize(
+    ("installed", "restriction", "advice"),
+    [
+        (False, "0", "apt-get install bubblewrap"),
+        (False, "1", "apt-get install bubblewrap"),
+        (True, "1", "sudo make system-apparmor"),
+        (True, "0", "see SECURITY.md"),
+        (True, None, "see SECURITY.md"),
+    ],
+)
+def test_what_helps_a_sandbox_that_does_not_work(
+    installed: bool, restriction: str | None, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has bubblewrap is not sent to install it."""
+    if restriction is not None:
+        (tmp_path / "restriction").write_text(f"{restriction}\n")
+    monkeypatch.setattr(doctor, "_RESTRICTION", tmp_path / "restriction")
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/bwrap" if installed else None)
+    monkeypatch.setattr(bubblewrap, "try_bubblewrap", lambda: bubblewrap.Verdict(False, "it does not work"))
+    found = doctor._bubblewrap()
+    assert (found.good, found.found) == (False, "LIMITS ONLY: it does not work")
+    assert advice in found.remedy
+    assert ("apt-get" in found.remedy, "apparmor" in found.remedy) == (not installed, restriction == "1")
+
+
 @pytest.mark.sandbox
 def test_in_the_sandbox_everything_holds(fork_server: ForkServer) -> None:
     found = protections.try_protections(fork_server)
