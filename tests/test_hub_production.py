@@ -831,6 +831,22 @@ def test_make_hub_says_so_in_one_line() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("version", ["v18.19.1", None])
+def test_a_node_that_is_too_old_is_named(version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HUB))
+    import installation
+
+    if version is not None:
+        (tmp_path / "node").write_text(f"#!/bin/sh\necho {version}\n")
+        (tmp_path / "node").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    wanted = f"Node {installation.OLDEST_NODE} or later"
+    with pytest.raises(installation.CannotInstall, match=rf"{wanted}[,.].*{version or 'not installed'}"):
+        installation.proxy()
+    page = (ROOT / "book" / "operators" / "first-login.md").read_text("utf-8")
+    assert wanted in page
+
+
 def test_passwords_that_others_can_read_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(HUB))
     from demo_passwords import DemoPasswords

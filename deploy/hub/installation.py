@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 _NOBODY = 65534
+OLDEST_NODE = 20  # that the proxy takes; a package of its asks for 22.12, and runs with 20 all the same
 HUBS = {"6": "jupyterhub>=6.1,<7", "5": "jupyterhub>=5.5,<6"}
 
 
@@ -73,12 +75,30 @@ def constraints(hub: str) -> str:
 
 
 def proxy() -> list[str]:
-    """Install the proxy from npm, unless it is there; return the command that starts it."""
+    """Install the proxy from npm, unless it is there; return the command that starts it.
+
+    Raises:
+        CannotInstall: there is no Node here, or one that is too old.
+    """
+    node = _node()
     program = HERE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
     lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
     if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=HERE, check=True)
-    return [shutil.which("node") or "node", str(program)]
+    return [node, str(program)]
+
+
+def _node() -> str:
+    node = shutil.which("node")
+    if node is None:
+        raise CannotInstall(f"The Hub's proxy needs Node {OLDEST_NODE} or later, with npm. It is not installed here.")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout.strip()
+    found = re.match(r"v(\d+)\.", version)
+    if found and int(found[1]) < OLDEST_NODE:
+        raise CannotInstall(
+            f"The Hub's proxy needs Node {OLDEST_NODE} or later, and this is {version}. nodejs.org has newer ones."
+        )
+    return node
 
 
 def _installer(venv: Path) -> list[str]:

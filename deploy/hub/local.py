@@ -55,8 +55,9 @@ def main() -> int:
             if options.remove:
                 take_down(group)
                 return 0
+            through = proxy()  # first: it says so where Node is too old, before 2 GB are fetched
             install(options.prefix, options.hub)
-            described = set_up(group, free_ports(options.port), proxy(), options.address)
+            described = set_up(group, free_ports(options.port), through, options.address)
             # Also when told by `kill`, and where the shell made us ignore Ctrl-C (started with &).
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             signal.signal(signal.SIGINT, signal.default_int_handler)
