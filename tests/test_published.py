@@ -211,6 +211,14 @@ def test_only_the_job_that_publishes_may() -> None:
                 assert "environment" in job
 
 
+def test_nothing_is_published_that_fails_its_tests() -> None:
+    """A tag may stand on any commit, also on one that the gate never ran for."""
+    jobs = yaml.safe_load((GITHUB / "workflows" / "release.yml").read_text("utf-8"))["jobs"]
+    assert set(jobs["publish"]["needs"]) == {"test", "build"}
+    runs = " ".join(step.get("run", "") for step in jobs["test"]["steps"])
+    assert {"lint", "test-fast"} <= set(re.findall(r"make ([\w-]+)", runs))
+
+
 def test_the_other_files_can_be_read() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
     assert [repo["repo"] for repo in hooks] == ["local"], "nothing is fetched, so versions are the lock's"
