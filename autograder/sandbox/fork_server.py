@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 from autograder.learner import first_import
-from autograder.sandbox import failure, namespaces, proc_stat
+from autograder.sandbox import failure, huge_pages, namespaces, proc_stat
 
 MAX_REQUEST = 64_000
 
@@ -77,6 +77,7 @@ def _import_everything() -> None:
     ipython_kernel.look()
     _draw_a_figure()
     gc.freeze()  # else the first collection of a fork would write to, and so copy, all these pages
+    huge_pages.collapse()
     gc.enable()
     gc.set_threshold(20_000, 20, 20)  # tracing makes many objects that stay; looking through them again is for nothing
 
