@@ -353,10 +353,32 @@ def test_littlest_starts_while_the_lms_has_not_given_its_numbers(
     from autograder.lms.lti_keys import set_up
 
     set_up(tmp_path / "lti", "moodle", "https://m.example", "https://h.example")
-    config = _read_littlest(Config(), tmp_path)
-    assert "authenticator_class" not in config.JupyterHub, "people log in as they did before"
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"{tmp_path}/lti/platform.json is not filled in yet, so nobody can enter from the LMS."
+    file = tmp_path / "lti" / "platform.json"
+    platform = json.loads(file.read_text("utf-8"))
+    for found in ({}, {"client_id": "x"}, {"client_id": "x", "deployments": ["1"]}):
+        file.write_text(json.dumps(platform | found))
+        config = _read_littlest(Config(), tmp_path)
+        assert "authenticator_class" not in config.JupyterHub, "people log in as they did before"
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == f"{file} is not filled in yet, so nobody can enter from the LMS."
+
+
+@pytest.mark.parametrize("name", ["client_id", "deployments", "contexts"])
+def test_littlest_that_was_entered_from_an_lms_goes_back_to_no_other_way(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry taken out by mistake: TLJH's usual authenticator would let whoever comes first choose the password."""
+    from traitlets.config import Config
+
+    names = ("issuer", "client_id", "authorize_url", "jwks_url", "username", "deployments", "contexts")
+    (tmp_path / "lti").mkdir()
+    (tmp_path / "lti" / "platform.json").write_text(json.dumps(dict.fromkeys(names, ["x"]) | {name: ""}))
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "auth_state_key").write_text("ab" * 32)
+    shutil.copy(HUB / "course_lti.py", tmp_path / "hub")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(ValueError, match=f"'{name}' has to be filled in"):
+        _read_littlest(Config(), tmp_path)
 
 
 def test_what_arrives_is_graded_on_each_hub_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -565,6 +587,7 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert "apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap" in log
     unit = (root / "etc/systemd/system/jupyterhub.service.d/keras-class.conf").read_text()
     assert "\n[Service]\nProtectKernelTunables=no\n" in unit, "bubblewrap mounts a /proc of its own"
+    assert "\nOOMPolicy=continue\n" in unit, "a submission that takes all memory would stop the Hub"
     assert log.index("systemctl daemon-reload") < log.index("tljh-config reload")
     assert (root / "srv/class/courses/keras/submitted").is_dir(), "`autograder watch` starts in no course without it"
     (packages,) = re.findall(r"pip install --quiet --requirement (\S+)", log)

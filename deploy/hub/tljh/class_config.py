@@ -39,14 +39,17 @@ c.JupyterHub.load_roles.extend([server_role, instructor_role, learner_role])  # 
 platform = f"{state}/lti/platform.json"
 if os.path.isfile(platform):  # entered from an LMS: see deploy/hub/course_lti.py
     with open(platform, encoding="utf-8") as file:
-        filled_in = json.load(file).get("client_id")
-    if filled_in:
+        entries = json.load(file)
+    filled_in = all(entries.get(name) for name in ("client_id", "deployments", "contexts"))
+    # Once people have entered from the LMS, a slip in the file must stop the Hub: the authenticator from before might
+    # let whoever comes first choose a person's password.
+    if filled_in or os.path.exists(f"{state}/hub/auth_state_key"):
         sys.path.insert(0, f"{state}/hub")
         from course_lti import configure
 
         configure(c, f"{state}/lti", course, f"{state}/hub/auth_state_key")
         c.Authenticator.allowed_users = {*learners, *instructors}  # noqa: F821
-    else:  # `autograder lti` wrote it, and the LMS has not given its numbers yet: people log in as before
+    else:  # `autograder lti` wrote it, and the LMS has not given all its numbers yet: people log in as before
         print(f"{platform} is not filled in yet, so nobody can enter from the LMS.", file=sys.stderr)
 
 # Root alone may open ports below 1024. On a higher one, a learner could listen while the Hub or a service restarts.
