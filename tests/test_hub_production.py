@@ -278,6 +278,7 @@ def test_on_kubernetes_a_service_has_an_address_of_its_own() -> None:
     (service,) = [document for document in _documents("course.yaml") if document["kind"] == "Service"]
     hosts = {urlsplit(one["url"]).hostname for one in VALUES["hub"]["services"].values()}
     assert hosts == {service["metadata"]["name"]}
+    assert service["spec"]["publishNotReadyAddresses"], "one container that fails would close the other's page, too"
     assert "AUTOGRADER_LIVE" not in VALUES["singleuser"]["extraEnv"]
     assert "hostNetwork" not in VALUES["singleuser"].get("extraPodConfig", {})
 
