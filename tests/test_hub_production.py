@@ -373,7 +373,7 @@ def test_littlest_that_was_entered_from_an_lms_goes_back_to_no_other_way(
 
     names = ("issuer", "client_id", "authorize_url", "jwks_url", "username", "deployments", "contexts")
     (tmp_path / "lti").mkdir()
-    (tmp_path / "lti" / "platform.json").write_text(json.dumps(dict.fromkeys(names, ["x"]) | {name: ""}))
+    (tmp_path / "lti" / "platform.json").write_text(json.dumps({one: ["x"] for one in names} | {name: ""}))
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "auth_state_key").write_text("ab" * 32)
     shutil.copy(HUB / "course_lti.py", tmp_path / "hub")
