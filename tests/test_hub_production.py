@@ -114,16 +114,56 @@ def test_learner_sees_their_own_inbound_folder_and_may_change_nothing_else() -> 
 @pytest.mark.skipif(os.getuid() != 0, reason="giving a folder away needs root")
 def test_a_learner_who_came_before_their_folder_was_made_can_hand_in(tmp_path: Path) -> None:
     """Kubernetes makes a folder that a pod mounts and that is not there, for root."""
-    from autograder.jupyter.prepare import _make_inbound_folders
+    from autograder.jupyter.prepare import _make_exchange
 
+    inbound = tmp_path / "inbound"
     for name in ("early", "handed-in"):
-        (tmp_path / name).mkdir()
-        os.chown(tmp_path / name, ACCOUNT, ACCOUNT)
-    (tmp_path / "handed-in" / "work").touch()
-    _make_inbound_folders(tmp_path, ["early", "handed-in", "new"])
-    assert [(tmp_path / name).stat().st_uid for name in ("early", "handed-in", "new")] == [0, ACCOUNT, 0]
-    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("early", "new")} == {0o777}
-    assert (tmp_path / "handed-in" / "work").exists()
+        (inbound / name).mkdir(parents=True)
+        os.chown(inbound / name, ACCOUNT, ACCOUNT)
+    (inbound / "handed-in" / "work").touch()
+    assert _make_exchange(tmp_path, ["early", "handed-in", "new"]) == []
+    assert [(inbound / name).stat().st_uid for name in ("early", "handed-in", "new")] == [0, ACCOUNT, 0]
+    assert {(inbound / name).stat().st_mode & 0o777 for name in ("early", "new")} == {0o777}
+    assert (inbound / "handed-in" / "work").exists()
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("inbound", "outbound", "feedback")}
+    # A learner who could list the last would find everybody's feedback.
+    assert modes == {"inbound": 0o711, "outbound": 0o755, "feedback": 0o711}
+    assert _folders_of_the_pod() == {f"/srv/exchange/keras/{name}": mode for name, mode in modes.items()}
+
+
+def _folders_of_the_pod() -> dict[str, int]:
+    """What the course's pod makes in the exchange before a learner's can."""
+    (first,) = _documents("course.yaml")[0]["spec"]["template"]["spec"]["initContainers"]
+    assert {"name": "exchange", "mountPath": "/srv/exchange"} in first["volumeMounts"]
+    modes, mode = {}, 0o755
+    for word in first["command"][-1].replace("&&", "--mode=755").split():
+        mode = int(word.partition("=")[2], 8) if word.startswith("--mode=") else mode
+        if word.startswith("/srv/exchange"):
+            modes[word] = mode
+    return modes
+
+
+def test_a_folder_that_its_learner_cannot_write_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the course's account finds them that Kubernetes made for root in a folder of root's."""
+    from autograder.jupyter import prepare
+
+    for name in ("closed", "open"):
+        (tmp_path / "inbound" / name).mkdir(parents=True)
+    (tmp_path / "inbound" / "open").chmod(0o777)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("chmod", "rmdir"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(os, "getuid", lambda: ACCOUNT)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    lines = prepare._make_exchange(tmp_path, ["closed", "open"])
+    named = [tmp_path / name for name in ("inbound", "outbound", "feedback", "inbound/closed")]
+    assert [line.split()[0] for line in lines] == [str(path) for path in named]
+    assert all(f"chown {ACCOUNT} {path}" in line for path, line in zip(named, lines, strict=True))
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert "new" in prepare._make_exchange(tmp_path, ["new"])[-1]
 
 
 def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
@@ -139,7 +179,7 @@ def _documents(name: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all((HUB / "z2jh" / name).read_text("utf-8")))
 
 
-@pytest.mark.parametrize("name", ["course.yaml", "grade-job.yaml"])
+@pytest.mark.parametrize("name", ["course.yaml", "course-files.yaml", "grade-job.yaml"])
 def test_manifests_are_ones_that_kubernetes_takes(name: str) -> None:
     import kubernetes_validate
 
@@ -183,11 +223,10 @@ def test_one_image_and_one_service_name_everywhere() -> None:
     image = f"{VALUES['singleuser']['image']['name']}:{VALUES['singleuser']['image']['tag']}"
     used = {
         container["image"]
-        for name in ("course.yaml", "course-watch.yaml", "grade-job.yaml")
+        for name in ("course.yaml", "course-files.yaml", "course-watch.yaml", "grade-job.yaml")
         for document in _documents(name)
-        if "template" in document["spec"]
         for kind in ("initContainers", "containers")
-        for container in document["spec"]["template"]["spec"].get(kind, ())
+        for container in document["spec"].get("template", document)["spec"].get(kind, ())
     }
     assert used == {image}
     service, page = VALUES["hub"]["services"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from autograder.course.files import files_in
 from autograder.course.release import programs_of_this_python
 from autograder.errors import KitError, ReleaseFailed
 from autograder.exercise.wire import one_line
+from autograder.language import said, say
 
 
 def prepare(
@@ -40,7 +42,8 @@ def prepare(
         instructors: who may hand in as well, to try it. That makes them students, and nothing before does.
 
     Returns:
-        Names of those that learners can fetch as they are now, and a line for each of the others.
+        Names of those that learners can fetch as they are now, and a line for each of the others and for each folder
+        of the exchange that cannot be used.
 
     Raises:
         CourseError: the course's configuration or gradebook cannot be read, most often.
@@ -49,10 +52,9 @@ def prepare(
     names = sorted(f.parent.name for f in course.source_root().glob("*/*.ipynb"))
     config = course.nbgrader.config.copy()
     exchange = Path(str(config.Exchange.get("root") or Exchange.root.default_value)) / course.course_id
-    if config.get("CollectOwnWork", {}).get("inbound_by_learner"):
-        _make_inbound_folders(exchange / "inbound", learners)
+    by_learner = config.get("CollectOwnWork", {}).get("inbound_by_learner")
+    failures = _make_exchange(exchange, learners) if by_learner else []
     released: list[str] = []
-    failures: list[str] = []
     with programs_of_this_python():
         for name in names:
             try:
@@ -80,19 +82,52 @@ def prepare(
     return released, failures
 
 
-def _make_inbound_folders(inbound: Path, learners: list[str]) -> None:
-    """On Kubernetes, a folder for each learner, which only that learner's pod mounts (and this account's)."""
-    inbound.mkdir(parents=True, exist_ok=True)
-    inbound.chmod(0o711)
+def _make_exchange(exchange: Path, learners: list[str]) -> list[str]:
+    """On Kubernetes, the exchange's folders, and one for each learner, which only that learner's pod mounts.
+
+    Returns:
+        A line for each folder that somebody needs to write to and cannot. Kubernetes made it, for root, because a
+        learner's server started first.
+    """
+    shared = {"inbound": 0o711, "outbound": 0o755, "feedback": 0o711}  # nobody may list the names in `feedback`
+    failures = []
+    for name, mode in shared.items():
+        folder = exchange / name
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(mode)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            failures.append(_not_writable(folder, say("the course")))
     for learner in learners:
-        folder = inbound / learner
-        if folder.exists() and folder.stat().st_uid != os.getuid():
+        folder = exchange / "inbound" / learner
+        if not _made_for_learner(folder):
+            failures.append(_not_writable(folder, learner))
+    return failures
+
+
+def _made_for_learner(folder: Path) -> bool:
+    """Make the folder that a learner's pod mounts; whether the learner can write there, as far as we can see."""
+    with contextlib.suppress(OSError):
+        if folder.stat().st_uid != os.getuid():
             # The learner's server started first, so Kubernetes made it, for root. We can only remove it.
-            with contextlib.suppress(OSError):  # something lies in it, so the learner may write there
-                folder.rmdir()
+            folder.rmdir()  # not if something lies in it, but then the learner may write there
+    with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
-        with contextlib.suppress(PermissionError):
-            folder.chmod(0o777)
+        folder.chmod(0o777)
+    try:
+        return bool(folder.stat().st_mode & stat.S_IWOTH) or any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _not_writable(folder: Path, who: str) -> str:
+    return say(
+        "{folder} is missing, or {who} cannot write there. As root where the exchange is stored, run"
+        " `chown {uid} {folder}`, or delete it if it is empty. Then run this again.",
+        folder=folder,
+        who=who,
+        uid=os.getuid(),
+    )
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -103,7 +138,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def main(root: Path, learners: list[str], littlest: bool = False, instructors: Sequence[str] = ()) -> int:
-    """Prepare the course; 2 if some of its exercises could not be released, 1 if nothing could be done."""
+    """Prepare the course; 2 if an exercise or a folder of the exchange could not be made ready, 1 if nothing could."""
     try:
         released, failures = prepare(root, learners, littlest, instructors)
     except KitError as error:
@@ -112,7 +147,7 @@ def main(root: Path, learners: list[str], littlest: bool = False, instructors: S
     for name in released:
         print(name)
     for line in failures:
-        print(line, file=sys.stderr)
+        print(said(line), file=sys.stderr)
     return 2 if failures else 0
 
 
