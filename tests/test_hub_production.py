@@ -421,7 +421,9 @@ def test_littlest_that_was_entered_from_an_lms_goes_back_to_no_other_way(
         _read_littlest(Config(), tmp_path)
 
 
-def test_what_arrives_is_graded_on_each_hub_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrives_is_graded_on_each_hub_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from traitlets.config import Config
 
     local = Config()
@@ -430,10 +432,21 @@ def test_what_arrives_is_graded_on_each_hub_alike(tmp_path: Path, monkeypatch: p
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "watch").touch()
     assert "\nsudo touch /srv/class/hub/watch\n" in (ROOT / "book/operators/littlest.md").read_text("utf-8")
-    services = _read_littlest(Config(), tmp_path).JupyterHub.services.get_value([])
-    (littlest,) = [one for one in services if one["name"] == "keras-watch"]
-    folder = f"{tmp_path}/courses/keras"
-    assert littlest["command"][1:] == [folder if word == "/s/courses/keras" else word for word in there["command"][1:]]
+
+    def watches() -> dict[str, Any]:
+        services = _read_littlest(Config(), tmp_path).JupyterHub.services.get_value([])
+        (found,) = [one for one in services if one["name"] == "keras-watch"]
+        return dict(found)
+
+    littlest, folder = watches(), f"{tmp_path}/courses/keras"
+    *same, option, workers = littlest["command"][1:]
+    assert same == [folder if word == "/s/courses/keras" else word for word in there["command"][1:]]
+    assert option == "--workers"
+    assert 1 <= int(workers) <= max(1, (os.cpu_count() or 1) // 2), "learners' servers need the rest"
+    for written, expected in (("3\n", "3"), ("0", workers), ("many", workers)):
+        (tmp_path / "hub" / "watch").write_text(written)
+        assert watches()["command"][-1] == expected
+    assert len(capsys.readouterr().err.splitlines()) == 2, "the last two are said to be no numbers"
     assert (littlest["user"], littlest["cwd"]) == (there["user"], folder)
     assert littlest["environment"]["AUTOGRADER_HELD_OUT"] == f"{folder}/held_out"
 

@@ -94,6 +94,19 @@ work_service = {
     "display": True,
 }
 # Grades what the page takes in, on a server where root has switched it on by making this file.
+switch = f"{state}/hub/watch"
+
+
+def workers(written):
+    """As many submissions at a time as the file says; else half of the server: learners' servers need the rest."""
+    if written.isascii() and written.isdigit() and int(written) > 0:
+        return written
+    if written:
+        print(f"{switch} must hold a number from 1 up, or nothing; it holds {written!r}.", file=sys.stderr)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return str(max(1, min((os.cpu_count() or 1) // 2, memory // 2 // 1_200_000_000)))  # bytes of each, as measured
+
+
 watch_service = {
     "name": f"{course}-watch",
     "command": [
@@ -109,5 +122,8 @@ watch_service = {
         "AUTOGRADER_HELD_OUT": f"{folder}/held_out",
     },
 }
-watched = os.path.exists(f"{state}/hub/watch")
+watched = os.path.exists(switch)
+if watched:
+    with open(switch, encoding="utf-8", errors="replace") as file:
+        watch_service["command"] += ["--workers", workers(file.read().strip())]
 c.JupyterHub.services.extend([course_service, work_service, *([watch_service] if watched else [])])
