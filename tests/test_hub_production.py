@@ -585,6 +585,8 @@ def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.Complet
     programs = {name: f'#!/bin/bash\necho "{name} $*" >> /log\n' for name in LITTLEST_STAND_INS}
     programs["install"] = '#!/bin/bash\nexec /usr/bin/install $(echo " $* " | sed "s/ -[og] course-keras//g")\n'
     programs["runuser"] = '#!/bin/bash\nshift 3; exec "$@"\n'
+    programs["systemctl"] += 'if [ "$1" = show ]; then echo PrivateTmp=yes; echo ProtectKernelTunables=no; fi\n'
+    programs["systemd-run"] += 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"\n'
     if account:
         del programs["install"], programs["chown"]
         become = f"setpriv --reuid={account} --regid={account} --clear-groups"
@@ -620,7 +622,7 @@ def _littlest(folder: Path, *names: str, account: int = 0) -> subprocess.Complet
     return subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=60)
 
 
-LITTLEST_STAND_INS = ("apt-get", "useradd", "chown", "tljh-config", "apparmor_parser", "systemctl")
+LITTLEST_STAND_INS = ("apt-get", "useradd", "chown", "tljh-config", "apparmor_parser", "systemctl", "systemd-run")
 
 
 @pytest.mark.sandbox
@@ -641,7 +643,10 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     unit = (root / "etc/systemd/system/jupyterhub.service.d/keras-class.conf").read_text()
     assert "\n[Service]\nProtectKernelTunables=no\n" in unit, "bubblewrap mounts a /proc of its own"
     assert "\nOOMPolicy=continue\n" in unit, "a submission that takes all memory would stop the Hub"
-    assert log.index("systemctl daemon-reload") < log.index("tljh-config reload")
+    (tried, *_) = re.findall(r"systemd-run (.*) -- runuser -u course-keras -- \S+/python -m autograder doctor\n", log)
+    assert {"--property=PrivateTmp=yes", "--property=ProtectKernelTunables=no"} <= {*tried.split()}, "as the Hub does"
+    steps = ("systemctl daemon-reload", "systemctl show", "systemd-run", "tljh-config reload")
+    assert [*steps] == sorted(steps, key=log.index)
     assert (root / "srv/class/courses/keras/submitted").is_dir(), "`autograder watch` starts in no course without it"
     (packages,) = re.findall(r"pip install --quiet --requirement (\S+)", log)
     (wheel,) = re.findall(r"--force-reinstall (\S+)", log)

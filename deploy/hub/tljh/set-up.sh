@@ -106,7 +106,15 @@ install -D -m 0644 "$clone/deploy/hub/roles/ipython_kernel_config.py" "$user_env
 for role in learner instructor; do fill "$clone/deploy/hub/nbgrader_config_user.py" > "$state/roles/$role/nbgrader_config.py"; done
 
 echo "3. The sandbox"
-works() { (cd "$state" && runuser -u "$account" -- "$user_env/bin/python" -m autograder doctor) > "$work/doctor.txt" 2>&1 || true
+install -D -m 0644 "$clone/deploy/hub/tljh/jupyterhub.service.conf" /etc/systemd/system/jupyterhub.service.d/keras-class.conf
+systemctl daemon-reload
+# What the Hub's service starts has less than this shell, so the sandbox is tried with that service's settings.
+systemctl show jupyterhub --property=PrivateTmp,PrivateDevices,ProtectKernelModules,ProtectKernelTunables > "$work/settings.txt" || true
+mapfile -t settings < "$work/settings.txt"
+as_the_hub=()
+! command -v systemd-run > /dev/null ||
+    as_the_hub=(systemd-run --pipe --wait --quiet --collect --working-directory="$state" "${settings[@]/#/--property=}" --)
+works() { (cd "$state" && "${as_the_hub[@]}" runuser -u "$account" -- "$user_env/bin/python" -m autograder doctor) > "$work/doctor.txt" 2>&1 || true
     grep -q 'ok .*sandbox: bubblewrap works' "$work/doctor.txt"; }
 restriction=/proc/sys/kernel/apparmor_restrict_unprivileged_userns
 if [ -e /etc/sysctl.d/60-class.conf ]; then   # an earlier version of this script lifted the restriction for every program
@@ -119,9 +127,6 @@ if ! works && [ "$(cat $restriction 2>/dev/null)" = 1 ]; then
     works || true
 fi
 grep 'sandbox:' "$work/doctor.txt" || tail -n 1 "$work/doctor.txt"
-# That was tried in this shell. What the Hub starts has less, and bubblewrap would not work there.
-install -D -m 0644 "$clone/deploy/hub/tljh/jupyterhub.service.conf" /etc/systemd/system/jupyterhub.service.d/keras-class.conf
-systemctl daemon-reload
 
 echo "4. The exercises"
 status=0
