@@ -11,6 +11,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from autograder.errors import MissingPart
 from autograder.language import say, say_plural
@@ -46,16 +47,27 @@ _NAMED = 3  # so many missing modules are named
 
 
 def install(part: str = "") -> str:
-    """The command that installs a part, as bash, zsh, PowerShell and Windows' cmd all take it.
+    """The command that installs a part, for bash, zsh, PowerShell and Windows' cmd alike.
 
-    From where this copy of the kit came. Its bare name is for those alone who had it from a package index: elsewhere
-    pip would find no package of that name, or somebody else's.
+    A path with a sign that one of these shells replaces even between quotes ($, a backtick, %) or with a quote has to
+    be written in that shell's own way.
+
+    From where this copy of the kit came, never by its bare name: no index has it, so pip would find no package of that
+    name, or somebody else's.
     """
     extra = f"[{part}]" if part else ""
     clone = Path(__file__).absolute().parent.parent
-    if (clone / "pyproject.toml").is_file():
+    if _is_clone(clone):
         return f'pip install --editable "{clone}{extra}"'
     return f'pip install "{_installed_from(extra)}"'
+
+
+def _is_clone(folder: Path) -> bool:
+    """Whether the kit's own project lies there, and not one that somebody installed the package into."""
+    try:
+        return f'\nname = "{DISTRIBUTION}"' in (folder / "pyproject.toml").read_text("utf-8")
+    except (OSError, ValueError):
+        return False
 
 
 def _installed_from(extra: str) -> str:
@@ -65,20 +77,24 @@ def _installed_from(extra: str) -> str:
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
+    from autograder import __version__ as version
+
+    record: dict[str, Any] = {}
     try:
         kit = importlib.metadata.distribution(DISTRIBUTION)
         record = json.loads(kit.read_text("direct_url.json") or "{}")
+        version = kit.version
     except (importlib.metadata.PackageNotFoundError, ValueError):  # a copy that pip did not put there
-        from autograder import __version__
-
-        return f"./{DISTRIBUTION.replace('-', '_')}-{__version__}-py3-none-any.whl{extra}"
+        pass
     url = record.get("url", "")
     if url.startswith("file:"):
         file = Path(url2pathname(urlsplit(url).path))
         return f"{file}{extra}" if file.exists() else f"./{file.name}{extra}"
     if origin := record.get("vcs_info"):
         url = f"{origin['vcs']}+{url}@{origin['commit_id']}"
-    return f"{DISTRIBUTION}{extra} @ {url}" if url else f"{DISTRIBUTION}{extra}=={kit.version}"
+    # pip notes no address of what it found in a folder or on an index.
+    file_name = f"{DISTRIBUTION.replace('-', '_')}-{version}-py3-none-any.whl"
+    return f"{DISTRIBUTION}{extra} @ {url}" if url else f"./{file_name}{extra}"
 
 
 def install_other(package: str) -> str:

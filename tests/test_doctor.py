@@ -48,19 +48,28 @@ def test_a_backend_that_is_missing_is_what_is_installed(
 
 
 @pytest.mark.parametrize(
-    ("installed", "restriction", "advice"),
+    ("installed", "restriction", "profile", "advice"),
     [
-        (False, "0", "apt-get install bubblewrap"),
-        (False, "1", "apt-get install bubblewrap"),
-        (True, "1", "sudo make system-apparmor"),
-        (True, "0", "see SECURITY.md"),
-        (True, None, "see SECURITY.md"),
+        (False, "0", False, "apt-get install bubblewrap"),
+        (False, "1", False, "apt-get install bubblewrap"),
+        (True, "1", False, "sudo make system-apparmor"),
+        (True, "1", True, "see SECURITY.md"),
+        (True, "0", False, "see SECURITY.md"),
+        (True, None, False, "see SECURITY.md"),
     ],
 )
 def test_what_helps_a_sandbox_that_does_not_work(
-    installed: bool, restriction: str | None, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installed: bool,
+    restriction: str | None,
+    profile: bool,
+    advice: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever has bubblewrap is not sent to install it."""
+    """Whoever has bubblewrap is not sent to install it, nor its profile, which leaves the restriction as it is."""
+    if profile:
+        (tmp_path / "keras-class-bwrap").touch()
+    monkeypatch.setattr(doctor, "_PROFILE", tmp_path / "keras-class-bwrap", raising=False)
     if restriction is not None:
         (tmp_path / "restriction").write_text(f"{restriction}\n")
     monkeypatch.setattr(doctor, "_RESTRICTION", tmp_path / "restriction")
@@ -69,7 +78,10 @@ def test_what_helps_a_sandbox_that_does_not_work(
     found = doctor._bubblewrap()
     assert (found.good, found.found) == (False, "LIMITS ONLY: it does not work")
     assert advice in found.remedy
-    assert ("apt-get" in found.remedy, "apparmor" in found.remedy) == (not installed, restriction == "1")
+    assert ("apt-get" in found.remedy, "apparmor" in found.remedy) == (
+        not installed,
+        restriction == "1" and not profile,
+    )
 
 
 @pytest.mark.sandbox

@@ -123,7 +123,7 @@ INSTALLED_FROM = {
     "{url_of_file}": 'pip install "{file}[grade]"',
     f"file:///gone/{WHEEL}": f'pip install "./{WHEEL}[grade]"',
     "https://example.org/kit.whl": 'pip install "keras-lesson-kit[grade] @ https://example.org/kit.whl"',
-    "": 'pip install "keras-lesson-kit[grade]==9.9"',
+    "": 'pip install "./keras_lesson_kit-9.9-py3-none-any.whl[grade]"',  # by `pip install --no-index --find-links dist`
 }
 
 
@@ -142,6 +142,7 @@ def test_a_part_comes_from_where_the_kit_came_from(url: str, tmp_path: Path, mon
     monkeypatch.syspath_prepend(str(site))
     assert parts.install("grade") == f'pip install --editable "{ROOT}[grade]"'
     monkeypatch.setattr(parts, "__file__", str(site / "autograder" / "parts.py"))
+    (site / "pyproject.toml").write_text('[project]\nname = "of somebody else"\n')
     assert parts.install("grade") == INSTALLED_FROM[url].format(file=file)
     (known / "METADATA").unlink()  # as where nothing is known of it
     (known / "direct_url.json").write_text("not JSON")
