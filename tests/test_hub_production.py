@@ -642,6 +642,7 @@ def test_littlest_script_gives_bubblewrap_alone_what_it_needs(tmp_path: Path) ->
     assert "apparmor_parser --replace /etc/apparmor.d/keras-class-bwrap" in log
     unit = (root / "etc/systemd/system/jupyterhub.service.d/keras-class.conf").read_text()
     assert "\n[Service]\nProtectKernelTunables=no\n" in unit, "bubblewrap mounts a /proc of its own"
+    assert "\nReadOnlyPaths=-/sys\nReadWritePaths=-/sys/fs/cgroup\n" in unit, "as TLJH has it"
     assert "\nOOMPolicy=continue\n" in unit, "a submission that takes all memory would stop the Hub"
     (tried, *_) = re.findall(r"systemd-run (.*) -- runuser -u course-keras -- \S+/python -m autograder doctor\n", log)
     assert {"--property=PrivateTmp=yes", "--property=ProtectKernelTunables=no"} <= {*tried.split()}, "as the Hub does"

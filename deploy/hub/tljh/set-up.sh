@@ -109,7 +109,8 @@ echo "3. The sandbox"
 install -D -m 0644 "$clone/deploy/hub/tljh/jupyterhub.service.conf" /etc/systemd/system/jupyterhub.service.d/keras-class.conf
 systemctl daemon-reload
 # What the Hub's service starts has less than this shell, so the sandbox is tried with that service's settings.
-systemctl show jupyterhub --property=PrivateTmp,PrivateDevices,ProtectKernelModules,ProtectKernelTunables > "$work/settings.txt" || true
+shown=PrivateTmp,PrivateDevices,ProtectKernelModules,ProtectKernelTunables,ReadOnlyPaths,ReadWritePaths
+systemctl show jupyterhub --property=$shown > "$work/settings.txt" || true
 mapfile -t settings < "$work/settings.txt"
 as_the_hub=()
 ! command -v systemd-run > /dev/null ||
