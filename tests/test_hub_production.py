@@ -166,6 +166,15 @@ def test_a_folder_that_its_learner_cannot_write_to_is_named(tmp_path: Path, monk
     assert "new" in prepare._make_exchange(tmp_path, ["new"])[-1]
 
 
+def test_the_courses_pod_has_an_exchange_that_nbgrader_releases_into() -> None:
+    """It wants mode 0777 for the exchange, or to give it that, which only a volume's owner could: root, most often."""
+    pod = _documents("course.yaml")[0]["spec"]["template"]["spec"]
+    for container in pod["containers"]:
+        (mount,) = [one for one in container["volumeMounts"] if one["name"] == "exchange"]
+        assert (mount["mountPath"], mount["subPath"]) == ("/srv/exchange/keras", "keras"), container["name"]
+    assert "--mode=1777 /srv/exchange \\\n" in (HUB / "image" / "Dockerfile").read_text("utf-8")
+
+
 def test_only_the_gpu_profile_asks_for_a_gpu() -> None:
     asks = {slug: _manifest(slug)["spec"] for slug in PROFILES}
     with_gpu = [s for s, spec in asks.items() if "nvidia.com/gpu" in spec["containers"][0]["resources"]["limits"]]
