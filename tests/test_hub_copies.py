@@ -271,16 +271,20 @@ def test_mended_files_beside_a_notebook_reach_the_learners(graded: Path) -> None
 
 
 def test_a_course_without_an_exchange_of_its_own_uses_nbgraders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "nbgrader_config.py").write_text("c = get_config()\nc.CollectOwnWork.inbound_by_learner = True\n")
     made: list[Path] = []
-    monkeypatch.setattr(prepare, "_make_inbound_folders", lambda inbound, learners: made.append(inbound))
-    assert prepare.main(tmp_path, ["ada"]) == 0
-    assert [str(inbound) for inbound in made] == [
-        f"/usr/local/share/nbgrader/exchange/{Course(tmp_path).course_id}/inbound"
-    ]
+
+    def make(exchange: Path, _: list[str]) -> list[str]:
+        made.append(exchange)
+        return ["a folder cannot be used"]
+
+    monkeypatch.setattr(prepare, "_make_exchange", make)
+    assert prepare.main(tmp_path, ["ada"]) == 2
+    assert capsys.readouterr().err == "a folder cannot be used\n"
+    assert [str(exchange) for exchange in made] == [f"/usr/local/share/nbgrader/exchange/{Course(tmp_path).course_id}"]
 
 
 @pytest.mark.parametrize("status", [1, 2])
