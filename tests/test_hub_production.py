@@ -135,7 +135,8 @@ def _folders_of_the_pod() -> dict[str, int]:
     """What the course's pod makes in the exchange before a learner's can."""
     (first,) = _documents("course.yaml")[0]["spec"]["template"]["spec"]["initContainers"]
     assert {"name": "exchange", "mountPath": "/srv/exchange"} in first["volumeMounts"]
-    modes, mode = {}, 0o755
+    modes: dict[str, int] = {}
+    mode = 0o755
     for word in first["command"][-1].replace("&&", "--mode=755").split():
         mode = int(word.partition("=")[2], 8) if word.startswith("--mode=") else mode
         if word.startswith("/srv/exchange"):
