@@ -257,25 +257,6 @@ KEPT_EXCEPTIONS = Use(
         ),
     ),
 )
-NO_COMMAND_LINE = Use(
-    _("starting a kernel without a parser for its command line, which is empty"),
-    "ipykernel",
-    "7.4.0",
-    _("each kernel starts a little later"),
-    "compat/ipython_kernel.py",
-    (
-        Assumption(
-            "IPython.core.application:BaseIPythonApplication.initialize",
-            "asks the app itself",
-            attributes="parse_command_line",
-        ),
-        Assumption(
-            "ipykernel.kernelapp:IPKernelApp.parse_command_line",
-            "changes nothing if there is nothing to parse",
-            digest="4fcda72675a249f0",
-        ),
-    ),
-)
 OPEN_STREAMS = Use(
     _("keeping what a cell prints with after the cell closes it"),
     "ipykernel",
@@ -549,7 +530,6 @@ TABLE: tuple[Use, ...] = (
     FASTER_FIGURES,
     NO_DEBUGGER,
     IMPORTED_AHEAD,
-    NO_COMMAND_LINE,
     NO_PIPE,
     OPEN_STREAMS,
     SHORT_RECURSIONS,

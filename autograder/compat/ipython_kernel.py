@@ -13,7 +13,6 @@ from autograder.compat.assumptions import (
     EXIT_STAYS,
     IMPORTED_AHEAD,
     KEPT_EXCEPTIONS,
-    NO_COMMAND_LINE,
     NO_DEBUGGER,
     NO_PIPE,
     SHORT_RECURSIONS,
@@ -26,7 +25,7 @@ _fallen = cache(fallen)  # a kernel should not have to look again
 
 def look() -> None:
     """Find out what holds. Called once, in the fork server."""
-    for use in (NO_COMMAND_LINE, NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS, EXIT_STAYS):
+    for use in (NO_PIPE, SHORT_RECURSIONS, KEPT_EXCEPTIONS, EXIT_STAYS):
         _fallen(use)
 
 
@@ -42,13 +41,6 @@ def import_ahead() -> None:
     for module in IMPORTED_AHEAD.assumptions:
         with suppress(Exception):  # whatever is wrong with it: a kernel that needs it will say so
             found(module.name)
-
-
-def parse_no_command_line(app: Any) -> None:
-    """Have `initialize` parse nothing: there is nothing, and making the parser takes a fifth of a kernel's start."""
-    if not _fallen(NO_COMMAND_LINE):
-        with suppress(AttributeError):  # an app that takes no other method parses its empty command line
-            app.parse_command_line = lambda argv: None
 
 
 def keep_streams_open() -> dict[str, Any]:

@@ -50,7 +50,6 @@ def run_kernel(connection: dict[str, Any], sock: socket.socket, seal: Callable[[
     if os.environ.get("AUTOGRADER_SANDBOX") != "bubblewrap":
         ipython_kernel.open_no_pipe()
     app = IPKernelApp.instance(config=config, connection_file=file)
-    ipython_kernel.parse_no_command_line(app)
     app.initialize([])
     failure.listen(app.log)
     app.log.setLevel("ERROR")
