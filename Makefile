@@ -70,7 +70,7 @@ book: system-book $(READY)
 book-texts: system-book $(READY)
 	@$(PY) book/build.py --texts
 
-bench: system-demo $(READY)
+bench: system-bench $(READY) $(NODE)
 	@$(PY) -m benchmarks
 
 # EXERCISES may name some of them.

@@ -53,8 +53,7 @@ def measured(scratch: Path) -> dict[str, Any]:
 
 def _build(*options: str) -> float:
     command = [sys.executable, str(ROOT / "book" / "build.py"), *options]
-    quiet = subprocess.DEVNULL
-    return processor_seconds(lambda: subprocess.run(command, check=True, stdout=quiet, stderr=quiet, cwd=ROOT))
+    return processor_seconds(lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))
 
 
 def _run(notebook: Any, folder: Path) -> float:

@@ -22,6 +22,7 @@ from autograder.grading.batch import Progress
 from autograder.grading.cluster import look_at
 from autograder.sandbox import bubblewrap
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.machine import examine
 
 EXERCISE = "03-dense-networks"
 STUDENTS = 8
@@ -62,7 +63,13 @@ def dask_cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[byte
 
 
 def two_workers_over_one(scratch: Path) -> dict[str, Any]:
-    """Seconds for a submission with one and with two workers, once each of them has graded one: Keras is imported."""
+    """Seconds for a submission with one and with two workers, once as many as there are workers have been graded.
+
+    Raises:
+        RuntimeError: there are no two cores, or a right answer did not get all points.
+    """
+    if examine().workers < 2:
+        raise RuntimeError("Two workers need two cores.")
     seconds = {}
     for workers in (1, 2):
         root = scratch / str(workers)
@@ -81,9 +88,11 @@ def two_workers_over_one(scratch: Path) -> dict[str, Any]:
 
         with dask_cluster(workers) as (address, _):
             pools = look_at(address).pools
-            batch.grade_class(
+            done = batch.grade_class(
                 course, exercise, setup, course.submissions(EXERCISE), workers, pools=pools, on_progress=on_progress
             )
+        if any(result["score"] < result["max_score"] for result in done.submissions):
+            raise RuntimeError("A right answer did not get all points.")
         seconds[workers] = (ready[-1] - ready[workers - 1]) / (STUDENTS - workers)
         print(f"   {workers} workers: {seconds[workers]:.1f} s a submission", flush=True)
     return {"dask_2_over_1": seconds[1] / seconds[2]}

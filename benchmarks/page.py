@@ -96,8 +96,10 @@ class Counting(Quiet):
 def _counted(folder: Path) -> Iterator[Counted]:
     with Counted(("127.0.0.1", 0), functools.partial(Counting, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+        try:
+            yield server
+        finally:
+            server.shutdown()
 
 
 @contextmanager
@@ -105,16 +107,19 @@ def _in_chromium(scratch: Path) -> Iterator[tuple[BrowserContext, Counted, str]]
     """The built site in an empty browser: its context, the server, and where the site is.
 
     Raises:
-        RuntimeError: Pyodide's distribution cannot be had.
+        RuntimeError: there is no browser, or Pyodide's distribution cannot be had.
     """
     from playwright.sync_api import sync_playwright
 
+    browser_there = browser_in()
+    if browser_there is None:
+        raise RuntimeError("There is no Chromium and no Chrome here.")
     pyodide = Path(os.environ["PYODIDE"]) if os.environ.get("PYODIDE") else fetch_pyodide(scratch)
     if pyodide is None:
         raise RuntimeError("Pyodide's distribution cannot be had: name its folder in PYODIDE.")
     build_site(pyodide, scratch / "site")
     with _counted(scratch / "site") as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_in(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_there, args=["--no-sandbox"])
         context = browser.new_context(viewport={"width": 1300, "height": 1000})
         context.set_default_timeout(PATIENCE)
         yield context, server, f"http://127.0.0.1:{server.server_port}"
@@ -178,14 +183,16 @@ def _training(context: BrowserContext, address: str, exercise: str) -> dict[str,
     page.goto(f"{address}/exercises/{exercise}.html")
     here = Learner(page).frame.evaluate(TIMED, answers)
     page.close()
-    done = subprocess.run(
-        [sys.executable, "-c", WITH_TENSORFLOW],
-        input=json.dumps(sources),
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | {"MPLBACKEND": "Agg"},
-    )
+    with tempfile.TemporaryDirectory() as folder:  # one solution saves its model
+        done = subprocess.run(
+            [sys.executable, "-c", WITH_TENSORFLOW],
+            input=json.dumps(sources),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"MPLBACKEND": "Agg"},
+            cwd=folder,
+        )
     there = json.loads(done.stdout.splitlines()[-1])
     seconds = {"page": sum(here[name] for name in trains), "tensorflow": sum(there[name] for name in trains)}
     found = {**seconds, "ratio": seconds["page"] / seconds["tensorflow"]}

@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import autograder
+from autograder.course.files import write_atomically
+from autograder.sandbox import bubblewrap
+from autograder.sandbox.machine import examine
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
@@ -57,12 +60,18 @@ def additions_seconds() -> float:
     return round(min(taken), 2)
 
 
+@cache  # trying the sandbox takes a moment
 def machine() -> dict[str, str]:
-    """What the numbers are measured on."""
+    """What the numbers are measured on, and in which sandbox; its cores are those that `autograder grade` uses."""
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    cores = str(len(os.sched_getaffinity(0)))
-    return {"cpu": model, "cores": cores, "python": platform.python_version(), **_versions()}
+    return {
+        "cpu": model,
+        "cores": str(examine().workers),
+        "python": f"{platform.python_version()}, built {platform.python_build()[1]}",  # some builds are slow
+        "sandbox": str(bubblewrap.choose("auto")),
+        **_versions(),
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -85,13 +94,28 @@ def _commit() -> str:
         return ""
 
 
+def require_room(folder: Path = HERE) -> None:
+    """Make sure, before anything takes an hour, that what is measured can be kept.
+
+    Raises:
+        SystemExit: nothing can be written there, or what is there is not what the bench wrote.
+    """
+    try:
+        read_results(folder / RESULTS.name)
+        (folder / HISTORY.name).open("a").close()
+        write_atomically(folder / ".writing", "")
+        (folder / ".writing").unlink()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"Nothing can be kept in {folder}: {error!r}") from error
+
+
 def keep(part: str, run: Mapping[str, Any], found: Mapping[str, Any], folder: Path = HERE) -> None:
     """Put what a part has measured in place of its last run, and add a line to the history."""
     parts = read_results(folder / RESULTS.name)
     parts[part] = {**run, "found": dict(found)}
     plain = {name: value for one in parts.values() for name, value in _plain(one["found"]).items()}
     results = {**plain, "machine": run["machine"], "parts": parts}
-    (folder / RESULTS.name).write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+    write_atomically(folder / RESULTS.name, json.dumps(results, indent=1, sort_keys=True) + "\n")
     with (folder / HISTORY.name).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line(part, run, found)) + "\n")
 

@@ -35,9 +35,11 @@ NODES = 10
 HANDED_IN, GRADED = 30_000, 60_000  # bytes of a notebook as it comes and as it goes back, with its feedback page
 AT_ONCE = 1  # submissions handed out for each worker, as a class is
 
-# A machine that is busy with other things answers late; that says nothing of the scheduler.
+# A machine that is busy with other things answers late; that says nothing of the scheduler. What it keeps of messages
+# is as deploy/cluster/dask.yaml has it.
 PATIENCE = {f"distributed.comm.timeouts.{what}": "300s" for what in ("connect", "tcp")}
 PATIENT = os.environ | {f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{what}": "300s" for what in ("CONNECT", "TCP")}
+PATIENT |= {"DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH": "10"}
 
 NODE = """
 import asyncio, sys

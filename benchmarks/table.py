@@ -39,7 +39,9 @@ class Figure:
 FIGURES = (
     Figure("class", "nbgrader_ratio", "plain `nbgrader autograde` over `autograder grade`, same class", 11, True),
     Figure("class", "submissions_a_minute_a_core", "graded submissions a minute a core", 30, True, digits=1),
-    Figure("class", "floor_ratio", "`autograder grade` over the students' own cells alone", 1),
+    Figure(
+        "class", "floor_ratio", "`autograder grade` over the students' own cells alone, as plain Keras trains them", 1
+    ),
     Figure("small", "small_class_over_share", "a small class over its share of the large one", 1.3),
     Figure("one", "one_check_seconds_beside", "`autograder check` of one file, beside its own compute", 5, unit=" s"),
     Figure("one", "one_watch_seconds_beside", "the same, handed in while `watch` runs", 2, unit=" s"),
@@ -48,13 +50,14 @@ FIGURES = (
     ),
     Figure("cluster", "dask_2_over_1", "two workers of a cluster over one", 1.8, True),
     Figure("coordinator", "coordinator_ms_per_submission", "coordinator, for a submission", 20, unit=" ms", digits=1),
+    Figure("coordinator", "coordinator_ms_one_by_one", "the same, results one by one", 20, unit=" ms", digits=1),
     Figure("coordinator", "total_10k_over_1k", "10,000 submissions over 1,000", 10.5),
     Figure("coordinator", "coordinator_mb_10k_over_1k", "its memory with 10,000 over that with 1,000", 1.1),
     Figure("costs", "core_seconds_per_submission", "core-seconds of a submission, mean of the exercises", unit=" s"),
     Figure(
         "costs",
         "price_of_a_fork_wall_ms",
-        "the sandbox's part of a fork's start, by the clock",
+        "the sandbox's part of a fork, started and ended, by the clock",
         30,
         unit=" ms",
         digits=0,
@@ -89,6 +92,7 @@ def rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
         met = {True: "met", False: "missed", None: ""}[figure.met(value)]
         processor = re.sub(r"\([RTM]+\)| Processor", "", run["machine"]["cpu"])
         where = f"{run['date']}, {run['machine']['cores']} cores of {processor}"
+        where += ", no sandbox" if run["machine"].get("sandbox", "bubblewrap") != "bubblewrap" else ""
         where += f", load {run['load']:g}" if "load" in run else ""
         where += f", additions {run['additions_seconds']:g} s" if "additions_seconds" in run else ""
         lines.append((figure.what, goal or "", figure.text(value), met, where))

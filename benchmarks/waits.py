@@ -47,11 +47,13 @@ def one(scratch: Path) -> dict[str, Any]:
     }
 
 
-def small(scratch: Path, grade: Callable[[Path, list[str]], float]) -> dict[str, Any]:
-    """The class, and before and after it a small one; what a submission of the small one takes beside its share.
+def small(scratch: Path, grade: Callable[[Path, list[str]], tuple[float, float]]) -> dict[str, Any]:
+    """The class, and before and after it a small one; what the small one takes beside its share.
+
+    Its share is by work: what its submissions take on their workers is compared with what those of the class take.
 
     Args:
-        grade: grades a course's exercises; the seconds that took.
+        grade: grades a course's exercises; the seconds that took, and the sum of what each submission took.
     """
     names: list[str] = []
     counts = {}
@@ -60,10 +62,11 @@ def small(scratch: Path, grade: Callable[[Path, list[str]], float]) -> dict[str,
         names, counts[folder] = list(students), sum(map(len, students.values()))
         for name in names:
             Course(scratch / folder).make_ready(name)
-    took = [grade(scratch / folder, names) for folder in ("small", "large", "small")]
-    share = took[1] * counts["small"] / counts["large"]
+    took, work = zip(*(grade(scratch / folder, names) for folder in ("small", "large", "small")), strict=True)
+    share = took[1] * (work[0] + work[2]) / 2 / work[1]
     return {
         "small_class_over_share": (took[0] + took[2]) / 2 / share,
+        "small_class_over_share_by_number": (took[0] + took[2]) / 2 / (took[1] * counts["small"] / counts["large"]),
         "small_class_seconds": took,
         "small_class_submissions": counts["small"],
     }
@@ -73,7 +76,8 @@ def _checked(name: str, file: Path) -> float:
     began = time.perf_counter()
     command = [*AUTOGRADER, "check", str(_solution(name)), "--json", str(file)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    return time.perf_counter() - began - _own(json.loads(file.read_text("utf-8")))
+    took = time.perf_counter() - began
+    return took - _own(json.loads(file.read_text("utf-8")))
 
 
 def _watched(root: Path) -> dict[str, list[float]]:
@@ -106,6 +110,8 @@ def _handed_in(root: Path, name: str, number: int, log: Path, process: subproces
 
 
 def _own(result: dict[str, Any]) -> float:
+    if result["score"] < result["max_score"]:
+        raise RuntimeError(f"A reference solution has {result['score']} points: {result['message']}")
     return sum(float(result["seconds"][stage]) for stage in _OWN)
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What pip cannot install, for what is asked for:  tools/system-packages.sh demo|test|book|hub
+# What pip cannot install, for what is asked for:  tools/system-packages.sh demo|test|book|hub|bench
 #   bubblewrap             the sandbox
 #   chromium               tests in a browser, or Chrome (tests/chromium.py)
 #   npm                    the book's fonts and formulas, a Hub's proxy, their tests
@@ -10,9 +10,10 @@ case ${1:-} in
 demo) wanted="bubblewrap" ;;
 test) wanted="bubblewrap chromium npm iproute2 openssl" ;;
 book) wanted="npm" ;;
+bench) wanted="bubblewrap chromium npm" ;;
 hub) wanted="bubblewrap npm" ;;
 *)
-    echo "Usage: $0 demo|test|book|hub" >&2
+    echo "Usage: $0 demo|test|book|hub|bench" >&2
     exit 2
     ;;
 esac
