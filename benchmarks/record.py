@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -103,8 +104,7 @@ def require_room(folder: Path = HERE) -> None:
     try:
         read_results(folder / RESULTS.name)
         (folder / HISTORY.name).open("a").close()
-        write_atomically(folder / ".writing", "")
-        (folder / ".writing").unlink()
+        tempfile.TemporaryFile(dir=folder).close()  # results are written beside their file first
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemExit(f"Nothing can be kept in {folder}: {error!r}") from error
 

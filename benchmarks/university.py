@@ -20,7 +20,7 @@ import math
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from autograder.sandbox.limits import Limits
 from benchmarks.record import read_results
@@ -79,12 +79,8 @@ class Night:
     @classmethod
     def worst(cls, nights: Sequence[Night]) -> Night:
         """The worst of each figure."""
-        return cls(
-            nights[0].cluster,
-            *(max(getattr(night, name) for night in nights) for name in ("median", "nineteen_of_twenty", "most")),
-            max(night.queue for night in nights),
-            max(night.done_after for night in nights),
-        )
+        figures = [field.name for field in fields(cls) if field.name != "cluster"]
+        return cls(nights[0].cluster, **{name: max(getattr(night, name) for night in nights) for name in figures})
 
 
 def _one_by_one(times: Sequence[float], seconds: float) -> list[float]:

@@ -74,20 +74,31 @@ def test_a_goal_that_is_missed_says_so() -> None:
     assert rows[0][-1] == "2026-11-20, 2 cores of Some, load 0.5, additions 0.61 s"
 
 
-def test_a_part_that_cannot_run_takes_nothing_from_the_others(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fails(_: Path) -> dict[str, float]:
-        raise RuntimeError("no bubblewrap\nhere")
-
+def _bench(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> tuple[int, list[str]]:
+    """The status of a bench of these parts alone, and those whose figures it kept."""
     kept: list[str] = []
-    monkeypatch.setattr(bench, "memory", fails)
-    monkeypatch.setattr(bench, "latency", lambda _: {"check_seconds_median": 0.01})
+    for name, part in parts.items():
+        monkeypatch.setattr(bench, name, part)
     monkeypatch.setattr(record, "now", lambda: RUN)
     monkeypatch.setattr(record, "keep", lambda part, *_: kept.append(part))
     monkeypatch.setattr(table, "write", lambda _: None)
-    monkeypatch.setattr("sys.argv", ["make bench", "memory", "latency"])
-    assert bench.main() == 1
+    monkeypatch.setattr("sys.argv", ["make bench", *parts])
+    return bench.main(), kept
+
+
+def _ends_with(error: BaseException) -> Any:
+    def part(_: Path) -> dict[str, float]:
+        raise error
+
+    return part
+
+
+def test_a_part_that_cannot_run_takes_nothing_from_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails = _ends_with(RuntimeError("no bubblewrap\nhere"))
+    status, kept = _bench(monkeypatch, memory=fails, latency=lambda _: {"check_seconds_median": 0.01})
+    assert status == 1
     assert kept == ["latency"]
     assert "   not measured: RuntimeError: here" in capsys.readouterr().out
 
@@ -95,17 +106,9 @@ def test_a_part_that_cannot_run_takes_nothing_from_the_others(
 def test_who_stops_the_bench_keeps_what_was_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(_: Path) -> dict[str, float]:
-        raise KeyboardInterrupt
-
-    kept: list[str] = []
-    monkeypatch.setattr(bench, "memory", lambda _: {"memory_mb_per_submission": 1})
-    monkeypatch.setattr(bench, "latency", stopped)
-    monkeypatch.setattr(record, "now", lambda: RUN)
-    monkeypatch.setattr(record, "keep", lambda part, *_: kept.append(part))
-    monkeypatch.setattr(table, "write", lambda _: None)
-    monkeypatch.setattr("sys.argv", ["make bench", "memory", "latency"])
-    assert bench.main() == 130
+    stopped = _ends_with(KeyboardInterrupt())
+    status, kept = _bench(monkeypatch, memory=lambda _: {"memory_mb_per_submission": 1}, latency=stopped)
+    assert status == 130
     assert kept == ["memory"]
     assert "latency was stopped" in capsys.readouterr().out
 
